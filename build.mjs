@@ -1,0 +1,221 @@
+#!/usr/bin/env node
+// The one command of the repository: installs and builds whatever is missing, then does what was asked.
+//
+//   node build.mjs <build|test|bench|verify|divergrad|typecheck|lint|format|clean> [arguments…]
+//
+// Only Node's own modules are imported statically, so this file runs in a clone that has never seen
+// `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { hasHardwareGpu, softwareVulkanEnv } from './test/runner/software-gpu.mjs';
+
+export { softwareVulkanEnv };
+
+const root = dirname(fileURLToPath(import.meta.url));
+const path = (...parts) => join(root, ...parts);
+const mtime = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
+
+// ---------------------------------------------------------------- install
+
+/** Runs `npm ci` when node_modules is missing or older than the lock file. */
+export function install() {
+  // npm writes this file last, so an interrupted install is seen as none.
+  const installed = mtime(path('node_modules/.package-lock.json'));
+  if (installed > 0 && installed >= mtime(path('package-lock.json'))) return;
+  console.error('divergrad: installing development dependencies (npm ci)');
+  const npm = process.env.npm_execpath;
+  const [command, args] = npm
+    ? [process.execPath, [npm]]
+    : [process.platform === 'win32' ? 'npm.cmd' : 'npm', []];
+  const flags = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const result = spawnSync(command, [...args, ...flags], {
+    cwd: root,
+    stdio: ['ignore', 2, 2], // standard output belongs to the command itself (`--json`)
+    shell: !npm && process.platform === 'win32',
+  });
+  if (result.status !== 0) fail(`npm ci failed${result.error ? `: ${result.error.message}` : ''}`);
+}
+
+// ---------------------------------------------------------------- bundles
+
+const nodeBanner = `import { createRequire as __createRequire } from 'node:module';
+const require = __createRequire(import.meta.url);`;
+
+/** Options that every bundle shares: the library's own, the CLI's, the bench's and the tests'. */
+export const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  supported: { using: false }, // Node 20 has no `using`
+  sourcemap: 'linked',
+  loader: { '.wgsl': 'text' },
+  external: ['webgpu', 'node:*'],
+  define: {
+    __DIVERGRAD_VERSION__: JSON.stringify(JSON.parse(readFileSync(path('package.json'), 'utf8')).version),
+  },
+  logLevel: 'warning',
+};
+
+/** A bundle for Node, which may hold CommonJS packages that call `require`. */
+export const nodeOptions = {
+  ...shared,
+  platform: 'node',
+  banner: { js: nodeBanner },
+  external: ['webgpu', 'node:*'],
+};
+
+const bundles = [
+  {
+    entry: 'src/index.ts',
+    out: 'dist/index.js',
+    options: { ...shared, platform: 'neutral', mainFields: ['module', 'main'] },
+  },
+  { entry: 'src/cli/main.ts', out: 'dist/cli.js', options: nodeOptions, executable: true },
+  { entry: 'bench/main.ts', out: 'dist/bench.js', options: nodeOptions },
+];
+
+/** Every file that can change a bundle. */
+function* sources(folder) {
+  if (!existsSync(folder)) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const file = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      if (entry.name !== 'node_modules') yield* sources(file);
+    } else if (/\.(ts|js|mjs|wgsl|json|wat)$/.test(entry.name)) yield file;
+  }
+}
+
+/** The newest change in the sources, in milliseconds since the epoch. */
+function newestSource() {
+  let newest = Math.max(...['build.mjs', 'package.json', 'package-lock.json'].map((f) => mtime(path(f))));
+  for (const folder of ['src', 'shaders', 'bench']) {
+    for (const file of sources(path(folder))) newest = Math.max(newest, mtime(file), mtime(dirname(file)));
+  }
+  return newest;
+}
+
+/** Bundles what is older than its sources; with `force`, everything. */
+export async function bundle({ force = false } = {}) {
+  install();
+  const newest = newestSource();
+  const stale = bundles.filter(
+    ({ entry, out }) => existsSync(path(entry)) && (force || mtime(path(out)) < newest),
+  );
+  if (stale.length === 0) return;
+  const esbuild = await import('esbuild');
+  mkdirSync(path('dist'), { recursive: true });
+  try {
+    await Promise.all(
+      stale.map(({ entry, out, options, executable }) =>
+        esbuild.build({
+          ...options,
+          banner: executable ? { js: `#!/usr/bin/env node\n${nodeBanner}` } : options.banner,
+          entryPoints: [path(entry)],
+          outfile: path(out),
+        }),
+      ),
+    );
+  } catch (error) {
+    if (Array.isArray(error?.errors)) fail('the build failed'); // esbuild has printed why
+    throw error;
+  }
+  // An unchanged result must still count as fresh, or every command would build again.
+  const { chmodSync, utimesSync } = await import('node:fs');
+  for (const { out, executable } of stale) {
+    if (executable) chmodSync(path(out), 0o755);
+    const now = new Date();
+    utimesSync(path(out), now, now);
+  }
+}
+
+// ---------------------------------------------------------------- running
+
+/** Starts a program, passes signals to it, and resolves to the exit code a shell would report. */
+export function run(command, args, env = {}) {
+  return new Promise((done) => {
+    const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    const handlers = signals.map((signal) => {
+      // A terminal sends its interrupt to the child as well; passing it on would interrupt twice.
+      const handler = () =>
+        signal === 'SIGINT' && process.stdin.isTTY === true ? undefined : child.kill(signal);
+      process.on(signal, handler);
+      return () => process.off(signal, handler);
+    });
+    const finish = (code) => {
+      for (const off of handlers) off();
+      done(code);
+    };
+    child.on('error', (error) => {
+      console.error(`divergrad: cannot start ${command}: ${error.message}`);
+      finish(127);
+    });
+    child.on('close', (code, signal) => finish(code ?? 128 + (constants.signals[signal] ?? 0)));
+  });
+}
+
+/** A program from node_modules/.bin, run by this Node. */
+function tool(name, bin, args) {
+  const manifest = JSON.parse(readFileSync(path('node_modules', name, 'package.json'), 'utf8'));
+  const file = typeof manifest.bin === 'string' ? manifest.bin : manifest.bin[bin];
+  return run(process.execPath, [path('node_modules', name, file), ...args]);
+}
+
+/** The command line, on the software driver where the machine has no GPU of its own. */
+async function cli(args) {
+  await bundle();
+  const file = path('dist/cli.js');
+  if (!existsSync(file)) fail('there is no command line yet (src/cli/main.ts)');
+  const software = process.env.DIVERGRAD_SOFTWARE_GPU === '1' || !hasHardwareGpu();
+  return run(process.execPath, [file, ...args], software ? softwareVulkanEnv() : {});
+}
+
+function fail(message) {
+  console.error(`divergrad: ${message}`);
+  process.exit(1);
+}
+
+const commands = {
+  async build() {
+    await bundle({ force: true });
+    if (!existsSync(path('src/index.ts'))) return 0;
+    rmSync(path('dist/types'), { recursive: true, force: true });
+    return tool('typescript', 'tsc', ['-p', path('tsconfig.build.json')]);
+  },
+  async test(args) {
+    await bundle();
+    return run(process.execPath, [path('test/run.mjs'), ...args]);
+  },
+  bench: (args) => cli(['bench', ...args]),
+  verify: (args) => cli(['verify', ...args]),
+  divergrad: (args) => cli(args),
+  async typecheck(args) {
+    install();
+    return tool('typescript', 'tsc', ['-p', path('tsconfig.json'), '--noEmit', ...args]);
+  },
+  async lint(args) {
+    install();
+    return tool('@biomejs/biome', 'biome', ['check', ...(args.length ? args : [root])]);
+  },
+  async format(args) {
+    install();
+    return tool('@biomejs/biome', 'biome', ['check', '--write', ...(args.length ? args : [root])]);
+  },
+  async clean() {
+    rmSync(path('dist'), { recursive: true, force: true });
+    return 0;
+  },
+};
+
+if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
+  const [name = 'build', ...args] = process.argv.slice(2);
+  if (!Object.hasOwn(commands, name)) {
+    console.error(`usage: node build.mjs <${Object.keys(commands).join('|')}> [arguments…]`);
+    process.exit(2);
+  }
+  process.exitCode = await commands[name](args);
+}

@@ -1,0 +1,150 @@
+// A Vulkan driver and a browser for machines that have neither.
+//
+// The npm package @sparticuz/chromium holds a headless Chromium, SwiftShader (Vulkan in software) with
+// its loader, and the few shared libraries that a bare Linux lacks. They are unpacked once into
+// node_modules/.cache, where `npm ci` clears them away together with the package they came from.
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliDecompressSync } from 'node:zlib';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const packed = join(root, 'node_modules', '@sparticuz', 'chromium');
+const cache = join(root, 'node_modules', '.cache', 'divergrad');
+
+/** Whether this machine can run what the package holds. */
+export const hasSoftwareGpu = () =>
+  process.platform === 'linux' && process.arch === 'x64' && existsSync(packed);
+
+/** Whether the machine seems to have a GPU of its own, whose driver should not be hidden. */
+export function hasHardwareGpu() {
+  if (process.platform !== 'linux') return true;
+  if (existsSync('/dev/nvidiactl') || existsSync('/dev/dxg')) return true;
+  return existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));
+}
+
+/** The entries of a tar archive (ustar with GNU long names): as much of the format as these archives use. */
+function* untar(archive) {
+  const text = (from, to) => archive.toString('utf8', from, to).replace(/\0.*$/s, '');
+  let longName = '';
+  for (let at = 0; at + 512 <= archive.length && archive[at] !== 0; ) {
+    const size = Number.parseInt(text(at + 124, at + 136).trim() || '0', 8);
+    const type = text(at + 156, at + 157) || '0';
+    const mode = Number.parseInt(text(at + 100, at + 108).trim() || '644', 8);
+    const prefix = text(at + 257, at + 262) === 'ustar' ? text(at + 345, at + 500) : '';
+    const name = longName || (prefix ? `${prefix}/` : '') + text(at, at + 100);
+    const body = archive.subarray(at + 512, at + 512 + size);
+    longName = type === 'L' ? body.toString('utf8').replace(/\0.*$/s, '') : '';
+    if (type === '0' || type === '2' || type === '5')
+      yield { name, type, mode, body, link: text(at + 157, at + 257) };
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+}
+
+/**
+ * Makes `folder` of the cache by `fill`, whole or not at all: it is filled under another name and then
+ * renamed, so two processes may do it at once and a killed one leaves nothing half done.
+ */
+function cached(folder, fill) {
+  const { version } = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8'));
+  const target = join(cache, `${folder}-${version}`);
+  if (existsSync(target)) return target;
+  mkdirSync(cache, { recursive: true });
+  const draft = mkdtempSync(join(cache, `${folder}-draft-`));
+  try {
+    fill(draft);
+    chmodSync(draft, 0o755);
+    renameSync(draft, target);
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    if (!existsSync(target)) throw error; // else another process was quicker
+  }
+  return target;
+}
+
+function unpack(archive, folder) {
+  for (const { name, type, mode, body, link } of untar(
+    brotliDecompressSync(readFileSync(join(packed, 'bin', archive))),
+  )) {
+    if (name.split('/').includes('..') || name.startsWith('/'))
+      throw new Error(`${archive}: unsafe name ${name}`);
+    const file = join(folder, name);
+    mkdirSync(type === '5' ? file : dirname(file), { recursive: true });
+    if (type === '0') writeFileSync(file, body, { mode: mode | 0o600 });
+    if (type === '2') symlinkSync(link, file);
+  }
+}
+
+/** The folder of SwiftShader and its Vulkan loader. */
+function driver() {
+  return cached('swiftshader', (folder) => {
+    unpack('swiftshader.tar.br', folder);
+    // The package's own file names the library relative to wherever it was unpacked on its authors' machine.
+    const icd = {
+      file_format_version: '1.0.0',
+      ICD: { library_path: './libvk_swiftshader.so', api_version: '1.1.0' },
+    };
+    writeFileSync(join(folder, 'icd.json'), JSON.stringify(icd));
+  });
+}
+
+/**
+ * The environment that makes Vulkan mean SwiftShader, for a child process: the dynamic loader reads
+ * LD_LIBRARY_PATH only when a process starts, so a process cannot give it to itself.
+ * Empty where the driver does not run (anything but Linux on x64).
+ */
+export function softwareVulkanEnv() {
+  if (!hasSoftwareGpu()) return {};
+  const folder = driver();
+  const runtime = join(cache, 'runtime');
+  mkdirSync(runtime, { recursive: true, mode: 0o700 });
+  const icd = join(folder, 'icd.json');
+  return {
+    VK_ICD_FILENAMES: icd,
+    VK_DRIVER_FILES: icd, // the newer name of the same setting, which would win over the older one
+    LD_LIBRARY_PATH: [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':'),
+    XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR || runtime,
+  };
+}
+
+/** A headless Chromium with WebGPU on SwiftShader: the executable and its environment. */
+export function chromium() {
+  if (!hasSoftwareGpu()) throw new Error('the headless Chromium of the tests runs on Linux x64 only');
+  const folder = cached('chromium', (draft) => {
+    writeFileSync(
+      join(draft, 'chromium'),
+      brotliDecompressSync(readFileSync(join(packed, 'bin', 'chromium.br'))),
+      {
+        mode: 0o755,
+      },
+    );
+    unpack('al2023.tar.br', draft);
+    unpack('swiftshader.tar.br', draft); // Chromium looks for its drivers beside itself
+  });
+  const vulkan = softwareVulkanEnv();
+  return {
+    executablePath: join(folder, 'chromium'),
+    env: { ...vulkan, LD_LIBRARY_PATH: [join(folder, 'lib'), vulkan.LD_LIBRARY_PATH].join(':') },
+  };
+}
+
+/** The Deno executable of the `deno` package, or undefined where there is none for this machine. */
+export function denoPath() {
+  const suffix = { linux: '-glibc' }[process.platform] ?? '';
+  const folder = join(root, 'node_modules', '@deno', `${process.platform}-${process.arch}${suffix}`);
+  const file = join(folder, process.platform === 'win32' ? 'deno.exe' : 'deno');
+  if (!existsSync(file)) return undefined;
+  if (process.platform !== 'win32') chmodSync(file, 0o755);
+  return file;
+}
