@@ -1,0 +1,124 @@
+// Typed errors: every failure the library reports is one of these, so that a caller can tell wrong input
+// from a broken device without reading messages. The message is one line: what is wrong, the values seen,
+// and (when there is one) the hint that says what to do.
+
+/** What an error carries besides its message. */
+export interface ErrorDetails {
+  /** What to do about it: a full sentence, also appended to the message. */
+  readonly hint?: string;
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+}
+
+/** Base class of all errors thrown on purpose by this library. */
+export class DivergradError extends Error {
+  override readonly name: string = 'DivergradError';
+  /** Stable machine-readable kind, e.g. `shape` or `backend`. */
+  readonly code: string;
+  /** What to do about it. */
+  readonly hint?: string;
+
+  /**
+   * @param code stable machine-readable kind
+   * @param problem what is wrong and the values seen: a full sentence
+   */
+  constructor(code: string, problem: string, details: ErrorDetails = {}) {
+    const message = details.hint === undefined ? problem : `${problem} ${details.hint}`;
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.code = code;
+    if (details.hint !== undefined) this.hint = details.hint;
+  }
+}
+
+/** Shapes that do not fit together, or data of the wrong length. */
+export class ShapeError extends DivergradError {
+  override readonly name = 'ShapeError';
+  constructor(problem: string, details?: ErrorDetails) {
+    super('shape', problem, details);
+  }
+}
+
+/** A wrong argument: an unknown name, an option out of range, a combination that cannot work. */
+export class UsageError extends DivergradError {
+  override readonly name = 'UsageError';
+  constructor(problem: string, details?: ErrorDetails) {
+    super('usage', problem, details);
+  }
+}
+
+/** NaN or infinity where a finite number is needed. */
+export class NumericsError extends DivergradError {
+  override readonly name = 'NumericsError';
+  constructor(problem: string, details?: ErrorDetails) {
+    super('numerics', problem, details);
+  }
+}
+
+/** A missing or failing device: no adapter, device lost, a limit exceeded, a shader refused. */
+export class BackendError extends DivergradError {
+  override readonly name = 'BackendError';
+  constructor(problem: string, details?: ErrorDetails) {
+    super('backend', problem, details);
+  }
+}
+
+/** An environment used against its contract: a wrong action, or a step outside an episode. */
+export class EnvironmentError extends DivergradError {
+  override readonly name = 'EnvironmentError';
+  constructor(problem: string, details?: ErrorDetails) {
+    super('environment', problem, details);
+  }
+}
+
+/** A file, checkpoint or message that cannot be read or does not hold what it should. */
+export class DataError extends DivergradError {
+  override readonly name = 'DataError';
+  constructor(problem: string, details?: ErrorDetails) {
+    super('data', problem, details);
+  }
+}
+
+/**
+ * The error for a name that a registry does not hold: lists the known names and, when the name looks like a
+ * slip of the keyboard, suggests the one that was meant.
+ *
+ * @param kind what the name stands for, e.g. `environment`
+ * @param name the name as given
+ * @param known the names that would have worked
+ */
+export function unknownName(kind: string, name: string, known: readonly string[]): UsageError {
+  const match = closestMatch(name, known);
+  const suggestion = match === undefined ? '' : `Did you mean '${match}'? `;
+  return new UsageError(`Unknown ${kind} '${name}'.`, { hint: `${suggestion}Known: ${known.join(', ')}.` });
+}
+
+/**
+ * The known name nearest to `name` by edit distance, case ignored, or undefined when none is near enough
+ * (more than a third of the name would have to change) to be worth suggesting.
+ */
+export function closestMatch(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance && distance <= Math.max(name.length, candidate.length) / 3) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein distance: the fewest insertions, deletions and substitutions that turn `a` into `b`. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(substitution, previous[j] + 1, current[j - 1] + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length];
+}
