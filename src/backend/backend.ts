@@ -1,0 +1,58 @@
+import type { Program } from '../program/program.ts';
+import type { RecordingOptions } from '../tape/index.ts';
+
+export type Values = Float32Array | Float64Array | Uint32Array;
+
+/** Device memory. What it holds depends on the backend; only the backend that made it may use it. */
+export interface DeviceBuffer {
+  readonly count: number;
+  readonly dtype: 'f32' | 'u32';
+}
+
+/** A program made ready: pipelines built, buffers bound. */
+export interface Executable {
+  /** Enqueues `times` updates; on a GPU one submit for all of them. Nothing is read back. */
+  run(times: number): void;
+  dispose(): void;
+}
+
+/** Counts since the backend was opened; the tests assert that a steady state creates nothing. */
+export interface Counters {
+  submits: number;
+  dispatches: number;
+  readbacks: number;
+  buffersCreated: number;
+  pipelinesCreated: number;
+}
+
+/**
+ * A place where programs run.
+ *
+ * Ordering: operations take effect in the order of the calls; a `write` before a `run` is seen by it, a `read`
+ * after a `run` sees its results. Only `read`, `load` and `synchronize` are asynchronous. An error of the
+ * device surfaces, typed, from the next of these.
+ */
+export interface Backend {
+  readonly name: BackendName;
+  /** One line for people: engine, adapter, precision. */
+  readonly description: string;
+  /** Facts about the adapter for reports: vendor, architecture, limits, features. */
+  readonly information: Readonly<Record<string, string | number | boolean>>;
+  /** How programs should be recorded for it. */
+  readonly preferences: RecordingOptions;
+  readonly counters: Counters;
+  /** Zero-filled. @throws BackendError naming the limit when it is too large */
+  allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer;
+  /** @param offset first element written */
+  write(buffer: DeviceBuffer, values: Values, offset?: number): void;
+  /** @param offset first element, @param count how many; all by default */
+  read(buffer: DeviceBuffer, offset?: number, count?: number): Promise<Values>;
+  free(buffer: DeviceBuffer): void;
+  /** @param buffers one for each of `program.buffers` */
+  load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable>;
+  /** Resolves when all enqueued work is done. */
+  synchronize(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export type BackendName = 'cpu' | 'webgpu';

@@ -1,0 +1,241 @@
+/**
+ * Every hand-written kernel: what it binds, its parameters in the order of the WGSL struct `Params`, the size
+ * of its grid and its arithmetic. `shaders/<name>.wgsl` and `backend/cpu/kernels.ts` implement it under the
+ * same name, binding for binding and field for field.
+ */
+export type Params = Readonly<Record<string, number>>;
+
+export interface BindingSpec {
+  readonly name: string;
+  readonly access: 'read' | 'write' | 'update';
+  readonly type: 'f32' | 'u32';
+}
+
+export interface KernelSpec {
+  readonly name: string;
+  readonly bindings: readonly BindingSpec[];
+  /** Field names of `Params`; those in `floats` are f32, the others u32. */
+  readonly params: readonly string[];
+  readonly floats: readonly string[];
+  /**
+   * `items`: one invocation an item, in workgroups of WORKGROUP along x; what passes the device's limit wraps
+   * into y, so an item's number is (workgroup.y·num_workgroups.x + workgroup.x)·WORKGROUP + local.
+   * `workgroups`: exact counts; an x past the limit wraps into z (used only where z is 1).
+   */
+  grid(p: Params): { items: number } | { workgroups: readonly [number, number, number] };
+  /** Multiply and add count as two, a transcendental as one. */
+  flops(p: Params): number;
+}
+
+/** Items a workgroup of a one-dimensional kernel handles; WGSL files declare the same size. */
+export const WORKGROUP = 64;
+/** Rows of the batch that one workgroup of the fused network kernels carries through all layers. */
+export const MLP_ROWS = 8;
+/** Widest layer of the fused network kernels: two activations tiles of this width fit in 16 KiB. */
+export const MLP_WIDTH = 256;
+/** Most linear layers of the fused network kernels. */
+export const MLP_LAYERS = 6;
+/** Rows and columns of the weight tile that one workgroup of `mlp_backward_weights` accumulates. */
+export const WEIGHT_TILE = 16;
+/** Rows and columns of the output tile of one workgroup of `matmul`. */
+export const MATMUL_TILE = 32;
+
+/** Activations as the kernels number them. */
+export const activations = ['identity', 'relu', 'tanh', 'silu', 'elu', 'softplus', 'gelu'] as const;
+export type Activation = (typeof activations)[number];
+
+/** Score-function baselines as `loss_score` numbers them. */
+export const scoreBaselines = ['none', 'mean', 'loo', 'value'] as const;
+export type ScoreBaseline = (typeof scoreBaselines)[number];
+
+/** What `philox` writes. */
+export const randomKinds = ['bits', 'uniform', 'normal'] as const;
+export type RandomKind = (typeof randomKinds)[number];
+
+const bind = (text: string): BindingSpec[] =>
+  text.split(' ').map((part) => {
+    const [name, access, type = 'f32'] = part.split(':');
+    return { name, access: access as BindingSpec['access'], type: type as BindingSpec['type'] };
+  });
+
+const spec = (
+  name: string,
+  bindings: string,
+  params: string,
+  grid: KernelSpec['grid'],
+  flops: KernelSpec['flops'],
+  floats: readonly string[] = [],
+): KernelSpec => ({ name, bindings: bind(bindings), params: params.split(' '), floats, grid, flops });
+
+const dims = (p: Params): number[] => Array.from({ length: p.layers + 1 }, (_, i) => p[`d${i}`]);
+const dimFields = Array.from({ length: MLP_LAYERS + 1 }, (_, i) => `d${i}`).join(' ');
+const segmentFields = 'x0Offset x0Stride x0Rows x0Width x1Offset x1Stride x1Rows x1Width';
+
+/** Σ in·out over the layers from `first`. */
+const weightCount = (p: Params, first = 0): number => {
+  const d = dims(p);
+  let count = 0;
+  for (let layer = first; layer < p.layers; layer++) count += d[layer] * d[layer + 1];
+  return count;
+};
+
+const ceil = (a: number, b: number): number => Math.ceil(a / b);
+
+/** Tiles of the weight gradient of one network: those of each layer's [in + 1, out] (the extra row is the bias). */
+export function weightTiles(p: Params): number {
+  const d = dims(p);
+  let tiles = 0;
+  for (let layer = 0; layer < p.layers; layer++) tiles += ceil(d[layer] + 1, WEIGHT_TILE) * ceil(d[layer + 1], WEIGHT_TILE);
+  return tiles;
+}
+
+const one = (): { workgroups: readonly [number, number, number] } => ({ workgroups: [1, 1, 1] });
+
+export const kernels: readonly KernelSpec[] = [
+  // y = activation(a·b + bias); z receives the sum before the activation when `storeZ` is 1.
+  spec(
+    'matmul',
+    'a:read b:read bias:read y:write z:write',
+    'batch rows columns inner aOffset aBatch aRow aColumn bOffset bBatch bRow bColumn biasOffset biasBatch hasBias activation storeZ',
+    (p) => ({ workgroups: [ceil(p.columns, MATMUL_TILE), ceil(p.rows, MATMUL_TILE), p.batch] }),
+    (p) => 2 * p.batch * p.rows * p.columns * p.inner,
+  ),
+  // x1Width is 0 when there is one segment. gelu is the tanh form.
+  // One or two input segments side by side: row r of segment i is at offset + (r mod rows)·stride.
+  // Parameters of a network: W0 [d0, d1], b0 [d1], W1, b1, ... ; networks follow each other.
+  // saved: for each hidden layer in turn [nets, rows, width]: the output of relu, tanh, elu and softplus,
+  // the input of silu and gelu, whichever gives the derivative.
+  spec(
+    'mlp_forward',
+    'x0:read x1:read parameters:read y:write saved:write',
+    `nets rows layers activation storeSaved ${segmentFields} ${dimFields}`,
+    (p) => ({ workgroups: [ceil(p.rows, MLP_ROWS), p.nets, 1] }),
+    (p) => 2 * p.nets * p.rows * weightCount(p),
+  ),
+  // dz: gradient before each hidden activation, laid out as saved. dx is summed over networks and, where a
+  // segment has fewer rows than the batch, written for every row (the caller sums).
+  spec(
+    'mlp_backward_inputs',
+    'dy:read parameters:read saved:read dz:write dx0:write dx1:write',
+    `nets rows layers activation storeDz storeDx0 storeDx1 x0Width x1Width ${dimFields}`,
+    (p) => ({ workgroups: [ceil(p.rows, MLP_ROWS), 1, 1] }),
+    (p) => 2 * p.nets * p.rows * (weightCount(p, 1) + (p.storeDx0 * p.x0Width + p.storeDx1 * p.x1Width) * p.d1),
+  ),
+  spec(
+    'mlp_backward_weights',
+    'x0:read x1:read saved:read dz:read dy:read dparameters:write',
+    `nets rows layers activation ${segmentFields} ${dimFields}`,
+    (p) => ({ workgroups: [weightTiles(p), p.nets, 1] }),
+    (p) => 2 * p.nets * p.rows * weightCount(p),
+  ),
+  // head [batch, 2·actions] = mean beside log-std (clamped to the bounds); noise [samples, batch, actions].
+  // squash 1: action = tanh(preTanh), log-prob with its Jacobian. Either store flag may be 0.
+  spec(
+    'gaussian_sample',
+    'head:read noise:read action:write preTanh:write logProb:write',
+    'batch samples actions squash storeAction storePreTanh storeLogProb logStdMin logStdMax',
+    (p) => ({ items: p.samples * p.batch }),
+    (p) => 12 * p.samples * p.batch * p.actions,
+    ['logStdMin', 'logStdMax'],
+  ),
+  spec(
+    'gaussian_sample_backward',
+    'head:read noise:read dAction:read dPreTanh:read dLogProb:read dHead:write',
+    'batch samples actions squash hasAction hasPreTanh hasLogProb logStdMin logStdMax',
+    (p) => ({ items: p.batch * p.actions }),
+    (p) => 14 * p.samples * p.batch * p.actions,
+    ['logStdMin', 'logStdMax'],
+  ),
+  // value [samples, batch, actions] is before the tanh.
+  spec(
+    'gaussian_log_prob',
+    'head:read value:read logProb:write',
+    'batch samples actions squash logStdMin logStdMax',
+    (p) => ({ items: p.samples * p.batch }),
+    (p) => 12 * p.samples * p.batch * p.actions,
+    ['logStdMin', 'logStdMax'],
+  ),
+  spec(
+    'gaussian_log_prob_backward',
+    'head:read value:read dLogProb:read dHead:write dValue:write',
+    'batch samples actions squash storeDHead storeDValue logStdMin logStdMax',
+    (p) => ({ items: p.batch * p.actions }),
+    (p) => 12 * p.samples * p.batch * p.actions,
+    ['logStdMin', 'logStdMax'],
+  ),
+  // loss = mean(logProb − min over nets of q/temperature), with its gradients; ties of the minimum share.
+  spec(
+    'loss_reverse_kl',
+    'logProb:read q:read temperature:read loss:write dLogProb:write dQ:write',
+    'nets samples batch storeLoss storeDLogProb storeDQ',
+    one,
+    (p) => (4 + 2 * p.nets) * p.samples * p.batch,
+  ),
+  // f = logProb − min q/temperature; loss = mean f; dLogProb = (f − baseline)/(samples·batch).
+  spec(
+    'loss_score',
+    'logProb:read q:read temperature:read value:read loss:write dLogProb:write',
+    'nets samples batch baseline storeLoss storeDLogProb',
+    one,
+    (p) => (6 + p.nets) * p.samples * p.batch,
+  ),
+  // w = softmax over samples of min q/temperature − logProposal; loss = −mean_b Σ_k w logProb;
+  // effectiveSampleSize = mean_b 1/Σ w²; dLogProb = −w/batch.
+  spec(
+    'loss_snis',
+    'logProb:read q:read logProposal:read temperature:read loss:write effectiveSampleSize:write dLogProb:write',
+    'nets samples batch storeLoss storeEss storeDLogProb',
+    one,
+    (p) => (10 + 2 * p.nets) * p.samples * p.batch,
+  ),
+  // y = reward + discount·(1 − terminated)(min nextQ − temperature·nextLogProb);
+  // loss = Σ_nets mean_b (q − y)²; dQ its gradient. transition [batch, ·] holds reward and terminated.
+  spec(
+    'loss_soft_bellman',
+    'transition:read nextLogProb:read nextQ:read q:read temperature:read loss:write dQ:write target:write',
+    'nets batch transitionOffset transitionStride rewardColumn terminatedColumn storeLoss storeDQ storeTarget discount',
+    one,
+    (p) => (8 + 5 * p.nets) * p.batch,
+    ['discount'],
+  ),
+  // t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay, else g += weightDecay·p;
+  // m, v, p as Kingma & Ba. With hasTarget: target += tau·(p − target), after the step.
+  spec(
+    'adam',
+    'parameters:update firstMoment:update secondMoment:update gradient:read target:update scale:read clock:read:u32',
+    'count hasTarget hasScale decoupled learningRate beta1 beta2 epsilon weightDecay tau',
+    (p) => ({ items: p.count }),
+    (p) => (14 + 3 * p.hasTarget) * p.count,
+    ['learningRate', 'beta1', 'beta2', 'epsilon', 'weightDecay', 'tau'],
+  ),
+  // y [count] words: Philox 4×32-10 with counter (block, clock[2], draw, clock[3]) and key (clock[0], clock[1]);
+  // kind: bits, uniform in (0, 1), standard normal. Floats are stored by their bits.
+  spec('philox', 'clock:read:u32 y:write:u32', 'count draw kind', (p) => ({ items: ceil(p.count, 4) }), (p) => 30 * p.count),
+  // Row i is storage[mulhi(bits_i, fill[0])], bits_i the words of draw `draw`.
+  spec(
+    'replay_sample',
+    'storage:read fill:read:u32 clock:read:u32 y:write',
+    'batch width draw',
+    (p) => ({ items: p.batch * p.width }),
+    (p) => p.batch * p.width,
+  ),
+  spec('gather', 'x:read index:read y:write', 'outer entries picks inner', (p) => ({ items: p.outer * p.picks * p.inner }), () => 0),
+  spec(
+    'scatter_add',
+    'x:read index:read y:write',
+    'outer entries picks inner',
+    (p) => ({ items: p.outer * p.entries * p.inner }),
+    (p) => p.outer * p.picks * p.inner,
+  ),
+  spec('assign', 'x:read y:write', 'count', (p) => ({ items: p.count }), () => 0),
+  // clock[2] += 1, the last kernel of every update.
+  spec('tick', 'clock:update:u32', 'unused', one, () => 0),
+];
+
+const byName = new Map(kernels.map((kernel) => [kernel.name, kernel]));
+
+export function kernelSpec(name: string): KernelSpec {
+  const found = byName.get(name);
+  if (!found) throw new Error(`no kernel is called '${name}'`);
+  return found;
+}

@@ -1,0 +1,148 @@
+import { formatShape, sizeOf } from '../math/shape.ts';
+import type { View } from '../math/view.ts';
+import type { ElementwiseName, ReductionKind, State } from '../tape/index.ts';
+
+/**
+ * A value inside a fused kernel: a load of input `input`, a literal, the result of reduction `reduced`, or an
+ * elementwise operation on earlier values of the same list.
+ */
+export type Expression =
+  | { readonly kind: 'load'; readonly input: number }
+  | { readonly kind: 'literal'; readonly value: number }
+  | { readonly kind: 'reduced'; readonly index: number }
+  | { readonly kind: 'operation'; readonly op: ElementwiseName; readonly arguments: readonly number[] };
+
+/**
+ * A generated kernel: elementwise chains over an iteration space, optionally reduced over its last axes and
+ * finished elementwise. Backends compile it (WGSL) or interpret it (CPU).
+ *
+ * Without reductions, `element` is evaluated once for every point of `shape` and `outputs` index into it.
+ * With reductions, `element` is evaluated for every point, each reduction folds one of its values over the
+ * last `reducedAxes` axes, `result` is evaluated once for every point of the remaining axes, and `outputs`
+ * index into `result`. Outputs are written row-major over the remaining axes.
+ */
+export interface FusedKernel {
+  readonly shape: readonly number[];
+  readonly reducedAxes: number;
+  /** Views have the axes of `shape`; those loaded by `result` only the remaining axes. */
+  readonly inputs: readonly View[];
+  readonly element: readonly Expression[];
+  readonly reductions: readonly { readonly kind: ReductionKind; readonly value: number }[];
+  readonly result: readonly Expression[];
+  readonly outputs: readonly number[];
+}
+
+interface StepBase {
+  /** The operation it came from, for listings. */
+  readonly label: string;
+  /** Indices into `Program.buffers`, in the kernel's binding order (fused: inputs, then outputs); −1 is unused. */
+  readonly buffers: readonly number[];
+  readonly flops: number;
+  /** Bytes read and written, each binding once. */
+  readonly bytes: number;
+  /** Shapes for the listing. */
+  readonly shapes: string;
+}
+
+export interface KernelStep extends StepBase {
+  readonly kind: 'kernel';
+  readonly kernel: string;
+  readonly params: Readonly<Record<string, number>>;
+}
+
+export interface FusedStep extends StepBase {
+  readonly kind: 'fused';
+  readonly fused: FusedKernel;
+}
+
+export type Step = KernelStep | FusedStep;
+
+export type ProgramBuffer = {
+  readonly name: string;
+  /** Elements of four bytes. */
+  readonly count: number;
+  readonly dtype: 'f32' | 'u32';
+} & (
+  | { readonly kind: 'temporary'; readonly slot: number }
+  | { readonly kind: 'state'; readonly state: State }
+  | { readonly kind: 'literal'; readonly values: Float32Array }
+  | { readonly kind: 'input' }
+  | { readonly kind: 'output' }
+);
+
+export interface ProgramPort {
+  readonly buffer: number;
+  readonly shape: readonly number[];
+  readonly dtype: 'f32' | 'u32';
+}
+
+/** An immutable list of steps with the buffers they work on: what a recording was lowered to. */
+export class Program {
+  constructor(
+    readonly steps: readonly Step[],
+    readonly buffers: readonly ProgramBuffer[],
+    /** Elements of each shared temporary slot; temporaries whose lifetimes do not overlap share one. */
+    readonly slots: readonly number[],
+    readonly inputs: ReadonlyMap<string, ProgramPort>,
+    readonly outputs: ReadonlyMap<string, ProgramPort>,
+    readonly states: readonly State[],
+  ) {}
+
+  /** Kernels dispatched for one update. */
+  get kernels(): number {
+    return this.steps.length;
+  }
+
+  /** Floating-point operations of one update; multiply and add count as two. */
+  get flops(): number {
+    return this.steps.reduce((total, step) => total + step.flops, 0);
+  }
+
+  /** Bytes read and written by the kernels of one update. */
+  get bytes(): number {
+    return this.steps.reduce((total, step) => total + step.bytes, 0);
+  }
+
+  /** Bytes of the arena that holds the temporaries. */
+  get arenaBytes(): number {
+    return 4 * this.slots.reduce((total, count) => total + count, 0);
+  }
+
+  /** One line a step: kernel, shapes, buffers, FLOPs and bytes. */
+  toString(): string {
+    const rows = this.steps.map((step, i) => [
+      String(i).padStart(3),
+      step.kind === 'kernel' ? step.kernel : 'fused',
+      step.label,
+      step.shapes,
+      `${formatCount(step.flops)}FLOP`,
+      `${formatCount(step.bytes)}B`,
+      step.buffers.map((b) => (b < 0 ? '–' : this.buffers[b].name)).join(' '),
+    ]);
+    const widths = rows.reduce((w, row) => row.map((cell, i) => Math.max(w[i] ?? 0, cell.length)), [] as number[]);
+    const lines = rows.map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]))).join('  '));
+    const total = `${this.kernels} kernels, ${formatCount(this.flops)}FLOP, ${formatCount(this.bytes)}B moved, arena ${formatCount(this.arenaBytes)}B in ${this.slots.length} slots`;
+    return [...lines, total].join('\n');
+  }
+}
+
+/** Points of a fused kernel's output space. */
+export const fusedOutputs = (fused: FusedKernel): number =>
+  sizeOf(fused.shape.slice(0, fused.shape.length - fused.reducedAxes));
+
+export function fusedLabel(fused: FusedKernel): string {
+  const kept = fused.shape.slice(0, fused.shape.length - fused.reducedAxes);
+  return fused.reducedAxes ? `${formatShape(fused.shape)} → ${formatShape(kept)}` : formatShape(fused.shape);
+}
+
+/** 12345 → `12.3 k`: three digits and a metric prefix. */
+export function formatCount(value: number): string {
+  const prefixes = ['', 'k', 'M', 'G', 'T'];
+  let scaled = value;
+  let i = 0;
+  while (scaled >= 999.5 && i < prefixes.length - 1) {
+    scaled /= 1000;
+    i++;
+  }
+  return `${i === 0 ? String(Math.round(scaled)) : scaled.toPrecision(3)} ${prefixes[i]}`;
+}

@@ -1,0 +1,225 @@
+import { ShapeError, UsageError } from '../errors.ts';
+import { type Shape, formatShape, sizeOf } from '../math/shape.ts';
+import type { View, ViewOperation } from '../math/view.ts';
+
+/** `u32` appears only where bits matter: random counters and raw random words. */
+export type DType = 'f32' | 'u32';
+
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Where a kernel's binding comes from: an input or output of its node, or a state held by the device. */
+export type KernelBinding =
+  | { readonly input: number }
+  | { readonly output: number }
+  | { readonly state: State }
+  | null;
+
+/** One kernel call: the name of a kernel, its bindings in the kernel's order, and its parameters. */
+export interface KernelCall {
+  readonly kernel: string;
+  readonly bindings: readonly KernelBinding[];
+  readonly params: Readonly<Record<string, number>>;
+  /** Values fixed when the pipeline is built (WGSL overrides). */
+  readonly constants?: Readonly<Record<string, number>>;
+}
+
+export interface CallContext<A> {
+  readonly node: Node;
+  readonly attributes: A;
+  /** How input `i` lies in its buffer. */
+  view(i: number): View;
+  /** Whether anything reads output `i`; a kernel need not write the others. */
+  live(i: number): boolean;
+}
+
+export interface VjpContext<A> {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly attributes: A;
+  /** One an output; `undefined` where no gradient arrives. */
+  readonly cotangents: readonly (Tensor | undefined)[];
+  /** Which inputs lead to a parameter: the others need no gradient. */
+  readonly needs: readonly boolean[];
+}
+
+/**
+ * An operation: its shape rule, what it computes, and its vector-Jacobian product, side by side.
+ * What it computes is a scalar function (elementwise), a view, a reduction, or a call of a named kernel.
+ */
+export interface Op<A = unknown> {
+  readonly name: string;
+  /** Types of the outputs. Throws {@link ShapeError} through {@link shapeError}. */
+  infer(inputs: readonly Tensor[], attributes: A): TensorType[];
+  /** Cotangents of the inputs, of the outputs' broadcast shape or the input's own. */
+  vjp?(context: VjpContext<A>): (Tensor | undefined)[];
+  /** Elementwise: the scalar function, in float64. */
+  scalar?(a: number, b: number, c: number): number;
+  view?(attributes: A, inputs: readonly Tensor[]): ViewOperation;
+  reduction?: true;
+  call?(context: CallContext<A>): KernelCall;
+  /** Whether the kernel can read input `i` through this view; otherwise the input is copied first. */
+  accepts?(i: number, view: View, attributes: A): boolean;
+}
+
+export interface Node {
+  readonly id: number;
+  readonly op: Op;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: unknown;
+  readonly outputs: readonly Tensor[];
+  /** States this node changes in place. */
+  readonly writes: readonly State[];
+}
+
+/** A value on the tape: an output of a node. It has no data; a program computes it. */
+export class Tensor {
+  constructor(
+    readonly node: Node,
+    readonly index: number,
+    readonly shape: Shape,
+    readonly dtype: DType,
+  ) {}
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  toString(): string {
+    return `${this.node.op.name}#${this.node.id}${formatShape(this.shape)}`;
+  }
+}
+
+/** Data that lives on the device between updates: parameters, optimiser moments, counters, a replay buffer. */
+export class State {
+  readonly shape: Shape;
+  readonly dtype: DType;
+
+  /**
+   * @param name unique within a program; appears in the listing and in checkpoints
+   * @param initial the values a device starts from; zeros when absent
+   */
+  constructor(
+    readonly name: string,
+    shape: Shape,
+    readonly initial?: Float32Array | Uint32Array,
+    dtype: DType = initial instanceof Uint32Array ? 'u32' : 'f32',
+  ) {
+    if (initial && initial.length !== sizeOf(shape)) {
+      throw new ShapeError(
+        `state '${name}' has shape ${formatShape(shape)} (${sizeOf(shape)} elements) but ${initial.length} initial values`,
+      );
+    }
+    this.shape = [...shape];
+    this.dtype = dtype;
+  }
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+}
+
+/** Choices that recording depends on, given by the device that will run the program. */
+export interface RecordingOptions {
+  /** How networks are computed: one fused kernel a pass, or a tiled matrix product a layer. */
+  readonly mlp: 'fused' | 'tiled';
+}
+
+/** Everything recorded for one program. */
+export class Recording {
+  readonly nodes: Node[] = [];
+  readonly inputs = new Map<string, Tensor>();
+  readonly outputs = new Map<string, Tensor>();
+  private readonly current = new Map<State, Tensor>();
+  private draws = 0;
+
+  constructor(readonly options: RecordingOptions) {}
+
+  /** The value of a state as of now: after every write recorded so far. */
+  read(state: State): Tensor {
+    let tensor = this.current.get(state);
+    if (!tensor) {
+      tensor = this.add(stateOp, [], state, []).outputs[0];
+      this.current.set(state, tensor);
+    }
+    return tensor;
+  }
+
+  add(op: Op<never>, inputs: readonly Tensor[], attributes: unknown, writes: readonly State[]): Node {
+    const types = (op as Op).infer(inputs, attributes);
+    const node: Node = { id: this.nodes.length, op: op as Op, inputs, attributes, outputs: [], writes };
+    (node.outputs as Tensor[]).push(...types.map((type, i) => new Tensor(node, i, type.shape, type.dtype)));
+    this.nodes.push(node);
+    for (const state of writes) this.current.delete(state);
+    return node;
+  }
+
+  /** A number that tells this random draw from the others of the program. */
+  nextDraw(): number {
+    return this.draws++;
+  }
+}
+
+/** The current value of a {@link State}; the attribute is the state itself. */
+export const stateOp: Op<State> = {
+  name: 'state',
+  infer: (_inputs, state) => [{ shape: state.shape, dtype: state.dtype }],
+};
+
+let active: Recording | undefined;
+
+/** Runs `body` with every operation recorded into `recording`. */
+export function recordInto<T>(recording: Recording, body: () => T): T {
+  const outer = active;
+  active = recording;
+  try {
+    return body();
+  } finally {
+    active = outer;
+  }
+}
+
+/** @throws UsageError outside of a recording */
+export function currentRecording(): Recording {
+  if (!active) {
+    throw new UsageError('tensor operations must be recorded: call them inside device.compile(...)');
+  }
+  return active;
+}
+
+/** Records a node with one output. */
+export function record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+  return currentRecording().add(op as Op<never>, inputs, attributes, []).outputs[0];
+}
+
+/** Records a node with several outputs, or one that writes states. */
+export function recordNode<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, writes: readonly State[] = []): Node {
+  return currentRecording().add(op as Op<never>, inputs, attributes, writes);
+}
+
+/** The value of a state at this point of the recording. */
+export function read(state: State): Tensor {
+  return currentRecording().read(state);
+}
+
+/** A {@link ShapeError} that names the operation, what it saw, and the line of user code. */
+export function shapeError(op: string, inputs: readonly Tensor[], problem: string): ShapeError {
+  const seen = inputs.map((tensor) => formatShape(tensor.shape)).join(', ');
+  return new ShapeError(`${op}(${seen}): ${problem}${callSite()}`);
+}
+
+/** Frames of this library, bundled (its own file) or from source (its own folders). */
+const ownFile = import.meta.url;
+const ownFolders = /\/src\/(?:tape|nn|distributions|divergences|rl|program)\/|\/src\/device\.ts/;
+
+/** ` (at file:line:column)` of the first stack frame outside this library; empty when there is none. */
+function callSite(): string {
+  for (const line of (new Error().stack ?? '').split('\n').slice(1)) {
+    if (line.includes(ownFile) || ownFolders.test(line)) continue;
+    const place = /((?:file:|https?:|\/)[^()\s]+:\d+:\d+)/.exec(line);
+    if (place) return ` (at ${place[1]})`;
+  }
+  return '';
+}
