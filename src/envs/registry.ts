@@ -1,0 +1,52 @@
+// The environments as data: the command line, the benchmarks, the tests and the documentation list these.
+
+import { unknownName } from '../errors.ts';
+import { Acrobot } from './acrobot.ts';
+import { CartPole } from './cartpole.ts';
+import type { Environment } from './environment.ts';
+import { MountainCar } from './mountain-car.ts';
+import { MountainCarContinuous } from './mountain-car-continuous.ts';
+import { Pendulum } from './pendulum.ts';
+
+export interface EnvironmentEntry {
+  readonly name: string;
+  readonly title: string;
+  /** Identifier in Gymnasium 1.4.0, whose trajectories it reproduces. */
+  readonly gymnasiumId: string;
+  make(): Environment;
+}
+
+export const environments: readonly EnvironmentEntry[] = [
+  { name: 'pendulum', title: 'Pendulum swing-up', gymnasiumId: 'Pendulum-v1', make: () => new Pendulum() },
+  {
+    name: 'mountain-car-continuous',
+    title: 'Mountain car, continuous force',
+    gymnasiumId: 'MountainCarContinuous-v0',
+    make: () => new MountainCarContinuous(),
+  },
+  { name: 'cartpole', title: 'Cart-pole balancing', gymnasiumId: 'CartPole-v1', make: () => new CartPole() },
+  { name: 'acrobot', title: 'Acrobot swing-up', gymnasiumId: 'Acrobot-v1', make: () => new Acrobot() },
+  {
+    name: 'mountain-car',
+    title: 'Mountain car, three choices of force',
+    gymnasiumId: 'MountainCar-v0',
+    make: () => new MountainCar(),
+  },
+];
+
+/**
+ * A new environment by name, not yet reset.
+ *
+ * @throws UsageError for an unknown name: lists the known ones, and suggests one when the name is close to it
+ */
+export function makeEnvironment(name: string): Environment {
+  const entry = environments.find((candidate) => candidate.name === name);
+  if (entry === undefined) {
+    throw unknownName(
+      'environment',
+      name,
+      environments.map((candidate) => candidate.name),
+    );
+  }
+  return entry.make();
+}
