@@ -1,0 +1,68 @@
+// Stands in for `uvu` in the test bundles: uvu's own suites, with every handler reported as it ends.
+//
+// uvu prints its results for people and drops some errors (a hook that throws, a thrown non-Error).
+// Here each test sends one event, so a run that dies half-way still says what had passed, and where it died.
+import * as uvu from 'uvu';
+import { compare } from 'uvu/diff';
+
+const emit = (event) => globalThis.DIVERGRAD_TEST_EMIT?.(event);
+
+function describe(error) {
+  if (!(error instanceof Error)) {
+    const text = error?.message ?? JSON.stringify(error) ?? String(error);
+    return `threw ${error?.constructor?.name ?? typeof error}: ${text}`;
+  }
+  const { message, operator = '', actual, expected } = error;
+  let text = `${error.name}: ${message}${operator ? ` (${operator})` : ''}`;
+  if (error.name.startsWith('Assertion') && operator && !operator.includes('not')) {
+    text += `\n${compare(actual, expected)}`;
+  }
+  const stack = String(error.stack ?? '');
+  const frames = stack
+    .split('\n')
+    .filter((line) => /^\s*at |^\S*@/.test(line) && !/node:internal|uvu/.test(line));
+  const cause = error.cause === undefined ? '' : `\ncaused by ${describe(error.cause)}`;
+  return `${text}\n${frames.join('\n')}${cause}`;
+}
+
+const asError = (error) => (error instanceof Error ? error : new Error(describe(error)));
+
+function reported(suite, name, handler) {
+  return async (state) => {
+    const start = performance.now();
+    emit({ type: 'start', suite, name });
+    try {
+      await handler(state);
+      emit({ type: 'pass', suite, name, ms: performance.now() - start });
+    } catch (error) {
+      emit({ type: 'fail', suite, name, ms: performance.now() - start, error: describe(error) });
+      throw asError(error);
+    }
+  };
+}
+
+function hook(suite, kind, handler) {
+  return async (state) => {
+    try {
+      await handler(state);
+    } catch (error) {
+      emit({ type: 'hook', suite, name: kind, error: describe(error) });
+      throw asError(error);
+    }
+  };
+}
+
+function wrap(inner, suite) {
+  const test = (name, handler) => inner(name, reported(suite, name, handler));
+  test.only = (name, handler) => inner.only(name, reported(suite, name, handler));
+  test.skip = (...args) => inner.skip(...args);
+  test.run = () => inner.run();
+  for (const kind of ['before', 'after']) {
+    test[kind] = (handler) => inner[kind](hook(suite, kind, handler));
+    test[kind].each = (handler) => inner[kind].each(hook(suite, `${kind}.each`, handler));
+  }
+  return test;
+}
+
+export const suite = (name = '', state = {}) => wrap(uvu.suite(name, state), name);
+export const test = wrap(uvu.test, '');
