@@ -199,11 +199,11 @@ const commands = {
   },
   async lint(args) {
     install();
-    return tool('@biomejs/biome', 'biome', ['check', ...(args.length ? args : [root])]);
+    return tool('@biomejs/biome', 'biome', ['check', ...(args.length ? args : ['.'])]);
   },
   async format(args) {
     install();
-    return tool('@biomejs/biome', 'biome', ['check', '--write', ...(args.length ? args : [root])]);
+    return tool('@biomejs/biome', 'biome', ['check', '--write', ...(args.length ? args : ['.'])]);
   },
   async clean() {
     rmSync(path('dist'), { recursive: true, force: true });

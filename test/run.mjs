@@ -155,7 +155,7 @@ function start({ command, args, env }) {
     // In a group of its own, so that a kill reaches what it has started too.
     const child = spawn(command, args, {
       cwd: root,
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', ...env },
+      env: { ...inherited, NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: process.platform !== 'win32',
     });
@@ -198,6 +198,7 @@ function start({ command, args, env }) {
   });
 }
 
+const { FORCE_COLOR: _, ...inherited } = process.env; // it would win over NO_COLOR
 const running = new Set();
 function stop(child) {
   try {
@@ -224,7 +225,18 @@ function report(suite, name, { passed, failed, skipped = 0, ms }, details) {
   total.ms += ms;
   const counts = `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`;
   console.log(`${failed ? 'FAIL' : ' ok '} ${suite.padEnd(8)} ${name} (${counts}, ${ms.toFixed(0)} ms)`);
-  if (failed > 0) console.log(indent(atSource(details.filter(Boolean).join('\n'))));
+  if (failed > 0) console.log(indent(readable(details.filter(Boolean).join('\n'))));
+}
+
+/** Without colours and control characters, and without the frames of the runner itself. */
+function readable(text) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal colours and control characters
+  const plain = text.replace(/\u001b\[[\d;]*m/g, '').replace(/[\u0000-\u0008\u000b-\u001f]/g, '');
+  const internal = /^\s*at .*(test\/runner\/|node_modules\/uvu\/|node:internal|<anonymous>)/;
+  return atSource(plain)
+    .split('\n')
+    .filter((line) => !internal.test(line))
+    .join('\n');
 }
 
 const indent = (text) => text.replace(/\s+$/, '').replace(/^/gm, '       ');
@@ -259,7 +271,7 @@ async function runFile(suite, file, job) {
   if (options.verbose && failed === 0) {
     for (const { name, ms: took } of ended('pass'))
       console.log(`       ${took.toFixed(0).padStart(6)} ms  ${name}`);
-    if (output.trim()) console.log(indent(output));
+    if (output.trim()) console.log(indent(readable(output)));
   }
 }
 
@@ -338,7 +350,7 @@ for (const [name, { target, files: list, job }] of wanted) {
 }
 if (options.suites.includes('checks') && options.only === '') {
   queue.push(() => runCheck('types', [join(root, 'build.mjs'), 'typecheck', '--pretty', 'false']));
-  queue.push(() => runCheck('lint', [join(root, 'build.mjs'), 'lint']));
+  queue.push(() => runCheck('lint', [join(root, 'build.mjs'), 'lint', '--reporter=summary', '.']));
 }
 
 const workers = Math.min(2, Math.max(1, availableParallelism()));

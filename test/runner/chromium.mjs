@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium as playwright } from 'playwright-core';
-import { isUvuNoise } from './child.mjs';
+import { isUvuNoise, mark } from './child.mjs';
 import { chromium } from './software-gpu.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -50,7 +50,10 @@ for (const signal of ['SIGTERM', 'SIGINT'])
 let broken = 0;
 try {
   const page = await browser.newPage();
-  page.on('console', (message) => isUvuNoise(message.text()) || console.log(message.text()));
+  page.on('console', (message) => {
+    const text = message.text();
+    if (text.startsWith(mark) || !isUvuNoise(text)) console.log(text);
+  });
   page.on('pageerror', (error) => {
     broken += 1;
     console.error(`uncaught in the page: ${error.stack ?? error.message}`);

@@ -3,7 +3,6 @@
 // uvu prints its results for people and drops some errors (a hook that throws, a thrown non-Error).
 // Here each test sends one event, so a run that dies half-way still says what had passed, and where it died.
 import * as uvu from 'uvu';
-import { compare } from 'uvu/diff';
 
 const emit = (event) => globalThis.DIVERGRAD_TEST_EMIT?.(event);
 
@@ -12,17 +11,15 @@ function describe(error) {
     const text = error?.message ?? JSON.stringify(error) ?? String(error);
     return `threw ${error?.constructor?.name ?? typeof error}: ${text}`;
   }
-  const { message, operator = '', actual, expected } = error;
-  let text = `${error.name}: ${message}${operator ? ` (${operator})` : ''}`;
-  if (error.name.startsWith('Assertion') && operator && !operator.includes('not')) {
-    text += `\n${compare(actual, expected)}`;
-  }
-  const stack = String(error.stack ?? '');
-  const frames = stack
-    .split('\n')
-    .filter((line) => /^\s*at |^\S*@/.test(line) && !/node:internal|uvu/.test(line));
-  const cause = error.cause === undefined ? '' : `\ncaused by ${describe(error.cause)}`;
-  return `${text}\n${frames.join('\n')}${cause}`;
+  const { message, operator = '', details = '' } = error;
+  const text = [`${error.name}: ${message}${operator ? ` (${operator})` : ''}`, details];
+  text.push(
+    ...String(error.stack ?? '')
+      .split('\n')
+      .filter((line) => /^\s*at /.test(line)),
+  );
+  if (error.cause !== undefined) text.push(`caused by ${describe(error.cause)}`);
+  return text.filter(Boolean).join('\n');
 }
 
 const asError = (error) => (error instanceof Error ? error : new Error(describe(error)));
@@ -53,6 +50,7 @@ function hook(suite, kind, handler) {
 }
 
 function wrap(inner, suite) {
+  globalThis.DIVERGRAD_TEST_SUITES?.add(suite);
   const test = (name, handler) => inner(name, reported(suite, name, handler));
   test.only = (name, handler) => inner.only(name, reported(suite, name, handler));
   test.skip = (...args) => inner.skip(...args);
