@@ -63,7 +63,8 @@ const files = [...find(join(root, 'test'))].filter((file) => file.includes(optio
 const deviceFiles = files.filter((file) => file.startsWith('test/device/'));
 const nodeFiles = files.filter((file) => !file.startsWith('test/device/'));
 // Files that start processes take longest: first, so that the two workers end together.
-nodeFiles.sort((a, b) => b.startsWith('test/process/') - a.startsWith('test/process/'));
+const startsProcesses = (file) => /^test\/(process|smoke)\//.test(file);
+nodeFiles.sort((a, b) => startsProcesses(b) - startsProcesses(a));
 
 /** Sends `import 'uvu'` of the tests through runner/uvu.mjs. */
 const reporting = {

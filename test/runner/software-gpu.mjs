@@ -114,6 +114,7 @@ export function softwareVulkanEnv() {
     VK_ICD_FILENAMES: icd,
     VK_DRIVER_FILES: icd, // the newer name of the same setting, which would win over the older one
     LD_LIBRARY_PATH: [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':'),
+    DENO_WEBGPU_BACKEND: 'vulkan', // or Deno might take an OpenGL driver of the machine's
     XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR || runtime,
   };
 }
