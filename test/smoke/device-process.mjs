@@ -11,6 +11,7 @@ const adapter = await gpu.requestAdapter();
 const device = await adapter.requestDevice();
 const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
 device.queue.writeBuffer(buffer, 0, new Uint32Array([1, 2, 3, 4]));
+device.queue.submit([]); // wgpu holds writes back until the next submit, and mapping does not wait for them
 await buffer.mapAsync(GPUMapMode.READ);
 console.log(`read ${new Uint32Array(buffer.getMappedRange()).join(' ')}`);
 if (mode === 'destroys') device.destroy();
