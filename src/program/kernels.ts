@@ -85,7 +85,8 @@ const ceil = (a: number, b: number): number => Math.ceil(a / b);
 export function weightTiles(p: Params): number {
   const d = dims(p);
   let tiles = 0;
-  for (let layer = 0; layer < p.layers; layer++) tiles += ceil(d[layer] + 1, WEIGHT_TILE) * ceil(d[layer + 1], WEIGHT_TILE);
+  for (let layer = 0; layer < p.layers; layer++)
+    tiles += ceil(d[layer] + 1, WEIGHT_TILE) * ceil(d[layer + 1], WEIGHT_TILE);
   return tiles;
 }
 
@@ -119,7 +120,8 @@ export const kernels: readonly KernelSpec[] = [
     'dy:read parameters:read saved:read dz:write dx0:write dx1:write',
     `nets rows layers activation storeDz storeDx0 storeDx1 x0Width x1Width ${dimFields}`,
     (p) => ({ workgroups: [ceil(p.rows, MLP_ROWS), 1, 1] }),
-    (p) => 2 * p.nets * p.rows * (weightCount(p, 1) + (p.storeDx0 * p.x0Width + p.storeDx1 * p.x1Width) * p.d1),
+    (p) =>
+      2 * p.nets * p.rows * (weightCount(p, 1) + (p.storeDx0 * p.x0Width + p.storeDx1 * p.x1Width) * p.d1),
   ),
   spec(
     'mlp_backward_weights',
@@ -210,7 +212,13 @@ export const kernels: readonly KernelSpec[] = [
   ),
   // y [count] words: Philox 4×32-10 with counter (block, clock[2], draw, clock[3]) and key (clock[0], clock[1]);
   // kind: bits, uniform in (0, 1), standard normal. Floats are stored by their bits.
-  spec('philox', 'clock:read:u32 y:write:u32', 'count draw kind', (p) => ({ items: ceil(p.count, 4) }), (p) => 30 * p.count),
+  spec(
+    'philox',
+    'clock:read:u32 y:write:u32',
+    'count draw kind',
+    (p) => ({ items: ceil(p.count, 4) }),
+    (p) => 30 * p.count,
+  ),
   // Row i is storage[mulhi(bits_i, fill[0])], bits_i the words of draw `draw`.
   spec(
     'replay_sample',
@@ -219,7 +227,13 @@ export const kernels: readonly KernelSpec[] = [
     (p) => ({ items: p.batch * p.width }),
     (p) => p.batch * p.width,
   ),
-  spec('gather', 'x:read index:read y:write', 'outer entries picks inner', (p) => ({ items: p.outer * p.picks * p.inner }), () => 0),
+  spec(
+    'gather',
+    'x:read index:read y:write',
+    'outer entries picks inner',
+    (p) => ({ items: p.outer * p.picks * p.inner }),
+    () => 0,
+  ),
   spec(
     'scatter_add',
     'x:read index:read y:write',
@@ -227,7 +241,13 @@ export const kernels: readonly KernelSpec[] = [
     (p) => ({ items: p.outer * p.entries * p.inner }),
     (p) => p.outer * p.picks * p.inner,
   ),
-  spec('assign', 'x:read y:write', 'count', (p) => ({ items: p.count }), () => 0),
+  spec(
+    'assign',
+    'x:read y:write',
+    'count',
+    (p) => ({ items: p.count }),
+    () => 0,
+  ),
   // clock[2] += 1, the last kernel of every update.
   spec('tick', 'clock:update:u32', 'unused', one, () => 0),
 ];

@@ -119,8 +119,13 @@ export class Program {
       `${formatCount(step.bytes)}B`,
       step.buffers.map((b) => (b < 0 ? '–' : this.buffers[b].name)).join(' '),
     ]);
-    const widths = rows.reduce((w, row) => row.map((cell, i) => Math.max(w[i] ?? 0, cell.length)), [] as number[]);
-    const lines = rows.map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]))).join('  '));
+    const widths = rows.reduce(
+      (w, row) => row.map((cell, i) => Math.max(w[i] ?? 0, cell.length)),
+      [] as number[],
+    );
+    const lines = rows.map((row) =>
+      row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]))).join('  '),
+    );
     const total = `${this.kernels} kernels, ${formatCount(this.flops)}FLOP, ${formatCount(this.bytes)}B moved, arena ${formatCount(this.arenaBytes)}B in ${this.slots.length} slots`;
     return [...lines, total].join('\n');
   }

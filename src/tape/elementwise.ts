@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.ts';
-import { type Shape, broadcastShapes, formatShape } from '../math/shape.ts';
+import { broadcastShapes, formatShape, type Shape } from '../math/shape.ts';
 import {
   digamma as digammaOf,
   erf as erfOf,
@@ -9,12 +9,17 @@ import {
   softplus as softplusOf,
   trigamma as trigammaOf,
 } from '../math/special.ts';
-import { type Op, type Tensor, type VjpContext, record, shapeError } from './tensor.ts';
+import { type Op, record, shapeError, type Tensor, type VjpContext } from './tensor.ts';
 
 /** A tensor, or a number standing for a constant that broadcasts everywhere. */
 export type Operand = Tensor | number;
 
-type ElementwiseVjp = (g: Tensor, x: readonly Tensor[], y: Tensor, needs: readonly boolean[]) => (Tensor | undefined)[];
+type ElementwiseVjp = (
+  g: Tensor,
+  x: readonly Tensor[],
+  y: Tensor,
+  needs: readonly boolean[],
+) => (Tensor | undefined)[];
 
 /** A literal scalar; fused into whatever uses it. */
 export const constantOp: Op<number> = { name: 'constant', infer: () => [{ shape: [], dtype: 'f32' }] };
@@ -24,7 +29,11 @@ export function constant(value: number): Tensor {
 }
 
 export const constantValue = (tensor: Operand): number | undefined =>
-  typeof tensor === 'number' ? tensor : tensor.node.op === constantOp ? (tensor.node.attributes as number) : undefined;
+  typeof tensor === 'number'
+    ? tensor
+    : tensor.node.op === constantOp
+      ? (tensor.node.attributes as number)
+      : undefined;
 
 const toTensor = (operand: Operand): Tensor => (typeof operand === 'number' ? constant(operand) : operand);
 
@@ -33,14 +42,23 @@ function broadcastAll(name: string, inputs: readonly Tensor[]): Shape {
   for (const input of inputs) {
     if (input.dtype !== 'f32') throw shapeError(name, inputs, `needs f32 tensors, got ${input.dtype}`);
     const joined = broadcastShapes(shape, input.shape);
-    if (!joined) throw shapeError(name, inputs, `shape ${formatShape(input.shape)} does not broadcast with ${formatShape(shape)}`);
+    if (!joined)
+      throw shapeError(
+        name,
+        inputs,
+        `shape ${formatShape(input.shape)} does not broadcast with ${formatShape(shape)}`,
+      );
     shape = joined;
   }
   return shape;
 }
 
 /** Defines an elementwise operation: its scalar function in float64 and its derivative. */
-function elementwise(name: string, scalar: (a: number, b: number, c: number) => number, vjp?: ElementwiseVjp): Op<null> {
+function elementwise(
+  name: string,
+  scalar: (a: number, b: number, c: number) => number,
+  vjp?: ElementwiseVjp,
+): Op<null> {
   return {
     name,
     infer: (inputs) => [{ shape: broadcastAll(name, inputs), dtype: 'f32' }],
@@ -61,7 +79,11 @@ const zeroGradient: ElementwiseVjp = (_g, x) => x.map(() => undefined);
  * here (float64) says what is meant.
  */
 export const elementwiseOps = {
-  neg: elementwise('neg', (a) => -a, (g) => [neg(g)]),
+  neg: elementwise(
+    'neg',
+    (a) => -a,
+    (g) => [neg(g)],
+  ),
   abs: elementwise('abs', Math.abs, (g, [x]) => [mul(g, sign(x))]),
   sign: elementwise('sign', Math.sign, zeroGradient),
   exp: elementwise('exp', Math.exp, (g, _x, y) => [mul(g, y)]),
@@ -69,31 +91,64 @@ export const elementwiseOps = {
   log: elementwise('log', Math.log, (g, [x]) => [div(g, x)]),
   log1p: elementwise('log1p', Math.log1p, (g, [x]) => [div(g, add(x, 1))]),
   sqrt: elementwise('sqrt', Math.sqrt, (g, _x, y) => [div(g, mul(y, 2))]),
-  square: elementwise('square', (a) => a * a, (g, [x]) => [mul(g, mul(x, 2))]),
-  reciprocal: elementwise('reciprocal', (a) => 1 / a, (g, _x, y) => [neg(mul(g, square(y)))]),
+  square: elementwise(
+    'square',
+    (a) => a * a,
+    (g, [x]) => [mul(g, mul(x, 2))],
+  ),
+  reciprocal: elementwise(
+    'reciprocal',
+    (a) => 1 / a,
+    (g, _x, y) => [neg(mul(g, square(y)))],
+  ),
   sin: elementwise('sin', Math.sin, (g, [x]) => [mul(g, cos(x))]),
   cos: elementwise('cos', Math.cos, (g, [x]) => [neg(mul(g, sin(x)))]),
   tanh: elementwise('tanh', Math.tanh, (g, _x, y) => [mul(g, sub(1, square(y)))]),
   sigmoid: elementwise('sigmoid', sigmoidOf, (g, _x, y) => [mul(g, mul(y, sub(1, y)))]),
   logSigmoid: elementwise('logSigmoid', logSigmoidOf, (g, [x]) => [mul(g, sigmoid(neg(x)))]),
   softplus: elementwise('softplus', softplusOf, (g, [x]) => [mul(g, sigmoid(x))]),
-  relu: elementwise('relu', (a) => (a > 0 ? a : Number.isNaN(a) ? a : 0), (g, [x]) => [mul(g, greater(x, 0))]),
-  elu: elementwise('elu', (a) => (a > 0 ? a : Math.expm1(a)), (g, [x], y) => [mul(g, where(greater(x, 0), 1, add(y, 1)))]),
+  relu: elementwise(
+    'relu',
+    (a) => (a > 0 ? a : Number.isNaN(a) ? a : 0),
+    (g, [x]) => [mul(g, greater(x, 0))],
+  ),
+  elu: elementwise(
+    'elu',
+    (a) => (a > 0 ? a : Math.expm1(a)),
+    (g, [x], y) => [mul(g, where(greater(x, 0), 1, add(y, 1)))],
+  ),
   erf: elementwise('erf', erfOf, (g, [x]) => [mul(g, mul(2 / Math.sqrt(Math.PI), exp(neg(square(x)))))]),
-  logGamma: elementwise('logGamma', logGammaOf, (g, [x]) => [mul(g, record(elementwiseOps.digamma, [x], null))]),
-  digamma: elementwise('digamma', digammaOf, (g, [x]) => [mul(g, record(elementwiseOps.trigamma, [x], null))]),
+  logGamma: elementwise('logGamma', logGammaOf, (g, [x]) => [mul(g, digamma(x))]),
+  digamma: elementwise('digamma', digammaOf, (g, [x]) => [mul(g, trigamma(x))]),
   trigamma: elementwise('trigamma', trigammaOf),
-  add: elementwise('add', (a, b) => a + b, (g) => [g, g]),
-  sub: elementwise('sub', (a, b) => a - b, (g) => [g, neg(g)]),
-  mul: elementwise('mul', (a, b) => a * b, (g, [a, b], _y, needs) => [needs[0] ? mul(g, b) : undefined, needs[1] ? mul(g, a) : undefined]),
-  div: elementwise('div', (a, b) => a / b, (g, [, b], y, needs) => [
-    needs[0] ? div(g, b) : undefined,
-    needs[1] ? neg(div(mul(g, y), b)) : undefined,
-  ]),
-  pow: elementwise('pow', (a, b) => a ** b, (g, [a, b], y, needs) => [
-    needs[0] ? mul(g, mul(b, pow(a, sub(b, 1)))) : undefined,
-    needs[1] ? mul(g, mul(y, log(a))) : undefined,
-  ]),
+  add: elementwise(
+    'add',
+    (a, b) => a + b,
+    (g) => [g, g],
+  ),
+  sub: elementwise(
+    'sub',
+    (a, b) => a - b,
+    (g) => [g, neg(g)],
+  ),
+  mul: elementwise(
+    'mul',
+    (a, b) => a * b,
+    (g, [a, b], _y, needs) => [needs[0] ? mul(g, b) : undefined, needs[1] ? mul(g, a) : undefined],
+  ),
+  div: elementwise(
+    'div',
+    (a, b) => a / b,
+    (g, [, b], y, needs) => [needs[0] ? div(g, b) : undefined, needs[1] ? neg(div(mul(g, y), b)) : undefined],
+  ),
+  pow: elementwise(
+    'pow',
+    (a, b) => a ** b,
+    (g, [a, b], y, needs) => [
+      needs[0] ? mul(g, mul(b, pow(a, sub(b, 1)))) : undefined,
+      needs[1] ? mul(g, mul(y, log(a))) : undefined,
+    ],
+  ),
   minimum: elementwise('minimum', Math.min, (g, [a, b]) => {
     const toA = mul(0.5, add(greaterEqual(b, a), greater(b, a)));
     return [mul(g, toA), mul(g, sub(1, toA))];
@@ -105,55 +160,69 @@ export const elementwiseOps = {
   greater: elementwise('greater', (a, b) => (a > b ? 1 : 0), zeroGradient),
   greaterEqual: elementwise('greaterEqual', (a, b) => (a >= b ? 1 : 0), zeroGradient),
   equal: elementwise('equal', (a, b) => (a === b ? 1 : 0), zeroGradient),
-  where: elementwise('where', (c, a, b) => (c !== 0 ? a : b), (g, [c]) => [undefined, where(c, g, 0), where(c, 0, g)]),
-  clamp: elementwise('clamp', (x, lo, hi) => (x < lo ? lo : x > hi ? hi : x), (g, [x, lo, hi]) => [
-    mul(g, mul(greaterEqual(x, lo), greaterEqual(hi, x))),
-    undefined,
-    undefined,
-  ]),
+  where: elementwise(
+    'where',
+    (c, a, b) => (c !== 0 ? a : b),
+    (g, [c]) => [undefined, where(c, g, 0), where(c, 0, g)],
+  ),
+  clamp: elementwise(
+    'clamp',
+    (x, lo, hi) => (x < lo ? lo : x > hi ? hi : x),
+    (g, [x, lo, hi]) => [mul(g, mul(greaterEqual(x, lo), greaterEqual(hi, x))), undefined, undefined],
+  ),
 } as const satisfies Record<string, Op<null>>;
 
 export type ElementwiseName = keyof typeof elementwiseOps;
 
-const unary = (name: ElementwiseName) => (x: Operand) => record(elementwiseOps[name], [toTensor(x)], null);
-const binary = (name: ElementwiseName) => (a: Operand, b: Operand) => record(elementwiseOps[name], [toTensor(a), toTensor(b)], null);
+type Unary = (x: Operand) => Tensor;
+type Binary = (a: Operand, b: Operand) => Tensor;
+const unary =
+  (name: ElementwiseName): Unary =>
+  (x) =>
+    record(elementwiseOps[name], [toTensor(x)], null);
+const binary =
+  (name: ElementwiseName): Binary =>
+  (a, b) =>
+    record(elementwiseOps[name], [toTensor(a), toTensor(b)], null);
 
 /** −x */
-export const neg = unary('neg');
+export const neg: Unary = unary('neg');
 /** |x|, with derivative 0 at 0 */
-export const abs = unary('abs');
+export const abs: Unary = unary('abs');
 /** −1, 0 or 1; derivative 0 */
-export const sign = unary('sign');
-export const exp = unary('exp');
+export const sign: Unary = unary('sign');
+export const exp: Unary = unary('exp');
 /** e^x − 1, exact near 0 */
-export const expm1 = unary('expm1');
+export const expm1: Unary = unary('expm1');
 /** natural logarithm */
-export const log = unary('log');
+export const log: Unary = unary('log');
 /** log(1 + x), exact near 0 */
-export const log1p = unary('log1p');
-export const sqrt = unary('sqrt');
-export const square = unary('square');
+export const log1p: Unary = unary('log1p');
+export const sqrt: Unary = unary('sqrt');
+export const square: Unary = unary('square');
 /** 1/x */
-export const reciprocal = unary('reciprocal');
-export const sin = unary('sin');
-export const cos = unary('cos');
-export const tanh = unary('tanh');
+export const reciprocal: Unary = unary('reciprocal');
+export const sin: Unary = unary('sin');
+export const cos: Unary = unary('cos');
+export const tanh: Unary = unary('tanh');
 /** 1/(1 + e^−x) */
-export const sigmoid = unary('sigmoid');
+export const sigmoid: Unary = unary('sigmoid');
 /** log sigmoid(x), finite for any finite x */
-export const logSigmoid = unary('logSigmoid');
+export const logSigmoid: Unary = unary('logSigmoid');
 /** log(1 + e^x), finite for any finite x */
-export const softplus = unary('softplus');
+export const softplus: Unary = unary('softplus');
 /** max(x, 0), with derivative 0 at 0 */
-export const relu = unary('relu');
+export const relu: Unary = unary('relu');
 /** x for x > 0, e^x − 1 below */
-export const elu = unary('elu');
+export const elu: Unary = unary('elu');
 /** Gauss error function */
-export const erf = unary('erf');
+export const erf: Unary = unary('erf');
 /** log Γ(x) for x > 0; its derivative is {@link digamma} */
-export const logGamma = unary('logGamma');
+export const logGamma: Unary = unary('logGamma');
+/** ψ′(x) for x > 0; has no derivative here */
+export const trigamma: Unary = unary('trigamma');
 /** ψ(x) for x > 0 */
-export const digamma = unary('digamma');
+export const digamma: Unary = unary('digamma');
 
 /** a + b, broadcast */
 export function add(a: Operand, b: Operand): Tensor {
@@ -208,15 +277,15 @@ export function pow(a: Operand, b: Operand): Tensor {
 }
 
 /** Smaller of two; a tie splits the cotangent evenly. */
-export const minimum = binary('minimum');
+export const minimum: Binary = binary('minimum');
 /** Larger of two; a tie splits the cotangent evenly. */
-export const maximum = binary('maximum');
+export const maximum: Binary = binary('maximum');
 /** 1 where a > b, else 0 */
-export const greater = binary('greater');
+export const greater: Binary = binary('greater');
 /** 1 where a ≥ b, else 0 */
-export const greaterEqual = binary('greaterEqual');
+export const greaterEqual: Binary = binary('greaterEqual');
 /** 1 where a = b, else 0 */
-export const equal = binary('equal');
+export const equal: Binary = binary('equal');
 
 /** a where the condition is not 0, else b; broadcast. */
 export function where(condition: Operand, a: Operand, b: Operand): Tensor {
@@ -229,7 +298,11 @@ export function clamp(x: Operand, low: number, high: number): Tensor {
   if (low === -Infinity && high === Infinity) return toTensor(x);
   // Infinities have no literal in WGSL; the largest float32 limits nothing finite.
   const largest = 3.4028234663852886e38;
-  return record(elementwiseOps.clamp, [toTensor(x), constant(Math.max(low, -largest)), constant(Math.min(high, largest))], null);
+  return record(
+    elementwiseOps.clamp,
+    [toTensor(x), constant(Math.max(low, -largest)), constant(Math.min(high, largest))],
+    null,
+  );
 }
 
 /** x·sigmoid(x) */

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { broadcastAxes, formatShape, sameShape } from '../math/shape.ts';
 import { add, constant } from './elementwise.ts';
 import { broadcastTo, reshape, sum } from './structure.ts';
-import { type Node, type Tensor, shapeError } from './tensor.ts';
+import { type Node, shapeError, type Tensor } from './tensor.ts';
 
 /**
  * Reverse-mode gradient: records the cotangents of `wrt` and returns them.
@@ -16,7 +16,8 @@ import { type Node, type Tensor, shapeError } from './tensor.ts';
  * @source reverse accumulation; each rule records more tape (Griewank & Walther 2008, ch. 3)
  */
 export function grad(y: Tensor, wrt: readonly Tensor[], cotangent?: Tensor): Tensor[] {
-  if (!cotangent && y.size !== 1) throw shapeError('grad', [y], 'the objective must be a scalar, or a cotangent must be given');
+  if (!cotangent && y.size !== 1)
+    throw shapeError('grad', [y], 'the objective must be a scalar, or a cotangent must be given');
   if (cotangent && !sameShape(cotangent.shape, y.shape)) {
     throw shapeError('grad', [y, cotangent], 'the cotangent must have the shape of the objective');
   }
@@ -35,8 +36,15 @@ export function grad(y: Tensor, wrt: readonly Tensor[], cotangent?: Tensor): Ten
     if (arriving.every((g) => g === undefined) || node.inputs.length === 0) continue;
     const needs = needed.get(node) as boolean[];
     if (!needs.some(Boolean)) continue;
-    if (!node.op.vjp) throw new UsageError(`${node.op.name} has no derivative here: apply stopGradient to its result`);
-    const passed = node.op.vjp({ inputs: node.inputs, outputs: node.outputs, attributes: node.attributes, cotangents: arriving, needs });
+    if (!node.op.vjp)
+      throw new UsageError(`${node.op.name} has no derivative here: apply stopGradient to its result`);
+    const passed = node.op.vjp({
+      inputs: node.inputs,
+      outputs: node.outputs,
+      attributes: node.attributes,
+      cotangents: arriving,
+      needs,
+    });
     passed.forEach((g, i) => {
       if (g && needs[i]) accumulate(node.inputs[i], g);
     });
@@ -76,7 +84,11 @@ function fit(g: Tensor, tensor: Tensor): Tensor {
   const axes = broadcastAxes(tensor.shape, g.shape);
   const summed = sum(g, axes, true);
   if (summed.size !== tensor.size) {
-    throw shapeError('grad', [g, tensor], `a derivative rule returned ${formatShape(g.shape)} for ${formatShape(tensor.shape)}`);
+    throw shapeError(
+      'grad',
+      [g, tensor],
+      `a derivative rule returned ${formatShape(g.shape)} for ${formatShape(tensor.shape)}`,
+    );
   }
   return reshape(summed, tensor.shape);
 }

@@ -1,8 +1,8 @@
 import { UsageError } from '../errors.ts';
-import { type Shape, broadcastShapes, formatShape, normalizeAxis, sameShape, sizeOf } from '../math/shape.ts';
-import { type View, isContiguous, isPadded } from '../math/view.ts';
-import { type Operand, add, constant, div, equal, exp, mul, sub } from './elementwise.ts';
-import { type Op, Tensor, currentRecording, record, shapeError } from './tensor.ts';
+import { broadcastShapes, formatShape, normalizeAxis, type Shape, sameShape, sizeOf } from '../math/shape.ts';
+import { isPadded, type View } from '../math/view.ts';
+import { add, constant, div, equal, exp, mul, type Operand, sub } from './elementwise.ts';
+import { currentRecording, type Op, record, shapeError, Tensor } from './tensor.ts';
 
 const plain = (shape: Shape) => [{ shape, dtype: 'f32' as const }];
 
@@ -29,14 +29,25 @@ export const transposeOp: Op<readonly number[]> = {
   name: 'transpose',
   infer: ([x], permutation) => plain(permutation.map((axis) => x.shape[axis])),
   view: (permutation) => ({ kind: 'transpose', permutation }),
-  vjp: ({ cotangents: [g], attributes }) => [g && transpose(g, attributes.map((_, axis) => attributes.indexOf(axis)))],
+  vjp: ({ cotangents: [g], attributes }) => [
+    g &&
+      transpose(
+        g,
+        attributes.map((_, axis) => attributes.indexOf(axis)),
+      ),
+  ],
 };
 
 /** Axis n of the result is axis `permutation[n]` of x; without a permutation the last two axes swap. */
 export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
   const rank = x.shape.length;
-  const order = permutation ?? [...x.shape.keys()].map((axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
-  if (order.length !== rank || new Set(order).size !== rank || order.some((axis) => axis < 0 || axis >= rank)) {
+  const order =
+    permutation ?? [...x.shape.keys()].map((axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
+  if (
+    order.length !== rank ||
+    new Set(order).size !== rank ||
+    order.some((axis) => axis < 0 || axis >= rank)
+  ) {
     throw shapeError('transpose', [x], `[${order}] is not a permutation of its ${rank} axes`);
   }
   return record(transposeOp, [x], order);
@@ -52,7 +63,8 @@ export const broadcastOp: Op<Shape> = {
 /** x repeated to `shape`, by NumPy's rule. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   const joined = broadcastShapes(x.shape, shape);
-  if (!joined || !sameShape(joined, shape)) throw shapeError('broadcastTo', [x], `cannot be repeated to ${formatShape(shape)}`);
+  if (!joined || !sameShape(joined, shape))
+    throw shapeError('broadcastTo', [x], `cannot be repeated to ${formatShape(shape)}`);
   return sameShape(x.shape, shape) ? x : record(broadcastOp, [x], shape);
 }
 
@@ -66,25 +78,42 @@ export const sliceOp: Op<Window> = {
   name: 'slice',
   infer: ([x], { size }) => [{ shape: size, dtype: x.dtype }],
   view: (window) => ({ kind: 'slice', ...window }),
-  vjp: ({ cotangents: [g], inputs: [x], attributes }) => [g && record(padOp, [g], { ...attributes, size: x.shape })],
+  vjp: ({ cotangents: [g], inputs: [x], attributes }) => [
+    g && record(padOp, [g], { ...attributes, size: x.shape }),
+  ],
 };
 
 export const padOp: Op<Window> = {
   name: 'pad',
   infer: (_inputs, { size }) => plain(size),
   view: (window) => ({ kind: 'pad', ...window }),
-  vjp: ({ cotangents: [g], inputs: [x], attributes }) => [g && record(sliceOp, [g], { ...attributes, size: x.shape })],
+  vjp: ({ cotangents: [g], inputs: [x], attributes }) => [
+    g && record(sliceOp, [g], { ...attributes, size: x.shape }),
+  ],
 };
 
 /** `x[begin:end:step]` on each axis; `end` is exclusive, `step` at least 1. */
-export function slice(x: Tensor, begin: readonly number[], end: readonly number[], step?: readonly number[]): Tensor {
+export function slice(
+  x: Tensor,
+  begin: readonly number[],
+  end: readonly number[],
+  step?: readonly number[],
+): Tensor {
   const steps = step ?? begin.map(() => 1);
   if (begin.length !== x.shape.length || end.length !== begin.length || steps.length !== begin.length) {
-    throw shapeError('slice', [x], `begin [${begin}], end [${end}] and step [${steps}] need one entry an axis`);
+    throw shapeError(
+      'slice',
+      [x],
+      `begin [${begin}], end [${end}] and step [${steps}] need one entry an axis`,
+    );
   }
   x.shape.forEach((extent, axis) => {
     if (!(begin[axis] >= 0 && begin[axis] <= end[axis] && end[axis] <= extent && steps[axis] >= 1)) {
-      throw shapeError('slice', [x], `axis ${axis}: ${begin[axis]}:${end[axis]}:${steps[axis]} is outside its ${extent} entries`);
+      throw shapeError(
+        'slice',
+        [x],
+        `axis ${axis}: ${begin[axis]}:${end[axis]}:${steps[axis]} is outside its ${extent} entries`,
+      );
     }
   });
   const size = begin.map((from, axis) => Math.ceil((end[axis] - from) / steps[axis]));
@@ -94,7 +123,11 @@ export function slice(x: Tensor, begin: readonly number[], end: readonly number[
 /** One entry range of one axis. */
 export function sliceAxis(x: Tensor, axis: number, begin: number, end: number): Tensor {
   const at = axisOf('slice', x, axis);
-  return slice(x, x.shape.map((_, i) => (i === at ? begin : 0)), x.shape.map((extent, i) => (i === at ? end : extent)));
+  return slice(
+    x,
+    x.shape.map((_, i) => (i === at ? begin : 0)),
+    x.shape.map((extent, i) => (i === at ? end : extent)),
+  );
 }
 
 /** The tensors one after the other along `axis`; their other extents must agree. */
@@ -103,7 +136,10 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const first = tensors[0];
   const at = axisOf('concat', first, axis);
   for (const tensor of tensors) {
-    if (tensor.shape.length !== first.shape.length || tensor.shape.some((extent, i) => i !== at && extent !== first.shape[i])) {
+    if (
+      tensor.shape.length !== first.shape.length ||
+      tensor.shape.some((extent, i) => i !== at && extent !== first.shape[i])
+    ) {
       throw shapeError('concat', tensors, `only axis ${at} may differ`);
     }
   }
@@ -177,23 +213,36 @@ export const reduceOp: Op<Reduction> = {
 export type Axes = number | readonly number[] | null;
 
 function reduce(kind: ReductionKind, x: Tensor, axis: Axes, keepDims: boolean): Tensor {
-  const axes = (axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis).map((a) => axisOf(kind, x, a));
+  const axes = (axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis).map((a) =>
+    axisOf(kind, x, a),
+  );
   if (axes.length === 0) return x;
-  if (axes.some((a) => x.shape[a] === 0) && kind !== 'sum') throw shapeError(kind, [x], 'an empty axis has no such value');
+  if (axes.some((a) => x.shape[a] === 0) && kind !== 'sum')
+    throw shapeError(kind, [x], 'an empty axis has no such value');
   const kept = record(reduceOp, [x], { kind, axes });
-  return keepDims ? kept : reshape(kept, x.shape.filter((_, a) => !axes.includes(a)));
+  return keepDims
+    ? kept
+    : reshape(
+        kept,
+        x.shape.filter((_, a) => !axes.includes(a)),
+      );
 }
 
 /** Sum over `axis` (a number, several, or null for all). */
-export const sum = (x: Tensor, axis: Axes = null, keepDims = false): Tensor => reduce('sum', x, axis, keepDims);
+export const sum = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
+  reduce('sum', x, axis, keepDims);
 /** Maximum; ties share the cotangent evenly. */
-export const max = (x: Tensor, axis: Axes = null, keepDims = false): Tensor => reduce('max', x, axis, keepDims);
+export const max = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
+  reduce('max', x, axis, keepDims);
 /** Minimum; ties share the cotangent evenly. */
-export const min = (x: Tensor, axis: Axes = null, keepDims = false): Tensor => reduce('min', x, axis, keepDims);
+export const min = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
+  reduce('min', x, axis, keepDims);
 /** log Σ exp(x), without overflow. */
-export const logSumExp = (x: Tensor, axis: Axes = null, keepDims = false): Tensor => reduce('logSumExp', x, axis, keepDims);
+export const logSumExp = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
+  reduce('logSumExp', x, axis, keepDims);
 /** Index of the first maximum along one axis, as a whole number in an f32 tensor; no gradient. */
-export const argMax = (x: Tensor, axis: number, keepDims = false): Tensor => reduce('argMax', x, axis, keepDims);
+export const argMax = (x: Tensor, axis: number, keepDims = false): Tensor =>
+  reduce('argMax', x, axis, keepDims);
 
 /** Mean over `axis`. */
 export function mean(x: Tensor, axis: Axes = null, keepDims = false): Tensor {
@@ -219,7 +268,11 @@ export const matmulOp: Op<null> = {
   infer: ([a, b]) => {
     const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
     if (!batch || a.shape.at(-1) !== b.shape.at(-2)) {
-      throw shapeError('matmul', [a, b], `columns of the first (${a.shape.at(-1)}) must equal rows of the second (${b.shape.at(-2)}), batch axes broadcast`);
+      throw shapeError(
+        'matmul',
+        [a, b],
+        `columns of the first (${a.shape.at(-1)}) must equal rows of the second (${b.shape.at(-2)}), batch axes broadcast`,
+      );
     }
     return plain([...batch, a.shape.at(-2) as number, b.shape.at(-1) as number]);
   },
@@ -234,12 +287,25 @@ export const matmulOp: Op<null> = {
     const b = matrixStrides(view(1)) as MatrixStrides;
     return {
       kernel: 'matmul',
-      bindings: [{ input: 0 }, { input: 1 }, null, { output: 0 }],
+      bindings: [{ input: 0 }, { input: 1 }, null, { output: 0 }, null],
       params: {
-        batch, rows, columns, inner: node.inputs[0].shape.at(-1) as number,
-        aOffset: a.offset, aBatch: a.batch, aRow: a.row, aColumn: a.column,
-        bOffset: b.offset, bBatch: b.batch, bRow: b.row, bColumn: b.column,
-        activation: 0, hasBias: 0,
+        batch,
+        rows,
+        columns,
+        inner: node.inputs[0].shape.at(-1) as number,
+        aOffset: a.offset,
+        aBatch: a.batch,
+        aRow: a.row,
+        aColumn: a.column,
+        bOffset: b.offset,
+        bBatch: b.batch,
+        bRow: b.row,
+        bColumn: b.column,
+        biasOffset: 0,
+        biasBatch: 0,
+        hasBias: 0,
+        activation: 0,
+        storeZ: 0,
       },
     };
   },
@@ -277,7 +343,8 @@ export function flatMatrix(shape: Shape): [batch: number, rows: number, columns:
  * two axes swapped.
  */
 export function matmul(a: Tensor, b: Tensor, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
-  if (a.shape.length < 2 || b.shape.length < 2) throw shapeError('matmul', [a, b], 'both operands need at least two axes');
+  if (a.shape.length < 2 || b.shape.length < 2)
+    throw shapeError('matmul', [a, b], 'both operands need at least two axes');
   const left = options.transA ? transpose(a) : a;
   const right = options.transB ? transpose(b) : b;
   const lead = broadcastShapes(left.shape.slice(0, -2), right.shape.slice(0, -2));
@@ -292,7 +359,10 @@ export function matmul(a: Tensor, b: Tensor, options: { transA?: boolean; transB
 export const gatherOp: Op<null> = {
   name: 'gather',
   infer: ([, index]) => plain(index.shape),
-  vjp: ({ cotangents: [g], inputs: [x, index] }) => [g && record(scatterAddOp, [g, index], x.shape[1]), undefined],
+  vjp: ({ cotangents: [g], inputs: [x, index] }) => [
+    g && record(scatterAddOp, [g, index], x.shape[1]),
+    undefined,
+  ],
   call: ({ node }) => gatherCall('gather', node.inputs[0].shape[1], node.outputs[0].shape),
 };
 
@@ -316,12 +386,19 @@ const gatherCall = (kernel: string, entries: number, [outer, picks, inner]: Shap
  */
 export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
   const at = axisOf('gather', x, axis);
-  if (index.shape.length !== x.shape.length || index.shape.some((extent, i) => i !== at && extent !== x.shape[i])) {
+  if (
+    index.shape.length !== x.shape.length ||
+    index.shape.some((extent, i) => i !== at && extent !== x.shape[i])
+  ) {
     throw shapeError('gather', [x, index], `the index must match x on every axis but ${at}`);
   }
   const outer = sizeOf(x.shape.slice(0, at));
   const inner = sizeOf(x.shape.slice(at + 1));
-  const flat = record(gatherOp, [reshape(x, [outer, x.shape[at], inner]), reshape(index, [outer, index.shape[at], inner])], null);
+  const flat = record(
+    gatherOp,
+    [reshape(x, [outer, x.shape[at], inner]), reshape(index, [outer, index.shape[at], inner])],
+    null,
+  );
   return reshape(flat, index.shape);
 }
 
@@ -330,7 +407,17 @@ export function indexSelect(x: Tensor, index: Tensor, axis: number): Tensor {
   const at = axisOf('indexSelect', x, axis);
   if (index.shape.length !== 1) throw shapeError('indexSelect', [x, index], 'the index must have one axis');
   const shape = x.shape.map((extent, i) => (i === at ? index.size : extent));
-  return gather(x, broadcastTo(reshape(index, shape.map((_, i) => (i === at ? index.size : 1))), shape), at);
+  return gather(
+    x,
+    broadcastTo(
+      reshape(
+        index,
+        shape.map((_, i) => (i === at ? index.size : 1)),
+      ),
+      shape,
+    ),
+    at,
+  );
 }
 
 // ---- data and inputs ------------------------------------------------------------------------------
@@ -342,12 +429,18 @@ export interface Literal {
 }
 
 export const literalOp: Op<Literal> = { name: 'literal', infer: (_inputs, { shape }) => plain(shape) };
-export const inputOp: Op<{ name: string; shape: Shape }> = { name: 'input', infer: (_inputs, { shape }) => plain(shape) };
+export const inputOp: Op<{ name: string; shape: Shape }> = {
+  name: 'input',
+  infer: (_inputs, { shape }) => plain(shape),
+};
 
 /** A constant array recorded into the program. */
 export function literal(values: ArrayLike<number>, shape: Shape): Tensor {
-  if (values.length !== sizeOf(shape)) throw shapeError('literal', [], `${values.length} values do not fill ${formatShape(shape)}`);
-  return values.length === 1 && shape.length === 0 ? constant(values[0]) : record(literalOp, [], { values: Float32Array.from(values), shape });
+  if (values.length !== sizeOf(shape))
+    throw shapeError('literal', [], `${values.length} values do not fill ${formatShape(shape)}`);
+  return values.length === 1 && shape.length === 0
+    ? constant(values[0])
+    : record(literalOp, [], { values: Float32Array.from(values), shape });
 }
 
 /** A named input, written by the host before a run. @throws UsageError when the name is taken */
@@ -355,7 +448,11 @@ export function input(name: string, shape: Shape): Tensor {
   const recording = currentRecording();
   if (recording.inputs.has(name)) throw new UsageError(`input '${name}' is declared twice`);
   if (shape.some((extent) => !Number.isInteger(extent) || extent < 1)) {
-    throw shapeError('input', [], `'${name}' has shape ${formatShape(shape)}; extents must be whole numbers from 1`);
+    throw shapeError(
+      'input',
+      [],
+      `'${name}' has shape ${formatShape(shape)}; extents must be whole numbers from 1`,
+    );
   }
   const tensor = record(inputOp, [], { name, shape: [...shape] });
   recording.inputs.set(name, tensor);
@@ -375,5 +472,3 @@ export function requireShape(op: string, x: Tensor, shape: Shape, name: string):
 }
 
 export const toOperand = (x: Operand): Tensor => (x instanceof Tensor ? x : constant(x));
-
-export { isContiguous };

@@ -1,5 +1,5 @@
 import { ShapeError, UsageError } from '../errors.ts';
-import { type Shape, formatShape, sizeOf } from '../math/shape.ts';
+import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
 import type { View, ViewOperation } from '../math/view.ts';
 
 /** `u32` appears only where bits matter: random counters and raw random words. */
@@ -133,9 +133,31 @@ export class Recording {
   readonly inputs = new Map<string, Tensor>();
   readonly outputs = new Map<string, Tensor>();
   private readonly current = new Map<State, Tensor>();
+  private readonly known = new Map<string, Node>();
   private draws = 0;
 
-  constructor(readonly options: RecordingOptions) {}
+  private ticking = false;
+
+  /**
+   * @param clock state [4] u32: the seed's two words, the number of updates done, and 0. Random draws and
+   *   optimisers read it; the program advances it as its last step.
+   */
+  constructor(
+    readonly options: RecordingOptions,
+    private readonly clockState: State,
+  ) {}
+
+  /** The clock, which from now on advances with every update. */
+  clock(): Tensor {
+    this.ticking = true;
+    return this.read(this.clockState);
+  }
+
+  /** Ends the recording: the clock, if anything read it, advances last. */
+  finish(): this {
+    if (this.ticking) this.add(tickOp as Op<never>, [], null, [this.clockState]);
+    return this;
+  }
 
   /** The value of a state as of now: after every write recorded so far. */
   read(state: State): Tensor {
@@ -147,11 +169,20 @@ export class Recording {
     return tensor;
   }
 
+  /** Adds a node, or returns the equal one already there: pure operations are computed once. */
   add(op: Op<never>, inputs: readonly Tensor[], attributes: unknown, writes: readonly State[]): Node {
+    const pure =
+      op.scalar !== undefined || op.view !== undefined || op.reduction === true || op.name === 'constant';
+    const key = pure
+      ? `${op.name}(${inputs.map((t) => `${t.node.id}.${t.index}`)})${stable(attributes)}`
+      : '';
+    const same = pure ? this.known.get(key) : undefined;
+    if (same) return same;
     const types = (op as Op).infer(inputs, attributes);
     const node: Node = { id: this.nodes.length, op: op as Op, inputs, attributes, outputs: [], writes };
     (node.outputs as Tensor[]).push(...types.map((type, i) => new Tensor(node, i, type.shape, type.dtype)));
     this.nodes.push(node);
+    if (pure) this.known.set(key, node);
     for (const state of writes) this.current.delete(state);
     return node;
   }
@@ -162,11 +193,33 @@ export class Recording {
   }
 }
 
+/** Attributes as a key; −0 and 0 differ, as 1/x does. */
+const stable = (attributes: unknown): string =>
+  JSON.stringify(attributes, (_key, value) =>
+    typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
+      ? Object.is(value, -0)
+        ? '-0'
+        : String(value)
+      : value,
+  );
+
 /** The current value of a {@link State}; the attribute is the state itself. */
 export const stateOp: Op<State> = {
   name: 'state',
   infer: (_inputs, state) => [{ shape: state.shape, dtype: state.dtype }],
 };
+
+const tickOp: Op<null> = {
+  name: 'tick',
+  infer: () => [],
+  call: ({ node }) => ({ kernel: 'tick', bindings: [{ state: node.writes[0] }], params: {} }),
+};
+
+/** A fresh clock for the given seed (53 bits are used). */
+export function clockState(seed: number): State {
+  const words = new Uint32Array([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0]);
+  return new State('clock', [4], words);
+}
 
 let active: Recording | undefined;
 
@@ -195,7 +248,12 @@ export function record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): 
 }
 
 /** Records a node with several outputs, or one that writes states. */
-export function recordNode<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, writes: readonly State[] = []): Node {
+export function recordNode<A>(
+  op: Op<A>,
+  inputs: readonly Tensor[],
+  attributes: A,
+  writes: readonly State[] = [],
+): Node {
   return currentRecording().add(op as Op<never>, inputs, attributes, writes);
 }
 

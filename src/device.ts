@@ -1,0 +1,192 @@
+import type { Backend, DeviceBuffer, Executable, Values } from './backend/backend.ts';
+import { NumericsError, ShapeError, UsageError, unknownName } from './errors.ts';
+import { formatShape, sizeOf } from './math/shape.ts';
+import { lower } from './program/lower.ts';
+import type { Program } from './program/program.ts';
+import {
+  clockState,
+  input,
+  Recording,
+  type RecordingOptions,
+  recordInto,
+  type State,
+  type Tensor,
+} from './tape/index.ts';
+
+export interface CompileOptions extends Partial<RecordingOptions> {
+  /** Seeds the program's own clock; ignored when a clock is given. */
+  readonly seed?: number;
+  /** A clock shared with other programs, so that their random draws and optimisers advance together. */
+  readonly clock?: State;
+}
+
+/** What a recording function gets. */
+export interface Recorder {
+  /** Declares a named input. */
+  input(name: string, shape: readonly number[]): Tensor;
+}
+
+/** A backend with the states that live on it. Programs compiled on one device share their states. */
+export class Device {
+  private readonly buffers = new Map<State, DeviceBuffer>();
+  private readonly updates = new Set<Update>();
+
+  constructor(readonly backend: Backend) {}
+
+  /**
+   * Records `body` once, lowers it and makes it ready to run.
+   *
+   * @param body declares inputs, records operations and returns the named outputs
+   * @throws ShapeError, UsageError while recording; BackendError when the device refuses the program
+   */
+  async compile(
+    body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
+    options: CompileOptions = {},
+  ): Promise<Update> {
+    const recording = new Recording(
+      { ...this.backend.preferences, ...definedOnly(options) },
+      options.clock ?? clockState(options.seed ?? 0),
+    );
+    recordInto(recording, () => {
+      for (const [name, tensor] of Object.entries(body({ input }))) recording.outputs.set(name, tensor);
+      recording.finish();
+    });
+    const program = lower(recording);
+    const slots = program.slots.map((count, i) => this.backend.allocate(count, 'f32', `slot ${i}`));
+    const owned: DeviceBuffer[] = [...slots];
+    const bound = program.buffers.map((buffer): DeviceBuffer => {
+      if (buffer.kind === 'state') return this.bufferOf(buffer.state);
+      // Temporaries of bits share nothing: a slot has one element type on the CPU.
+      if (buffer.kind === 'temporary' && buffer.dtype === 'f32') return slots[buffer.slot];
+      const own = this.backend.allocate(buffer.count, buffer.dtype, buffer.name);
+      owned.push(own);
+      if (buffer.kind === 'literal') this.backend.write(own, buffer.values);
+      return own;
+    });
+    const executable = await this.backend.load(program, bound);
+    const update = new Update(program, this.backend, executable, bound, () => {
+      for (const buffer of owned) this.backend.free(buffer);
+      this.updates.delete(update);
+    });
+    this.updates.add(update);
+    return update;
+  }
+
+  /** Current values of a state, row-major. Waits for the work enqueued so far. */
+  async read(state: State): Promise<Values> {
+    return this.backend.read(this.bufferOf(state), 0, Math.max(1, state.size));
+  }
+
+  /**
+   * Overwrites a state, or part of it from element `offset` on.
+   * @throws ShapeError when the values do not fit, NumericsError when one is NaN or infinite
+   */
+  write(state: State, values: Values, offset = 0): void {
+    if (offset < 0 || offset + values.length > state.size) {
+      throw new ShapeError(
+        `State '${state.name}' has ${state.size} elements; cannot write ${values.length} at ${offset}.`,
+      );
+    }
+    requireFinite(values, `state '${state.name}'`);
+    this.backend.write(this.bufferOf(state), values, offset);
+  }
+
+  /** The device memory of a state, allocated and filled with its initial values at first use. */
+  bufferOf(state: State): DeviceBuffer {
+    const known = this.buffers.get(state);
+    if (known) return known;
+    const buffer = this.backend.allocate(Math.max(1, state.size), state.dtype, state.name);
+    if (state.initial) this.backend.write(buffer, state.initial);
+    this.buffers.set(state, buffer);
+    return buffer;
+  }
+
+  /** Releases the device memory of a state; it starts from its initial values if used again. */
+  free(state: State): void {
+    const buffer = this.buffers.get(state);
+    if (buffer) this.backend.free(buffer);
+    this.buffers.delete(state);
+  }
+
+  /** Ends all programs and the backend. */
+  async dispose(): Promise<void> {
+    for (const update of [...this.updates]) update.dispose();
+    await this.backend.dispose();
+  }
+}
+
+/** A compiled program: write its inputs, run it any number of times, read its outputs. */
+export class Update {
+  private ran = false;
+
+  constructor(
+    readonly program: Program,
+    private readonly backend: Backend,
+    private readonly executable: Executable,
+    private readonly buffers: readonly DeviceBuffer[],
+    private readonly release: () => void,
+  ) {}
+
+  /**
+   * Writes named inputs, row-major.
+   * @throws UsageError for a name the program lacks, ShapeError for a wrong length, NumericsError for NaN or infinity
+   */
+  write(inputs: Readonly<Record<string, ArrayLike<number>>>): void {
+    for (const [name, values] of Object.entries(inputs)) {
+      const port = this.program.inputs.get(name);
+      if (!port) throw unknownName('input', name, [...this.program.inputs.keys()]);
+      if (values.length !== sizeOf(port.shape)) {
+        throw new ShapeError(
+          `Input '${name}' has shape ${formatShape(port.shape)} (${sizeOf(port.shape)} values); got ${values.length}.`,
+        );
+      }
+      requireFinite(values, `input '${name}'`);
+      const typed =
+        values instanceof Float32Array || values instanceof Float64Array ? values : Float64Array.from(values);
+      this.backend.write(this.buffers[port.buffer], typed);
+    }
+  }
+
+  /** Enqueues `times` updates. On WebGPU this is one submit, and nothing is read back. */
+  run(times = 1): void {
+    if (!Number.isInteger(times) || times < 0)
+      throw new UsageError(`run(${times}): the number of updates must be a whole number from 0.`);
+    if (times === 0) return;
+    this.ran = true;
+    this.executable.run(times);
+  }
+
+  /** Values of a named output as the last run left them, row-major. @throws UsageError before the first run */
+  async read(name: string): Promise<Values> {
+    const port = this.program.outputs.get(name);
+    if (!port) throw unknownName('output', name, [...this.program.outputs.keys()]);
+    if (!this.ran) throw new UsageError(`Output '${name}' has no value yet: run the update first.`);
+    return this.backend.read(this.buffers[port.buffer], 0, Math.max(1, sizeOf(port.shape)));
+  }
+
+  /** A scalar output. */
+  async readScalar(name: string): Promise<number> {
+    return (await this.read(name))[0];
+  }
+
+  toString(): string {
+    return this.program.toString();
+  }
+
+  dispose(): void {
+    this.executable.dispose();
+    this.release();
+  }
+}
+
+function requireFinite(values: ArrayLike<number>, what: string): void {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i]))
+      throw new NumericsError(`${what} holds ${values[i]} at element ${i}.`, {
+        hint: 'Inputs must be finite.',
+      });
+  }
+}
+
+const definedOnly = (options: CompileOptions): Partial<RecordingOptions> =>
+  options.mlp ? { mlp: options.mlp } : {};

@@ -1,0 +1,80 @@
+import type { Tensor } from '../tape/index.ts';
+
+/** Samples of a policy: several actions for each state. */
+export interface Sample {
+  /** [samples, batch, actions]; one-hot for discrete actions */
+  readonly actions: Tensor;
+  /**
+   * [samples, batch, actions] the value from which the action follows without noise (before the tanh): kept so
+   * that a density never has to invert a squashing. Equal to the actions where there is none.
+   */
+  readonly latent: Tensor;
+  /** [samples, batch] log-density in nats of the actions */
+  readonly logProb: Tensor;
+}
+
+export interface SampleOptions {
+  /** Noise to use instead of fresh draws, in the shape the family documents; for tests against references. */
+  readonly noise?: Tensor;
+}
+
+/**
+ * A policy's action distribution at a batch of states. `batch` states, event shape `[actions]`.
+ *
+ * Log-densities are in nats, summed over the action's coordinates, with respect to the action itself (after any
+ * squashing).
+ */
+export interface Distribution {
+  readonly family: string;
+  /** Number of states. */
+  readonly batch: number;
+  /** Coordinates of an action; the number of actions when they are discrete. */
+  readonly actions: number;
+  /** Samples through which no gradient passes; `logProb` carries the gradient of the density at fixed actions. */
+  sample(samples: number, options?: SampleOptions): Sample;
+  /** Pathwise samples: gradients pass through actions and `logProb` (the total derivative). */
+  rsample?(samples: number, options?: SampleOptions): Sample;
+  /** Log-density of given actions [samples, batch, actions] → [samples, batch]. */
+  logProb(actions: Tensor): Tensor;
+  /** Log-density at given latents, differentiable in both: [samples, batch, actions] → [samples, batch]. */
+  logProbLatent(latent: Tensor): Tensor;
+  /** Entropy [batch] in nats, where there is a closed form. */
+  readonly entropy?: (() => Tensor) | undefined;
+  /** The most likely action, or its squashed mean: [batch, actions]. */
+  mode(): Tensor;
+  /** KL(this ‖ other) [batch] in nats, for two of the same family. */
+  kl?(other: Distribution): Tensor;
+  /** All actions with their log-probabilities, for discrete actions: [actions, batch, actions], [actions, batch]. */
+  support?(): { readonly actions: Tensor; readonly logProb: Tensor };
+  /** The same distribution with no gradient to its parameters. */
+  detach(): Distribution;
+}
+
+/** What the compatibility of an estimator with a family is decided on. */
+export interface Capabilities {
+  /** Has {@link Distribution.rsample}. */
+  readonly reparameterisable: boolean;
+  /** Actions can be enumerated. */
+  readonly discrete: boolean;
+  /** Has a density with respect to its actions. */
+  readonly density: boolean;
+  /** All actions lie in the box [−1, 1]. */
+  readonly bounded: boolean;
+}
+
+/** Options of a family that are fixed when a policy is made. */
+export interface FamilyOptions {
+  /** Bounds of log-std, in log units of the action; gradients pass at the bounds. */
+  readonly logStd?: readonly [low: number, high: number];
+}
+
+/** A family of action distributions: one registry line. */
+export interface DistributionFamily {
+  readonly name: string;
+  readonly title: string;
+  readonly capabilities: Capabilities;
+  /** Outputs a policy network needs for `actions` coordinates. */
+  parameters(actions: number): number;
+  /** Distribution from the network's outputs `head` [batch, parameters(actions)]. */
+  make(head: Tensor, actions: number, options?: FamilyOptions): Distribution;
+}

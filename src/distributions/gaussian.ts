@@ -1,0 +1,156 @@
+import { UsageError } from '../errors.ts';
+import {
+  add,
+  clamp,
+  concat,
+  exp,
+  log1p,
+  mul,
+  neg,
+  randomNormal,
+  sliceAxis,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+  tanh,
+} from '../tape/index.ts';
+import type {
+  Distribution,
+  DistributionFamily,
+  FamilyOptions,
+  Sample,
+  SampleOptions,
+} from './distribution.ts';
+import { type GaussianShape, gaussianLogProb, gaussianSample } from './gaussian-op.ts';
+
+/** Largest finite float32, standing for no bound. */
+const unbounded = 3.4028234663852886e38;
+/** Below 1 by half an ulp of float32 at 1: the largest action whose inverse tanh is finite. */
+const largestAction = 1 - 2 ** -24;
+
+/**
+ * Diagonal Gaussian, optionally squashed by tanh. Head: mean beside log-std, [batch, 2·actions].
+ * Noise: standard normal [samples, batch, actions].
+ *
+ * log N(u; m, l) = Σ −½((u − m)e^−l)² − l − ½ log 2π, and with tanh minus Σ 2(log 2 − u − softplus(−2u)), which
+ * stays finite where 1 − tanh² underflows.
+ *
+ * @source Haarnoja et al. 2018, appendix C, in the softplus form
+ */
+export class Gaussian implements Distribution {
+  readonly family: string;
+  readonly batch: number;
+  private readonly shape: GaussianShape;
+
+  constructor(
+    readonly head: Tensor,
+    readonly actions: number,
+    squash: boolean,
+    readonly options: FamilyOptions = {},
+  ) {
+    this.family = squash ? 'tanh-gaussian' : 'gaussian';
+    this.batch = head.shape[0];
+    const [low, high] = options.logStd ?? [-20, 2];
+    this.shape = { squash, logStdMin: Math.max(low, -unbounded), logStdMax: Math.min(high, unbounded) };
+  }
+
+  /** From separate mean and log-std [batch, actions]. */
+  static of(mean: Tensor, logStd: Tensor, squash: boolean, options?: FamilyOptions): Gaussian {
+    return new Gaussian(concat([mean, logStd], -1), mean.shape[1], squash, options);
+  }
+
+  /** [batch, actions], before the tanh. */
+  get mean(): Tensor {
+    return sliceAxis(this.head, 1, 0, this.actions);
+  }
+
+  /** [batch, actions], limited to its bounds. */
+  get logStd(): Tensor {
+    return clamp(
+      sliceAxis(this.head, 1, this.actions, 2 * this.actions),
+      this.shape.logStdMin,
+      this.shape.logStdMax,
+    );
+  }
+
+  sample(samples: number, options: SampleOptions = {}): Sample {
+    const { actions, latent, logProb } = gaussianSample(
+      this.shape,
+      'score',
+      this.head,
+      this.noise(samples, options),
+    );
+    return { actions: stopGradient(actions), latent: stopGradient(latent), logProb };
+  }
+
+  rsample(samples: number, options: SampleOptions = {}): Sample {
+    return gaussianSample(this.shape, 'pathwise', this.head, this.noise(samples, options));
+  }
+
+  logProb(actions: Tensor): Tensor {
+    return this.logProbLatent(this.shape.squash ? inverseTanh(actions) : actions);
+  }
+
+  logProbLatent(latent: Tensor): Tensor {
+    return gaussianLogProb(this.shape, this.head, latent);
+  }
+
+  /** Closed form for the Gaussian only: the squashed one has none. */
+  get entropy(): (() => Tensor) | undefined {
+    if (this.shape.squash) return undefined;
+    return () => sum(add(this.logStd, 0.5 * (1 + Math.log(2 * Math.PI))), -1);
+  }
+
+  /** The mean, squashed where the family is. */
+  mode(): Tensor {
+    return this.shape.squash ? tanh(this.mean) : this.mean;
+  }
+
+  /** KL of the Gaussians before the tanh, which squashing leaves unchanged. */
+  kl(other: Distribution): Tensor {
+    if (!(other instanceof Gaussian) || other.family !== this.family) {
+      throw new UsageError(
+        `kl needs two distributions of one family; got ${this.family} and ${other.family}`,
+      );
+    }
+    const ratio = sub(other.logStd, this.logStd);
+    const shift = mul(sub(this.mean, other.mean), exp(neg(other.logStd)));
+    const spread = add(exp(mul(-2, ratio)), square(shift));
+    return sum(add(ratio, mul(0.5, sub(spread, 1))), -1);
+  }
+
+  detach(): Gaussian {
+    return new Gaussian(stopGradient(this.head), this.actions, this.shape.squash, this.options);
+  }
+
+  private noise(samples: number, { noise }: SampleOptions): Tensor {
+    return noise ?? randomNormal([samples, this.batch, this.actions]);
+  }
+}
+
+/**
+ * The value before the tanh of given actions: ½(log1p(a) − log1p(−a)), after moving actions at ±1 to the nearest
+ * float32 inside. Only for actions that come without their latent, as from a replay buffer.
+ */
+export function inverseTanh(actions: Tensor): Tensor {
+  const inside = clamp(actions, -largestAction, largestAction);
+  return mul(0.5, sub(log1p(inside), log1p(neg(inside))));
+}
+
+export const gaussian: DistributionFamily = {
+  name: 'gaussian',
+  title: 'Gaussian, diagonal',
+  capabilities: { reparameterisable: true, discrete: false, density: true, bounded: false },
+  parameters: (actions) => 2 * actions,
+  make: (head, actions, options) => new Gaussian(head, actions, false, options),
+};
+
+export const tanhGaussian: DistributionFamily = {
+  name: 'tanh-gaussian',
+  title: 'Gaussian squashed by tanh',
+  capabilities: { reparameterisable: true, discrete: false, density: true, bounded: true },
+  parameters: (actions) => 2 * actions,
+  make: (head, actions, options) => new Gaussian(head, actions, true, options),
+};

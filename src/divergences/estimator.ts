@@ -1,0 +1,112 @@
+import type { Distribution, DistributionFamily, SampleOptions } from '../distributions/distribution.ts';
+import { UsageError } from '../errors.ts';
+import type { Tensor } from '../tape/index.ts';
+import type { Target } from './target.ts';
+
+/** What an estimator may ask of a policy, its critic or its data. */
+export type Need = 'logProb' | 'rsample' | 'criticGradient' | 'discrete' | 'bounded' | 'behaviour' | 'value';
+
+/** One line for people on each need. */
+export const needTitles: Readonly<Record<Need, string>> = {
+  logProb: 'a density of the policy',
+  rsample: 'a policy that can be sampled by reparameterisation',
+  criticGradient: "the critic's gradient with respect to the action",
+  discrete: 'actions that can be enumerated',
+  bounded: 'actions in a box',
+  behaviour: 'replayed actions with the log-probability under which they were taken',
+  value: 'a baseline V(s) learned beside the policy',
+};
+
+/** How the mean of the estimated gradient relates to the divergence's own. */
+export type Quality = 'exact' | 'unbiased' | 'consistent';
+
+/** Everything a loss is computed from. Pure data: an estimator draws its samples from the policy it is given. */
+export interface EstimatorInput {
+  readonly policy: Distribution;
+  readonly target: Target;
+  /** Actions sampled for each state. */
+  readonly samples: number;
+  /** Noise for the samples instead of fresh draws. */
+  readonly noise?: SampleOptions['noise'];
+  /** Replayed actions [samples, batch, actions] with their log-probability [samples, batch] when they were taken. */
+  readonly behaviour?: { readonly actions: Tensor; readonly logProb: Tensor };
+  /** Learned baseline [batch], in units of log π − Q/temperature. */
+  readonly value?: Tensor;
+}
+
+export interface EstimatorResult {
+  /** Scalar; its gradient by `grad` is the estimator (its value may be a constant away from the divergence). */
+  readonly loss: Tensor;
+  /** Scalars to report, by name. */
+  readonly diagnostics: Readonly<Record<string, Tensor>>;
+  /** [samples, batch] log π of the actions used, for the temperature's own loss. */
+  readonly logProb?: Tensor;
+}
+
+export interface Variant {
+  readonly name: string;
+  readonly title: string;
+  /** Needs beyond the estimator's own. */
+  readonly needs: readonly Need[];
+}
+
+/** A divergence with one way to estimate its gradient: one registry line. */
+export interface Estimator {
+  /** `divergence/estimator` */
+  readonly name: string;
+  readonly title: string;
+  readonly formula: string;
+  readonly source: string;
+  readonly quality: Quality;
+  readonly needs: readonly Need[];
+  /** Samples for each state when none are asked for. */
+  readonly defaultSamples: number;
+  readonly minimumSamples: number;
+  /** Alternatives written `name:variant`; the first is the default. */
+  readonly variants: readonly Variant[];
+  loss(input: EstimatorInput, variant: string): EstimatorResult;
+}
+
+/** An estimator with its variant chosen. */
+export interface EstimatorChoice {
+  /** `divergence/estimator` or `divergence/estimator:variant` */
+  readonly name: string;
+  readonly estimator: Estimator;
+  readonly variant: string;
+  readonly needs: readonly Need[];
+  loss(input: EstimatorInput): EstimatorResult;
+}
+
+/** The needs of an estimator that a family does not meet. */
+export function missingNeeds(needs: readonly Need[], { capabilities }: DistributionFamily): Need[] {
+  const met: Readonly<Record<Need, boolean>> = {
+    logProb: capabilities.density,
+    rsample: capabilities.reparameterisable,
+    criticGradient: !capabilities.discrete,
+    discrete: capabilities.discrete,
+    bounded: capabilities.bounded,
+    behaviour: true,
+    value: true,
+  };
+  return needs.filter((need) => !met[need]);
+}
+
+/**
+ * @throws UsageError naming the missing needs and the estimators that would work
+ */
+export function requireCompatible(
+  choice: EstimatorChoice,
+  family: DistributionFamily,
+  all: readonly Estimator[],
+): void {
+  const missing = missingNeeds(choice.needs, family);
+  if (missing.length === 0) return;
+  const working = all.filter(
+    (estimator) =>
+      missingNeeds([...estimator.needs, ...(estimator.variants[0]?.needs ?? [])], family).length === 0,
+  );
+  throw new UsageError(
+    `${choice.name} does not work with the distribution '${family.name}': it needs ${missing.map((need) => needTitles[need]).join(' and ')}.`,
+    { hint: `With '${family.name}' these work: ${working.map((estimator) => estimator.name).join(', ')}.` },
+  );
+}

@@ -1,0 +1,98 @@
+import { UsageError } from '../errors.ts';
+import {
+  broadcastTo,
+  constant,
+  div,
+  exp,
+  logSoftmax,
+  mean,
+  mul,
+  neg,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+} from '../tape/index.ts';
+import { randomUniform } from '../tape/random.ts';
+import type { Estimator, EstimatorInput, EstimatorResult } from './estimator.ts';
+import { fitsFusedLoss, snisLoss } from './loss-op.ts';
+
+/**
+ * KL(p ‖ π) by self-normalised importance sampling: the cross-entropy −E_p[log π], with p's expectation estimated
+ * from a proposal q whose samples are weighted by softmax over samples of log p̃ − log q.
+ */
+export const forwardKlSnis: Estimator = {
+  name: 'forward-kl/snis',
+  title: 'Forward KL, self-normalised importance sampling',
+  formula: '−Σ_k sg(w_k) log π(a_k), w = softmax_k(Q/α − log q)',
+  source: 'Bornschein & Bengio 2015 (reweighted wake-sleep), eq. 5; Owen 2013, section 9.2',
+  quality: 'consistent',
+  needs: ['logProb'],
+  defaultSamples: 16,
+  minimumSamples: 1,
+  variants: [
+    { name: 'policy', title: 'proposal: the policy itself', needs: [] },
+    {
+      name: 'behaviour',
+      title: 'proposal: replayed actions with their stored log-probability',
+      needs: ['behaviour'],
+    },
+    { name: 'uniform', title: 'proposal: uniform on the action box', needs: ['bounded'] },
+  ],
+  loss: (input: EstimatorInput, variant: string): EstimatorResult => {
+    const { target } = input;
+    const { actions, logProb, logProposal } = propose(input, variant);
+    const critics = stopGradient(target.critics(actions));
+    if (target.uniformPrior && fitsFusedLoss(critics)) {
+      const { loss, effectiveSampleSize } = snisLoss(logProb, critics, target.temperature, logProposal);
+      return { loss, logProb, diagnostics: { effectiveSampleSize, entropy: mul(-1, mean(logProb)) } };
+    }
+    const w = snisWeights(target.logDensityOf(critics, actions), logProposal);
+    const loss = neg(mean(sum(mul(w, logProb), 0)));
+    const effectiveSampleSize = mean(div(1, sum(square(w), 0)));
+    return { loss, logProb, diagnostics: { effectiveSampleSize, entropy: mul(-1, mean(logProb)) } };
+  },
+};
+
+/** Normalised weights [samples, batch], constants: softmax over the samples of logDensity − logProposal. */
+export function snisWeights(logDensity: Tensor, logProposal: Tensor): Tensor {
+  return stopGradient(exp(logSoftmax(sub(logDensity, logProposal), 0)));
+}
+
+/** Actions of the proposal with the policy's and the proposal's log-density there. */
+function propose(
+  { policy, samples, noise, behaviour }: EstimatorInput,
+  variant: string,
+): { actions: Tensor; logProb: Tensor; logProposal: Tensor } {
+  switch (variant) {
+    case 'policy': {
+      const { actions, logProb } = policy.sample(samples, noise ? { noise } : {});
+      return { actions, logProb, logProposal: stopGradient(logProb) };
+    }
+    case 'behaviour':
+      if (!behaviour)
+        throw new UsageError('forward-kl/snis:behaviour needs replayed actions with their log-probability.');
+      return {
+        actions: behaviour.actions,
+        logProb: policy.logProb(behaviour.actions),
+        logProposal: stopGradient(behaviour.logProb),
+      };
+    case 'uniform': {
+      const { batch, actions: size } = policy;
+      const support = policy.support?.();
+      // Uniform over the choices, or over the box [−1, 1]^actions with density 2^−actions.
+      const actions = support
+        ? support.actions
+        : sub(mul(2, noise ?? randomUniform([samples, batch, size])), 1);
+      const logDensity = support ? -Math.log(size) : -size * Math.LN2;
+      return {
+        actions,
+        logProb: policy.logProb(actions),
+        logProposal: broadcastTo(constant(logDensity), actions.shape.slice(0, 2)),
+      };
+    }
+    default:
+      throw new UsageError(`forward-kl/snis has no proposal '${variant}'.`);
+  }
+}

@@ -1,0 +1,85 @@
+import { UsageError } from '../errors.ts';
+import type { ScoreBaseline } from '../program/kernels.ts';
+import { div, mean, mul, reshape, stopGradient, sub, sum, type Tensor } from '../tape/index.ts';
+import type { Estimator, EstimatorInput, EstimatorResult } from './estimator.ts';
+import { fitsFusedLoss, reverseKlLoss, scoreLoss } from './loss-op.ts';
+
+/**
+ * KL(π ‖ p), whose minimum over all policies is the soft-optimal one. Both estimators drop log Z(s), a constant
+ * of the policy.
+ */
+export const reverseKlPathwise: Estimator = {
+  name: 'reverse-kl/pathwise',
+  title: 'Reverse KL, pathwise (SAC)',
+  formula: 'E_ε[log π(a_θ(ε)) − Q(s, a_θ(ε))/α]',
+  source: 'Haarnoja et al. 2018, eq. 10',
+  quality: 'unbiased',
+  needs: ['logProb', 'rsample', 'criticGradient'],
+  defaultSamples: 1,
+  minimumSamples: 1,
+  variants: [],
+  loss: ({ policy, target, samples, noise }: EstimatorInput): EstimatorResult => {
+    if (!policy.rsample) throw new UsageError(`'${policy.family}' has no reparameterised samples.`);
+    const { actions, logProb } = policy.rsample(samples, noise ? { noise } : {});
+    const critics = target.critics(actions);
+    const loss =
+      target.uniformPrior && fitsFusedLoss(critics)
+        ? reverseKlLoss(logProb, critics, target.temperature)
+        : mean(sub(logProb, target.logDensityOf(critics, actions)));
+    return { loss, logProb, diagnostics: { entropy: mul(-1, mean(logProb)) } };
+  },
+};
+
+export const reverseKlScore: Estimator = {
+  name: 'reverse-kl/score',
+  title: 'Reverse KL, score function',
+  formula: 'E_π[sg(log π − Q/α − b)·log π]',
+  source: 'Williams 1992; leave-one-out baseline: Kool et al. 2019',
+  quality: 'unbiased',
+  needs: ['logProb'],
+  defaultSamples: 16,
+  minimumSamples: 1,
+  variants: [
+    { name: 'loo', title: 'baseline: mean of the other samples', needs: [] },
+    { name: 'none', title: 'no baseline', needs: [] },
+    { name: 'mean', title: 'baseline: mean of all samples, its own included (biased by 1 − 1/K)', needs: [] },
+    { name: 'value', title: 'baseline: V(s), learned', needs: ['value'] },
+  ],
+  loss: ({ policy, target, samples, noise, value }: EstimatorInput, variant: string): EstimatorResult => {
+    const baseline = variant as ScoreBaseline;
+    if ((baseline === 'loo' || baseline === 'mean') && samples < 2) {
+      throw new UsageError(
+        `reverse-kl/score:${baseline} needs at least 2 samples for each state; got ${samples}.`,
+      );
+    }
+    if (baseline === 'value' && !value)
+      throw new UsageError('reverse-kl/score:value needs the baseline V(s).');
+    const { actions, logProb } = policy.sample(samples, noise ? { noise } : {});
+    const critics = stopGradient(target.critics(actions));
+    const loss =
+      target.uniformPrior && fitsFusedLoss(critics)
+        ? scoreLoss(logProb, critics, target.temperature, baseline, value)
+        : genericScore(logProb, target.logDensityOf(critics, actions), baseline, value);
+    return { loss, logProb, diagnostics: { entropy: mul(-1, mean(logProb)) } };
+  },
+};
+
+/** The surrogate's gradient with the value mean f, for any number of samples and any prior. */
+function genericScore(logProb: Tensor, logDensity: Tensor, baseline: ScoreBaseline, value?: Tensor): Tensor {
+  const f = stopGradient(sub(logProb, logDensity));
+  const [samples, batch] = f.shape;
+  const total = sum(f, 0, true);
+  let b: Tensor | number = 0;
+  if (baseline === 'mean') b = div(total, samples);
+  if (baseline === 'loo') b = div(sub(total, f), samples - 1);
+  if (baseline === 'value' && value) b = stopGradient(reshape(value, [1, batch]));
+  const weight = stopGradient(sub(f, b));
+  const surrogate = mean(mul(weight, logProb));
+  // Its value is replaced by the divergence's estimate; the gradient is the surrogate's.
+  return addValue(surrogate, mean(f));
+}
+
+/** A tensor with the gradient of `surrogate` and the value of `value`. */
+export function addValue(surrogate: Tensor, value: Tensor): Tensor {
+  return sub(stopGradient(value), sub(stopGradient(surrogate), surrogate));
+}

@@ -1,0 +1,167 @@
+import { UsageError } from '../errors.ts';
+import { sameShape } from '../math/shape.ts';
+import {
+  add,
+  assign,
+  currentRecording,
+  div,
+  minimum,
+  mul,
+  type Op,
+  read,
+  recordNode,
+  State,
+  shapeError,
+  sqrt,
+  square,
+  sub,
+  sum,
+  type Tensor,
+} from '../tape/index.ts';
+
+export interface AdamOptions {
+  readonly learningRate: number;
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+  readonly weightDecay?: number;
+  /** Apply the decay to the parameters instead of the gradient (AdamW). */
+  readonly decoupled?: boolean;
+}
+
+export interface StepOptions {
+  /** A scalar [] that multiplies the gradient, as {@link clipScale} gives. */
+  readonly scale?: Tensor;
+  /** Moves a target network after the step: target ← (1 − tau)·target + tau·parameters, in the same kernel. */
+  readonly target?: { readonly parameters: State; readonly tau: number };
+}
+
+/** An optimiser for one flat set of parameters; its moments are states like the parameters themselves. */
+export interface Optimiser {
+  readonly parameters: State;
+  /** First and second moment, for checkpoints. */
+  readonly states: readonly State[];
+  /** Records one step. @throws ShapeError unless the gradient has the parameters' shape */
+  step(gradient: Tensor, options?: StepOptions): void;
+}
+
+interface StepAttributes {
+  readonly options: Required<AdamOptions>;
+  readonly tau: number;
+  readonly states: {
+    readonly parameters: State;
+    readonly first: State;
+    readonly second: State;
+    readonly target?: State;
+  };
+  readonly hasScale: boolean;
+}
+
+/** Inputs: gradient, clock, and the scale if there is one. Writes the parameters, the moments and the target. */
+const adamOp: Op<StepAttributes> = {
+  name: 'adam',
+  infer: () => [],
+  call: ({ node, attributes: { options, tau, states, hasScale } }) => ({
+    kernel: 'adam',
+    bindings: [
+      { state: states.parameters },
+      { state: states.first },
+      { state: states.second },
+      { input: 0 },
+      states.target ? { state: states.target } : null,
+      hasScale ? { input: 2 } : null,
+      { input: 1 },
+    ],
+    params: {
+      count: node.inputs[0].size,
+      hasTarget: Number(states.target !== undefined),
+      hasScale: Number(hasScale),
+      decoupled: Number(options.decoupled),
+      learningRate: options.learningRate,
+      beta1: options.beta1,
+      beta2: options.beta2,
+      epsilon: options.epsilon,
+      weightDecay: options.weightDecay,
+      tau,
+    },
+  }),
+};
+
+/**
+ * Adam, or AdamW with `decoupled`. The step count is the program's clock, which counts its updates.
+ *
+ * @throws UsageError for rates outside their range
+ * @source Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019 for the decoupled decay
+ */
+export function adam(parameters: State, options: AdamOptions): Optimiser {
+  const {
+    learningRate,
+    beta1 = 0.9,
+    beta2 = 0.999,
+    epsilon = 1e-8,
+    weightDecay = 0,
+    decoupled = false,
+  } = options;
+  if (
+    !(
+      learningRate >= 0 &&
+      beta1 >= 0 &&
+      beta1 < 1 &&
+      beta2 >= 0 &&
+      beta2 < 1 &&
+      epsilon > 0 &&
+      weightDecay >= 0
+    )
+  ) {
+    throw new UsageError(
+      `adam: learningRate ${learningRate}, beta1 ${beta1}, beta2 ${beta2}, epsilon ${epsilon}, weightDecay ${weightDecay} are not all in range`,
+    );
+  }
+  const full = { learningRate, beta1, beta2, epsilon, weightDecay, decoupled };
+  const first = new State(`${parameters.name}.m`, parameters.shape);
+  const second = new State(`${parameters.name}.v`, parameters.shape);
+  return {
+    parameters,
+    states: [first, second],
+    step(gradient, { scale, target } = {}) {
+      if (gradient.size !== parameters.size)
+        throw shapeError('adam', [gradient], `'${parameters.name}' has shape [${parameters.shape}]`);
+      if (target && !sameShape(target.parameters.shape, parameters.shape)) {
+        throw new UsageError(
+          `target '${target.parameters.name}' does not have the shape of '${parameters.name}'`,
+        );
+      }
+      const states = { parameters, first, second, ...(target ? { target: target.parameters } : {}) };
+      const inputs = [gradient, currentRecording().clock(), ...(scale ? [scale] : [])];
+      const attributes: StepAttributes = {
+        options: full,
+        tau: target?.tau ?? 0,
+        states,
+        hasScale: scale !== undefined,
+      };
+      recordNode(adamOp, inputs, attributes, [
+        parameters,
+        first,
+        second,
+        ...(target ? [target.parameters] : []),
+      ]);
+    },
+  };
+}
+
+/** √Σ g² over all the gradients: a scalar. */
+export function globalNorm(gradients: readonly Tensor[]): Tensor {
+  const squares = gradients.map((gradient) => sum(square(gradient)));
+  return sqrt(squares.reduce((total, square) => add(total, square)));
+}
+
+/** The factor min(1, maxNorm/(norm + 1e-6)) that limits a gradient's global norm. */
+export function clipScale(norm: Tensor, maxNorm: number): Tensor {
+  return minimum(1, div(maxNorm, add(norm, 1e-6)));
+}
+
+/** target ← (1 − tau)·target + tau·online. */
+export function polyak(target: State, online: Tensor, tau: number): void {
+  const old = read(target);
+  assign(target, add(old, mul(tau, sub(online, old))));
+}

@@ -1,0 +1,3 @@
+export * from './activation.ts';
+export * from './adam.ts';
+export * from './mlp.ts';

@@ -1,0 +1,222 @@
+import { UsageError } from '../errors.ts';
+import { PhiloxStream } from '../math/philox.ts';
+import { broadcastShapes, formatShape, sameShape, sizeOf } from '../math/shape.ts';
+import {
+  add,
+  broadcastTo,
+  concat,
+  currentRecording,
+  div,
+  mean,
+  mul,
+  read,
+  reshape,
+  State,
+  shapeError,
+  slice,
+  sqrt,
+  square,
+  sub,
+  type Tensor,
+} from '../tape/index.ts';
+import { type Activation, activate } from './activation.ts';
+import { dense, fitsFused, fusedMlp, type MlpShape, parameterCount } from './mlp-op.ts';
+
+export interface MlpOptions {
+  readonly inputs: number;
+  readonly hidden: readonly number[];
+  readonly outputs: number;
+  readonly activation?: Activation;
+  /** Networks side by side on the same inputs, e.g. 2 for twin critics; the result then has a leading axis. */
+  readonly nets?: number;
+  /** Normalise each hidden layer before its activation. */
+  readonly layerNorm?: boolean;
+  readonly name?: string;
+  readonly seed?: number;
+}
+
+/** Where one array of a network lies within its flat parameters. */
+export interface ParameterEntry {
+  readonly name: string;
+  readonly offset: number;
+  readonly shape: readonly number[];
+}
+
+/** A multilayer perceptron whose parameters of all layers and networks lie in one flat state [nets, P]. */
+export interface Network {
+  /**
+   * @param segments each [..., width]; side by side they are the input, and their leading axes broadcast
+   * @returns [..., outputs], with a leading axis [nets] when the network was made with `nets`
+   * @throws ShapeError when the widths do not add up to the inputs
+   */
+  (...segments: readonly Tensor[]): Tensor;
+  readonly parameters: State;
+  readonly entries: readonly ParameterEntry[];
+  readonly shape: MlpShape;
+  /** The same network on other parameters, e.g. those of a target network. */
+  withParameters(parameters: State): Network;
+}
+
+/**
+ * Makes a network. Initial weights and biases are uniform in ±1/√inputs of their layer.
+ *
+ * @throws UsageError for a width that is not a whole number from 1
+ * @source the initialisation of PyTorch's nn.Linear, which the reference implementations use
+ */
+export function mlp(options: MlpOptions): Network {
+  const {
+    inputs,
+    hidden,
+    outputs,
+    activation = 'relu',
+    nets,
+    layerNorm = false,
+    name = 'mlp',
+    seed = 0,
+  } = options;
+  const dims = [inputs, ...hidden, outputs];
+  if (dims.some((width) => !Number.isInteger(width) || width < 1)) {
+    throw new UsageError(`Layer widths must be whole numbers from 1; got ${dims.join('-')}.`);
+  }
+  const entries = layout(dims, layerNorm);
+  const count = entries.reduce((total, entry) => total + sizeOf(entry.shape), 0);
+  const shape: MlpShape = { dims, nets: nets ?? 1, activation };
+  const initial = new Float32Array(shape.nets * count);
+  const random = new PhiloxStream(seed);
+  for (let net = 0; net < shape.nets; net++) {
+    for (const entry of entries) {
+      const bound = 1 / Math.sqrt(dims[Number(entry.name.replace(/\D/g, ''))]);
+      const from = net * count + entry.offset;
+      const fill = entry.name.startsWith('gamma')
+        ? () => 1
+        : entry.name.startsWith('beta')
+          ? () => 0
+          : () => random.uniformIn(-bound, bound);
+      for (let i = 0; i < sizeOf(entry.shape); i++) initial[from + i] = fill();
+    }
+  }
+  return network(
+    shape,
+    entries,
+    new State(`${name}.parameters`, [shape.nets, count], initial),
+    nets !== undefined,
+    layerNorm,
+  );
+}
+
+function layout(dims: readonly number[], layerNorm: boolean): ParameterEntry[] {
+  const entries: ParameterEntry[] = [];
+  let offset = 0;
+  const put = (name: string, shape: readonly number[]) => {
+    entries.push({ name, offset, shape });
+    offset += sizeOf(shape);
+  };
+  for (let layer = 0; layer < dims.length - 1; layer++) {
+    put(`W${layer}`, [dims[layer], dims[layer + 1]]);
+    put(`b${layer}`, [dims[layer + 1]]);
+    if (layerNorm && layer < dims.length - 2) {
+      put(`gamma${layer}`, [dims[layer + 1]]);
+      put(`beta${layer}`, [dims[layer + 1]]);
+    }
+  }
+  return entries;
+}
+
+function network(
+  shape: MlpShape,
+  entries: readonly ParameterEntry[],
+  parameters: State,
+  ensemble: boolean,
+  layerNorm: boolean,
+): Network {
+  const apply = (...segments: readonly Tensor[]): Tensor => {
+    const width = segments.reduce((total, segment) => total + (segment.shape.at(-1) ?? 0), 0);
+    if (
+      segments.length === 0 ||
+      segments.some((segment) => segment.shape.length < 2) ||
+      width !== shape.dims[0]
+    ) {
+      throw shapeError('mlp', segments, `the network takes [batch, ${shape.dims[0]}] in all`);
+    }
+    const lead = segments
+      .map((segment) => segment.shape.slice(0, -1))
+      .reduce<readonly number[] | undefined>((a, b) => a && broadcastShapes(a, b), []);
+    if (!lead) throw shapeError('mlp', segments, 'leading axes do not broadcast');
+    const options = currentRecording().options;
+    const fused = !layerNorm && segments.length <= 2 && options.mlp === 'fused' && fitsFused(shape);
+    const y = fused
+      ? fusedMlp(
+          shape,
+          read(parameters),
+          segments.map((segment) => asSuffix(segment, lead)),
+          lead,
+        )
+      : tiled(shape, entries, parameters, segments, lead, layerNorm);
+    return ensemble ? y : reshape(y, [...lead, shape.dims.at(-1) as number]);
+  };
+  return Object.assign(apply, {
+    parameters,
+    entries,
+    shape,
+    withParameters: (other: State): Network => {
+      if (!sameShape(other.shape, parameters.shape)) {
+        throw new UsageError(
+          `Parameters ${formatShape(other.shape)} do not fit a network that has ${formatShape(parameters.shape)}.`,
+        );
+      }
+      return network(shape, entries, other, ensemble, layerNorm);
+    },
+  });
+}
+
+/** A segment whose leading axes are a suffix of `lead` is read in place, whatever its number of rows. */
+function asSuffix(segment: Tensor, lead: readonly number[]): Tensor {
+  const own = segment.shape.slice(0, -1);
+  const suffix = lead.slice(lead.length - own.length);
+  return sameShape(own, suffix) ? segment : broadcastTo(segment, [...lead, segment.shape.at(-1) as number]);
+}
+
+/** A matrix product a layer, for networks of any width and depth and for layer normalisation. */
+function tiled(
+  shape: MlpShape,
+  entries: readonly ParameterEntry[],
+  parameters: State,
+  segments: readonly Tensor[],
+  lead: readonly number[],
+  layerNorm: boolean,
+): Tensor {
+  const { dims, nets, activation } = shape;
+  const flat = read(parameters);
+  const part = (name: string, as: readonly number[]): Tensor => {
+    const entry = entries.find((candidate) => candidate.name === name) as ParameterEntry;
+    return reshape(slice(flat, [0, entry.offset], [nets, entry.offset + sizeOf(entry.shape)]), [nets, ...as]);
+  };
+  const wide = segments.map((segment) => broadcastTo(segment, [...lead, segment.shape.at(-1) as number]));
+  let h = reshape(concat(wide, -1), [1, sizeOf(lead), dims[0]]);
+  for (let layer = 0; layer < dims.length - 1; layer++) {
+    const last = layer === dims.length - 2;
+    const weight = part(`W${layer}`, [dims[layer], dims[layer + 1]]);
+    const bias = part(`b${layer}`, [1, dims[layer + 1]]);
+    const normalise = layerNorm && !last;
+    h = dense(h, weight, bias, last || normalise ? 'identity' : activation);
+    if (normalise)
+      h = activate(
+        activation,
+        layerNormalise(
+          h,
+          part(`gamma${layer}`, [1, dims[layer + 1]]),
+          part(`beta${layer}`, [1, dims[layer + 1]]),
+        ),
+      );
+  }
+  return reshape(h, [nets, ...lead, dims.at(-1) as number]);
+}
+
+/** (x − mean)/√(variance + 1e-5)·gamma + beta over the last axis; the variance divides by its width. */
+export function layerNormalise(x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
+  const centred = sub(x, mean(x, -1, true));
+  const scale = sqrt(add(mean(square(centred), -1, true), 1e-5));
+  return add(mul(div(centred, scale), gamma), beta);
+}
+
+export { parameterCount };

@@ -1,0 +1,425 @@
+import { formatShape, sizeOf } from '../math/shape.ts';
+import { applyView, contiguousView, type View, type ViewOperation } from '../math/view.ts';
+import {
+  constantOp,
+  type ElementwiseName,
+  inputOp,
+  type Literal,
+  literalOp,
+  type Node,
+  type Recording,
+  type Reduction,
+  type State,
+  stateOp,
+  type Tensor,
+} from '../tape/index.ts';
+import { assignSlots } from './arena.ts';
+import { kernelSpec } from './kernels.ts';
+import { bytesMoved, mergeNeighbours } from './merge.ts';
+import { Plan, viewOperation } from './plan.ts';
+import {
+  type Expression,
+  type FusedKernel,
+  type FusedStep,
+  fusedLabel,
+  type KernelStep,
+  Program,
+  type ProgramBuffer,
+  type ProgramPort,
+  type Step,
+} from './program.ts';
+
+/** Storage buffers a kernel may bind: WebGPU's default limit for a stage. */
+export const MAX_BINDINGS = 8;
+
+/** Thrown inside lowering when a fused kernel would bind too many buffers: that node gets a buffer and we retry. */
+class TooWide {
+  constructor(readonly node: Node) {}
+}
+
+/**
+ * Lowers a recording to a program: dead operations dropped, elementwise chains fused into the kernels that use
+ * them, one step a kernel in recording order, temporaries placed by lifetime.
+ *
+ * @throws UsageError when an operation reads a state after the update that replaced it
+ */
+export function lower(recording: Recording): Program {
+  const forced = new Set<Node>();
+  for (;;) {
+    try {
+      return new Lowering(recording, new Plan(recording, forced)).program();
+    } catch (problem) {
+      if (!(problem instanceof TooWide)) throw problem;
+      forced.add(problem.node);
+    }
+  }
+}
+
+type Draft<B> = B extends unknown ? Omit<B, 'slot'> : never;
+/** A buffer whose slot is not chosen yet. */
+type DraftBuffer = Draft<ProgramBuffer>;
+
+class Lowering {
+  private readonly buffers: DraftBuffer[] = [];
+  private readonly bufferOf = new Map<Tensor | State, number>();
+  private readonly steps: Step[] = [];
+  private readonly outputs: ReadonlySet<Tensor>;
+
+  constructor(
+    private readonly recording: Recording,
+    private readonly plan: Plan,
+  ) {
+    const bases = [...recording.outputs.values()].map((tensor) => plan.locate(tensor)?.base ?? tensor);
+    this.outputs = new Set(bases);
+  }
+
+  program(): Program {
+    for (const node of this.recording.nodes) {
+      if (!this.plan.live.has(node)) continue;
+      if (node.op.call) this.emitCall(node);
+      else if (node.op.reduction) {
+        if (!this.plan.absorbed.has(node)) this.emitFused(node);
+        else if (this.plan.roots.has(node))
+          throw new Error(`absorbed reduction ${node.outputs[0]} needs a buffer`);
+      } else if (this.plan.roots.has(node)) this.emitFused(node);
+    }
+    const ports = (tensors: ReadonlyMap<string, Tensor>) =>
+      new Map(
+        [...tensors].map(([name, tensor]): [string, ProgramPort] => {
+          const base = this.plan.locate(tensor)?.base ?? tensor;
+          return [name, { buffer: this.buffer(base), shape: tensor.shape, dtype: tensor.dtype }];
+        }),
+      );
+    const inputs = ports(this.recording.inputs);
+    const outputs = ports(this.recording.outputs);
+    const steps = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
+    const { slots, slotOf } = assignSlots(steps, this.buffers);
+    const buffers = this.buffers.map(
+      (buffer, i) => (buffer.kind === 'temporary' ? { ...buffer, slot: slotOf[i] } : buffer) as ProgramBuffer,
+    );
+    const states = [...this.bufferOf.keys()].filter((key): key is State => !('node' in key));
+    return new Program(steps, buffers, slots, inputs, outputs, states);
+  }
+
+  // ---- buffers ------------------------------------------------------------------------------------
+
+  private buffer(tensor: Tensor): number {
+    const { node } = tensor;
+    if (node.op === stateOp) return this.stateBuffer(node.attributes as State);
+    const known = this.bufferOf.get(tensor);
+    if (known !== undefined) return known;
+    const name = `${node.op === inputOp ? (node.attributes as { name: string }).name : '%'}${node.op === inputOp ? '' : node.id}${node.outputs.length > 1 ? `.${tensor.index}` : ''}`;
+    const common = { name, count: Math.max(1, tensor.size), dtype: tensor.dtype };
+    const draft: DraftBuffer =
+      node.op === inputOp
+        ? { ...common, kind: 'input' }
+        : node.op === literalOp
+          ? { ...common, kind: 'literal', values: (node.attributes as Literal).values }
+          : { ...common, kind: this.outputs.has(tensor) ? 'output' : 'temporary' };
+    return this.addBuffer(tensor, draft);
+  }
+
+  private stateBuffer(state: State): number {
+    const known = this.bufferOf.get(state);
+    if (known !== undefined) return known;
+    return this.addBuffer(state, {
+      kind: 'state',
+      state,
+      name: state.name,
+      count: Math.max(1, state.size),
+      dtype: state.dtype,
+    });
+  }
+
+  private addBuffer(key: Tensor | State, draft: DraftBuffer): number {
+    this.buffers.push(draft);
+    this.bufferOf.set(key, this.buffers.length - 1);
+    return this.buffers.length - 1;
+  }
+
+  // ---- hand-written kernels -----------------------------------------------------------------------
+
+  private emitCall(node: Node): void {
+    const view = (i: number): View => {
+      const place = this.plan.locate(node.inputs[i]);
+      if (!place) throw new Error(`input ${i} of ${node.outputs[0]} has no buffer`);
+      return place.view;
+    };
+    const live = (i: number) => this.plan.used.has(node.outputs[i]);
+    const call = node.op.call?.({ node, attributes: node.attributes, view, live });
+    if (!call) return;
+    const spec = kernelSpec(call.kernel);
+    const missing = spec.params.filter((name) => call.params[name] === undefined && name !== 'unused');
+    if (missing.length > 0 || call.bindings.length !== spec.bindings.length) {
+      throw new Error(
+        `call of ${call.kernel} lacks ${missing.join(', ') || `bindings: ${call.bindings.length} of ${spec.bindings.length}`}`,
+      );
+    }
+    const buffers = call.bindings.map((binding) => {
+      if (binding === null) return -1;
+      if ('state' in binding) return this.stateBuffer(binding.state);
+      if ('input' in binding)
+        return this.buffer(this.plan.locate(node.inputs[binding.input])?.base as Tensor);
+      return live(binding.output) ? this.buffer(node.outputs[binding.output]) : -1;
+    });
+    const step: KernelStep = {
+      kind: 'kernel',
+      kernel: call.kernel,
+      label: node.op.name,
+      params: call.params,
+      buffers,
+      flops: spec.flops(call.params),
+      bytes: bytesMoved(buffers, this.buffers),
+      shapes: `${node.inputs.map((input) => formatShape(input.shape)).join(' ')} → ${node.outputs
+        .filter((_, i) => live(i))
+        .map((output) => formatShape(output.shape))
+        .join(' ')}`,
+    };
+    this.steps.push(step);
+  }
+
+  // ---- generated kernels --------------------------------------------------------------------------
+
+  private emitFused(node: Node): void {
+    const built = node.op.reduction ? this.buildReduction(node) : this.buildElementwise(node);
+    const output = this.buffer(node.outputs[0]);
+    const buffers = [...built.inputBuffers, output];
+    const points = sizeOf(built.fused.shape);
+    const operations = (list: readonly Expression[]) =>
+      list.filter((expression) => expression.kind === 'operation').length;
+    const kept = sizeOf(node.outputs[0].shape);
+    const step: FusedStep = {
+      kind: 'fused',
+      label: built.label,
+      fused: built.fused,
+      buffers,
+      flops:
+        points * (operations(built.fused.element) + built.fused.reductions.length) +
+        kept * operations(built.fused.result),
+      bytes: bytesMoved(buffers, this.buffers),
+      shapes: fusedLabel(built.fused),
+    };
+    this.steps.push(step);
+  }
+
+  private buildElementwise(node: Node): Built {
+    const output = node.outputs[0];
+    const reductions = [...this.plan.absorbed]
+      .filter(([, finisher]) => finisher === node)
+      .map(([reduction]) => reduction);
+    if (reductions.length === 0) {
+      const body = new Body(this.plan, (tensor) => this.buffer(tensor), node);
+      const value = body.rootValue(node);
+      return body.finish({
+        shape: output.shape,
+        reducedAxes: 0,
+        element: body.list,
+        reductions: [],
+        result: [],
+        outputs: [value],
+      });
+    }
+    const iteration = reductionSpace(reductions[0], output.shape);
+    const body = new Body(this.plan, (tensor) => this.buffer(tensor), node);
+    const folds = reductions.map((reduction) => ({
+      kind: (reduction.attributes as Reduction).kind,
+      value: body.value(reduction.inputs[0], iteration.chain),
+    }));
+    const element = body.list;
+    const result = body.startResult(
+      new Map(reductions.map((reduction, index) => [reduction.outputs[0], index])),
+    );
+    const value = result.rootValue(node);
+    return body.finish({
+      shape: iteration.shape,
+      reducedAxes: iteration.reducedAxes,
+      element,
+      reductions: folds,
+      result: result.list,
+      outputs: [value],
+    });
+  }
+
+  private buildReduction(node: Node): Built {
+    const iteration = reductionSpace(node, node.outputs[0].shape);
+    const body = new Body(this.plan, (tensor) => this.buffer(tensor), node);
+    const value = body.value(node.inputs[0], iteration.chain);
+    return body.finish({
+      shape: iteration.shape,
+      reducedAxes: iteration.reducedAxes,
+      element: body.list,
+      reductions: [{ kind: (node.attributes as Reduction).kind, value }],
+      result: [{ kind: 'reduced', index: 0 }],
+      outputs: [0],
+    });
+  }
+}
+
+interface Built {
+  readonly fused: FusedKernel;
+  readonly inputBuffers: readonly number[];
+  readonly label: string;
+}
+
+/** The iteration space of a reduction: the axes of its finisher's result, then the reduced ones. */
+function reductionSpace(
+  node: Node,
+  keptShape: readonly number[],
+): { shape: number[]; reducedAxes: number; chain: ViewOperation[] } {
+  const { axes } = node.attributes as Reduction;
+  const x = node.inputs[0].shape;
+  const reduced = axes.filter((axis) => x[axis] !== 1);
+  const keptAxes = x.map((_, axis) => axis).filter((axis) => !axes.includes(axis) && x[axis] !== 1);
+  const reducedShape = reduced.map((axis) => x[axis]);
+  const compact = keptAxes.map((axis) => x[axis]);
+  const dropped = x.map((_, axis) => axis).filter((axis) => x[axis] === 1);
+  const chain: ViewOperation[] = [
+    { kind: 'transpose', permutation: [...keptAxes, ...reduced, ...dropped] },
+    { kind: 'reshape', shape: [...compact, ...reducedShape] },
+  ];
+  // Extents of 1 in the result's shape come back here, so that what is loaded with it has the same axes.
+  chain.push({ kind: 'reshape', shape: [...keptShape, ...reducedShape] });
+  return { shape: [...keptShape, ...reducedShape], reducedAxes: reducedShape.length, chain };
+}
+
+/** Builds the expression list of one fused kernel, loading every distinct view of a buffer once. */
+class Body {
+  list: Expression[] = [];
+  private inputs: View[] = [];
+  private inputBuffers: number[] = [];
+  private known = new Map<string, number>();
+  private names: string[] = [];
+  private reduced: ReadonlyMap<Tensor, number> = new Map();
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly buffer: (tensor: Tensor) => number,
+    private readonly root: Node,
+  ) {}
+
+  /** Another list over the same inputs, evaluated once a result. */
+  startResult(reduced: ReadonlyMap<Tensor, number>): Body {
+    const result = new Body(this.plan, this.buffer, this.root);
+    result.inputs = this.inputs;
+    result.inputBuffers = this.inputBuffers;
+    result.names = this.names;
+    result.reduced = reduced;
+    return result;
+  }
+
+  /** The value of the kernel's own node: its operation, a copied view, or a filled constant. */
+  rootValue(node: Node): number {
+    const output = node.outputs[0];
+    if (node.op.scalar) return this.operation(node, []);
+    if (node.op === constantOp) return this.push({ kind: 'literal', value: node.attributes as number });
+    if (!node.op.view) {
+      const place = this.plan.locate(output);
+      return this.load(place ? place.base : output, place ? place.view : contiguousView(output.shape));
+    }
+    return this.value(node.inputs[0], [viewOperation(node)]);
+  }
+
+  /** The value of `tensor` after the view operations of `chain`, in order. */
+  value(tensor: Tensor, chain: readonly ViewOperation[]): number {
+    const { node } = tensor;
+    if (this.reduced.has(tensor))
+      return this.push({ kind: 'reduced', index: this.reduced.get(tensor) as number });
+    if (node.op === constantOp && !chain.some((operation) => operation.kind === 'pad')) {
+      return this.push({ kind: 'literal', value: node.attributes as number });
+    }
+    const place = this.plan.locate(tensor);
+    if (place) {
+      let view: View | undefined = place.view;
+      for (const operation of chain) view = view && applyView(view, operation);
+      if (view) return this.load(place.base, view);
+      throw new TooWide(node);
+    }
+    if (node.op.view) return this.value(node.inputs[0], [viewOperation(node), ...chain]);
+    return this.operation(node, chain);
+  }
+
+  private operation(node: Node, chain: readonly ViewOperation[]): number {
+    const shape = node.outputs[0].shape;
+    if (node !== this.root) this.guardWidth(node);
+    const operands = node.inputs.map((input) => this.value(input, [{ kind: 'broadcast', shape }, ...chain]));
+    this.names.push(node.op.name);
+    return this.push({ kind: 'operation', op: node.op.name as ElementwiseName, arguments: operands });
+  }
+
+  private load(base: Tensor, view: View): number {
+    const buffer = this.buffer(base);
+    const key = `${buffer}:${JSON.stringify(view)}`;
+    let input = this.inputs.findIndex(
+      (other, i) => `${this.inputBuffers[i]}:${JSON.stringify(other)}` === key,
+    );
+    if (input < 0) {
+      this.inputs.push(view);
+      this.inputBuffers.push(buffer);
+      input = this.inputs.length - 1;
+    }
+    return this.push({ kind: 'load', input });
+  }
+
+  /** Gives an inner operation its own kernel when this one already binds as many buffers as it may. */
+  private guardWidth(node: Node): void {
+    if (
+      new Set(this.inputBuffers).size + leafBuffers(node, this.plan) > MAX_BINDINGS - 1 &&
+      leafBuffers(node, this.plan) > 1
+    ) {
+      throw new TooWide(node);
+    }
+  }
+
+  private push(expression: Expression): number {
+    const key = JSON.stringify(expression, (_k, v) =>
+      typeof v === 'number' && !Number.isFinite(v) ? String(v) : Object.is(v, -0) ? '-0' : v,
+    );
+    const same = this.known.get(key);
+    if (same !== undefined) return same;
+    this.list.push(expression);
+    this.known.set(key, this.list.length - 1);
+    return this.list.length - 1;
+  }
+
+  finish(fused: Omit<FusedKernel, 'inputs'>): Built {
+    const label =
+      this.names.length > 3
+        ? `${this.names.slice(-3).join('∘')}…${this.names.length}`
+        : this.names.join('∘') || (fused.reductions[0]?.kind ?? 'copy');
+    if (new Set(this.inputBuffers).size > MAX_BINDINGS - 1)
+      throw new TooWide(firstInlined(this.root, this.plan));
+    return { fused: { ...fused, inputs: this.inputs }, inputBuffers: this.inputBuffers, label };
+  }
+}
+
+/** Distinct buffers that the expression of `node` loads. */
+function leafBuffers(node: Node, plan: Plan): number {
+  const bases = new Set<Tensor>();
+  const visit = (tensor: Tensor) => {
+    const place = plan.locate(tensor);
+    if (place) bases.add(place.base);
+    else for (const input of tensor.node.inputs) visit(input);
+  };
+  for (const input of node.inputs) visit(input);
+  return bases.size;
+}
+
+/** The largest inlined operation under `root`: the best one to give a buffer when the kernel is too wide. */
+function firstInlined(root: Node, plan: Plan): Node {
+  let best: Node | undefined;
+  let most = 1;
+  const visit = (node: Node) => {
+    for (const input of node.inputs) {
+      if (plan.locate(input)) continue;
+      const leaves = leafBuffers(input.node, plan);
+      if (input.node.op.scalar && leaves > most && leaves < MAX_BINDINGS) {
+        best = input.node;
+        most = leaves;
+      }
+      visit(input.node);
+    }
+  };
+  visit(root);
+  if (!best) throw new Error(`cannot split ${root.outputs[0]} into kernels of ${MAX_BINDINGS} bindings`);
+  return best;
+}

@@ -1,0 +1,134 @@
+import { sameShape } from '../math/shape.ts';
+import { isContiguous } from '../math/view.ts';
+import type { Expression, FusedStep, Step } from './program.ts';
+
+interface BufferFacts {
+  readonly kind: string;
+  readonly count: number;
+}
+
+/** Bytes a step moves: each buffer it binds, once. */
+export function bytesMoved(bound: readonly number[], buffers: readonly BufferFacts[]): number {
+  return [...new Set(bound)].reduce((total, b) => total + (b < 0 ? 0 : 4 * buffers[b].count), 0);
+}
+
+/**
+ * Merges neighbouring fused kernels over the same iteration space into one with several outputs, where the
+ * second reads the first's results at most element by element. Fewer kernels, and what both load is loaded once.
+ */
+export function mergeNeighbours(
+  steps: readonly Step[],
+  buffers: readonly BufferFacts[],
+  maxBindings: number,
+): Step[] {
+  const result: Step[] = [];
+  for (const step of steps) {
+    const previous = result.at(-1);
+    const merged =
+      previous?.kind === 'fused' && step.kind === 'fused' ? merge(previous, step, maxBindings) : undefined;
+    if (merged) result[result.length - 1] = merged;
+    else result.push(step);
+  }
+  return dropUnread(result, buffers).map((step) => ({ ...step, bytes: bytesMoved(step.buffers, buffers) }));
+}
+
+function merge(a: FusedStep, b: FusedStep, maxBindings: number): FusedStep | undefined {
+  if (!sameShape(a.fused.shape, b.fused.shape) || a.fused.reducedAxes !== b.fused.reducedAxes)
+    return undefined;
+  const aOutputs = a.buffers.slice(a.fused.inputs.length);
+  const bOutputs = b.buffers.slice(b.fused.inputs.length);
+  if (new Set([...a.buffers, ...b.buffers]).size > maxBindings) return undefined;
+  const reads = b.fused.inputs.map((view, i) => {
+    const output = aOutputs.indexOf(b.buffers[i]);
+    return {
+      output,
+      direct: output < 0 || (a.fused.reducedAxes === 0 && isContiguous(view) && view.offset === 0),
+    };
+  });
+  if (reads.some((read) => !read.direct)) return undefined;
+
+  const inputs = [...a.fused.inputs];
+  const inputBuffers = a.buffers.slice(0, inputs.length);
+  const inputIndex = b.fused.inputs.map((view, i) => {
+    if (reads[i].output >= 0) return -1;
+    const same = inputs.findIndex(
+      (other, j) => inputBuffers[j] === b.buffers[i] && JSON.stringify(other) === JSON.stringify(view),
+    );
+    if (same >= 0) return same;
+    inputs.push(view);
+    inputBuffers.push(b.buffers[i]);
+    return inputs.length - 1;
+  });
+  const append = (list: readonly Expression[], onto: Expression[], reductionOffset: number): number[] => {
+    const at: number[] = [];
+    for (const expression of list) {
+      let moved: Expression = expression;
+      if (expression.kind === 'load') {
+        if (reads[expression.input].output >= 0) {
+          at.push(a.fused.outputs[reads[expression.input].output]);
+          continue;
+        }
+        moved = { kind: 'load', input: inputIndex[expression.input] };
+      } else if (expression.kind === 'reduced')
+        moved = { kind: 'reduced', index: expression.index + reductionOffset };
+      else if (expression.kind === 'operation')
+        moved = { ...expression, arguments: expression.arguments.map((i) => at[i]) };
+      const key = JSON.stringify(moved);
+      const same = moved.kind === 'literal' ? -1 : onto.findIndex((other) => JSON.stringify(other) === key);
+      if (same >= 0) at.push(same);
+      else {
+        onto.push(moved);
+        at.push(onto.length - 1);
+      }
+    }
+    return at;
+  };
+  const element = [...a.fused.element];
+  const elementAt = append(b.fused.element, element, 0);
+  const result = [...a.fused.result];
+  const resultAt = append(b.fused.result, result, a.fused.reductions.length);
+  const reductions = [
+    ...a.fused.reductions,
+    ...b.fused.reductions.map((fold) => ({ ...fold, value: elementAt[fold.value] })),
+  ];
+  const outputAt = b.fused.reducedAxes > 0 || b.fused.reductions.length > 0 ? resultAt : elementAt;
+  return {
+    kind: 'fused',
+    label: `${a.label} + ${b.label}`,
+    shapes: a.shapes,
+    flops: a.flops + b.flops,
+    bytes: a.bytes + b.bytes,
+    buffers: [...inputBuffers, ...aOutputs, ...bOutputs],
+    fused: {
+      shape: a.fused.shape,
+      reducedAxes: a.fused.reducedAxes,
+      inputs,
+      element,
+      reductions,
+      result,
+      outputs: [...a.fused.outputs, ...b.fused.outputs.map((output) => outputAt[output])],
+    },
+  };
+}
+
+/** Outputs of merged kernels that no later step reads any more need not be stored. */
+function dropUnread(steps: readonly Step[], buffers: readonly BufferFacts[]): Step[] {
+  const read = new Set<number>();
+  for (const step of steps) {
+    const inputs = step.kind === 'fused' ? step.buffers.slice(0, step.fused.inputs.length) : step.buffers;
+    for (const buffer of inputs) read.add(buffer);
+  }
+  return steps.map((step) => {
+    if (step.kind !== 'fused' || step.fused.outputs.length < 2) return step;
+    const count = step.fused.inputs.length;
+    const keep = step.fused.outputs.map(
+      (_, i) => buffers[step.buffers[count + i]].kind !== 'temporary' || read.has(step.buffers[count + i]),
+    );
+    if (keep.every(Boolean)) return step;
+    return {
+      ...step,
+      buffers: [...step.buffers.slice(0, count), ...step.buffers.slice(count).filter((_, i) => keep[i])],
+      fused: { ...step.fused, outputs: step.fused.outputs.filter((_, i) => keep[i]) },
+    };
+  });
+}

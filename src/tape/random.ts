@@ -1,0 +1,35 @@
+import type { Shape } from '../math/shape.ts';
+import { currentRecording, type Op, record, type Tensor } from './tensor.ts';
+
+interface Draw {
+  readonly kind: number;
+  readonly draw: number;
+  readonly shape: Shape;
+}
+
+const philoxOp: Op<Draw> = {
+  name: 'philox',
+  infer: (_inputs, { kind, shape }) => [{ shape, dtype: kind === 0 ? 'u32' : 'f32' }],
+  call: ({ node, attributes: { kind, draw } }) => ({
+    kernel: 'philox',
+    bindings: [{ input: 0 }, { output: 0 }],
+    params: { count: node.outputs[0].size, draw, kind },
+  }),
+};
+
+function draw(kind: number, shape: Shape): Tensor {
+  const recording = currentRecording();
+  return record(philoxOp, [recording.clock()], { kind, draw: recording.nextDraw(), shape });
+}
+
+/**
+ * Fresh random words, uniforms in (0, 1) or standard normals at every update, the same on every backend for
+ * the same clock: Philox with the element, the update and the draw as its counter. Not differentiable.
+ *
+ * @source Salmon et al. 2011; normals by Box & Muller 1958
+ */
+export const randomBits = (shape: Shape): Tensor => draw(0, shape);
+/** Uniform in the open interval (0, 1); see {@link randomBits}. */
+export const randomUniform = (shape: Shape): Tensor => draw(1, shape);
+/** Standard normal; see {@link randomBits}. */
+export const randomNormal = (shape: Shape): Tensor => draw(2, shape);

@@ -1,0 +1,45 @@
+import { UsageError } from '../errors.ts';
+import { sameShape } from '../math/shape.ts';
+import { grad } from './grad.ts';
+import { type Op, read, recordNode, type State, shapeError, type Tensor } from './tensor.ts';
+
+const assignOp: Op<null> = {
+  name: 'assign',
+  infer: () => [],
+  call: ({ node }) => ({
+    kernel: 'assign',
+    bindings: [{ input: 0 }, { state: node.writes[0] }],
+    params: { count: node.inputs[0].size },
+  }),
+};
+
+/** Sets a state to a value computed in this update. @throws ShapeError unless the shapes are equal */
+export function assign(state: State, value: Tensor): void {
+  if (!sameShape(state.shape, value.shape))
+    throw shapeError('assign', [value], `state '${state.name}' has shape [${state.shape}]`);
+  recordNode(assignOp, [value], null, [state]);
+}
+
+/**
+ * Gradient of a scalar loss with respect to a state, of the state's shape.
+ *
+ * @throws UsageError when the loss does not depend on the state, as when the state was updated in between
+ */
+export function gradient(loss: Tensor, state: State): Tensor {
+  const value = read(state);
+  if (!dependsOn(loss, value)) {
+    throw new UsageError(
+      `the loss does not depend on '${state.name}' as it stands; record the gradient before its update`,
+    );
+  }
+  return grad(loss, [value])[0];
+}
+
+function dependsOn(tensor: Tensor, target: Tensor): boolean {
+  const seen = new Set([tensor.node]);
+  for (const node of seen) {
+    if (node === target.node) return true;
+    for (const input of node.inputs) seen.add(input.node);
+  }
+  return false;
+}
