@@ -1,0 +1,35 @@
+import type { CpuKernel } from './call.ts';
+import {
+  gaussianLogProb,
+  gaussianLogProbBackward,
+  gaussianSample,
+  gaussianSampleBackward,
+} from './gaussian.ts';
+import { lossReverseKl, lossScore, lossSnis, lossSoftBellman } from './losses.ts';
+import { assign, gather, matmul, scatterAdd } from './matrix.ts';
+import { mlpBackwardInputs, mlpBackwardWeights, mlpForward } from './mlp.ts';
+import { adam, tick } from './optimiser.ts';
+import { philox, replaySample } from './random.ts';
+
+/** The CPU's twin of every hand-written kernel, by name. */
+export const cpuKernels: Readonly<Record<string, CpuKernel>> = {
+  matmul,
+  mlp_forward: mlpForward,
+  mlp_backward_inputs: mlpBackwardInputs,
+  mlp_backward_weights: mlpBackwardWeights,
+  gaussian_sample: gaussianSample,
+  gaussian_sample_backward: gaussianSampleBackward,
+  gaussian_log_prob: gaussianLogProb,
+  gaussian_log_prob_backward: gaussianLogProbBackward,
+  loss_reverse_kl: lossReverseKl,
+  loss_score: lossScore,
+  loss_snis: lossSnis,
+  loss_soft_bellman: lossSoftBellman,
+  adam,
+  philox,
+  replay_sample: replaySample,
+  gather,
+  scatter_add: scatterAdd,
+  assign,
+  tick,
+};

@@ -1,0 +1,47 @@
+import type { CpuKernel } from './call.ts';
+
+/**
+ * Adam with bias correction at t = clock[2] + 1, optional gradient scale (clipping), decoupled or L2 weight
+ * decay, and an optional Polyak step of a target network after the update.
+ *
+ * @source Kingma, Ba (2015), "Adam: a method for stochastic optimization", algorithm 1; Loshchilov, Hutter
+ * (2019), "Decoupled weight decay regularization", algorithm 2
+ */
+export const adam: CpuKernel = (call) => {
+  const { count, hasTarget, hasScale, decoupled, learningRate, beta1, beta2, epsilon, weightDecay, tau } =
+    call.params;
+  const parameters = call.floats('parameters');
+  const firstMoment = call.floats('firstMoment');
+  const secondMoment = call.floats('secondMoment');
+  const gradient = call.floats('gradient');
+  const target = call.floats('target');
+  const scale = call.floats('scale');
+  const clock = call.words('clock');
+  const shrink = decoupled ? 1 - learningRate * weightDecay : 1;
+  const addDecay = decoupled ? 0 : weightDecay;
+  return () => {
+    const t = clock[2] + 1;
+    const correction1 = 1 - beta1 ** t;
+    const correction2 = 1 - beta2 ** t;
+    const factor = hasScale ? scale[0] : 1;
+    for (let i = 0; i < count; i++) {
+      const g = gradient[i] * factor + addDecay * parameters[i];
+      const m = beta1 * firstMoment[i] + (1 - beta1) * g;
+      const v = beta2 * secondMoment[i] + (1 - beta2) * g * g;
+      const step = (learningRate * (m / correction1)) / (Math.sqrt(v / correction2) + epsilon);
+      const p = parameters[i] * shrink - step;
+      firstMoment[i] = m;
+      secondMoment[i] = v;
+      parameters[i] = p;
+      if (hasTarget) target[i] += tau * (p - target[i]);
+    }
+  };
+};
+
+/** Ends an update: clock[2] += 1. */
+export const tick: CpuKernel = (call) => {
+  const clock = call.words('clock');
+  return () => {
+    clock[2]++;
+  };
+};

@@ -1,0 +1,68 @@
+import { integerFromBits, normalsFromBits, philox4x32, uniformFromBits } from '../../math/philox.ts';
+import { randomKinds } from '../../program/kernels.ts';
+import type { CpuKernel } from './call.ts';
+
+/** Writes block `index` of a draw to `out` [4]: counter (index, clock[2], draw, clock[3]), key (clock[0], clock[1]). */
+type BlockReader = (index: number) => void;
+
+function blockReader(clock: Uint32Array, draw: number, out: Uint32Array): BlockReader {
+  const counter = new Uint32Array(4);
+  return (index) => {
+    counter[0] = index;
+    counter[1] = clock[2];
+    counter[2] = draw;
+    counter[3] = clock[3];
+    philox4x32(counter, clock, out);
+  };
+}
+
+/**
+ * y [count] of random bits, uniforms in (0, 1) or standard normals. Into a float buffer go the numbers
+ * themselves; into a buffer of words go bits, of floats the bits of the float32.
+ *
+ * @throws Error when bits are to go into a float buffer, which would round them
+ */
+export const philox: CpuKernel = (call) => {
+  const { count, draw } = call.params;
+  const kind = randomKinds[call.params.kind];
+  const bound = call.values('y');
+  const words = bound instanceof Uint32Array;
+  if (kind === 'bits' && !words) throw new Error('philox: random bits need a buffer of u32 words');
+  const y = words && kind !== 'bits' ? new Float32Array(bound.buffer, bound.byteOffset, bound.length) : bound;
+  const block = new Uint32Array(4);
+  const readBlock = blockReader(call.words('clock'), draw, block);
+  return () => {
+    for (let from = 0; from < count; from += 4) {
+      readBlock(from / 4);
+      const lanes = Math.min(4, count - from);
+      if (kind === 'normal') {
+        for (let lane = 0; lane < lanes; lane += 2) {
+          const pair = normalsFromBits(block[lane], block[lane + 1]);
+          y[from + lane] = pair[0];
+          if (lane + 1 < lanes) y[from + lane + 1] = pair[1];
+        }
+      } else {
+        for (let lane = 0; lane < lanes; lane++) {
+          y[from + lane] = kind === 'bits' ? block[lane] : uniformFromBits(block[lane]);
+        }
+      }
+    }
+  };
+};
+
+/** y [batch, width]: row i is storage row ⌊bits_i·fill[0]/2^32⌋, with replacement. */
+export const replaySample: CpuKernel = (call) => {
+  const { batch, width, draw } = call.params;
+  const storage = call.floats('storage');
+  const fill = call.words('fill');
+  const y = call.floats('y');
+  const block = new Uint32Array(4);
+  const readBlock = blockReader(call.words('clock'), draw, block);
+  return () => {
+    for (let row = 0; row < batch; row++) {
+      if (row % 4 === 0) readBlock(row / 4);
+      const from = integerFromBits(block[row % 4], fill[0]) * width;
+      for (let i = 0; i < width; i++) y[row * width + i] = storage[from + i];
+    }
+  };
+};
