@@ -3,7 +3,7 @@
 // before the tanh: log π = Σ −½((u − mean)/σ)² − log σ − ½ log 2π, and with squash minus Σ log(1 − tanh² u),
 // written 2(log 2 − u − softplus(−2u)), which loses no digits for large |u|. Its derivative in u is −2 tanh u.
 import { softplus } from '../../math/special.ts';
-import type { CpuKernel, Floats } from './call.ts';
+import type { CpuKernel } from './call.ts';
 
 const HALF_LOG_TWO_PI = 0.9189385332046728;
 
@@ -112,8 +112,8 @@ export const gaussianLogProbBackward: CpuKernel = (call) => {
   const head = call.floats('head');
   const value = call.floats('value');
   const dLogProb = call.floats('dLogProb');
-  const dHead: Floats = call.floats('dHead');
-  const dValue: Floats = call.floats('dValue');
+  const dHead = call.floats('dHead');
+  const dValue = call.floats('dValue');
   return () => {
     for (let b = 0; b < batch; b++) {
       for (let a = 0; a < actions; a++) {

@@ -3,6 +3,9 @@ import { activate, activationOf, differentiate, savesInput } from './activation.
 import type { CpuKernel, Floats, KernelCall } from './call.ts';
 import { multiply, pack, packedSize, padded, ROW_BLOCK } from './gemm.ts';
 
+/** Rows summed at a time into the weight gradient: each block reads and writes the whole gradient once. */
+const SUM_BLOCK = 256;
+
 /** Where the parts of a network lie, from the parameters that the three network kernels share. */
 interface Layout {
   readonly nets: number;
@@ -222,7 +225,7 @@ export const mlpBackwardWeights: CpuKernel = (call) => {
   const dy = call.floats('dy');
   const dparameters = call.floats('dparameters');
   const readInputs = inputReader(call);
-  const block = Math.min(rows, ROW_BLOCK);
+  const block = Math.min(rows, SUM_BLOCK);
   const inputs = call.scratch.take('input', block * widest);
   const left = call.scratch.take('left', packedSize(widest, block));
   const right = call.scratch.take('right', packedSize(widest, block));
