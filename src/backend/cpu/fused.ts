@@ -30,6 +30,27 @@ function mergeAxes(axes: readonly ViewAxis[]): ViewAxis[] {
   return merged;
 }
 
+/** target[from … to) = source at `at`, `at + stride`, …; a function of its own so that its loops stay hot. */
+function copyRun(
+  target: Float64Array,
+  from: number,
+  to: number,
+  source: Values,
+  at: number,
+  stride: number,
+): void {
+  if (stride === 0) target.fill(source[at], from, to);
+  else if (stride === 1) {
+    const shift = at - from;
+    for (let i = from; i < to; i++) target[i] = source[i + shift];
+  } else {
+    for (let i = from; i < to; i++) {
+      target[i] = source[at];
+      at += stride;
+    }
+  }
+}
+
 /** Gathers `count` points of a view, from point `start` (row-major) on, into `target`. */
 type Load = (target: Float64Array, start: number, count: number) => void;
 
@@ -66,12 +87,7 @@ function loadOf(source: Values, view: View): Load {
           target[done + i] = inside ? source[address + (at / inner.step) * inner.stride] : 0;
         }
       } else {
-        const { stride } = inner;
-        let at = address + within * stride;
-        for (let i = done; i < done + run; i++) {
-          target[i] = source[at];
-          at += stride;
-        }
+        copyRun(target, done, done + run, source, address + within * inner.stride, inner.stride);
       }
       done += run;
       within = 0;
@@ -106,6 +122,9 @@ const loops: Partial<Record<ElementwiseName, Loop>> = {
   },
   tanh: (y, a, _b, _c, n) => {
     for (let i = 0; i < n; i++) y[i] = Math.tanh(a[i]);
+  },
+  relu: (y, a, _b, _c, n) => {
+    for (let i = 0; i < n; i++) y[i] = a[i] < 0 ? 0 : a[i];
   },
   add: (y, a, b, _c, n) => {
     for (let i = 0; i < n; i++) y[i] = a[i] + b[i];
