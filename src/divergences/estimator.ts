@@ -13,7 +13,7 @@ export const needTitles: Readonly<Record<Need, string>> = {
   criticGradient: "the critic's gradient with respect to the action",
   discrete: 'actions that can be enumerated',
   bounded: 'actions in a box',
-  behaviour: 'replayed actions with the log-probability under which they were taken',
+  behaviour: 'the policy under which the replayed states were visited',
   value: 'a baseline V(s) learned beside the policy',
 };
 
@@ -28,8 +28,8 @@ export interface EstimatorInput {
   readonly samples: number;
   /** Noise for the samples instead of fresh draws. */
   readonly noise?: SampleOptions['noise'];
-  /** Replayed actions [samples, batch, actions] with their log-probability [samples, batch] when they were taken. */
-  readonly behaviour?: { readonly actions: Tensor; readonly logProb: Tensor };
+  /** The policy that was current when the states were visited, as the replay buffer remembers it. */
+  readonly behaviour?: Distribution;
   /** Learned baseline [batch], in units of log π − Q/temperature. */
   readonly value?: Tensor;
 }
@@ -39,8 +39,10 @@ export interface EstimatorResult {
   readonly loss: Tensor;
   /** Scalars to report, by name. */
   readonly diagnostics: Readonly<Record<string, Tensor>>;
-  /** [samples, batch] log π of the actions used, for the temperature's own loss. */
+  /** [samples, batch] log π of the policy's own samples, if any were drawn: the temperature's loss reuses them. */
   readonly logProb?: Tensor;
+  /** [samples, batch] log π − log p̃ at those samples, a constant: what a learned baseline predicts. */
+  readonly logRatio?: Tensor;
 }
 
 export interface Variant {

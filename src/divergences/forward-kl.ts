@@ -35,7 +35,7 @@ export const forwardKlSnis: Estimator = {
     { name: 'policy', title: 'proposal: the policy itself', needs: [] },
     {
       name: 'behaviour',
-      title: 'proposal: replayed actions with their stored log-probability',
+      title: 'proposal: the policy under which each state was visited',
       needs: ['behaviour'],
     },
     { name: 'uniform', title: 'proposal: uniform on the action box', needs: ['bounded'] },
@@ -44,14 +44,15 @@ export const forwardKlSnis: Estimator = {
     const { target } = input;
     const { actions, logProb, logProposal } = propose(input, variant);
     const critics = stopGradient(target.critics(actions));
+    const own = variant === 'policy' ? { logProb } : {};
     if (target.uniformPrior && fitsFusedLoss(critics)) {
       const { loss, effectiveSampleSize } = snisLoss(logProb, critics, target.temperature, logProposal);
-      return { loss, logProb, diagnostics: { effectiveSampleSize, entropy: mul(-1, mean(logProb)) } };
+      return { loss, diagnostics: { effectiveSampleSize }, ...own };
     }
     const w = snisWeights(target.logDensityOf(critics, actions), logProposal);
     const loss = neg(mean(sum(mul(w, logProb), 0)));
     const effectiveSampleSize = mean(div(1, sum(square(w), 0)));
-    return { loss, logProb, diagnostics: { effectiveSampleSize, entropy: mul(-1, mean(logProb)) } };
+    return { loss, diagnostics: { effectiveSampleSize }, ...own };
   },
 };
 
@@ -70,14 +71,16 @@ function propose(
       const { actions, logProb } = policy.sample(samples, noise ? { noise } : {});
       return { actions, logProb, logProposal: stopGradient(logProb) };
     }
-    case 'behaviour':
+    case 'behaviour': {
       if (!behaviour)
-        throw new UsageError('forward-kl/snis:behaviour needs replayed actions with their log-probability.');
+        throw new UsageError('forward-kl/snis:behaviour needs the behaviour policy of the replayed states.');
+      const drawn = behaviour.sample(samples, noise ? { noise } : {});
       return {
-        actions: behaviour.actions,
-        logProb: policy.logProb(behaviour.actions),
-        logProposal: stopGradient(behaviour.logProb),
+        actions: drawn.actions,
+        logProb: policy.logProbLatent(drawn.latent),
+        logProposal: stopGradient(drawn.logProb),
       };
+    }
     case 'uniform': {
       const { batch, actions: size } = policy;
       const support = policy.support?.();

@@ -26,7 +26,7 @@ export const reverseKlPathwise: Estimator = {
       target.uniformPrior && fitsFusedLoss(critics)
         ? reverseKlLoss(logProb, critics, target.temperature)
         : mean(sub(logProb, target.logDensityOf(critics, actions)));
-    return { loss, logProb, diagnostics: { entropy: mul(-1, mean(logProb)) } };
+    return { loss, logProb, diagnostics: {} };
   },
 };
 
@@ -60,7 +60,8 @@ export const reverseKlScore: Estimator = {
       target.uniformPrior && fitsFusedLoss(critics)
         ? scoreLoss(logProb, critics, target.temperature, baseline, value)
         : genericScore(logProb, target.logDensityOf(critics, actions), baseline, value);
-    return { loss, logProb, diagnostics: { entropy: mul(-1, mean(logProb)) } };
+    const logRatio = stopGradient(sub(logProb, target.logDensityOf(critics, actions)));
+    return { loss, logProb, logRatio, diagnostics: {} };
   },
 };
 

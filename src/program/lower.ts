@@ -50,6 +50,7 @@ export function lower(recording: Recording): Program {
       return new Lowering(recording, new Plan(recording, forced)).program();
     } catch (problem) {
       if (!(problem instanceof TooWide)) throw problem;
+      if (forced.has(problem.node)) throw new Error(`${problem.node.outputs[0]} cannot be lowered`);
       forced.add(problem.node);
     }
   }
@@ -62,6 +63,7 @@ type DraftBuffer = Draft<ProgramBuffer>;
 class Lowering {
   private readonly buffers: DraftBuffer[] = [];
   private readonly bufferOf = new Map<Tensor | State, number>();
+  private readonly sourceOf = new Map<Node, number>();
   private readonly steps: Step[] = [];
   private readonly outputs: ReadonlySet<Tensor>;
 
@@ -83,15 +85,17 @@ class Lowering {
           throw new Error(`absorbed reduction ${node.outputs[0]} needs a buffer`);
       } else if (this.plan.roots.has(node)) this.emitFused(node);
     }
-    const ports = (tensors: ReadonlyMap<string, Tensor>) =>
+    const ports = (tensors: ReadonlyMap<string, Tensor>, bufferOf: (tensor: Tensor) => number) =>
       new Map(
-        [...tensors].map(([name, tensor]): [string, ProgramPort] => {
-          const base = this.plan.locate(tensor)?.base ?? tensor;
-          return [name, { buffer: this.buffer(base), shape: tensor.shape, dtype: tensor.dtype }];
-        }),
+        [...tensors].map(([name, tensor]): [string, ProgramPort] => [
+          name,
+          { buffer: bufferOf(tensor), shape: tensor.shape, dtype: tensor.dtype },
+        ]),
       );
-    const inputs = ports(this.recording.inputs);
-    const outputs = ports(this.recording.outputs);
+    const inputs = ports(this.recording.inputs, (tensor) => this.source(tensor));
+    const outputs = ports(this.recording.outputs, (tensor) =>
+      this.buffer(this.plan.locate(tensor)?.base ?? tensor),
+    );
     const steps = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
     const { slots, slotOf } = assignSlots(steps, this.buffers);
     const buffers = this.buffers.map(
@@ -103,20 +107,37 @@ class Lowering {
 
   // ---- buffers ------------------------------------------------------------------------------------
 
+  /** The buffer that holds a tensor: of a state, an input or a literal its copy, if the plan has one made. */
   private buffer(tensor: Tensor): number {
     const { node } = tensor;
-    if (node.op === stateOp) return this.stateBuffer(node.attributes as State);
+    if (isSource(node) && !this.plan.roots.has(node)) return this.source(tensor);
     const known = this.bufferOf.get(tensor);
     if (known !== undefined) return known;
-    const name = `${node.op === inputOp ? (node.attributes as { name: string }).name : '%'}${node.op === inputOp ? '' : node.id}${node.outputs.length > 1 ? `.${tensor.index}` : ''}`;
+    const name = `%${node.id}${node.outputs.length > 1 ? `.${tensor.index}` : ''}`;
     const common = { name, count: Math.max(1, tensor.size), dtype: tensor.dtype };
-    const draft: DraftBuffer =
+    const value = this.plan.filled.get(node);
+    return this.addBuffer(
+      tensor,
+      value === undefined
+        ? { ...common, kind: this.outputs.has(tensor) ? 'output' : 'temporary' }
+        : { ...common, kind: 'literal', values: new Float32Array(common.count).fill(value) },
+    );
+  }
+
+  /** The buffer of a state, an input or a literal itself. */
+  private source(tensor: Tensor): number {
+    const { node } = tensor;
+    if (node.op === stateOp) return this.stateBuffer(node.attributes as State);
+    const known = this.sourceOf.get(node);
+    if (known !== undefined) return known;
+    const common = { count: Math.max(1, tensor.size), dtype: tensor.dtype };
+    this.buffers.push(
       node.op === inputOp
-        ? { ...common, kind: 'input' }
-        : node.op === literalOp
-          ? { ...common, kind: 'literal', values: (node.attributes as Literal).values }
-          : { ...common, kind: this.outputs.has(tensor) ? 'output' : 'temporary' };
-    return this.addBuffer(tensor, draft);
+        ? { ...common, kind: 'input', name: (node.attributes as { name: string }).name }
+        : { ...common, kind: 'literal', name: `%${node.id}`, values: (node.attributes as Literal).values },
+    );
+    this.sourceOf.set(node, this.buffers.length - 1);
+    return this.buffers.length - 1;
   }
 
   private stateBuffer(state: State): number {
@@ -202,13 +223,22 @@ class Lowering {
     this.steps.push(step);
   }
 
+  private body(root: Node): Body {
+    return new Body(
+      this.plan,
+      (tensor) => this.buffer(tensor),
+      (tensor) => this.source(tensor),
+      root,
+    );
+  }
+
   private buildElementwise(node: Node): Built {
     const output = node.outputs[0];
     const reductions = [...this.plan.absorbed]
       .filter(([, finisher]) => finisher === node)
       .map(([reduction]) => reduction);
     if (reductions.length === 0) {
-      const body = new Body(this.plan, (tensor) => this.buffer(tensor), node);
+      const body = this.body(node);
       const value = body.rootValue(node);
       return body.finish({
         shape: output.shape,
@@ -220,7 +250,7 @@ class Lowering {
       });
     }
     const iteration = reductionSpace(reductions[0], output.shape);
-    const body = new Body(this.plan, (tensor) => this.buffer(tensor), node);
+    const body = this.body(node);
     const folds = reductions.map((reduction) => ({
       kind: (reduction.attributes as Reduction).kind,
       value: body.value(reduction.inputs[0], iteration.chain),
@@ -242,7 +272,7 @@ class Lowering {
 
   private buildReduction(node: Node): Built {
     const iteration = reductionSpace(node, node.outputs[0].shape);
-    const body = new Body(this.plan, (tensor) => this.buffer(tensor), node);
+    const body = this.body(node);
     const value = body.value(node.inputs[0], iteration.chain);
     return body.finish({
       shape: iteration.shape,
@@ -260,6 +290,8 @@ interface Built {
   readonly inputBuffers: readonly number[];
   readonly label: string;
 }
+
+const isSource = ({ op }: Node): boolean => op === stateOp || op === inputOp || op === literalOp;
 
 /** The iteration space of a reduction: the axes of its finisher's result, then the reduced ones. */
 function reductionSpace(
@@ -294,12 +326,13 @@ class Body {
   constructor(
     private readonly plan: Plan,
     private readonly buffer: (tensor: Tensor) => number,
+    private readonly source: (tensor: Tensor) => number,
     private readonly root: Node,
   ) {}
 
   /** Another list over the same inputs, evaluated once a result. */
   startResult(reduced: ReadonlyMap<Tensor, number>): Body {
-    const result = new Body(this.plan, this.buffer, this.root);
+    const result = new Body(this.plan, this.buffer, this.source, this.root);
     result.inputs = this.inputs;
     result.inputBuffers = this.inputBuffers;
     result.names = this.names;
@@ -307,16 +340,12 @@ class Body {
     return result;
   }
 
-  /** The value of the kernel's own node: its operation, a copied view, or a filled constant. */
+  /** The value of the kernel's own node: its operation, a copied view, or a copied state or input. */
   rootValue(node: Node): number {
     const output = node.outputs[0];
     if (node.op.scalar) return this.operation(node, []);
-    if (node.op === constantOp) return this.push({ kind: 'literal', value: node.attributes as number });
-    if (!node.op.view) {
-      const place = this.plan.locate(output);
-      return this.load(place ? place.base : output, place ? place.view : contiguousView(output.shape));
-    }
-    return this.value(node.inputs[0], [viewOperation(node)]);
+    if (node.op.view) return this.value(node.inputs[0], [viewOperation(node)]);
+    return this.load(this.source(output), contiguousView(output.shape));
   }
 
   /** The value of `tensor` after the view operations of `chain`, in order. */
@@ -331,7 +360,7 @@ class Body {
     if (place) {
       let view: View | undefined = place.view;
       for (const operation of chain) view = view && applyView(view, operation);
-      if (view) return this.load(place.base, view);
+      if (view) return this.load(this.buffer(place.base), view);
       throw new TooWide(node);
     }
     if (node.op.view) return this.value(node.inputs[0], [viewOperation(node), ...chain]);
@@ -346,8 +375,7 @@ class Body {
     return this.push({ kind: 'operation', op: node.op.name as ElementwiseName, arguments: operands });
   }
 
-  private load(base: Tensor, view: View): number {
-    const buffer = this.buffer(base);
+  private load(buffer: number, view: View): number {
     const key = `${buffer}:${JSON.stringify(view)}`;
     let input = this.inputs.findIndex(
       (other, i) => `${this.inputBuffers[i]}:${JSON.stringify(other)}` === key,

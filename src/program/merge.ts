@@ -32,18 +32,24 @@ export function mergeNeighbours(
   return dropUnread(result, buffers).map((step) => ({ ...step, bytes: bytesMoved(step.buffers, buffers) }));
 }
 
+/** Whether a kernel has a result phase, into which its outputs then index. */
+const folds = (step: FusedStep): boolean => step.fused.reductions.length > 0;
+
 function merge(a: FusedStep, b: FusedStep, maxBindings: number): FusedStep | undefined {
-  if (!sameShape(a.fused.shape, b.fused.shape) || a.fused.reducedAxes !== b.fused.reducedAxes)
-    return undefined;
+  const sameSpace =
+    folds(a) === folds(b) &&
+    a.fused.reducedAxes === b.fused.reducedAxes &&
+    sameShape(a.fused.shape, b.fused.shape);
+  // An elementwise kernel over the results of a reduction continues its result phase.
+  const continues = folds(a) && !folds(b) && sameShape(keptShape(a), b.fused.shape);
+  if (!sameSpace && !continues) return undefined;
   const aOutputs = a.buffers.slice(a.fused.inputs.length);
   const bOutputs = b.buffers.slice(b.fused.inputs.length);
   if (new Set([...a.buffers, ...b.buffers]).size > maxBindings) return undefined;
   const reads = b.fused.inputs.map((view, i) => {
     const output = aOutputs.indexOf(b.buffers[i]);
-    return {
-      output,
-      direct: output < 0 || (a.fused.reducedAxes === 0 && isContiguous(view) && view.offset === 0),
-    };
+    const inOrder = isContiguous(view) && view.offset === 0;
+    return { output, direct: output < 0 || (inOrder && (continues || !folds(a))) };
   });
   if (reads.some((read) => !read.direct)) return undefined;
 
@@ -84,14 +90,14 @@ function merge(a: FusedStep, b: FusedStep, maxBindings: number): FusedStep | und
     return at;
   };
   const element = [...a.fused.element];
-  const elementAt = append(b.fused.element, element, 0);
   const result = [...a.fused.result];
+  const elementAt = append(b.fused.element, continues ? result : element, 0);
   const resultAt = append(b.fused.result, result, a.fused.reductions.length);
   const reductions = [
     ...a.fused.reductions,
     ...b.fused.reductions.map((fold) => ({ ...fold, value: elementAt[fold.value] })),
   ];
-  const outputAt = b.fused.reducedAxes > 0 || b.fused.reductions.length > 0 ? resultAt : elementAt;
+  const outputAt = folds(b) ? resultAt : elementAt;
   return {
     kind: 'fused',
     label: `${a.label} + ${b.label}`,
@@ -110,6 +116,9 @@ function merge(a: FusedStep, b: FusedStep, maxBindings: number): FusedStep | und
     },
   };
 }
+
+const keptShape = ({ fused }: FusedStep): readonly number[] =>
+  fused.shape.slice(0, fused.shape.length - fused.reducedAxes);
 
 /** Outputs of merged kernels that no later step reads any more need not be stored. */
 function dropUnread(steps: readonly Step[], buffers: readonly BufferFacts[]): Step[] {

@@ -29,6 +29,8 @@ export class Plan {
   readonly roots = new Set<Node>();
   /** Reductions evaluated inside the kernel of the elementwise node that finishes them. */
   readonly absorbed = new Map<Node, Node>();
+  /** Constants, and views of them, that something needs in a buffer: filled once, when the program is loaded. */
+  readonly filled = new Map<Node, number>();
   private readonly consumers = new Map<Tensor, { node: Node; index: number }[]>();
   private readonly validUntil = new Map<Tensor, number>();
   private readonly located = new Map<Tensor, Located>();
@@ -39,6 +41,7 @@ export class Plan {
     private readonly forced: ReadonlySet<Node>,
   ) {
     this.outputs = new Set(recording.outputs.values());
+    for (const node of forced) if (node.op !== constantOp) this.roots.add(node);
     this.markLive(recording);
     const nodes = recording.nodes.filter((node) => this.live.has(node));
     this.trackStates(nodes);
@@ -52,7 +55,7 @@ export class Plan {
     const known = this.located.get(tensor);
     if (known) return known;
     const { node } = tensor;
-    if (node.op === constantOp && !this.roots.has(node)) return undefined;
+    if (node.op === constantOp && !this.filled.has(node)) return undefined;
     if (this.hasBuffer(tensor)) return { base: tensor, view: contiguousView(tensor.shape) };
     if (!node.op.view) return undefined;
     const inner = this.locate(node.inputs[0]);
@@ -62,7 +65,7 @@ export class Plan {
 
   hasBuffer(tensor: Tensor): boolean {
     const { op } = tensor.node;
-    if (this.roots.has(tensor.node)) return true;
+    if (this.roots.has(tensor.node) || this.filled.has(tensor.node)) return true;
     return (
       op === stateOp || op === inputOp || op === literalOp || op.call !== undefined || op.reduction === true
     );
@@ -105,8 +108,8 @@ export class Plan {
         for (const input of node.inputs) until = Math.min(until, this.until(input));
       }
       for (const output of node.outputs) this.validUntil.set(output, until);
-      const stale = node.inputs.find((input) => this.until(input) < node.id);
-      if (stale && (op.call || op.reduction || op.scalar)) {
+      const stale = node.inputs.find((input) => readsState(input) && this.until(input) < node.id);
+      if (stale && op.call) {
         throw new UsageError(
           `${op.name} reads ${stale} after the state it depends on was updated; record the gradient before the optimiser's step, or read the state again`,
         );
@@ -123,6 +126,8 @@ export class Plan {
     for (let i = nodes.length - 1; i >= 0; i--) {
       const node = nodes[i];
       const elementwise = node.op.scalar !== undefined;
+      if (node.op === stateOp && this.lastUse(node.outputs[0], groups) > this.until(node.outputs[0]))
+        this.roots.add(node); // the value as of now is copied before the write
       if (!elementwise && node.op !== constantOp) continue;
       const output = node.outputs[0];
       const into = new Set<Node>();
@@ -130,11 +135,25 @@ export class Plan {
         this.outputs.has(output) || this.forced.has(node) || this.collectGroups(output, groups, into);
       const late = [...into].some((root) => root.id > this.until(output));
       const shared = into.size > 1 && !isCheap(node);
-      if (mustStand || (elementwise && (late || shared))) {
+      if (node.op === constantOp) {
+        if (mustStand) this.filled.set(node, node.attributes as number);
+        groups.set(node, into);
+      } else if (mustStand || late || shared) {
         this.roots.add(node);
         groups.set(node, new Set([node]));
       } else groups.set(node, into);
     }
+  }
+
+  /** The last node that reads the buffer of a state for this value of it, through views or not. */
+  private lastUse(tensor: Tensor, groups: ReadonlyMap<Node, ReadonlySet<Node>>): number {
+    let last = -1;
+    for (const { node } of this.consumers.get(tensor) ?? []) {
+      last = Math.max(last, node.id);
+      if (node.op.view) last = Math.max(last, this.lastUse(node.outputs[0], groups));
+      for (const root of groups.get(node) ?? []) last = Math.max(last, root.id);
+    }
+    return last;
   }
 
   /** Collects the kernels that would evaluate `tensor`; true when it must have a buffer instead. */
@@ -160,7 +179,15 @@ export class Plan {
   /** Resolves views from the sources on; a view that no kernel can read as it lies becomes a copy. */
   private placeViews(nodes: readonly Node[]): void {
     for (const node of nodes) {
-      if (node.op.view && this.needsCopy(node)) this.roots.add(node);
+      if (node.op.view && !this.roots.has(node) && this.needsCopy(node)) {
+        const value = constantUnder(node.outputs[0]);
+        if (value !== undefined) this.filled.set(node, value);
+        else {
+          // Over a copy of its input, laid out row by row, every view can be had.
+          this.roots.add(node.inputs[0].node);
+          this.relocate(node.inputs[0]);
+        }
+      }
       for (const output of node.outputs) {
         const place = this.locate(output);
         if (place) this.located.set(output, place);
@@ -169,8 +196,7 @@ export class Plan {
       node.inputs.forEach((input, index) => {
         const place = this.locate(input);
         if (place && this.readable(node, index, place.view)) return;
-        this.roots.add(input.node);
-        this.relocate(input);
+        this.giveBuffer(input);
       });
     }
     // A state or input that is itself an output is copied where it was read: its buffer changes later.
@@ -178,7 +204,10 @@ export class Plan {
       const place = this.locate(output);
       const own = place && this.roots.has(place.base.node);
       const computed =
-        place && (place.base.node.op.call !== undefined || place.base.node.op.reduction === true);
+        place &&
+        (place.base.node.op.call !== undefined ||
+          place.base.node.op.reduction === true ||
+          this.filled.has(place.base.node));
       if (
         !place ||
         !(own || computed) ||
@@ -186,10 +215,16 @@ export class Plan {
         place.view.offset !== 0 ||
         place.base.size !== output.size
       ) {
-        this.roots.add(output.node);
-        this.relocate(output);
+        this.giveBuffer(output);
       }
     }
+  }
+
+  private giveBuffer(tensor: Tensor): void {
+    const value = constantUnder(tensor);
+    if (value === undefined) this.roots.add(tensor.node);
+    else this.filled.set(tensor.node, value);
+    this.relocate(tensor);
   }
 
   private relocate(tensor: Tensor): void {
@@ -222,7 +257,7 @@ export class Plan {
     };
     const bodies = new Map<Node, Node>();
     for (const node of nodes) {
-      if (!node.op.reduction || this.outputs.has(node.outputs[0])) continue;
+      if (!node.op.reduction || this.outputs.has(node.outputs[0]) || this.roots.has(node)) continue;
       const finisher = finisherOf(node.outputs[0]);
       if (!finisher || finisher.id > this.until(node.inputs[0])) continue;
       const compact = (shape: readonly number[]) => shape.filter((extent) => extent !== 1);
@@ -253,6 +288,18 @@ export class Plan {
 
 export const viewOperation = (node: Node): ViewOperation =>
   (node.op.view as NonNullable<typeof node.op.view>)(node.attributes, node.inputs);
+
+/** Whether the tensor is a state, or a view of one. */
+function readsState(tensor: Tensor): boolean {
+  const { op, inputs } = tensor.node;
+  return op === stateOp || (op.view !== undefined && readsState(inputs[0]));
+}
+
+/** The number that every element of a constant, or of a view of one, has. */
+function constantUnder({ node }: Tensor): number | undefined {
+  if (node.op === constantOp) return node.attributes as number;
+  return node.op.view && viewOperation(node).kind !== 'pad' ? constantUnder(node.inputs[0]) : undefined;
+}
 
 const sameReduction = (a: Node, b: Node): boolean =>
   sameShape(a.inputs[0].shape, b.inputs[0].shape) && sameShape(a.outputs[0].shape, b.outputs[0].shape);

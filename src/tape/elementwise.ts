@@ -149,14 +149,22 @@ export const elementwiseOps = {
       needs[1] ? mul(g, mul(y, log(a))) : undefined,
     ],
   ),
-  minimum: elementwise('minimum', Math.min, (g, [a, b]) => {
-    const toA = mul(0.5, add(greaterEqual(b, a), greater(b, a)));
-    return [mul(g, toA), mul(g, sub(1, toA))];
-  }),
-  maximum: elementwise('maximum', Math.max, (g, [a, b]) => {
-    const toA = mul(0.5, add(greaterEqual(a, b), greater(a, b)));
-    return [mul(g, toA), mul(g, sub(1, toA))];
-  }),
+  minimum: elementwise(
+    'minimum',
+    (a, b) => Math.min(a, b),
+    (g, [a, b]) => {
+      const toA = mul(0.5, add(greaterEqual(b, a), greater(b, a)));
+      return [mul(g, toA), mul(g, sub(1, toA))];
+    },
+  ),
+  maximum: elementwise(
+    'maximum',
+    (a, b) => Math.max(a, b),
+    (g, [a, b]) => {
+      const toA = mul(0.5, add(greaterEqual(a, b), greater(a, b)));
+      return [mul(g, toA), mul(g, sub(1, toA))];
+    },
+  ),
   greater: elementwise('greater', (a, b) => (a > b ? 1 : 0), zeroGradient),
   greaterEqual: elementwise('greaterEqual', (a, b) => (a >= b ? 1 : 0), zeroGradient),
   equal: elementwise('equal', (a, b) => (a === b ? 1 : 0), zeroGradient),

@@ -219,13 +219,13 @@ function reduce(kind: ReductionKind, x: Tensor, axis: Axes, keepDims: boolean): 
   if (axes.length === 0) return x;
   if (axes.some((a) => x.shape[a] === 0) && kind !== 'sum')
     throw shapeError(kind, [x], 'an empty axis has no such value');
-  const kept = record(reduceOp, [x], { kind, axes });
-  return keepDims
-    ? kept
-    : reshape(
-        kept,
-        x.shape.filter((_, a) => !axes.includes(a)),
-      );
+  const shape = x.shape
+    .map((extent, a) => (axes.includes(a) ? 1 : extent))
+    .filter((_, a) => keepDims || !axes.includes(a));
+  // Over axes of extent 1 nothing is left to fold.
+  if (axes.every((a) => x.shape[a] === 1))
+    return kind === 'argMax' ? broadcastTo(constant(0), shape) : reshape(x, shape);
+  return reshape(record(reduceOp, [x], { kind, axes }), shape);
 }
 
 /** Sum over `axis` (a number, several, or null for all). */

@@ -268,16 +268,24 @@ export function shapeError(op: string, inputs: readonly Tensor[], problem: strin
   return new ShapeError(`${op}(${seen}): ${problem}${callSite()}`);
 }
 
-/** Frames of this library, bundled (its own file) or from source (its own folders). */
-const ownFile = import.meta.url;
-const ownFolders = /\/src\/(?:tape|nn|distributions|divergences|rl|program)\/|\/src\/device\.ts/;
-
-/** ` (at file:line:column)` of the first stack frame outside this library; empty when there is none. */
+/**
+ * ` (at file:line:column)` of the first stack frame outside this library; empty when there is none. The library is
+ * what lies under the `src` folder of this file when it runs from its sources. Bundled, it is this file and, if
+ * anything else is on the stack, its whole folder.
+ */
 function callSite(): string {
-  for (const line of (new Error().stack ?? '').split('\n').slice(1)) {
-    if (line.includes(ownFile) || ownFolders.test(line)) continue;
-    const place = /((?:file:|https?:|\/)[^()\s]+:\d+:\d+)/.exec(line);
-    if (place) return ` (at ${place[1]})`;
-  }
-  return '';
+  const places = (new Error().stack ?? '')
+    .split('\n')
+    .flatMap((line) => /((?:file:|https?:|\/|[A-Za-z]:\\)[^()\s]+):(\d+:\d+)/.exec(line)?.slice(1, 3) ?? [])
+    .reduce<[file: string, position: string][]>(
+      (pairs, part, i, all) => (i % 2 ? pairs : [...pairs, [part, all[i + 1]]]),
+      [],
+    );
+  const own = places[0]?.[0] ?? '';
+  const sources = /^(.*[\\/])tape[\\/]tensor\.[jt]s$/.exec(own)?.[1];
+  const folder = sources ?? own.replace(/[^\\/]*$/, '');
+  const outside =
+    places.find(([file]) => !file.startsWith(folder)) ??
+    (sources === undefined ? places.find(([file]) => file !== own) : undefined);
+  return outside ? ` (at ${outside.join(':')})` : '';
 }

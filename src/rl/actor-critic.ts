@@ -1,0 +1,225 @@
+import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
+import { type EstimatorChoice, requireCompatible } from '../divergences/estimator.ts';
+import { estimators } from '../divergences/registry.ts';
+import { boltzmann } from '../divergences/target.ts';
+import { UsageError } from '../errors.ts';
+import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/index.ts';
+import {
+  exp,
+  gradient,
+  mean,
+  mul,
+  neg,
+  read,
+  reshape,
+  State,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+} from '../tape/index.ts';
+import type { TransitionBatch } from './replay.ts';
+import { softBellmanLoss } from './soft-bellman.ts';
+
+/** What the learner controls: coordinates in [−1, 1], or a choice. */
+export type ActionKind =
+  | { readonly kind: 'box'; readonly size: number }
+  | { readonly kind: 'discrete'; readonly size: number };
+
+export interface ActorCriticOptions {
+  readonly observations: number;
+  readonly actions: ActionKind;
+  readonly estimator: EstimatorChoice;
+  readonly family: DistributionFamily;
+  readonly familyOptions?: FamilyOptions;
+  /** Actions sampled for each state in the policy's loss; the estimator's default when absent. */
+  readonly samples?: number;
+  readonly hidden?: readonly number[];
+  readonly activation?: Activation;
+  readonly discount?: number;
+  /** Rate of the target critics. */
+  readonly tau?: number;
+  readonly learningRate?: number;
+  /** Fixed, in the unit of Q, or tuned from `initialTemperature` to the target entropy. */
+  readonly temperature?: number | 'auto';
+  readonly initialTemperature?: number;
+  /** Nats; −actions for a box, half of log(choices) for a choice when absent. */
+  readonly targetEntropy?: number;
+  readonly seed?: number;
+}
+
+export const actorCriticDefaults = {
+  hidden: [64, 64] as readonly number[],
+  activation: 'relu' as Activation,
+  discount: 0.99,
+  tau: 0.005,
+  learningRate: 1e-3,
+  temperature: 'auto' as number | 'auto',
+  initialTemperature: 1,
+  seed: 0,
+};
+
+/**
+ * Policy, twin soft critics with targets, and temperature, with one recorded update of all of them. Only the
+ * policy's loss depends on the estimator; everything else is the same for all.
+ *
+ * @throws UsageError when estimator and distribution, or distribution and actions, do not go together
+ * @source Haarnoja et al. 2018 (SAC), with the tuned temperature of its second version (1812.05905, section 5)
+ */
+export class ActorCritic {
+  readonly policy: Network;
+  readonly critics: Network;
+  readonly targetCritics: Network;
+  /** [] log α */
+  readonly logTemperature: State;
+  /** Baseline V(s), for estimators that need one. */
+  readonly value: Network | undefined;
+  readonly options: ActorCriticOptions & typeof actorCriticDefaults;
+  readonly samples: number;
+  readonly targetEntropy: number;
+  private readonly optimisers: {
+    policy: Optimiser;
+    critics: Optimiser;
+    temperature: Optimiser;
+    value?: Optimiser;
+  };
+
+  constructor(options: ActorCriticOptions) {
+    const full = { ...actorCriticDefaults, ...options };
+    this.options = full;
+    const { observations, actions, estimator, family, hidden, activation, learningRate, seed } = full;
+    requireCompatible(estimator, family, estimators);
+    if (family.capabilities.discrete !== (actions.kind === 'discrete')) {
+      throw new UsageError(`The distribution '${family.name}' does not fit ${actions.kind} actions.`, {
+        hint: actions.kind === 'discrete' ? "Use 'categorical'." : "Use 'tanh-gaussian'.",
+      });
+    }
+    this.samples = options.samples ?? estimator.estimator.defaultSamples;
+    const discrete = actions.kind === 'discrete';
+    this.targetEntropy = options.targetEntropy ?? (discrete ? 0.5 * Math.log(actions.size) : -actions.size);
+    this.policy = mlp({
+      inputs: observations,
+      hidden,
+      outputs: family.parameters(actions.size),
+      activation,
+      name: 'policy',
+      seed,
+    });
+    // A choice has one output each; a box action is an input beside the state.
+    const [inputs, outputs] = discrete ? [observations, actions.size] : [observations + actions.size, 1];
+    const critic = { inputs, hidden, outputs, activation, nets: 2, seed: seed + 1 };
+    this.critics = mlp({ ...critic, name: 'critics' });
+    this.targetCritics = mlp({ ...critic, name: 'targetCritics' });
+    this.value = estimator.needs.includes('value')
+      ? mlp({ inputs: observations, hidden, outputs: 1, activation, name: 'value', seed: seed + 2 })
+      : undefined;
+    const initial = full.temperature === 'auto' ? full.initialTemperature : full.temperature;
+    if (!(initial > 0 && Number.isFinite(initial)))
+      throw new UsageError(`The temperature must be above 0; got ${initial}.`);
+    this.logTemperature = new State('logTemperature', [], Float32Array.of(Math.log(initial)));
+    this.optimisers = {
+      policy: adam(this.policy.parameters, { learningRate }),
+      critics: adam(this.critics.parameters, { learningRate }),
+      temperature: adam(this.logTemperature, { learningRate }),
+      ...(this.value ? { value: adam(this.value.parameters, { learningRate }) } : {}),
+    };
+  }
+
+  /** Every state of the learner, for checkpoints. */
+  get states(): State[] {
+    const networks = [this.policy, this.critics, this.targetCritics, ...(this.value ? [this.value] : [])];
+    const optimisers = Object.values(this.optimisers).flatMap((optimiser) => optimiser.states);
+    return [...networks.map((network) => network.parameters), this.logTemperature, ...optimisers];
+  }
+
+  /** Outputs of the policy network that a replay buffer must remember for this estimator; 0 for none. */
+  get behaviourParameters(): number {
+    return this.options.estimator.needs.includes('behaviour')
+      ? this.options.family.parameters(this.options.actions.size)
+      : 0;
+  }
+
+  /** The policy's distribution at states [batch, observations]. */
+  distribution(states: Tensor): Distribution {
+    return this.distributionOf(this.policy(states));
+  }
+
+  /** From outputs of the policy network [batch, parameters]. */
+  distributionOf(head: Tensor): Distribution {
+    return this.options.family.make(head, this.options.actions.size, this.options.familyOptions);
+  }
+
+  /** Critics at actions [samples, batch, actions] → [critics, samples, batch]; discrete actions are one-hot. */
+  criticsAt(critics: Network, states: Tensor, actions: Tensor): Tensor {
+    const [samples, batch] = actions.shape;
+    if (this.options.actions.kind === 'box') return reshape(critics(states, actions), [2, samples, batch]);
+    const all = reshape(critics(states), [2, 1, batch, actions.shape[2]]);
+    return sum(mul(all, actions), -1);
+  }
+
+  /**
+   * Records one update on a batch: critics by the soft Bellman error, the policy by the estimator's loss under
+   * the updated critics, the temperature, and the targets. The temperature is that of the start of the update.
+   *
+   * @param noise replaces the fresh draws, for tests against references
+   * @returns scalars to report
+   */
+  recordUpdate(
+    batch: TransitionBatch,
+    noise: { readonly next?: Tensor; readonly policy?: Tensor } = {},
+  ): Record<string, Tensor> {
+    const { discount, tau, estimator, temperature: mode } = this.options;
+    const temperature = exp(read(this.logTemperature));
+    const size = batch.states.shape[0];
+
+    const next = this.distribution(batch.nextStates).sample(1, noise.next ? { noise: noise.next } : {});
+    const atActions = reshape(batch.actions, [1, size, this.options.actions.size]);
+    const bellman = softBellmanLoss({
+      rows: batch.rows,
+      rewardColumn: batch.rewardColumn,
+      terminatedColumn: batch.terminatedColumn,
+      nextLogProb: stopGradient(reshape(next.logProb, [size])),
+      nextQ: stopGradient(
+        reshape(this.criticsAt(this.targetCritics, batch.nextStates, next.actions), [2, size]),
+      ),
+      q: reshape(this.criticsAt(this.critics, batch.states, atActions), [2, size]),
+      temperature,
+      discount,
+    });
+    const target = { parameters: this.targetCritics.parameters, tau };
+    this.optimisers.critics.step(gradient(bellman.loss, this.critics.parameters), { target });
+
+    const policy = this.distribution(batch.states);
+    const value = this.value && reshape(this.value(batch.states), [size]);
+    const result = estimator.loss({
+      policy,
+      target: boltzmann((actions) => this.criticsAt(this.critics, batch.states, actions), { temperature }),
+      samples: this.samples,
+      ...(noise.policy ? { noise: noise.policy } : {}),
+      ...(batch.behaviour ? { behaviour: this.distributionOf(batch.behaviour).detach() } : {}),
+      ...(value ? { value: stopGradient(value) } : {}),
+    });
+    // Without samples of the policy itself, its entropy needs a draw of its own.
+    const logProb = stopGradient(result.logProb ?? policy.sample(1).logProb);
+    this.optimisers.policy.step(gradient(result.loss, this.policy.parameters));
+    if (this.value && value && result.logRatio) {
+      const valueLoss = mean(square(sub(value, mean(result.logRatio, 0))));
+      this.optimisers.value?.step(gradient(valueLoss, this.value.parameters));
+    }
+
+    const entropy = neg(mean(logProb));
+    const metrics: Record<string, Tensor> = {
+      criticLoss: bellman.loss,
+      policyLoss: result.loss,
+      entropy,
+      temperature,
+      ...result.diagnostics,
+    };
+    if (mode === 'auto') {
+      const loss = mul(read(this.logTemperature), sub(entropy, this.targetEntropy));
+      this.optimisers.temperature.step(gradient(loss, this.logTemperature));
+    }
+    return metrics;
+  }
+}

@@ -1,0 +1,171 @@
+import type { Device } from '../device.ts';
+import { DataError, ShapeError, UsageError } from '../errors.ts';
+import {
+  currentRecording,
+  type Op,
+  read,
+  record,
+  reshape,
+  State,
+  sliceAxis,
+  type Tensor,
+} from '../tape/index.ts';
+
+export interface ReplayOptions {
+  /** Transitions kept; the oldest give way. At most 2^24. */
+  readonly capacity: number;
+  readonly observations: number;
+  /** Coordinates of an action; the number of actions when they are discrete (one-hot). */
+  readonly actions: number;
+  /** Policy outputs remembered with each transition, for estimators that sample the behaviour policy; 0 for none. */
+  readonly behaviour?: number;
+}
+
+/** One step of an environment. */
+export interface StoredTransition {
+  readonly observation: ArrayLike<number>;
+  /** [actions] */
+  readonly action: ArrayLike<number>;
+  readonly reward: number;
+  /** The episode ended for good: no bootstrap. A time limit is not a termination. */
+  readonly terminated: boolean;
+  readonly nextObservation: ArrayLike<number>;
+  /** [behaviour] outputs of the policy at the observation when the action was taken. */
+  readonly behaviour?: ArrayLike<number>;
+}
+
+/** Transitions drawn on the device, as views of one buffer `rows` [batch, width]. */
+export interface TransitionBatch {
+  readonly rows: Tensor;
+  readonly rewardColumn: number;
+  readonly terminatedColumn: number;
+  /** [batch, observations] */
+  readonly states: Tensor;
+  /** [batch, actions] */
+  readonly actions: Tensor;
+  /** [batch] */
+  readonly rewards: Tensor;
+  /** [batch] 1 or 0 */
+  readonly terminated: Tensor;
+  /** [batch, observations] */
+  readonly nextStates: Tensor;
+  /** [batch, behaviour] */
+  readonly behaviour?: Tensor;
+}
+
+interface SampleAttributes {
+  readonly batch: number;
+  readonly draw: number;
+}
+
+/** Inputs: storage [capacity, width], fill [1] u32, clock. Output: rows [batch, width]. */
+const replaySampleOp: Op<SampleAttributes> = {
+  name: 'replaySample',
+  infer: ([storage], { batch }) => [{ shape: [batch, storage.shape[1]], dtype: 'f32' }],
+  call: ({ node, attributes: { batch, draw } }) => ({
+    kernel: 'replay_sample',
+    bindings: [{ input: 0 }, { input: 1 }, { input: 2 }, { output: 0 }],
+    params: { batch, width: node.inputs[0].shape[1], draw },
+  }),
+};
+
+/**
+ * A ring of transitions that lives on the device: adding one is a small write, drawing a batch is a kernel, and
+ * neither reads anything back. Rows: observation, action, reward, terminated, next observation, behaviour.
+ */
+export class ReplayBuffer {
+  readonly storage: State;
+  /** Number of transitions held, as the kernels read it. */
+  readonly fill: State;
+  private readonly width: number;
+  private next = 0;
+  private held = 0;
+
+  constructor(readonly options: ReplayOptions) {
+    const { capacity, observations, actions, behaviour = 0 } = options;
+    if (!Number.isInteger(capacity) || capacity < 1 || capacity > 2 ** 24) {
+      throw new UsageError(`The replay capacity must be a whole number from 1 to 16777216; got ${capacity}.`);
+    }
+    this.width = 2 * observations + actions + 2 + behaviour;
+    this.storage = new State('replay', [capacity, this.width]);
+    this.fill = new State('replay.fill', [1], new Uint32Array(1));
+  }
+
+  /** Transitions held. */
+  get size(): number {
+    return this.held;
+  }
+
+  /** Host-side position, for checkpoints. */
+  get cursor(): { readonly next: number; readonly held: number } {
+    return { next: this.next, held: this.held };
+  }
+
+  set cursor({ next, held }: { readonly next: number; readonly held: number }) {
+    const { capacity } = this.options;
+    if (
+      !(
+        Number.isInteger(next) &&
+        Number.isInteger(held) &&
+        next >= 0 &&
+        next < capacity &&
+        held >= 0 &&
+        held <= capacity
+      )
+    ) {
+      throw new DataError(
+        `A replay position of next ${next}, held ${held} does not fit a capacity of ${capacity}.`,
+      );
+    }
+    this.next = next;
+    this.held = held;
+  }
+
+  /**
+   * Stores one transition, over the oldest when full.
+   * @throws ShapeError when a part has the wrong length, NumericsError when one is not finite
+   */
+  add(device: Device, transition: StoredTransition): void {
+    const { capacity, observations, actions, behaviour = 0 } = this.options;
+    const row = new Float32Array(this.width);
+    let at = 0;
+    const put = (name: string, values: ArrayLike<number>, count: number) => {
+      if (values.length !== count)
+        throw new ShapeError(`A transition's ${name} has ${count} values here; got ${values.length}.`);
+      row.set(values, at);
+      at += count;
+    };
+    put('observation', transition.observation, observations);
+    put('action', transition.action, actions);
+    put('reward', [transition.reward], 1);
+    put('terminated', [transition.terminated ? 1 : 0], 1);
+    put('next observation', transition.nextObservation, observations);
+    put('behaviour', transition.behaviour ?? [], behaviour);
+    device.write(this.storage, row, this.next * this.width);
+    this.next = (this.next + 1) % capacity;
+    this.held = Math.min(capacity, this.held + 1);
+    device.write(this.fill, Uint32Array.of(this.held));
+  }
+
+  /** Records the drawing of a batch, with replacement, anew at every update. */
+  sample(batch: number): TransitionBatch {
+    const { observations, actions, behaviour = 0 } = this.options;
+    const recording = currentRecording();
+    const inputs = [read(this.storage), read(this.fill), recording.clock()];
+    const rows = record(replaySampleOp, inputs, { batch, draw: recording.nextDraw() });
+    const rewardColumn = observations + actions;
+    const columns = (from: number, count: number) => sliceAxis(rows, 1, from, from + count);
+    const next = rewardColumn + 2;
+    return {
+      rows,
+      rewardColumn,
+      terminatedColumn: rewardColumn + 1,
+      states: columns(0, observations),
+      actions: columns(observations, actions),
+      rewards: reshape(columns(rewardColumn, 1), [batch]),
+      terminated: reshape(columns(rewardColumn + 1, 1), [batch]),
+      nextStates: columns(next, observations),
+      ...(behaviour > 0 ? { behaviour: columns(next + observations, behaviour) } : {}),
+    };
+  }
+}

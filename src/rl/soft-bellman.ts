@@ -1,0 +1,124 @@
+import { FUSED_LOSS_LIMIT } from '../divergences/loss-op.ts';
+import { minimumOf } from '../divergences/target.ts';
+import { isPadded, type View } from '../math/view.ts';
+import {
+  add,
+  mean,
+  mul,
+  type Op,
+  recordNode,
+  requireShape,
+  reshape,
+  sliceAxis,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+} from '../tape/index.ts';
+
+interface BellmanAttributes {
+  readonly rewardColumn: number;
+  readonly terminatedColumn: number;
+  readonly discount: number;
+}
+
+/** Inputs: transition [batch, ·], nextLogProb [batch], nextQ [nets, batch], q [nets, batch], temperature []. */
+const softBellmanOp: Op<BellmanAttributes> = {
+  name: 'softBellmanLoss',
+  infer: ([, , , q]) => [
+    { shape: [], dtype: 'f32' },
+    { shape: q.shape, dtype: 'f32' },
+    { shape: [q.shape[1]], dtype: 'f32' },
+  ],
+  accepts: (i, view) => (i === 0 ? !view.axes.some(isPadded) && view.axes[1].stride === 1 : plain(view)),
+  call: ({ node, attributes, view, live }) => {
+    const [nets, batch] = node.inputs[3].shape;
+    const rows = view(0);
+    return {
+      kernel: 'loss_soft_bellman',
+      bindings: [
+        { input: 0 },
+        { input: 1 },
+        { input: 2 },
+        { input: 3 },
+        { input: 4 },
+        { output: 0 },
+        { output: 1 },
+        { output: 2 },
+      ],
+      params: {
+        ...attributes,
+        nets,
+        batch,
+        transitionOffset: rows.offset,
+        transitionStride: rows.axes[0].stride,
+        storeLoss: Number(live(0)),
+        storeDQ: Number(live(1)),
+        storeTarget: Number(live(2)),
+      },
+    };
+  },
+  vjp: ({ outputs: [, dQ], cotangents: [g] }) => [
+    undefined,
+    undefined,
+    undefined,
+    g && mul(g, dQ),
+    undefined,
+  ],
+};
+
+function plain(view: View): boolean {
+  let stride = 1;
+  for (let i = view.axes.length - 1; i >= 0; i--) {
+    const axis = view.axes[i];
+    if (isPadded(axis) || (axis.size !== 1 && axis.stride !== stride)) return false;
+    stride *= axis.size;
+  }
+  return view.offset === 0;
+}
+
+export interface SoftBellmanInput {
+  /** [batch, ·] rows that hold reward and terminated in the given columns. */
+  readonly rows: Tensor;
+  readonly rewardColumn: number;
+  readonly terminatedColumn: number;
+  /** [batch] log π(a′|s′) in nats of the sampled next actions */
+  readonly nextLogProb: Tensor;
+  /** [critics, batch] target critics at the next actions */
+  readonly nextQ: Tensor;
+  /** [critics, batch] critics at the stored actions */
+  readonly q: Tensor;
+  /** [] unit of Q */
+  readonly temperature: Tensor;
+  readonly discount: number;
+}
+
+/**
+ * Soft Bellman error of all critics: y = r + γ(1 − terminated)(min Q′(s′, a′) − α log π(a′|s′)), a constant, and
+ * loss = Σ_critics mean_b (Q − y)². A time limit is no termination, so its state is bootstrapped.
+ *
+ * @returns loss [] differentiable in `q`, and the target y [batch]
+ * @source Haarnoja et al. 2018 (SAC), eq. 5 and 7, without the factor ½
+ */
+export function softBellmanLoss(input: SoftBellmanInput): { loss: Tensor; target: Tensor } {
+  const { rows, rewardColumn, terminatedColumn, nextLogProb, nextQ, q, temperature, discount } = input;
+  const [nets, batch] = q.shape;
+  requireShape('softBellmanLoss', nextLogProb, [batch], 'nextLogProb');
+  requireShape('softBellmanLoss', nextQ, [nets, batch], 'nextQ');
+  if (batch <= FUSED_LOSS_LIMIT) {
+    const attributes = { rewardColumn, terminatedColumn, discount };
+    const [loss, , target] = recordNode(
+      softBellmanOp,
+      [rows, nextLogProb, nextQ, q, temperature],
+      attributes,
+    ).outputs;
+    return { loss, target };
+  }
+  const column = (i: number) => reshape(sliceAxis(rows, 1, i, i + 1), [batch]);
+  const soft = sub(minimumOf(nextQ), mul(temperature, nextLogProb));
+  const target = stopGradient(
+    add(column(rewardColumn), mul(mul(discount, sub(1, column(terminatedColumn))), soft)),
+  );
+  return { loss: sum(mean(square(sub(q, target)), 1)), target };
+}

@@ -1,0 +1,239 @@
+import type { Device, Update } from '../device.ts';
+import type { Environment } from '../envs/environment.ts';
+import { NumericsError, UsageError } from '../errors.ts';
+import { PhiloxStream } from '../math/philox.ts';
+import { clockState, type State } from '../tape/index.ts';
+import { type ActionMap, actionMap } from './actions.ts';
+import type { ActorCritic } from './actor-critic.ts';
+import { ReplayBuffer } from './replay.ts';
+
+export interface TrainOptions {
+  /** Fresh environments of the task, one to learn in and the others to evaluate in. */
+  readonly makeEnvironment: () => Environment;
+  readonly learner: ActorCritic;
+  /** Environment steps. */
+  readonly steps: number;
+  readonly batch?: number;
+  readonly capacity?: number;
+  /** Steps with uniform random actions, before the first update. */
+  readonly warmup?: number;
+  readonly updatesPerStep?: number;
+  /** Steps between evaluations. */
+  readonly evaluateEvery?: number;
+  readonly evaluationEpisodes?: number;
+  readonly seed?: number;
+  readonly onStep?: (step: number) => void;
+  readonly onEvaluation?: (evaluation: Evaluation) => void | Promise<void>;
+  /** Stops the run after the current step. */
+  readonly signal?: AbortSignal;
+}
+
+export const trainDefaults = {
+  batch: 64,
+  capacity: 100_000,
+  warmup: 500,
+  updatesPerStep: 1,
+  evaluateEvery: 1000,
+  evaluationEpisodes: 10,
+  seed: 0,
+};
+
+/** One evaluation of the deterministic policy. */
+export interface Evaluation {
+  /** Environment steps taken so far. */
+  readonly step: number;
+  /** Gradient steps taken so far. */
+  readonly updates: number;
+  /** Undiscounted return of each evaluation episode. */
+  readonly returns: readonly number[];
+  readonly meanReturn: number;
+  /** Scalars of the last update; empty before the first. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** The recorded update of a learner on batches from its replay buffer. */
+export function compileUpdate(
+  device: Device,
+  learner: ActorCritic,
+  replay: ReplayBuffer,
+  options: { readonly batch: number; readonly clock?: State; readonly mlp?: 'fused' | 'tiled' },
+): Promise<Update> {
+  const { batch, ...compile } = options;
+  return device.compile(() => learner.recordUpdate(replay.sample(batch)), compile);
+}
+
+/** A replay buffer of the shape a learner needs. */
+export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer {
+  const { observations, actions } = learner.options;
+  return new ReplayBuffer({
+    capacity,
+    observations,
+    actions: actions.size,
+    behaviour: learner.behaviourParameters,
+  });
+}
+
+/** Evaluates a policy's mode in several episodes at once: one policy call for all of them a step. */
+export class Evaluator {
+  private constructor(
+    private readonly environments: readonly Environment[],
+    private readonly map: ActionMap,
+    private readonly act: Update,
+  ) {}
+
+  static async open(
+    device: Device,
+    learner: ActorCritic,
+    environments: readonly Environment[],
+  ): Promise<Evaluator> {
+    const { observations } = learner.options;
+    const act = await device.compile(({ input }) => ({
+      action: learner.distribution(input('observations', [environments.length, observations])).mode(),
+    }));
+    return new Evaluator(environments, actionMap(environments[0].actionSpace), act);
+  }
+
+  /** Undiscounted returns of one episode in each environment, from resets with consecutive seeds. */
+  async run(seed: number): Promise<number[]> {
+    const { environments, map } = this;
+    const observations = environments.map((environment, i) => environment.reset(seed + i));
+    const returns = environments.map(() => 0);
+    const running = environments.map(() => true);
+    const size = observations[0].length;
+    const batch = new Float32Array(environments.length * size);
+    while (running.some(Boolean)) {
+      observations.forEach((observation, i) => batch.set(observation, i * size));
+      this.act.write({ observations: batch });
+      this.act.run();
+      const actions = await this.act.read('action');
+      const width = actions.length / environments.length;
+      environments.forEach((environment, i) => {
+        if (!running[i]) return;
+        const transition = environment.step(map.toEnvironment(actions.subarray(i * width, (i + 1) * width)));
+        returns[i] += transition.reward;
+        observations[i] = transition.observation;
+        running[i] = !transition.terminated && !transition.truncated;
+      });
+    }
+    return returns;
+  }
+
+  dispose(): void {
+    this.act.dispose();
+  }
+}
+
+/**
+ * Trains a learner in an environment: random warm-up, then one policy sample a step and `updatesPerStep` updates
+ * on the device. Returns the evaluations, the first at `evaluateEvery` steps.
+ *
+ * @throws UsageError for settings out of range, NumericsError when a loss stops being finite
+ */
+export async function train(device: Device, options: TrainOptions): Promise<Evaluation[]> {
+  const settings = { ...trainDefaults, ...options };
+  const { learner, steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed } =
+    settings;
+  for (const [name, value] of Object.entries({
+    steps,
+    batch,
+    capacity,
+    warmup,
+    evaluateEvery,
+    evaluationEpisodes,
+  })) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
+  }
+  if (!Number.isInteger(updatesPerStep) || updatesPerStep < 0) {
+    throw new UsageError(`updatesPerStep must be a whole number from 0; got ${updatesPerStep}.`);
+  }
+  const environment = settings.makeEnvironment();
+  const map = actionMap(environment.actionSpace);
+  const replay = replayFor(learner, capacity);
+  const update = await compileUpdate(device, learner, replay, { batch, clock: clockState(seed) });
+  const behaviour = learner.behaviourParameters;
+  const act = await device.compile(
+    ({ input }) => {
+      const head = learner.policy(input('observation', [1, learner.options.observations]));
+      const { actions } = learner.distributionOf(head).sample(1);
+      return behaviour > 0 ? { action: actions, head } : { action: actions };
+    },
+    { clock: clockState(seed + 2 ** 32) },
+  );
+  const evaluator = await Evaluator.open(
+    device,
+    learner,
+    Array.from({ length: evaluationEpisodes }, settings.makeEnvironment),
+  );
+  const random = new PhiloxStream(seed, 1);
+  const evaluations: Evaluation[] = [];
+  let updates = 0;
+  let observation = environment.reset(seed);
+  try {
+    for (let step = 1; step <= steps && !settings.signal?.aborted; step++) {
+      const warming = step <= warmup;
+      let action: ArrayLike<number> = new Float32Array(0);
+      let head: ArrayLike<number> = new Float32Array(0);
+      if (!warming || behaviour > 0) {
+        act.write({ observation });
+        act.run();
+        if (behaviour > 0) head = await act.read('head');
+        if (!warming) action = await act.read('action');
+      }
+      if (warming) action = randomAction(map, random);
+      const transition = environment.step(map.toEnvironment(action));
+      replay.add(device, {
+        observation,
+        action,
+        reward: transition.reward,
+        terminated: transition.terminated,
+        nextObservation: transition.observation,
+        behaviour: head,
+      });
+      observation =
+        transition.terminated || transition.truncated ? environment.reset() : transition.observation;
+      if (!warming && updatesPerStep > 0) {
+        update.run(updatesPerStep);
+        updates += updatesPerStep;
+      }
+      settings.onStep?.(step);
+      if (step % evaluateEvery === 0 || step === steps) {
+        const metrics = updates > 0 ? await readMetrics(update, step) : {};
+        const returns = await evaluator.run(1_000_003 + seed);
+        const meanReturn = returns.reduce((total, value) => total + value, 0) / returns.length;
+        const evaluation = { step, updates, returns, meanReturn, metrics };
+        evaluations.push(evaluation);
+        await settings.onEvaluation?.(evaluation);
+      }
+    }
+  } finally {
+    update.dispose();
+    act.dispose();
+    evaluator.dispose();
+    device.free(replay.storage);
+    device.free(replay.fill);
+  }
+  return evaluations;
+}
+
+/** Uniform on the box, or among the choices. */
+function randomAction(map: ActionMap, random: PhiloxStream): Float32Array {
+  const { kind, size } = map.kind;
+  const action = new Float32Array(size);
+  if (kind === 'discrete') action[random.nextInt(size)] = 1;
+  else for (let i = 0; i < size; i++) action[i] = random.uniformIn(-1, 1);
+  return action;
+}
+
+async function readMetrics(update: Update, step: number): Promise<Record<string, number>> {
+  const metrics: Record<string, number> = {};
+  for (const name of update.program.outputs.keys()) {
+    metrics[name] = await update.readScalar(name);
+    if (!Number.isFinite(metrics[name])) {
+      throw new NumericsError(`${name} became ${metrics[name]} by step ${step}.`, {
+        hint: 'A smaller learning rate or a larger temperature may help.',
+      });
+    }
+  }
+  return metrics;
+}
