@@ -1,0 +1,61 @@
+// One step of Adam (Kingma & Ba) or AdamW over a flat buffer of parameters, then the soft update of a target copy.
+// The step's number is clock[2] + 1.
+// @include math
+
+struct Params {
+  count: u32,
+  hasTarget: u32,
+  hasScale: u32,
+  decoupled: u32,
+  learningRate: f32,
+  beta1: f32,
+  beta2: f32,
+  epsilon: f32,
+  weightDecay: f32,
+  tau: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(1) var<storage, read_write> firstMoment: array<f32>;
+@group(0) @binding(2) var<storage, read_write> secondMoment: array<f32>;
+@group(0) @binding(3) var<storage, read> gradient: array<f32>;
+@group(0) @binding(4) var<storage, read_write> target_: array<f32>;
+@group(0) @binding(5) var<storage, read> scale: array<f32>;
+@group(0) @binding(6) var<storage, read> clock: array<u32>;
+@group(0) @binding(7) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let item = (group.y * groups.x + group.x) * 64u + local;
+  if (item >= params.count) {
+    return;
+  }
+  var p = parameters[item];
+  var g = gradient[item];
+  if (params.hasScale != 0u) {
+    g *= scale[0];
+  }
+  if (params.decoupled != 0u) {
+    p *= 1.0 - params.learningRate * params.weightDecay;
+  } else {
+    g += params.weightDecay * p;
+  }
+  let m = params.beta1 * firstMoment[item] + (1.0 - params.beta1) * g;
+  let v = params.beta2 * secondMoment[item] + (1.0 - params.beta2) * g * g;
+  firstMoment[item] = m;
+  secondMoment[item] = v;
+  // 1 − β^t without the cancellation of a β near 1.
+  let t = f32(clock[2] + 1u);
+  let correction1 = -expm1(t * log1p(params.beta1 - 1.0));
+  let correction2 = -expm1(t * log1p(params.beta2 - 1.0));
+  p -= params.learningRate * (m / correction1) / (sqrt(v / correction2) + params.epsilon);
+  parameters[item] = p;
+  if (params.hasTarget != 0u) {
+    let old = target_[item];
+    target_[item] = old + params.tau * (p - old);
+  }
+}

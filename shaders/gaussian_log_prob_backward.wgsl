@@ -1,0 +1,62 @@
+// Gradient of gaussian_log_prob with respect to head (summed over samples; the log-std gets none where the clamp
+// moved it) and to the values.
+// @include gaussian
+
+struct Params {
+  batch: u32,
+  samples: u32,
+  actions: u32,
+  squash: u32,
+  storeDHead: u32,
+  storeDValue: u32,
+  logStdMin: f32,
+  logStdMax: f32,
+}
+
+@group(0) @binding(0) var<storage, read> head: array<f32>;
+@group(0) @binding(1) var<storage, read> value: array<f32>;
+@group(0) @binding(2) var<storage, read> dLogProb: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dHead: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dValue: array<f32>;
+@group(0) @binding(5) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let item = (group.y * groups.x + group.x) * 64u + local;
+  if (item >= params.batch * params.actions) {
+    return;
+  }
+  let row = item / params.actions;
+  let a = item % params.actions;
+  let at_mean = row * 2u * params.actions + a;
+  let raw = head[at_mean + params.actions];
+  let inverse_std = safe_exp(-clamp(raw, params.logStdMin, params.logStdMax));
+  let mean = head[at_mean];
+  var d_mean = 0.0;
+  var d_log_std = 0.0;
+  for (var s = 0u; s < params.samples; s++) {
+    let sample = s * params.batch + row;
+    let at = sample * params.actions + a;
+    let g = dLogProb[sample];
+    let v = value[at];
+    let z = (v - mean) * inverse_std;
+    d_mean += g * z * inverse_std;
+    d_log_std += g * (z * z - 1.0);
+    if (params.storeDValue != 0u) {
+      var slope = -z * inverse_std;
+      if (params.squash != 0u) {
+        slope += 2.0 * safe_tanh(v);
+      }
+      dValue[at] = g * slope;
+    }
+  }
+  if (params.storeDHead != 0u) {
+    dHead[at_mean] = d_mean;
+    let passes = raw >= params.logStdMin && raw <= params.logStdMax;
+    dHead[at_mean + params.actions] = select(0.0, d_log_std, passes);
+  }
+}

@@ -1,0 +1,73 @@
+// Pathwise gradient of gaussian_sample with respect to head: through u at fixed noise, and through the density.
+// With the noise fixed, dlogProb/du is only the Jacobian's 2 tanh u. Summed over samples; the log-sigma gets none
+// where the clamp moved it.
+// @include gaussian
+
+struct Params {
+  batch: u32,
+  samples: u32,
+  actions: u32,
+  squash: u32,
+  hasAction: u32,
+  hasPreTanh: u32,
+  hasLogProb: u32,
+  logStdMin: f32,
+  logStdMax: f32,
+}
+
+@group(0) @binding(0) var<storage, read> head: array<f32>;
+@group(0) @binding(1) var<storage, read> noise: array<f32>;
+@group(0) @binding(2) var<storage, read> dAction: array<f32>;
+@group(0) @binding(3) var<storage, read> dPreTanh: array<f32>;
+@group(0) @binding(4) var<storage, read> dLogProb: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dHead: array<f32>;
+@group(0) @binding(6) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let item = (group.y * groups.x + group.x) * 64u + local;
+  if (item >= params.batch * params.actions) {
+    return;
+  }
+  let row = item / params.actions;
+  let a = item % params.actions;
+  let at_mean = row * 2u * params.actions + a;
+  let raw = head[at_mean + params.actions];
+  let log_std = clamp(raw, params.logStdMin, params.logStdMax);
+  let sigma = safe_exp(log_std);
+  let mean = head[at_mean];
+  var d_mean = 0.0;
+  var d_log_std = 0.0;
+  for (var s = 0u; s < params.samples; s++) {
+    let sample = s * params.batch + row;
+    let at = sample * params.actions + a;
+    let e = noise[at];
+    let u = mean + sigma * e;
+    var du = 0.0;
+    if (params.hasAction != 0u) {
+      du += dAction[at];
+      if (params.squash != 0u) {
+        du *= sech_squared(u);
+      }
+    }
+    if (params.hasPreTanh != 0u) {
+      du += dPreTanh[at];
+    }
+    if (params.hasLogProb != 0u) {
+      let g = dLogProb[sample];
+      if (params.squash != 0u) {
+        du += g * 2.0 * safe_tanh(u);
+      }
+      d_log_std -= g;
+    }
+    d_mean += du;
+    d_log_std += du * sigma * e;
+  }
+  dHead[at_mean] = d_mean;
+  let passes = raw >= params.logStdMin && raw <= params.logStdMax;
+  dHead[at_mean + params.actions] = select(0.0, d_log_std, passes);
+}

@@ -1,0 +1,79 @@
+// Self-normalised importance sampling of the forward divergence: w = softmax over samples of
+// min q/temperature − logProposal, loss = −mean over the batch of Σ w logProb, effectiveSampleSize = mean 1/Σ w²,
+// dLogProb = −w/batch.
+// @include math
+// @include sum
+
+struct Params {
+  nets: u32,
+  samples: u32,
+  batch: u32,
+  storeLoss: u32,
+  storeEss: u32,
+  storeDLogProb: u32,
+}
+
+@group(0) @binding(0) var<storage, read> logProb: array<f32>;
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> logProposal: array<f32>;
+@group(0) @binding(3) var<storage, read> temperature: array<f32>;
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(5) var<storage, read_write> effectiveSampleSize: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dLogProb: array<f32>;
+@group(0) @binding(7) var<uniform> params: Params;
+
+// The smallest of the networks' values for one item.
+fn smallest(item: u32, count: u32) -> f32 {
+  var least = q[item];
+  for (var net = 1u; net < params.nets; net++) {
+    least = min(least, q[net * count + item]);
+  }
+  return least;
+}
+
+fn log_weight(i: u32, count: u32, inverse_temperature: f32) -> f32 {
+  return smallest(i, count) * inverse_temperature - logProposal[i];
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) thread: u32) {
+  let count = params.samples * params.batch;
+  let batch = f32(params.batch);
+  let inverse_temperature = 1.0 / temperature[0];
+  var loss_total = 0.0;
+  var size_total = 0.0;
+  for (var row = thread; row < params.batch; row += THREADS) {
+    // Shifted by the largest, so that nothing overflows.
+    var largest = log_weight(row, count, inverse_temperature);
+    for (var i = row + params.batch; i < count; i += params.batch) {
+      largest = max(largest, log_weight(i, count, inverse_temperature));
+    }
+    var sum = 0.0;
+    var squares = 0.0;
+    var weighted = 0.0;
+    for (var i = row; i < count; i += params.batch) {
+      let weight = safe_exp(log_weight(i, count, inverse_temperature) - largest);
+      sum += weight;
+      squares += weight * weight;
+      weighted += weight * logProb[i];
+    }
+    loss_total -= weighted / sum;
+    size_total += sum * sum / squares;
+    if (params.storeDLogProb != 0u) {
+      for (var i = row; i < count; i += params.batch) {
+        let weight = safe_exp(log_weight(i, count, inverse_temperature) - largest);
+        dLogProb[i] = -weight / (sum * batch);
+      }
+    }
+  }
+  let loss_sum = sum_workgroup(thread, loss_total);
+  let size_sum = sum_workgroup(thread, size_total);
+  if (thread == 0u) {
+    if (params.storeLoss != 0u) {
+      loss[0] = loss_sum / batch;
+    }
+    if (params.storeEss != 0u) {
+      effectiveSampleSize[0] = size_sum / batch;
+    }
+  }
+}

@@ -1,0 +1,47 @@
+// One Philox block an invocation: four words with counter (block, clock[2], draw, clock[3]) and key
+// (clock[0], clock[1]), as bits (0), uniforms in (0, 1) (1) or standard normals (2), stored by their bits.
+// @include math
+// @include philox
+
+struct Params {
+  count: u32,
+  draw: u32,
+  kind: u32,
+}
+
+@group(0) @binding(0) var<storage, read> clock: array<u32>;
+@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// The 23 high bits and a half: every step is exact, and neither 0 nor 1 can come out.
+fn uniform_of(word: u32) -> f32 {
+  return (f32(word >> 9u) + 0.5) * 1.1920929e-7;
+}
+
+// Box & Muller.
+fn normals(word0: u32, word1: u32) -> vec2f {
+  return sqrt(-2.0 * safe_log(uniform_of(word0))) * cos_sin_turns(uniform_of(word1));
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let item = (group.y * groups.x + group.x) * 64u + local;
+  if (item * 4u >= params.count) {
+    return;
+  }
+  var words = philox(vec4u(item, clock[2], params.draw, clock[3]), vec2u(clock[0], clock[1]));
+  if (params.kind == 1u) {
+    words = bitcast<vec4u>(vec4f(uniform_of(words.x), uniform_of(words.y), uniform_of(words.z), uniform_of(words.w)));
+  } else if (params.kind == 2u) {
+    words = bitcast<vec4u>(vec4f(normals(words.x, words.y), normals(words.z, words.w)));
+  }
+  for (var j = 0u; j < 4u; j++) {
+    if (item * 4u + j < params.count) {
+      y[item * 4u + j] = words[j];
+    }
+  }
+}

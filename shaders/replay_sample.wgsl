@@ -1,0 +1,31 @@
+// Rows drawn evenly, with replacement, from the filled part of a replay buffer: row i is
+// storage[⌊bits_i·fill[0]/2^32⌋], bits_i the words of draw `draw`.
+// @include philox
+
+struct Params {
+  batch: u32,
+  width: u32,
+  draw: u32,
+}
+
+@group(0) @binding(0) var<storage, read> storage_: array<f32>;
+@group(0) @binding(1) var<storage, read> fill: array<u32>;
+@group(0) @binding(2) var<storage, read> clock: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let item = (group.y * groups.x + group.x) * 64u + local;
+  if (item >= params.batch * params.width) {
+    return;
+  }
+  let row = item / params.width;
+  let words = philox(vec4u(row / 4u, clock[2], params.draw, clock[3]), vec2u(clock[0], clock[1]));
+  let entry = mul_high(words[row % 4u], fill[0]);
+  y[item] = storage_[entry * params.width + item % params.width];
+}

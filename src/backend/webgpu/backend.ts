@@ -1,0 +1,433 @@
+import { BackendError, ShapeError } from '../../errors.ts';
+import { type KernelSpec, kernelSpec, WORKGROUP } from '../../program/kernels.ts';
+import type { FusedStep, KernelStep, Program, Step } from '../../program/program.ts';
+import { formatCount } from '../../program/program.ts';
+import type { RecordingOptions } from '../../tape/index.ts';
+import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
+import { type FusedShader, generateFused } from './fused.ts';
+import { specialise } from './shaders.ts';
+
+// WebGPU's flags by value, since Node has no global GPUBufferUsage.
+const MAP_READ = 0x1;
+const COPY_SRC = 0x4;
+const COPY_DST = 0x8;
+const UNIFORM = 0x40;
+const STORAGE = 0x80;
+const MODE_READ = 0x1;
+const STAGE_COMPUTE = 0x4;
+
+/** Offsets of bindings into one buffer must be multiples of this on every adapter. */
+const ALIGNMENT = 256;
+
+/**
+ * Dispatches in one submit at most. More would risk the watchdog that ends a GPU's work after some seconds
+ * and hold the whole command stream in memory; up to here a run is one submit.
+ */
+const DISPATCHES_PER_SUBMIT = 32768;
+
+class WebGpuBuffer implements DeviceBuffer {
+  constructor(
+    readonly gpu: GPUBuffer,
+    readonly count: number,
+    readonly dtype: 'f32' | 'u32',
+    readonly label: string,
+  ) {}
+}
+
+interface Dispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+}
+
+/** What a step needs to become a dispatch: its code, its bindings' access and its grid. */
+interface StepCode {
+  readonly wgsl: string;
+  readonly writes: readonly boolean[];
+  readonly uniform: boolean;
+  readonly grid: FusedShader['grid'];
+}
+
+/**
+ * Whether an adapter is a CPU in disguise: SwiftShader, Mesa's llvmpipe/lavapipe, or Windows' WARP.
+ */
+export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return (
+    info.isFallbackAdapter === true ||
+    /swiftshader|llvmpipe|lavapipe|software|basic render|\bcpu\b/i.test(text)
+  );
+}
+
+/** Programs on a GPU through WebGPU: pipelines and bind groups built at load, one submit a run. */
+export class WebGpuBackend implements Backend {
+  readonly name = 'webgpu';
+  readonly description: string;
+  readonly information: Readonly<Record<string, string | number | boolean>>;
+  readonly preferences: RecordingOptions;
+  readonly counters: Counters = {
+    submits: 0,
+    dispatches: 0,
+    readbacks: 0,
+    buffersCreated: 0,
+    pipelinesCreated: 0,
+  };
+
+  /** Pipelines by the WGSL they came from. */
+  private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  private readonly layouts = new Map<string, GPUBindGroupLayout>();
+  /** Staging buffers not in use; a read takes one and gives it back. */
+  private readonly staging: GPUBuffer[] = [];
+  /** Bound where a step leaves a binding out. Two, since one buffer may not be read and written at once. */
+  private readonly unusedRead: GPUBuffer;
+  private readonly unusedWrite: GPUBuffer;
+  /** Error scopes whose result has not come yet. */
+  private readonly scopes = new Set<Promise<void>>();
+  private failure: BackendError | undefined;
+  private lost = false;
+  private disposed = false;
+
+  constructor(
+    adapter: GPUAdapter,
+    readonly device: GPUDevice,
+  ) {
+    const info = adapter.info;
+    const software = isSoftwareAdapter(info);
+    const adapterName = [info.vendor, info.architecture, info.description || info.device]
+      .filter(Boolean)
+      .join(' ');
+    this.description = `WebGPU on ${adapterName || 'an unnamed adapter'}${software ? ' (software)' : ''}, float32`;
+    this.information = {
+      vendor: info.vendor,
+      architecture: info.architecture,
+      device: info.device,
+      adapter: info.description,
+      software,
+      features: [...device.features].sort().join(' '),
+      maxBufferSize: device.limits.maxBufferSize,
+      maxStorageBufferBindingSize: device.limits.maxStorageBufferBindingSize,
+      maxStorageBuffersPerShaderStage: device.limits.maxStorageBuffersPerShaderStage,
+      maxComputeInvocationsPerWorkgroup: device.limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupStorageSize: device.limits.maxComputeWorkgroupStorageSize,
+      maxComputeWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
+    };
+    this.preferences = { mlp: software ? 'tiled' : 'fused' };
+    device.addEventListener('uncapturederror', (event) => {
+      event.preventDefault();
+      this.fail(`The device reports: ${(event as GPUUncapturedErrorEvent).error.message}`);
+    });
+    device.lost.then((reason) => {
+      if (this.disposed) return;
+      this.lost = true;
+      this.fail(`The device was lost: ${reason.message || reason.reason}.`);
+    });
+    this.unusedRead = this.createBuffer(ALIGNMENT, STORAGE, 'unused inputs');
+    this.unusedWrite = this.createBuffer(16 * ALIGNMENT, STORAGE, 'unused outputs');
+  }
+
+  allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer {
+    const bytes = Math.max(4, 4 * count);
+    for (const limit of ['maxStorageBufferBindingSize', 'maxBufferSize'] as const) {
+      const most = this.device.limits[limit];
+      if (bytes > most) {
+        throw new BackendError(
+          `'${label}' needs ${formatCount(bytes)}B (${count} elements), more than this adapter's ${limit} of ${formatCount(most)}B.`,
+          { hint: 'Use a smaller batch or replay buffer, or the cpu backend.' },
+        );
+      }
+    }
+    return new WebGpuBuffer(
+      this.createBuffer(bytes, STORAGE | COPY_SRC | COPY_DST, label),
+      count,
+      dtype,
+      label,
+    );
+  }
+
+  write(buffer: DeviceBuffer, values: Values, offset = 0): void {
+    const { gpu, count, dtype, label } = own(buffer);
+    checkRange(label, count, offset, values.length);
+    const Storage = dtype === 'f32' ? Float32Array : Uint32Array;
+    const data = values instanceof Storage ? values : Storage.from(values);
+    this.device.queue.writeBuffer(gpu, 4 * offset, data as Float32Array<ArrayBuffer>);
+  }
+
+  async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
+    const { gpu, count: total, dtype, label } = own(buffer);
+    checkRange(label, total, offset, count);
+    if (count === 0) return dtype === 'f32' ? new Float32Array(0) : new Uint32Array(0);
+    const staging = this.takeStaging(4 * count);
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(gpu, 4 * offset, staging, 0, 4 * count);
+    this.submit(encoder);
+    this.counters.readbacks++;
+    try {
+      await staging.mapAsync(MODE_READ, 0, 4 * count);
+    } catch (cause) {
+      await this.check();
+      throw new BackendError(`'${label}' cannot be read: ${(cause as Error).message}`, { cause });
+    }
+    const bytes = staging.getMappedRange(0, 4 * count).slice(0);
+    staging.unmap();
+    this.staging.push(staging);
+    await this.check();
+    return dtype === 'f32' ? new Float32Array(bytes) : new Uint32Array(bytes);
+  }
+
+  free(buffer: DeviceBuffer): void {
+    own(buffer).gpu.destroy();
+  }
+
+  async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
+    const codes = program.steps.map((step) => this.codeOf(step));
+    const uniforms = this.uniforms(program.steps);
+    const pipelines = await Promise.all(
+      program.steps.map((step, i) =>
+        this.pipeline(codes[i], step.kind === 'kernel' ? step.kernel : step.label),
+      ),
+    );
+    this.device.pushErrorScope('validation');
+    const dispatches = program.steps.map((step, i): Dispatch => {
+      const entries = this.bind(step, codes[i], buffers);
+      if (codes[i].uniform && uniforms) {
+        const resource = { buffer: uniforms, offset: ALIGNMENT * i, size: ALIGNMENT };
+        entries.push({ binding: entries.length, resource });
+      }
+      const group = this.device.createBindGroup({
+        label: step.label,
+        layout: this.layout(codes[i]),
+        entries,
+      });
+      const [x, y, z] = dispatchSize(codes[i].grid, this.device.limits.maxComputeWorkgroupsPerDimension);
+      return { pipeline: pipelines[i], group, x, y, z };
+    });
+    const error = await this.device.popErrorScope();
+    if (error) throw new BackendError(`The program cannot be bound: ${error.message}`);
+    await this.check();
+    return {
+      run: (times) => this.run(dispatches, times),
+      dispose: () => uniforms?.destroy(),
+    };
+  }
+
+  async synchronize(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone();
+    await this.check();
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    // Work in flight when a device ends has crashed drivers.
+    if (!this.lost) await this.device.queue.onSubmittedWorkDone().catch(() => undefined);
+    await Promise.all(this.scopes);
+    this.device.destroy();
+  }
+
+  private run(dispatches: readonly Dispatch[], times: number): void {
+    if (dispatches.length === 0) return;
+    const most = Math.max(1, Math.floor(DISPATCHES_PER_SUBMIT / dispatches.length));
+    for (let left = times; left > 0; left -= most) {
+      const encoder = this.device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      let current: GPUComputePipeline | undefined;
+      for (let i = Math.min(left, most); i > 0; i--) {
+        for (const { pipeline, group, x, y, z } of dispatches) {
+          if (pipeline !== current) pass.setPipeline(pipeline);
+          current = pipeline;
+          pass.setBindGroup(0, group);
+          pass.dispatchWorkgroups(x, y, z);
+        }
+      }
+      pass.end();
+      this.submit(encoder);
+    }
+    this.counters.dispatches += times * dispatches.length;
+  }
+
+  private submit(encoder: GPUCommandEncoder): void {
+    this.device.queue.submit([encoder.finish()]);
+    this.counters.submits++;
+  }
+
+  private codeOf(step: Step): StepCode {
+    return step.kind === 'kernel' ? kernelCode(step) : fusedCode(step);
+  }
+
+  /** All parameters of the program in one buffer, one aligned block a step. */
+  private uniforms(steps: readonly Step[]): GPUBuffer | undefined {
+    if (!steps.some((step) => step.kind === 'kernel')) return undefined;
+    const data = new ArrayBuffer(ALIGNMENT * steps.length);
+    steps.forEach((step, i) => {
+      if (step.kind !== 'kernel') return;
+      const { params, floats } = kernelSpec(step.kernel);
+      const view = new DataView(data, ALIGNMENT * i, ALIGNMENT);
+      params.forEach((name, field) => {
+        const value = step.params[name] ?? 0;
+        if (floats.includes(name)) view.setFloat32(4 * field, value, true);
+        else view.setUint32(4 * field, value, true);
+      });
+    });
+    const buffer = this.createBuffer(data.byteLength, UNIFORM | COPY_DST, 'parameters of kernels');
+    this.device.queue.writeBuffer(buffer, 0, data);
+    return buffer;
+  }
+
+  private bind(step: Step, code: StepCode, buffers: readonly DeviceBuffer[]): GPUBindGroupEntry[] {
+    const most = this.device.limits.maxStorageBuffersPerShaderStage;
+    if (code.writes.length > most) {
+      throw new BackendError(
+        `'${step.label}' binds ${code.writes.length} buffers, more than this adapter's maxStorageBuffersPerShaderStage of ${most}.`,
+        { hint: 'Use the cpu backend.' },
+      );
+    }
+    return code.writes.map((writes, binding): GPUBindGroupEntry => {
+      const index = step.buffers[binding] ?? -1;
+      if (index >= 0) return { binding, resource: { buffer: own(buffers[index]).gpu } };
+      // Writable ranges may not overlap, so each gets its own.
+      return writes
+        ? { binding, resource: { buffer: this.unusedWrite, offset: ALIGNMENT * binding, size: ALIGNMENT } }
+        : { binding, resource: { buffer: this.unusedRead } };
+    });
+  }
+
+  private layout(code: StepCode): GPUBindGroupLayout {
+    const key = `${code.writes.map((writes) => (writes ? 'w' : 'r')).join('')}${code.uniform ? 'u' : ''}`;
+    let layout = this.layouts.get(key);
+    if (!layout) {
+      const types = code.writes.map(
+        (writes): GPUBufferBindingType => (writes ? 'storage' : 'read-only-storage'),
+      );
+      if (code.uniform) types.push('uniform');
+      layout = this.device.createBindGroupLayout({
+        label: key,
+        entries: types.map((type, binding) => ({ binding, visibility: STAGE_COMPUTE, buffer: { type } })),
+      });
+      this.layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  private pipeline(code: StepCode, label: string): Promise<GPUComputePipeline> {
+    let pipeline = this.pipelines.get(code.wgsl);
+    if (!pipeline) {
+      pipeline = this.compile(code, label);
+      this.pipelines.set(code.wgsl, pipeline);
+    }
+    return pipeline;
+  }
+
+  private async compile(code: StepCode, label: string): Promise<GPUComputePipeline> {
+    this.counters.pipelinesCreated++;
+    // A module with errors would raise an uncaptured one besides the message with its line.
+    this.device.pushErrorScope('validation');
+    const module = this.device.createShaderModule({ label, code: code.wgsl });
+    const layout = this.device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(code)] });
+    const scope = this.device.popErrorScope();
+    const { messages } = await module.getCompilationInfo();
+    const wrong = messages.find((message) => message.type === 'error');
+    if (wrong) {
+      const line = code.wgsl.split('\n')[wrong.lineNum - 1]?.trim() ?? '';
+      throw new BackendError(
+        `The shader of '${label}' does not compile: line ${wrong.lineNum}:${wrong.linePos}: ${wrong.message} («${line}»).`,
+      );
+    }
+    const error = await scope;
+    if (error) throw new BackendError(`The shader of '${label}' is refused: ${error.message}`);
+    try {
+      return await this.device.createComputePipelineAsync({
+        label,
+        layout,
+        compute: { module, entryPoint: 'main' },
+      });
+    } catch (cause) {
+      throw new BackendError(`The pipeline of '${label}' cannot be built: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+
+  private createBuffer(size: number, usage: number, label: string): GPUBuffer {
+    this.device.pushErrorScope('out-of-memory');
+    const buffer = this.device.createBuffer({ label, size, usage });
+    const scope = this.device.popErrorScope().then(
+      (error) => {
+        if (error) this.fail(`There is no memory for '${label}' (${formatCount(size)}B): ${error.message}`);
+      },
+      () => undefined, // a lost device, which reports itself
+    );
+    this.scopes.add(scope);
+    scope.then(() => this.scopes.delete(scope));
+    this.counters.buffersCreated++;
+    return buffer;
+  }
+
+  /** The smallest free staging buffer that is large enough, or a new one with room to grow. */
+  private takeStaging(bytes: number): GPUBuffer {
+    let best = -1;
+    this.staging.forEach((buffer, i) => {
+      if (buffer.size >= bytes && (best < 0 || buffer.size < this.staging[best].size)) best = i;
+    });
+    if (best >= 0) return this.staging.splice(best, 1)[0];
+    const size = Math.max(ALIGNMENT, 2 ** Math.ceil(Math.log2(bytes)));
+    return this.createBuffer(
+      Math.min(size, this.device.limits.maxBufferSize),
+      MAP_READ | COPY_DST,
+      'readback',
+    );
+  }
+
+  /** The first error is the one to tell; those that follow are mostly its consequences. */
+  private fail(message: string): void {
+    this.failure ??= new BackendError(message);
+  }
+
+  /** Throws what went wrong since the last check; a lost device stays lost. */
+  private async check(): Promise<void> {
+    if (this.scopes.size > 0) await Promise.all(this.scopes);
+    const failure = this.failure;
+    if (!failure) return;
+    if (!this.lost) this.failure = undefined;
+    throw failure;
+  }
+}
+
+function kernelCode(step: KernelStep): StepCode {
+  const spec: KernelSpec = kernelSpec(step.kernel);
+  return {
+    wgsl: specialise(step),
+    writes: spec.bindings.map(({ access }) => access !== 'read'),
+    uniform: true,
+    grid: spec.grid(step.params),
+  };
+}
+
+function fusedCode({ fused }: FusedStep): StepCode {
+  const { wgsl, grid } = generateFused(fused);
+  const writes = [...fused.inputs.map(() => false), ...fused.outputs.map(() => true)];
+  return { wgsl, writes, uniform: false, grid };
+}
+
+/**
+ * Workgroups along x, y and z within the device's limit a dimension: items that pass it along x wrap into y,
+ * exact counts into z, as the kernels expect.
+ */
+export function dispatchSize(grid: FusedShader['grid'], limit: number): [x: number, y: number, z: number] {
+  const [count, y, z] = 'items' in grid ? [Math.ceil(grid.items / WORKGROUP), 1, 1] : grid.workgroups;
+  if (count <= limit) return [count, y, z];
+  const folds = Math.ceil(count / limit);
+  const x = Math.ceil(count / folds);
+  return 'items' in grid ? [x, folds, 1] : [x, y, z * folds];
+}
+
+function own(buffer: DeviceBuffer): WebGpuBuffer {
+  if (buffer instanceof WebGpuBuffer) return buffer;
+  throw new BackendError('A buffer of another backend was given to webgpu.');
+}
+
+function checkRange(label: string, count: number, offset: number, length: number): void {
+  if (offset >= 0 && length >= 0 && offset + length <= count) return;
+  throw new ShapeError(`Elements ${offset} to ${offset + length} of '${label}' lie outside its ${count}.`);
+}

@@ -1,0 +1,267 @@
+import { sizeOf } from '../../math/shape.ts';
+import { isPadded, type View } from '../../math/view.ts';
+import { collapse } from '../../program/collapse.ts';
+import { WORKGROUP } from '../../program/kernels.ts';
+import { type Expression, type FusedKernel, fusedOutputs } from '../../program/program.ts';
+import type { ElementwiseName, ReductionKind } from '../../tape/index.ts';
+import { mathFor } from './shaders.ts';
+
+/** A generated kernel: bindings are the inputs, then the outputs. */
+export interface FusedShader {
+  readonly wgsl: string;
+  /** As in `KernelSpec.grid`: invocations, or one workgroup for each output. */
+  readonly grid: { items: number } | { workgroups: readonly [number, number, number] };
+}
+
+/** Reductions of at least so many elements, into at most so many outputs, get a workgroup for each output. */
+const LONG_REDUCTION = 256;
+const FEW_OUTPUTS = 4096;
+
+const call =
+  (name: string) =>
+  (...args: string[]): string =>
+    `${name}(${args.join(', ')})`;
+const infix = (operator: string) => (a: string, b: string) => `${a} ${operator} ${b}`;
+const truth = (operator: string) => (a: string, b: string) => `select(0.0, 1.0, ${a} ${operator} ${b})`;
+
+/** Each elementwise operation on named values. Where WGSL has no good one it is in shaders/include/math.wgsl. */
+const operations: Record<ElementwiseName, (a: string, b: string, c: string) => string> = {
+  neg: (a) => `-${a}`,
+  abs: (a) => `abs(${a})`,
+  sign: (a) => `safe_sign(${a})`,
+  exp: (a) => `safe_exp(${a})`,
+  expm1: (a) => `expm1(${a})`,
+  log: (a) => `safe_log(${a})`,
+  log1p: (a) => `log1p(${a})`,
+  sqrt: (a) => `sqrt(${a})`,
+  square: (a) => `${a} * ${a}`,
+  reciprocal: (a) => `1.0 / ${a}`,
+  sin: (a) => `safe_sin(${a})`,
+  cos: (a) => `safe_cos(${a})`,
+  tanh: (a) => `safe_tanh(${a})`,
+  sigmoid: (a) => `sigmoid(${a})`,
+  logSigmoid: (a) => `log_sigmoid(${a})`,
+  softplus: (a) => `softplus(${a})`,
+  relu: (a) => `relu(${a})`,
+  elu: (a) => `elu(${a})`,
+  erf: (a) => `erf(${a})`,
+  logGamma: (a) => `log_gamma(${a})`,
+  digamma: (a) => `digamma(${a})`,
+  trigamma: (a) => `trigamma(${a})`,
+  add: infix('+'),
+  sub: infix('-'),
+  mul: infix('*'),
+  div: infix('/'),
+  pow: (a, b) => `safe_pow(${a}, ${b})`,
+  minimum: (a, b) => `safe_min(${a}, ${b})`,
+  maximum: (a, b) => `safe_max(${a}, ${b})`,
+  greater: truth('>'),
+  greaterEqual: truth('>='),
+  equal: truth('=='),
+  where: (c, a, b) => `select(${b}, ${a}, ${c} != 0.0)`,
+  clamp: call('safe_clamp'),
+};
+
+/** A fold: what it starts from, how an element enters, how two partial results join, and its result. */
+interface Fold {
+  readonly type: 'f32' | 'vec2f';
+  readonly initial: string;
+  /** @param r the element's number along the reduced axes */
+  readonly element: (value: string, r: string) => string;
+  readonly join: (a: string, b: string) => string;
+  readonly finish: (state: string) => string;
+}
+
+const same = (value: string): string => value;
+
+const folds: Record<ReductionKind, Fold> = {
+  sum: { type: 'f32', initial: '0.0', element: same, join: infix('+'), finish: same },
+  max: { type: 'f32', initial: '-infinity()', element: same, join: call('safe_max'), finish: same },
+  min: { type: 'f32', initial: 'infinity()', element: same, join: call('safe_min'), finish: same },
+  logSumExp: {
+    type: 'vec2f',
+    initial: 'vec2f(-infinity(), 0.0)',
+    element: (value) => `vec2f(${value}, 1.0)`,
+    join: call('add_exponentials'),
+    finish: (state) => `${state}.x + safe_log(${state}.y)`,
+  },
+  argMax: {
+    type: 'vec2f',
+    // No element has this index, so the first one wins even if it is −∞.
+    initial: 'vec2f(-infinity(), 3e38)',
+    element: (value, r) => `vec2f(${value}, f32(${r}))`,
+    join: call('larger_of'),
+    finish: (state) => `${state}.y`,
+  },
+};
+
+/** A number as an f32 expression; WGSL has no literal for what is not finite. */
+export function literal(value: number): string {
+  const rounded = Math.fround(value);
+  if (Number.isNaN(rounded)) return 'nan()';
+  if (!Number.isFinite(rounded)) return rounded > 0 ? 'infinity()' : '-infinity()';
+  if (Object.is(rounded, -0)) return '-0.0f';
+  const text = String(rounded);
+  return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
+}
+
+/** `i0`, `i1`, …: the variables that hold the position along each axis. */
+const axisName = (axis: number): string => `i${axis}`;
+
+/** Declares the axis variables of `axes` from one row-major number. */
+function unravel(number: string, shape: readonly number[], axes: readonly number[], indent: string): string {
+  const lines: string[] = [];
+  let stride = 1;
+  for (let i = axes.length - 1; i >= 0; i--) {
+    const axis = axes[i];
+    const divided = stride === 1 ? number : `${number} / ${stride}u`;
+    // The outermost needs no remainder, since the number is in range.
+    lines.unshift(
+      `${indent}let ${axisName(axis)} = ${i === 0 ? divided : `${divided} % ${shape[axis]}u`};\n`,
+    );
+    stride *= shape[axis];
+  }
+  return lines.join('');
+}
+
+/** The expression that loads a view's element at the axis variables; zero outside a padded axis. */
+function load(name: string, view: View): string {
+  const index: string[] = [];
+  const inside: string[] = [];
+  view.axes.forEach((axis, i) => {
+    const at = axisName(i);
+    if (!isPadded(axis)) {
+      if (axis.stride !== 0 && axis.size !== 1)
+        index.push(axis.stride === 1 ? at : `${at} * ${axis.stride}u`);
+      return;
+    }
+    // Positions past the window wrap around 2^32 when below it, so one comparison tests both ends.
+    const from =
+      axis.begin === 0 ? at : axis.begin > 0 ? `(${at} - ${axis.begin}u)` : `(${at} + ${-axis.begin}u)`;
+    const entry = axis.step === 1 ? from : `${from} / ${axis.step}u`;
+    inside.push(`${from} < ${axis.count * axis.step}u`);
+    if (axis.step !== 1) inside.push(`${from} % ${axis.step}u == 0u`);
+    if (axis.stride !== 0) index.push(axis.stride === 1 ? entry : `${entry} * ${axis.stride}u`);
+  });
+  if (view.offset !== 0 || index.length === 0) index.push(`${view.offset}u`);
+  const value = `${name}[${index.join(' + ')}]`;
+  return inside.length ? `select(0.0, ${value}, ${inside.join(' && ')})` : value;
+}
+
+function evaluate(
+  expressions: readonly Expression[],
+  inputs: readonly View[],
+  prefix: string,
+  indent: string,
+): string {
+  const value = (expression: Expression): string => {
+    switch (expression.kind) {
+      case 'load':
+        return load(`x${expression.input}`, inputs[expression.input]);
+      case 'literal':
+        return literal(expression.value);
+      case 'reduced':
+        return `reduced${expression.index}`;
+      case 'operation': {
+        const [a = '', b = '', c = ''] = expression.arguments.map((i) => `${prefix}${i}`);
+        return operations[expression.op](a, b, c);
+      }
+      default:
+        return expression satisfies never;
+    }
+  };
+  return expressions.map((expression, i) => `${indent}let ${prefix}${i} = ${value(expression)};\n`).join('');
+}
+
+const arguments_ = `  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+`;
+const main = `@compute @workgroup_size(${WORKGROUP})\nfn main(\n${arguments_}) {\n`;
+const itemNumber = `  let item = (group.y * groups.x + group.x) * ${WORKGROUP}u + local;\n`;
+
+/** The WGSL of a fused kernel. Shapes and strides are literals; the axes are collapsed first. */
+export function generateFused(original: FusedKernel): FusedShader {
+  const fused = collapse(original);
+  const outputs = fusedOutputs(fused);
+  const body = fused.reducedAxes === 0 ? elementwise(fused) : reduction(fused, outputs);
+  const bindings = [
+    ...fused.inputs.map((_, i) => `var<storage, read> x${i}`),
+    ...fused.outputs.map((_, i) => `var<storage, read_write> y${i}`),
+  ].map((text, i) => `@group(0) @binding(${i}) ${text}: array<f32>;\n`);
+  return {
+    wgsl: `${mathFor(body)}${bindings.join('')}\n${body}`,
+    grid: isLong(fused, outputs) ? { workgroups: [outputs, 1, 1] } : { items: outputs },
+  };
+}
+
+const reducedShape = (fused: FusedKernel): readonly number[] =>
+  fused.shape.slice(fused.shape.length - fused.reducedAxes);
+
+const isLong = (fused: FusedKernel, outputs: number): boolean =>
+  fused.reducedAxes > 0 && outputs <= FEW_OUTPUTS && sizeOf(reducedShape(fused)) >= LONG_REDUCTION;
+
+function elementwise(fused: FusedKernel): string {
+  const axes = [...fused.shape.keys()];
+  const writes = fused.outputs.map((value, i) => `  y${i}[item] = e${value};\n`);
+  return `${main}${itemNumber}  if (item >= ${sizeOf(fused.shape)}u) {
+    return;
+  }
+${unravel('item', fused.shape, axes, '  ')}${evaluate(fused.element, fused.inputs, 'e', '  ')}${writes.join('')}}
+`;
+}
+
+function reduction(fused: FusedKernel, outputs: number): string {
+  const axes = [...fused.shape.keys()];
+  const kept = axes.slice(0, axes.length - fused.reducedAxes);
+  const reduced = axes.slice(kept.length);
+  const count = sizeOf(reducedShape(fused));
+  const long = isLong(fused, outputs);
+  const kinds = fused.reductions.map(({ kind }) => folds[kind]);
+
+  const start = kinds.map((fold, i) => `  var state${i} = ${fold.initial};\n`).join('');
+  const enter = fused.reductions
+    .map(
+      ({ value }, i) =>
+        `    state${i} = ${kinds[i].join(`state${i}`, kinds[i].element(`e${value}`, 'r'))};\n`,
+    )
+    .join('');
+  const loop = `  for (var r = ${long ? 'local' : '0u'}; r < ${count}u; r += ${long ? WORKGROUP : 1}u) {
+${unravel('r', fused.shape, reduced, '    ')}${evaluate(fused.element, fused.inputs, 'e', '    ')}${enter}  }
+`;
+  const finish = kinds.map((fold, i) => `  let reduced${i} = ${fold.finish(`state${i}`)};\n`).join('');
+  const writes = fused.outputs.map((value, i) => `  y${i}[item] = f${value};\n`).join('');
+  const tail = `${finish}${evaluate(fused.result, fused.inputs, 'f', '  ')}${writes}}\n`;
+  const position = unravel('item', fused.shape, kept, '  ');
+  if (!long) {
+    return `${main}${itemNumber}  if (item >= ${outputs}u) {
+    return;
+  }
+${position}${start}${loop}${tail}`;
+  }
+
+  const memory = kinds
+    .map((fold, i) => `var<workgroup> parts${i}: array<${fold.type}, ${WORKGROUP}>;\n`)
+    .join('');
+  const store = kinds.map((_, i) => `  parts${i}[local] = state${i};\n`).join('');
+  const join = kinds
+    .map(
+      (fold, i) => `      parts${i}[local] = ${fold.join(`parts${i}[local]`, `parts${i}[local + half]`)};\n`,
+    )
+    .join('');
+  const fetch = kinds.map((_, i) => `  state${i} = parts${i}[0];\n`).join('');
+  return `${memory}
+${main}  let item = group.z * groups.x + group.x;
+  if (item >= ${outputs}u) {
+    return;
+  }
+${position}${start}${loop}${store}  for (var half = ${WORKGROUP / 2}u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (local < half) {
+${join}    }
+  }
+  if (local != 0u) {
+    return;
+  }
+${fetch}${tail}`;
+}

@@ -1,0 +1,71 @@
+import { BackendError } from '../../errors.ts';
+import { WebGpuBackend } from './backend.ts';
+
+export interface WebGpuOptions {
+  /** Where to get adapters; by default the platform's own `navigator.gpu`, in Node the package `webgpu`. */
+  readonly gpu?: GPU;
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+const whatToDo =
+  'In Node, install the package `webgpu` and a Vulkan, Metal or D3D12 driver; in a browser, enable WebGPU; or use the cpu backend.';
+
+/** Limits asked for as high as the adapter has them, since the defaults are for the smallest phones. */
+const raisedLimits = [
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupStorageSize',
+] as const;
+
+/**
+ * Opens the WebGPU device.
+ *
+ * @throws BackendError when there is no WebGPU, no adapter, or the adapter gives no device
+ */
+export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+  const gpu = options.gpu ?? (await platformGpu());
+  const adapter = await gpu.requestAdapter({
+    powerPreference: options.powerPreference ?? 'high-performance',
+  });
+  if (!adapter) throw new BackendError('WebGPU offers no adapter.', { hint: whatToDo });
+  const limits = Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]]));
+  const features: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
+  try {
+    const device = await adapter.requestDevice({ requiredLimits: limits, requiredFeatures: features });
+    return new WebGpuBackend(adapter, device);
+  } catch (cause) {
+    throw new BackendError(`The adapter gives no device: ${(cause as Error).message}`, {
+      cause,
+      hint: whatToDo,
+    });
+  }
+}
+
+/**
+ * Dawn's root object in Node, one for the process. It must outlive every device: collected earlier, it takes
+ * their pending promises along, and the process hangs or crashes. It does not keep a process alive by itself.
+ */
+let dawn: GPU | undefined;
+
+async function platformGpu(): Promise<GPU> {
+  const platform = globalThis as { navigator?: { gpu?: GPU }; process?: { versions?: { node?: string } } };
+  if (platform.navigator?.gpu) return platform.navigator.gpu;
+  if (!platform.process?.versions?.node) {
+    throw new BackendError('This platform has no WebGPU.', { hint: whatToDo });
+  }
+  try {
+    if (dawn) return dawn;
+    const { create } = await import('webgpu');
+    // Every kernel writes its workgroup memory before it reads it. Clearing it first is dear: on SwiftShader it
+    // takes seconds to compile.
+    dawn ??= create(['enable-dawn-features=disable_workgroup_init']);
+    return dawn;
+  } catch (cause) {
+    throw new BackendError('The package `webgpu`, which gives Node a WebGPU, cannot be loaded.', {
+      cause,
+      hint: whatToDo,
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import adam from '../../../shaders/adam.wgsl';
+import assign from '../../../shaders/assign.wgsl';
+import gather from '../../../shaders/gather.wgsl';
+import gaussianLogProb from '../../../shaders/gaussian_log_prob.wgsl';
+import gaussianLogProbBackward from '../../../shaders/gaussian_log_prob_backward.wgsl';
+import gaussianSample from '../../../shaders/gaussian_sample.wgsl';
+import gaussianSampleBackward from '../../../shaders/gaussian_sample_backward.wgsl';
+import activation from '../../../shaders/include/activation.wgsl';
+import gaussian from '../../../shaders/include/gaussian.wgsl';
+import math from '../../../shaders/include/math.wgsl';
+import philoxBlock from '../../../shaders/include/philox.wgsl';
+import sum from '../../../shaders/include/sum.wgsl';
+import lossReverseKl from '../../../shaders/loss_reverse_kl.wgsl';
+import lossScore from '../../../shaders/loss_score.wgsl';
+import lossSnis from '../../../shaders/loss_snis.wgsl';
+import lossSoftBellman from '../../../shaders/loss_soft_bellman.wgsl';
+import matmul from '../../../shaders/matmul.wgsl';
+import mlpBackwardInputs from '../../../shaders/mlp_backward_inputs.wgsl';
+import mlpBackwardWeights from '../../../shaders/mlp_backward_weights.wgsl';
+import mlpForward from '../../../shaders/mlp_forward.wgsl';
+import philox from '../../../shaders/philox.wgsl';
+import replaySample from '../../../shaders/replay_sample.wgsl';
+import scatterAdd from '../../../shaders/scatter_add.wgsl';
+import tick from '../../../shaders/tick.wgsl';
+import { BackendError } from '../../errors.ts';
+import type { KernelStep } from '../../program/program.ts';
+
+const includes: Readonly<Record<string, string>> = { activation, gaussian, math, philox: philoxBlock, sum };
+
+/** Puts included text in place of `// @include name` lines, each file once. */
+export function resolveIncludes(source: string, seen: Set<string> = new Set()): string {
+  return source.replace(/^\/\/ @include (\w+)\n/gm, (_line, name: string) => {
+    const text = includes[name];
+    if (text === undefined) throw new BackendError(`A shader includes '${name}', which does not exist.`);
+    if (seen.has(name)) return '';
+    seen.add(name);
+    return resolveIncludes(text, seen);
+  });
+}
+
+const sources: Readonly<Record<string, string>> = {
+  adam,
+  assign,
+  gather,
+  gaussian_log_prob: gaussianLogProb,
+  gaussian_log_prob_backward: gaussianLogProbBackward,
+  gaussian_sample: gaussianSample,
+  gaussian_sample_backward: gaussianSampleBackward,
+  loss_reverse_kl: lossReverseKl,
+  loss_score: lossScore,
+  loss_snis: lossSnis,
+  loss_soft_bellman: lossSoftBellman,
+  matmul,
+  mlp_backward_inputs: mlpBackwardInputs,
+  mlp_backward_weights: mlpBackwardWeights,
+  mlp_forward: mlpForward,
+  philox,
+  replay_sample: replaySample,
+  scatter_add: scatterAdd,
+  tick,
+};
+
+/** Every kernel's WGSL with its includes, by the kernel's name. */
+export const shaders: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(sources).map(([name, source]) => [name, resolveIncludes(source)]),
+);
+
+/** Parameters that choose what a kernel does, rather than say how much of it. */
+const choices = /\bparams\.((?:has|store)[A-Z]\w*|activation|baseline|decoupled|kind|layers|nets|squash)\b/g;
+
+/**
+ * The kernel of a step with the parameters that choose its code written in as literals, and of each `switch`
+ * over one of them only the case that was chosen: software adapters otherwise compute every case, and every
+ * adapter compiles it. The tiles of the network kernels become as wide as their widest layer, so that narrow
+ * networks leave workgroup memory for others.
+ */
+export function specialise(step: KernelStep): string {
+  const { params } = step;
+  const widest = Math.max(
+    ...Array.from({ length: (params.layers ?? 0) + 1 }, (_, i) => params[`d${i}`] ?? 1),
+  );
+  return shaders[step.kernel]
+    .replace(/\bconst WIDTH = \d+u/, `const WIDTH = ${widest}u`)
+    .replace(choices, (_text, name: string) => `${params[name] ?? 0}u`)
+    .replace(
+      /^( *)switch (\d+u) \{\n([\s\S]*?)^\1\}\n/gm,
+      (_text, indent: string, chosen: string, body: string) => {
+        const cases = [...body.matchAll(/^( *)(?:case (\d+u)|default): (\{.*\}|\{\n[\s\S]*?^\1\})$/gm)];
+        const block = cases.find(([, , label]) => label === chosen) ?? cases.find(([, , label]) => !label);
+        return `${indent}${block?.[3] ?? ''}\n`;
+      },
+    );
+}
+
+/** The declarations of `shaders/include/math.wgsl` that a text uses, directly or through each other. */
+export function mathFor(body: string): string {
+  const wanted: string[] = [];
+  const search = (text: string): void => {
+    for (const { name, text: declaration } of declarations) {
+      if (wanted.includes(name) || !new RegExp(`\\b${name}\\b`).test(text)) continue;
+      wanted.push(name);
+      search(declaration);
+    }
+  };
+  search(body);
+  return declarations
+    .filter(({ name }) => wanted.includes(name))
+    .map(({ text }) => `${text}\n`)
+    .join('');
+}
+
+/** Top-level declarations of the mathematics, without comments. */
+const declarations = [...math.matchAll(/^(?:fn (\w+)[\s\S]*?^\}|var<private> (\w+).*;)\n/gm)].map(
+  ([text, fn, variable]) => ({ name: fn ?? variable, text: text.replace(/^ *\/\/.*\n/gm, '') }),
+);
