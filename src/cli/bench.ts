@@ -1,0 +1,221 @@
+import { writeFile } from 'node:fs/promises';
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import { type BackendChoice, backendNames, type OpenedDevice, open } from '../backend/select.ts';
+import { distributionFamily } from '../distributions/registry.ts';
+import { BackendError, DataError } from '../errors.ts';
+import { formatCount } from '../program/program.ts';
+import {
+  type CostOptions,
+  type CostReport,
+  costChoices,
+  costDefaults,
+  costSettings,
+  measureCost,
+  type UpdateCost,
+} from '../study/cost.ts';
+import type { Interval } from '../study/statistics.ts';
+import { measureWholeUpdate, type WholeUpdateCost } from '../study/update-cost.ts';
+import {
+  backendChoice,
+  type CommonOptions,
+  nameList,
+  print,
+  progressBar,
+  versions,
+  wholeNumber,
+  widths,
+  withCommonOptions,
+} from './common.ts';
+
+interface BenchOptions extends CommonOptions {
+  readonly estimators?: string[];
+  readonly distribution: string;
+  readonly backend: BackendChoice | 'all';
+  readonly batch: number;
+  readonly samples?: number;
+  readonly hidden: number[];
+  readonly obs: number;
+  readonly actions?: number;
+  readonly json?: string;
+  readonly quick?: boolean;
+}
+
+/** What `bench --json` writes. */
+export interface BenchDocument {
+  readonly kind: 'divergrad-cost';
+  /** ISO 8601, when the run began. */
+  readonly date: string;
+  readonly reports: readonly (CostReport & { readonly wholeUpdate: readonly WholeUpdateCost[] })[];
+  /** Backends that could not be opened, and why. */
+  readonly absent: readonly { readonly backend: string; readonly reason: string }[];
+}
+
+const count = (name: string, most: number) => [`--${name} <n>`, wholeNumber(1, most)] as const;
+
+/** Registers `bench`: what each estimator costs. */
+export function benchCommand(program: Command): void {
+  const [batch, parseBatch] = count('batch', 65_536);
+  const [samples, parseSamples] = count('samples', 65_536);
+  const [obs, parseObs] = count('obs', 65_536);
+  const [actions, parseActions] = count('actions', 65_536);
+  const command = program
+    .command('bench')
+    .description('measure what each gradient estimator costs for one policy update')
+    .option('--estimators <names>', 'estimators, as a,b,c (default: all that fit the distribution)', nameList)
+    .option('--distribution <name>', 'action distribution', costDefaults.distribution)
+    .option(
+      '--backend <name>',
+      'all, auto, cpu or webgpu; all means every one present',
+      (text) => (text === 'all' ? text : backendChoice(text)),
+      'all' as BackendChoice | 'all',
+    )
+    .option(batch, 'states in a batch', parseBatch, costDefaults.batch)
+    .option(samples, "actions sampled for each state (default: each estimator's own number)", parseSamples)
+    .option('--hidden <widths>', 'hidden layers, as 64,64', widths, [...costDefaults.hidden])
+    .option(obs, 'size of an observation', parseObs, costDefaults.observations)
+    .option(actions, 'size of an action (default: 1; 2 choices where they are discrete)', parseActions)
+    .option('--json <file>', 'also write the results as JSON; - for standard output, without the tables')
+    .option('--quick', 'fewer and shorter measurements, for a first look');
+  withCommonOptions(command).action((options: BenchOptions) => bench(options));
+}
+
+async function bench(options: BenchOptions): Promise<void> {
+  const cost: CostOptions = {
+    distribution: options.distribution,
+    observations: options.obs,
+    hidden: options.hidden,
+    batch: options.batch,
+    samples: options.samples ?? null,
+    seed: options.seed,
+    versions: versions(),
+    ...(options.actions === undefined ? {} : { actions: options.actions }),
+    ...(options.estimators ? { estimators: options.estimators } : {}),
+    ...(options.quick ? { rounds: 5, minimumMs: 10 } : {}),
+  };
+  // Wrong names and combinations are found before any device is opened.
+  const settings = costSettings(cost);
+  const { baseline } = costChoices(distributionFamily(settings.distribution), options.estimators);
+
+  const date = new Date().toISOString();
+  const reports: BenchDocument['reports'][number][] = [];
+  const absent: BenchDocument['absent'][number][] = [];
+  const quiet = options.json === '-';
+  for (const name of options.backend === 'all' ? [...backendNames].reverse() : [options.backend]) {
+    const device = await openPresent(name, options.backend === 'all', absent);
+    if (!device) continue;
+    try {
+      const bar = progressBar(device.backend.name);
+      try {
+        const rows = await measureCost(device, cost, (done) => bar.update(0.8 * done, 'estimators'));
+        const wholeUpdate = await measureWholeUpdate(device, baseline, settings, (done) =>
+          bar.update(0.8 + 0.2 * done, 'whole update'),
+        );
+        reports.push({ ...rows, wholeUpdate });
+      } finally {
+        bar.stop();
+      }
+    } finally {
+      await device.dispose();
+    }
+    if (!quiet) printReport(reports[reports.length - 1]);
+  }
+  if (!quiet) for (const { backend, reason } of absent) print(`${backend}: not present: ${reason}`);
+  const result: BenchDocument = { kind: 'divergrad-cost', date, reports, absent };
+  if (options.json !== undefined) await writeJson(options.json, result);
+}
+
+/** Opens a backend; one that is only looked for may be missing. */
+async function openPresent(
+  backend: BackendChoice,
+  optional: boolean,
+  absent: BenchDocument['absent'][number][],
+): Promise<OpenedDevice | undefined> {
+  try {
+    return await open({ backend });
+  } catch (error) {
+    if (!optional || !(error instanceof BackendError)) throw error;
+    absent.push({ backend, reason: error.message });
+    return undefined;
+  }
+}
+
+async function writeJson(file: string, result: BenchDocument): Promise<void> {
+  const text = JSON.stringify(result, null, 2);
+  if (file === '-') return print(text);
+  try {
+    await writeFile(file, `${text}\n`);
+  } catch (cause) {
+    throw new DataError(`Cannot write '${file}': ${(cause as Error).message}.`, { cause });
+  }
+}
+
+function printReport(report: BenchDocument['reports'][number]): void {
+  const { settings, rows, wholeUpdate } = report;
+  const facts = Object.entries(report.versions).map(([name, value]) => `${name} ${value}`);
+  print(`${report.backend}: ${report.adapter}`);
+  print(`  ${facts.join(', ')}`);
+  print(
+    `  ${settings.distribution}, batch ${settings.batch}, observations ${settings.observations}, actions ${settings.actions}, ` +
+      `hidden ${settings.hidden.join('-')}, ${settings.mlp} networks, seed ${settings.seed}`,
+  );
+  print(
+    `  one policy update: medians of ${settings.rounds} interleaved rounds [95% intervals]; ratio to ${report.baseline}`,
+  );
+  print(
+    '  kernels, FLOP, bytes for one update; submits for one run of so many updates; readbacks of all runs',
+  );
+  const table = compactTable(['estimator', 'K', 'ms/update', 'ratio', ...countHeads]);
+  for (const row of rows) {
+    table.push([
+      row.estimator,
+      row.samples,
+      fixed(row.msPerUpdate),
+      row.estimator === report.baseline ? '1' : `${fixed(row.ratio)} ${range(row.ratioInterval)}`,
+      ...counts(row),
+    ]);
+  }
+  print(table.toString());
+  print(`  one whole update with ${wholeUpdate[0].estimator}: replay, critics, policy, temperature, targets`);
+  const whole = compactTable(['networks', 'ms/update', '95%', ...countHeads]);
+  for (const row of wholeUpdate) {
+    const name = row.preferred ? `${row.mlp} (default)` : row.mlp;
+    whole.push([name, fixed(row.msPerUpdate), range(row.msInterval), ...counts(row)]);
+  }
+  print(`${whole.toString()}\n`);
+}
+
+const countHeads = ['kernels', 'submits', 'readbacks', 'FLOP', 'bytes', 'arena'];
+
+/** Counts, the submits for one `run` of any number of updates. */
+const counts = (cost: UpdateCost): (string | number)[] => [
+  trimmed(cost.kernelsPerUpdate),
+  `${trimmed(cost.submitsPerRun)}/${cost.updatesPerRun}`,
+  cost.readbacks,
+  formatCount(cost.flops),
+  formatCount(cost.bytes),
+  formatCount(cost.arenaBytes),
+];
+
+/** A table without borders, which fits a terminal and can be cut into columns. */
+function compactTable(head: string[]): Table.Table {
+  const none = Object.fromEntries(
+    [
+      ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
+      ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
+    ].map((place) => [place, '']),
+  );
+  return new Table({
+    head,
+    chars: { ...none, middle: '  ' },
+    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
+  });
+}
+
+const trimmed = (value: number): string => String(Number(value.toFixed(2)));
+
+/** Three digits, whatever the size. */
+const fixed = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+
+const range = ({ low, high }: Interval): string => `[${fixed(low)}, ${fixed(high)}]`;

@@ -1,0 +1,307 @@
+import type { BackendName, Counters } from '../backend/backend.ts';
+import type { Device, Update } from '../device.ts';
+import type { DistributionFamily } from '../distributions/distribution.ts';
+import { distributionFamily } from '../distributions/registry.ts';
+import { type EstimatorChoice, missingNeeds, requireCompatible } from '../divergences/estimator.ts';
+import { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from '../divergences/registry.ts';
+import { boltzmann } from '../divergences/target.ts';
+import { UsageError } from '../errors.ts';
+import { PhiloxStream } from '../math/philox.ts';
+import { adam, mlp, type Network } from '../nn/index.ts';
+import type { Program } from '../program/program.ts';
+import { gradient, mean, mul, reshape, square, stopGradient, sub, sum, type Tensor } from '../tape/index.ts';
+import { version } from '../version.ts';
+import { type Interval, median, medianInterval } from './statistics.ts';
+import { interleave, type OnProgress, type Timing } from './timing.ts';
+
+/** The problem on which estimators are compared. */
+export interface CostSettings {
+  /** Name of the action distribution. */
+  readonly distribution: string;
+  readonly observations: number;
+  /** Coordinates of an action, or choices. */
+  readonly actions: number;
+  readonly hidden: readonly number[];
+  readonly batch: number;
+  /** Actions for each state, for every estimator; each one's default when null. */
+  readonly samples: number | null;
+  /** α, fixed, in the unit of Q. */
+  readonly temperature: number;
+  readonly seed: number;
+  /** Times everything is measured, in turn. */
+  readonly rounds: number;
+  /** Least duration of one measurement. */
+  readonly minimumMs: number;
+}
+
+export interface CostOptions extends Partial<CostSettings> {
+  /** `divergence/estimator` or `divergence/estimator:variant`; all that go with the distribution when absent. */
+  readonly estimators?: readonly string[];
+  /** Facts for the report besides the library's own version: runtime, engine. */
+  readonly versions?: Readonly<Record<string, string>>;
+}
+
+/** Work of a program by kernel, as its listing counts it. */
+export interface KernelShare {
+  readonly kernel: string;
+  /** Dispatches an update. */
+  readonly count: number;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** What one update costs; plain JSON. */
+export interface UpdateCost {
+  /** Median over the rounds, with an interval for it. */
+  readonly msPerUpdate: number;
+  readonly msInterval: Interval;
+  /** Dispatches counted by the backend, for one update. */
+  readonly kernelsPerUpdate: number;
+  readonly updatesPerRun: number;
+  /** Submits counted by the backend, for one `run(updatesPerRun)`. */
+  readonly submitsPerRun: number;
+  /** Over all measured runs. */
+  readonly readbacks: number;
+  readonly buffersCreated: number;
+  readonly pipelinesCreated: number;
+  /** Of one update; multiply and add count as two. */
+  readonly flops: number;
+  /** Read and written by the kernels of one update. */
+  readonly bytes: number;
+  /** Of the temporaries. */
+  readonly arenaBytes: number;
+  /** Of parameters, optimiser moments and counters. */
+  readonly stateBytes: number;
+  readonly shares: readonly KernelShare[];
+}
+
+export interface CostRow extends UpdateCost {
+  readonly estimator: string;
+  readonly distribution: string;
+  readonly samples: number;
+  /** To the baseline's time in the same round: the median over rounds, with an interval for it. */
+  readonly ratio: number;
+  readonly ratioInterval: Interval;
+}
+
+export interface CostReport {
+  readonly backend: BackendName;
+  /** The backend in one line. */
+  readonly adapter: string;
+  readonly precision: string;
+  readonly information: Readonly<Record<string, string | number | boolean>>;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly settings: CostSettings & { readonly mlp: 'fused' | 'tiled' };
+  /** The estimator to which ratios are taken. */
+  readonly baseline: string;
+  readonly rows: readonly CostRow[];
+}
+
+export const costDefaults: CostSettings = {
+  distribution: 'tanh-gaussian',
+  observations: 3,
+  actions: 1,
+  hidden: [64, 64],
+  batch: 64,
+  samples: null,
+  temperature: 0.2,
+  seed: 0,
+  rounds: 31,
+  minimumMs: 50,
+};
+
+/** Sizes that only one choice of action would make trivial. */
+const leastChoices = 2;
+
+/** Settings with the defaults filled in. @throws UsageError for an unknown distribution or a number out of range */
+export function costSettings(options: CostOptions = {}): CostSettings {
+  const { estimators: _names, versions: _versions, ...given } = options;
+  const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const { discrete } = distributionFamily(given.distribution ?? costDefaults.distribution).capabilities;
+  const settings = { ...costDefaults, ...(discrete ? { actions: leastChoices } : {}), ...defined };
+  for (const name of ['observations', 'actions', 'batch', 'rounds'] as const) {
+    if (!Number.isInteger(settings[name]) || settings[name] < 1) {
+      throw new UsageError(`${name} must be a whole number from 1; got ${settings[name]}.`);
+    }
+  }
+  const { samples, minimumMs } = settings;
+  if (samples !== null && !(Number.isInteger(samples) && samples >= 1)) {
+    throw new UsageError(`samples must be a whole number from 1; got ${samples}.`);
+  }
+  if (!(minimumMs >= 0)) throw new UsageError(`minimumMs must be a number from 0; got ${minimumMs}.`);
+  return settings;
+}
+
+/**
+ * The estimators to measure, the baseline among them: `reverse-kl/pathwise` where the distribution allows it, else
+ * the first.
+ *
+ * @throws UsageError for an unknown name, or an estimator that does not go with the distribution
+ */
+export function costChoices(
+  family: DistributionFamily,
+  names?: readonly string[],
+): { readonly choices: EstimatorChoice[]; readonly baseline: string } {
+  const fits = ({ needs }: EstimatorChoice) => missingNeeds(needs, family).length === 0;
+  const asked = names?.map((name) => chooseEstimator(name)) ?? estimatorChoices().filter(fits);
+  for (const choice of asked) requireCompatible(choice, family, estimators);
+  const distinct = [...new Map(asked.map((choice) => [choice.name, choice])).values()];
+  const usual = chooseEstimator(baselineEstimator);
+  if (!fits(usual)) return { choices: distinct, baseline: distinct[0].name };
+  const others = distinct.filter(({ name }) => name !== usual.name);
+  return { choices: [usual, ...others], baseline: usual.name };
+}
+
+/**
+ * Measures what each estimator costs for one update of a policy: policy forward, sampling, twin critics, loss,
+ * backward and Adam as one program, with states that stay on the device. The critics are fixed, and Adam's learning
+ * rate is 0, so that all estimators keep computing on the same networks. An estimator that needs a learned
+ * baseline pays for it: its network is evaluated and trained in the same update.
+ *
+ * @throws UsageError for unknown names and combinations that cannot work
+ */
+export async function measureCost(
+  device: Device,
+  options: CostOptions = {},
+  onProgress?: OnProgress,
+): Promise<CostReport> {
+  const settings = costSettings(options);
+  const family = distributionFamily(settings.distribution);
+  const { choices, baseline } = costChoices(family, options.estimators);
+  const updates: Update[] = [];
+  try {
+    for (const choice of choices) updates.push(await compilePolicyUpdate(device, choice, settings));
+    const timings = await interleave(device, updates, settings, onProgress);
+    const base = timings[choices.findIndex(({ name }) => name === baseline)];
+    const rows = choices.map((choice, i): CostRow => {
+      const ratios = timings[i].ms.map((ms, round) => ms / base.ms[round]);
+      return {
+        estimator: choice.name,
+        distribution: family.name,
+        samples: samplesOf(choice, settings),
+        ratio: median(ratios),
+        ratioInterval: medianInterval(ratios),
+        ...updateCost(updates[i].program, timings[i]),
+      };
+    });
+    const { name, description, information, preferences } = device.backend;
+    return {
+      backend: name,
+      adapter: description,
+      precision: String(information.precision ?? 'f32'),
+      information,
+      versions: { divergrad: version, ...options.versions },
+      settings: { ...settings, ...preferences },
+      baseline,
+      rows,
+    };
+  } finally {
+    for (const update of updates) release(device, update);
+  }
+}
+
+/** Ends a program together with the states that only it used. */
+export function release(device: Device, update: Update): void {
+  update.dispose();
+  for (const state of update.program.states) device.free(state);
+}
+
+const samplesOf = ({ estimator }: EstimatorChoice, { samples }: CostSettings): number =>
+  samples ?? estimator.defaultSamples;
+
+/** Records and compiles one policy update, with its inputs written. */
+export async function compilePolicyUpdate(
+  device: Device,
+  choice: EstimatorChoice,
+  settings: CostSettings,
+): Promise<Update> {
+  const { observations, actions, hidden, batch, temperature, seed } = settings;
+  const family = distributionFamily(settings.distribution);
+  requireCompatible(choice, family, estimators);
+  const samples = samplesOf(choice, settings);
+  const width = family.parameters(actions);
+  const { discrete } = family.capabilities;
+  const policy = mlp({ inputs: observations, hidden, outputs: width, name: 'policy', seed });
+  const critics = mlp({
+    inputs: discrete ? observations : observations + actions,
+    hidden,
+    outputs: discrete ? actions : 1,
+    nets: 2,
+    name: 'critics',
+    seed: seed + 1,
+  });
+  const baseline = choice.needs.includes('value')
+    ? mlp({ inputs: observations, hidden, outputs: 1, name: 'value', seed: seed + 2 })
+    : undefined;
+
+  const update = await device.compile(
+    ({ input }) => {
+      const states = input('states', [batch, observations]);
+      const behaviour = choice.needs.includes('behaviour')
+        ? family.make(input('behaviour', [batch, width]), actions).detach()
+        : undefined;
+      const value = baseline && reshape(baseline(states), [batch]);
+      const result = choice.loss({
+        policy: family.make(policy(states), actions),
+        target: boltzmann((at) => criticsAt(critics, states, at, discrete), { temperature }),
+        samples,
+        ...(behaviour ? { behaviour } : {}),
+        ...(value ? { value: stopGradient(value) } : {}),
+      });
+      train(policy, result.loss);
+      if (baseline && value && result.logRatio) {
+        train(baseline, mean(square(sub(value, mean(result.logRatio, 0)))));
+      }
+      return { loss: result.loss };
+    },
+    { seed },
+  );
+  const random = new PhiloxStream(seed);
+  for (const [name, { shape }] of update.program.inputs) {
+    const count = shape.reduce((total, extent) => total * extent, 1);
+    update.write({ [name]: Float32Array.from({ length: count }, () => random.nextNormal()) });
+  }
+  return update;
+}
+
+/** One step of Adam that leaves the parameters as they are. */
+const train = ({ parameters }: Network, loss: Tensor): void =>
+  adam(parameters, { learningRate: 0 }).step(gradient(loss, parameters));
+
+/** Critics at actions [samples, batch, actions] → [critics, samples, batch]; discrete actions are one-hot. */
+function criticsAt(critics: Network, states: Tensor, actions: Tensor, discrete: boolean): Tensor {
+  const [samples, batch, size] = actions.shape;
+  if (!discrete) return reshape(critics(states, actions), [2, samples, batch]);
+  return sum(mul(reshape(critics(states), [2, 1, batch, size]), actions), -1);
+}
+
+/** The cost of a measured program. */
+export function updateCost(program: Program, { ms, updatesPerRun, counted }: Timing): UpdateCost {
+  const per = (name: keyof Counters, runs: number) => counted[name] / runs;
+  return {
+    msPerUpdate: median(ms),
+    msInterval: medianInterval(ms),
+    kernelsPerUpdate: per('dispatches', ms.length * updatesPerRun),
+    updatesPerRun,
+    submitsPerRun: per('submits', ms.length),
+    readbacks: counted.readbacks,
+    buffersCreated: counted.buffersCreated,
+    pipelinesCreated: counted.pipelinesCreated,
+    flops: program.flops,
+    bytes: program.bytes,
+    arenaBytes: program.arenaBytes,
+    stateBytes: 4 * program.states.reduce((total, state) => total + state.size, 0),
+    shares: kernelShares(program),
+  };
+}
+
+/** A program's work by kernel, the largest first. */
+export function kernelShares({ steps }: Program): KernelShare[] {
+  const shares = new Map<string, KernelShare>();
+  for (const step of steps) {
+    const kernel = step.kind === 'kernel' ? step.kernel : 'fused';
+    const { count, flops, bytes } = shares.get(kernel) ?? { count: 0, flops: 0, bytes: 0 };
+    shares.set(kernel, { kernel, count: count + 1, flops: flops + step.flops, bytes: bytes + step.bytes });
+  }
+  return [...shares.values()].sort((a, b) => b.flops - a.flops || b.bytes - a.bytes);
+}

@@ -1,0 +1,83 @@
+import type { Device, Update } from '../device.ts';
+import { distributionFamily } from '../distributions/registry.ts';
+import { chooseEstimator } from '../divergences/registry.ts';
+import { PhiloxStream } from '../math/philox.ts';
+import { ActorCritic } from '../rl/actor-critic.ts';
+import type { ReplayBuffer } from '../rl/replay.ts';
+import { compileUpdate, replayFor } from '../rl/train.ts';
+import { clockState } from '../tape/index.ts';
+import { type CostSettings, release, type UpdateCost, updateCost } from './cost.ts';
+import { interleave, type OnProgress } from './timing.ts';
+
+/** A whole update of an actor-critic with one way to compute networks. */
+export interface WholeUpdateCost extends UpdateCost {
+  readonly estimator: string;
+  readonly mlp: 'fused' | 'tiled';
+  /** Whether the backend takes this way by itself. */
+  readonly preferred: boolean;
+}
+
+/** Transitions in the replay buffer from which batches are drawn. */
+const TRANSITIONS = 1024;
+
+/**
+ * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with fused and with
+ * tiled networks.
+ */
+export async function measureWholeUpdate(
+  device: Device,
+  estimator: string,
+  settings: CostSettings,
+  onProgress?: OnProgress,
+): Promise<WholeUpdateCost[]> {
+  const family = distributionFamily(settings.distribution);
+  const { discrete } = family.capabilities;
+  const variants = ['fused', 'tiled'] as const;
+  const updates: Update[] = [];
+  try {
+    for (const mlp of variants) {
+      const learner = new ActorCritic({
+        observations: settings.observations,
+        actions: { kind: discrete ? 'discrete' : 'box', size: settings.actions },
+        estimator: chooseEstimator(estimator),
+        family,
+        hidden: settings.hidden,
+        seed: settings.seed,
+        ...(settings.samples === null ? {} : { samples: settings.samples }),
+      });
+      const replay = replayFor(learner, TRANSITIONS);
+      fill(device, replay, discrete, settings.seed);
+      const clock = clockState(settings.seed);
+      updates.push(await compileUpdate(device, learner, replay, { batch: settings.batch, clock, mlp }));
+    }
+    const timings = await interleave(device, updates, settings, onProgress);
+    return variants.map((mlp, i) => ({
+      estimator,
+      mlp,
+      preferred: mlp === device.backend.preferences.mlp,
+      ...updateCost(updates[i].program, timings[i]),
+    }));
+  } finally {
+    for (const update of updates) release(device, update);
+  }
+}
+
+/** Transitions of noise: the cost of an update does not depend on what it learns from. */
+function fill(device: Device, replay: ReplayBuffer, discrete: boolean, seed: number): void {
+  const { capacity, observations, actions, behaviour = 0 } = replay.options;
+  const random = new PhiloxStream(seed);
+  const normals = (count: number) => Float32Array.from({ length: count }, () => random.nextNormal());
+  for (let i = 0; i < capacity; i++) {
+    const choice = random.nextInt(actions);
+    replay.add(device, {
+      observation: normals(observations),
+      action: Float32Array.from({ length: actions }, (_, j) =>
+        discrete ? Number(j === choice) : random.uniformIn(-1, 1),
+      ),
+      reward: random.nextNormal(),
+      terminated: false,
+      nextObservation: normals(observations),
+      behaviour: normals(behaviour),
+    });
+  }
+}
