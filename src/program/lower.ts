@@ -85,24 +85,32 @@ class Lowering {
           throw new Error(`absorbed reduction ${node.outputs[0]} needs a buffer`);
       } else if (this.plan.roots.has(node)) this.emitFused(node);
     }
-    const ports = (tensors: ReadonlyMap<string, Tensor>, bufferOf: (tensor: Tensor) => number) =>
-      new Map(
-        [...tensors].map(([name, tensor]): [string, ProgramPort] => [
-          name,
-          { buffer: bufferOf(tensor), shape: tensor.shape, dtype: tensor.dtype },
-        ]),
-      );
-    const inputs = ports(this.recording.inputs, (tensor) => this.source(tensor));
-    const outputs = ports(this.recording.outputs, (tensor) =>
+    const { inputs, outputs } = this.recording;
+    const buffersOf = (tensors: ReadonlyMap<string, Tensor>, of: (tensor: Tensor) => number) =>
+      new Map([...tensors].map(([name, tensor]) => [name, of(tensor)]));
+    const inputBuffers = buffersOf(inputs, (tensor) => this.source(tensor));
+    const outputBuffers = buffersOf(outputs, (tensor) =>
       this.buffer(this.plan.locate(tensor)?.base ?? tensor),
     );
     const steps = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
     const { slots, slotOf } = assignSlots(steps, this.buffers);
-    const buffers = this.buffers.map(
-      (buffer, i) => (buffer.kind === 'temporary' ? { ...buffer, slot: slotOf[i] } : buffer) as ProgramBuffer,
-    );
+    // What merged kernels pass on inside themselves needs no memory.
+    const kept = [...this.buffers.keys()].filter((i) => this.buffers[i].kind !== 'temporary' || slotOf[i] >= 0);
+    const renumbered = new Map(kept.map((old, i) => [old, i]));
+    const at = (buffer: number) => renumbered.get(buffer) ?? -1;
+    const buffers = kept.map((i) => {
+      const buffer = this.buffers[i];
+      return (buffer.kind === 'temporary' ? { ...buffer, slot: slotOf[i] } : buffer) as ProgramBuffer;
+    });
     const states = [...this.bufferOf.keys()].filter((key): key is State => !('node' in key));
-    return new Program(steps, buffers, slots, inputs, outputs, states);
+    return new Program(
+      steps.map((step) => ({ ...step, buffers: step.buffers.map(at) })),
+      buffers,
+      slots,
+      ports(inputs, inputBuffers, at),
+      ports(outputs, outputBuffers, at),
+      states,
+    );
   }
 
   // ---- buffers ------------------------------------------------------------------------------------
@@ -291,6 +299,18 @@ interface Built {
   readonly label: string;
 }
 
+const ports = (
+  tensors: ReadonlyMap<string, Tensor>,
+  buffers: ReadonlyMap<string, number>,
+  at: (buffer: number) => number,
+): Map<string, ProgramPort> =>
+  new Map(
+    [...tensors].map(([name, { shape, dtype }]) => [
+      name,
+      { buffer: at(buffers.get(name) as number), shape, dtype },
+    ]),
+  );
+
 const isSource = ({ op }: Node): boolean => op === stateOp || op === inputOp || op === literalOp;
 
 /** The iteration space of a reduction: the axes of its finisher's result, then the reduced ones. */
@@ -351,12 +371,13 @@ class Body {
   /** The value of `tensor` after the view operations of `chain`, in order. */
   value(tensor: Tensor, chain: readonly ViewOperation[]): number {
     const { node } = tensor;
-    if (this.reduced.has(tensor))
-      return this.push({ kind: 'reduced', index: this.reduced.get(tensor) as number });
     if (node.op === constantOp && !chain.some((operation) => operation.kind === 'pad')) {
       return this.push({ kind: 'literal', value: node.attributes as number });
     }
     const place = this.plan.locate(tensor);
+    // A view of an absorbed reduction: its elements keep their order, or it would not be absorbed.
+    const folded = place && this.reduced.get(place.base);
+    if (folded !== undefined) return this.push({ kind: 'reduced', index: folded });
     if (place) {
       let view: View | undefined = place.view;
       for (const operation of chain) view = view && applyView(view, operation);

@@ -245,6 +245,7 @@ export class Plan {
   /** A reduction whose only use is one elementwise kernel over its results is finished inside that kernel. */
   private absorbReductions(nodes: readonly Node[]): void {
     const finisherOf = (tensor: Tensor): Node | undefined => {
+      if (this.outputs.has(tensor)) return undefined;
       let only: Node | undefined;
       for (const { node } of this.consumers.get(tensor) ?? []) {
         let next: Node | undefined;
@@ -257,7 +258,7 @@ export class Plan {
     };
     const bodies = new Map<Node, Node>();
     for (const node of nodes) {
-      if (!node.op.reduction || this.outputs.has(node.outputs[0]) || this.roots.has(node)) continue;
+      if (!node.op.reduction || this.roots.has(node)) continue;
       const finisher = finisherOf(node.outputs[0]);
       if (!finisher || finisher.id > this.until(node.inputs[0])) continue;
       const compact = (shape: readonly number[]) => shape.filter((extent) => extent !== 1);
