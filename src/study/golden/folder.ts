@@ -1,0 +1,103 @@
+// The one file here that reads the disk.
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { DataError } from '../../errors.ts';
+import { type GoldenTrajectory, readTrajectories } from './environments.ts';
+import { type GoldenCase, parseJson, readGolden } from './format.ts';
+
+/** The cases of one group: one line of the report. */
+export interface GoldenGroup {
+  /** Name of the file without `.json`; trajectories of environments are `envs`. */
+  readonly name: string;
+  /** What the documents call their group: wider than the file, e.g. `ops`. */
+  readonly family: string;
+  readonly cases: readonly GoldenCase[];
+  readonly trajectories: readonly GoldenTrajectory[];
+  /** Names of cases of which nothing is built yet. */
+  readonly unbuilt: readonly string[];
+}
+
+const ENVIRONMENTS = 'envs';
+const MUJOCO = 'mujoco';
+
+/**
+ * Reads all golden vectors of a folder: its files, those of `envs/`, and the names of those of `mujoco/`.
+ *
+ * @throws DataError when the folder cannot be read, holds no golden vectors, or a file is ill-formed
+ */
+export async function readFolder(folder: string): Promise<GoldenGroup[]> {
+  const top = await jsonFiles(folder);
+  const groups: GoldenGroup[] = [];
+  const trajectories: GoldenTrajectory[] = [];
+  for (const file of [...top.files, ...(await subfolder(folder, ENVIRONMENTS, top.folders))]) {
+    const document = parseJson(await read(join(folder, file)), file);
+    const family = document.get('group').text();
+    if (family === ENVIRONMENTS) trajectories.push(...readTrajectories(document));
+    else groups.push({ ...empty(basename(file, '.json'), family), cases: readGolden(document).cases });
+  }
+  if (trajectories.length > 0) groups.push({ ...empty(ENVIRONMENTS, ENVIRONMENTS), trajectories });
+  const physics = await deepJsonFiles(folder, MUJOCO, top.folders);
+  if (physics.length > 0) groups.push({ ...empty(MUJOCO, MUJOCO), unbuilt: physics });
+  if (groups.length === 0) throw new DataError(`${folder} holds no golden vectors (*.json).`);
+  return groups;
+}
+
+const empty = (name: string, family: string): GoldenGroup => ({
+  name,
+  family,
+  cases: [],
+  trajectories: [],
+  unbuilt: [],
+});
+
+async function jsonFiles(folder: string): Promise<{ files: string[]; folders: string[] }> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    const files = entries.filter((entry) => !entry.isDirectory() && entry.name.endsWith('.json'));
+    const folders = entries.filter((entry) => entry.isDirectory());
+    return {
+      files: files.map(({ name }) => name).sort(),
+      folders: folders.map(({ name }) => name),
+    };
+  } catch (cause) {
+    throw new DataError(`The folder ${folder} cannot be read: ${reason(cause)}.`, { cause });
+  }
+}
+
+/** Files of a subfolder, if it is there, relative to the folder. */
+async function subfolder(folder: string, name: string, folders: readonly string[]): Promise<string[]> {
+  if (!folders.includes(name)) return [];
+  const { files } = await jsonFiles(join(folder, name));
+  return files.map((file) => join(name, file));
+}
+
+async function deepJsonFiles(folder: string, name: string, folders: readonly string[]): Promise<string[]> {
+  if (!folders.includes(name)) return [];
+  const inner = await jsonFiles(join(folder, name));
+  const deeper = await Promise.all(
+    inner.folders.sort().map((child) => deepJsonFiles(join(folder, name), child, inner.folders)),
+  );
+  return [...inner.files.map((file) => basename(file, '.json')), ...deeper.flat()].map(
+    (file) => `${name}/${file}`,
+  );
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new DataError(`${file} cannot be read: ${reason(cause)}.`, { cause });
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'it is not a folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'permission denied',
+};
+
+function reason(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return (code !== undefined ? reasons[code] : undefined) ?? message;
+}
