@@ -24,6 +24,12 @@ struct Params {
 @group(0) @binding(6) var<storage, read> clock: array<u32>;
 @group(0) @binding(7) var<uniform> params: Params;
 
+// 1 − β^t without the cancellation of a β near 1. Every invocation computes it anew, so it is kept cheap.
+fn bias_correction(beta: f32, t: f32) -> f32 {
+  let rate = t * select(log(max(beta, 1e-30)), log_core(beta - 1.0, 0.0), beta > 0.71);
+  return select(1.0 - exp(rate), -expm1_reduced(rate), rate > -0.35);
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -48,10 +54,9 @@ fn main(
   let v = params.beta2 * secondMoment[item] + (1.0 - params.beta2) * g * g;
   firstMoment[item] = m;
   secondMoment[item] = v;
-  // 1 − β^t without the cancellation of a β near 1.
   let t = f32(clock[2] + 1u);
-  let correction1 = -expm1(t * log1p(params.beta1 - 1.0));
-  let correction2 = -expm1(t * log1p(params.beta2 - 1.0));
+  let correction1 = bias_correction(params.beta1, t);
+  let correction2 = bias_correction(params.beta2, t);
   p -= params.learningRate * (m / correction1) / (sqrt(v / correction2) + params.epsilon);
   parameters[item] = p;
   if (params.hasTarget != 0u) {

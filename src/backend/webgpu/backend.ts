@@ -182,26 +182,25 @@ export class WebGpuBackend implements Backend {
 
   async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
     const codes = program.steps.map((step) => this.codeOf(step));
-    const uniforms = this.uniforms(program.steps);
     const pipelines = await Promise.all(
       program.steps.map((step, i) =>
         this.pipeline(codes[i], step.kind === 'kernel' ? step.kernel : step.label),
       ),
     );
-    this.device.pushErrorScope('validation');
-    const dispatches = program.steps.map((step, i): Dispatch => {
-      const entries = this.bind(step, codes[i], buffers);
+    const uniforms = this.uniforms(program.steps);
+    const entries = program.steps.map((step, i) => {
+      const bound = this.bind(step, codes[i], buffers);
       if (codes[i].uniform && uniforms) {
         const resource = { buffer: uniforms, offset: ALIGNMENT * i, size: ALIGNMENT };
-        entries.push({ binding: entries.length, resource });
+        bound.push({ binding: bound.length, resource });
       }
-      const group = this.device.createBindGroup({
-        label: step.label,
-        layout: this.layout(codes[i]),
-        entries,
-      });
+      return bound;
+    });
+    this.device.pushErrorScope('validation');
+    const dispatches = program.steps.map((step, i): Dispatch => {
+      const descriptor = { label: step.label, layout: this.layout(codes[i]), entries: entries[i] };
       const [x, y, z] = dispatchSize(codes[i].grid, this.device.limits.maxComputeWorkgroupsPerDimension);
-      return { pipeline: pipelines[i], group, x, y, z };
+      return { pipeline: pipelines[i], group: this.device.createBindGroup(descriptor), x, y, z };
     });
     const error = await this.device.popErrorScope();
     if (error) throw new BackendError(`The program cannot be bound: ${error.message}`);
@@ -253,7 +252,13 @@ export class WebGpuBackend implements Backend {
   }
 
   private codeOf(step: Step): StepCode {
-    return step.kind === 'kernel' ? kernelCode(step) : fusedCode(step);
+    const code = step.kind === 'kernel' ? kernelCode(step) : fusedCode(step);
+    const most = this.device.limits.maxStorageBuffersPerShaderStage;
+    if (code.writes.length <= most) return code;
+    throw new BackendError(
+      `'${step.label}' binds ${code.writes.length} buffers, more than this adapter's maxStorageBuffersPerShaderStage of ${most}.`,
+      { hint: 'Use the cpu backend.' },
+    );
   }
 
   /** All parameters of the program in one buffer, one aligned block a step. */
@@ -276,13 +281,6 @@ export class WebGpuBackend implements Backend {
   }
 
   private bind(step: Step, code: StepCode, buffers: readonly DeviceBuffer[]): GPUBindGroupEntry[] {
-    const most = this.device.limits.maxStorageBuffersPerShaderStage;
-    if (code.writes.length > most) {
-      throw new BackendError(
-        `'${step.label}' binds ${code.writes.length} buffers, more than this adapter's maxStorageBuffersPerShaderStage of ${most}.`,
-        { hint: 'Use the cpu backend.' },
-      );
-    }
     return code.writes.map((writes, binding): GPUBindGroupEntry => {
       const index = step.buffers[binding] ?? -1;
       if (index >= 0) return { binding, resource: { buffer: own(buffers[index]).gpu } };

@@ -100,7 +100,8 @@ export function literal(value: number): string {
   const rounded = Math.fround(value);
   if (Number.isNaN(rounded)) return 'nan()';
   if (!Number.isFinite(rounded)) return rounded > 0 ? 'infinity()' : '-infinity()';
-  if (Object.is(rounded, -0)) return '-0.0f';
+  // Negating the literal 0.0 gives +0 at compile time.
+  if (Object.is(rounded, -0)) return 'bitcast<f32>(0x80000000u)';
   const text = String(rounded);
   return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
 }

@@ -1,0 +1,233 @@
+// The texts of the shaders, without a device: they say the same as the kernels' table, and generated code is
+// what it should be to the letter.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { dispatchSize, isSoftwareAdapter } from '../../src/backend/webgpu/backend.ts';
+import { generateFused, literal } from '../../src/backend/webgpu/fused.ts';
+import { mathFor, shaders, specialise } from '../../src/backend/webgpu/shaders.ts';
+import { applyView, contiguousView, type View } from '../../src/math/view.ts';
+import { kernels, MLP_ROWS, MLP_WIDTH, WORKGROUP } from '../../src/program/kernels.ts';
+import type { FusedKernel } from '../../src/program/program.ts';
+
+/** Names that WGSL reserves carry an underscore. */
+const plain = (name: string): string => name.replace(/_$/, '');
+
+test('every kernel has a shader and every shader a kernel', () => {
+  assert.equal(Object.keys(shaders).sort(), kernels.map(({ name }) => name).sort());
+});
+
+for (const { name, bindings, params, floats } of kernels) {
+  test(`${name}: bindings and parameters agree with the table`, () => {
+    const wgsl = shaders[name];
+    const declared = [
+      ...wgsl.matchAll(/@group\(0\) @binding\((\d+)\) var<storage, (\w+)> (\w+): array<(\w+)>;/g),
+    ].map(([, binding, access, variable, type]) => ({
+      binding: Number(binding),
+      access,
+      name: plain(variable),
+      type,
+    }));
+    const expected = bindings.map((binding, i) => ({
+      binding: i,
+      access: binding.access === 'read' ? 'read' : 'read_write',
+      name: binding.name,
+      type: binding.type,
+    }));
+    assert.equal(declared, expected);
+    assert.match(wgsl, `@group(0) @binding(${bindings.length}) var<uniform> params: Params;`);
+    const fields = [...(/struct Params \{([^}]*)\}/.exec(wgsl)?.[1] ?? '').matchAll(/(\w+): (\w+),/g)];
+    assert.equal(
+      fields.map(([, field, type]) => [field, type]),
+      params.map((field) => [field, floats.includes(field) ? 'f32' : 'u32']),
+    );
+    assert.is(wgsl.match(/^fn main\(/gm)?.length, 1);
+    assert.not.match(wgsl, '@include');
+  });
+}
+
+test('shaders repeat the sizes of the table', () => {
+  for (const name of ['mlp_forward', 'mlp_backward_inputs']) {
+    assert.match(shaders[name], `const ROWS = ${MLP_ROWS}u;`);
+    assert.match(shaders[name], `const WIDTH = ${MLP_WIDTH}u;`);
+  }
+  for (const { name, grid } of kernels) {
+    const size = grid(Object.fromEntries(['layers', 'count', 'rows', 'batch'].map((field) => [field, 1])));
+    if ('items' in size) assert.match(shaders[name], `@workgroup_size(${WORKGROUP})`);
+  }
+});
+
+test('a specialised kernel keeps the chosen case only', () => {
+  const params = { activation: 2, layers: 2, nets: 1, storeSaved: 0, d0: 3, d1: 48, d2: 1 };
+  const step = {
+    kind: 'kernel',
+    kernel: 'mlp_forward',
+    params,
+    label: '',
+    buffers: [],
+    flops: 0,
+    bytes: 0,
+    shapes: '',
+  } as const;
+  const wgsl = specialise(step);
+  assert.match(wgsl, 'fn activate(z: f32) -> f32 {\n  { return safe_tanh(z); }\n}');
+  assert.match(wgsl, 'const WIDTH = 48u;');
+  assert.not.match(wgsl, 'switch');
+  assert.not.match(wgsl, 'params.storeSaved');
+});
+
+test('the mathematics a text needs comes with what that needs', () => {
+  const text = mathFor('log_sigmoid(x)');
+  for (const name of ['log_sigmoid', 'softplus', 'log1p', 'safe_log', 'log_core', 'safe_exp', 'infinity']) {
+    assert.match(text, new RegExp(`^fn ${name}\\(`, 'm'));
+  }
+  assert.not.match(text, 'fn erf');
+  assert.is(mathFor('sqrt(x)'), '');
+});
+
+test('literals are valid WGSL', () => {
+  assert.is(literal(3), '3.0f');
+  assert.is(literal(0.1), '0.10000000149011612f');
+  assert.is(literal(1e-30), '1.0000000031710769e-30f');
+  assert.is(literal(1e300), 'infinity()');
+  assert.is(literal(Number.NaN), 'nan()');
+});
+
+test('dispatches past the limit wrap: items into y, workgroups into z', () => {
+  assert.equal(dispatchSize({ items: 65 }, 100), [2, 1, 1]);
+  assert.equal(dispatchSize({ items: 64 * 250 }, 100), [84, 3, 1]);
+  assert.equal(dispatchSize({ workgroups: [7, 2, 1] }, 100), [7, 2, 1]);
+  assert.equal(dispatchSize({ workgroups: [250, 2, 1] }, 100), [84, 2, 3]);
+});
+
+test('software adapters are known by name', () => {
+  const info = (text: string): GPUAdapterInfo =>
+    ({
+      vendor: '',
+      architecture: '',
+      device: '',
+      description: text,
+      isFallbackAdapter: false,
+    }) as GPUAdapterInfo;
+  for (const name of [
+    'SwiftShader Device (Subzero)',
+    'llvmpipe (LLVM 15)',
+    'Microsoft Basic Render Driver',
+  ]) {
+    assert.ok(isSoftwareAdapter(info(name)), name);
+  }
+  for (const name of ['NVIDIA GeForce RTX 4090', 'Apple M3', 'AMD Radeon Graphics']) {
+    assert.not(isSoftwareAdapter(info(name)), name);
+  }
+});
+
+const broadcast = (from: number[], to: number[]): View =>
+  applyView(contiguousView(from), { kind: 'broadcast', shape: to }) as View;
+
+test('snapshot: an elementwise kernel with a broadcast row', () => {
+  const fused: FusedKernel = {
+    shape: [4, 2, 8],
+    reducedAxes: 0,
+    inputs: [contiguousView([4, 2, 8]), broadcast([8], [4, 2, 8])],
+    element: [
+      { kind: 'load', input: 0 },
+      { kind: 'load', input: 1 },
+      { kind: 'operation', op: 'add', arguments: [0, 1] },
+      { kind: 'operation', op: 'relu', arguments: [2] },
+      { kind: 'operation', op: 'greater', arguments: [2, 1] },
+    ],
+    reductions: [],
+    result: [],
+    outputs: [3, 4],
+  };
+  const { wgsl, grid } = generateFused(fused);
+  assert.equal(grid, { items: 64 });
+  assert.fixture(
+    wgsl,
+    `fn relu(x: f32) -> f32 {
+  return select(x, 0.0, x <= 0.0);
+}
+
+@group(0) @binding(0) var<storage, read> x0: array<f32>;
+@group(0) @binding(1) var<storage, read> x1: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y0: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y1: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let item = (group.y * groups.x + group.x) * 64u + local;
+  if (item >= 64u) {
+    return;
+  }
+  let i0 = item / 8u;
+  let i1 = item % 8u;
+  let e0 = x0[i0 * 8u + i1];
+  let e1 = x1[i1];
+  let e2 = e0 + e1;
+  let e3 = relu(e2);
+  let e4 = select(0.0, 1.0, e2 > e1);
+  y0[item] = e3;
+  y1[item] = e4;
+}
+`,
+  );
+});
+
+test('snapshot: a padded load and a short sum', () => {
+  const view = applyView(contiguousView([3]), { kind: 'pad', begin: [2], size: [9], step: [3] }) as View;
+  const fused: FusedKernel = {
+    shape: [9],
+    reducedAxes: 1,
+    inputs: [view],
+    element: [{ kind: 'load', input: 0 }],
+    reductions: [{ kind: 'sum', value: 0 }],
+    result: [
+      { kind: 'reduced', index: 0 },
+      { kind: 'literal', value: 0.5 },
+      { kind: 'operation', op: 'mul', arguments: [0, 1] },
+    ],
+    outputs: [2],
+  };
+  const body = generateFused(fused).wgsl.split(') {\n').slice(1).join(') {\n');
+  assert.fixture(
+    body,
+    `  let item = (group.y * groups.x + group.x) * 64u + local;
+  if (item >= 1u) {
+    return;
+  }
+  var state0 = 0.0;
+  for (var r = 0u; r < 9u; r += 1u) {
+    let i0 = r;
+    let e0 = select(0.0, x0[(i0 - 2u) / 3u], (i0 - 2u) < 9u && (i0 - 2u) % 3u == 0u);
+    state0 = state0 + e0;
+  }
+  let reduced0 = state0;
+  let f0 = reduced0;
+  let f1 = 0.5f;
+  let f2 = f0 * f1;
+  y0[item] = f2;
+}
+`,
+  );
+});
+
+test('a long reduction gets a workgroup for each output', () => {
+  const fused: FusedKernel = {
+    shape: [3, 1000],
+    reducedAxes: 1,
+    inputs: [contiguousView([3, 1000])],
+    element: [{ kind: 'load', input: 0 }],
+    reductions: [{ kind: 'logSumExp', value: 0 }],
+    result: [{ kind: 'reduced', index: 0 }],
+    outputs: [0],
+  };
+  const { wgsl, grid } = generateFused(fused);
+  assert.equal(grid, { workgroups: [3, 1, 1] });
+  assert.match(wgsl, 'var<workgroup> parts0: array<vec2f, 64>;');
+  assert.match(wgsl, 'workgroupBarrier();');
+});
+
+test.run();
