@@ -165,11 +165,10 @@ function tool(name, bin, args) {
   return run(process.execPath, [path('node_modules', name, file), ...args]);
 }
 
-/** The command line, on the software driver where the machine has no GPU of its own. */
-async function cli(args) {
+/** A bundle run by Node, on the software driver where the machine has no GPU of its own. */
+async function script(name, args) {
   await bundle();
-  const file = path('dist/cli.js');
-  if (!existsSync(file)) fail('there is no command line yet (src/cli/main.ts)');
+  const file = path('dist', name);
   const software = process.env.DIVERGRAD_SOFTWARE_GPU === '1' || !hasHardwareGpu();
   return run(process.execPath, [file, ...args], software ? softwareVulkanEnv() : {});
 }
@@ -178,6 +177,8 @@ function fail(message) {
   console.error(`divergrad: ${message}`);
   process.exit(1);
 }
+
+const cli = (args) => script('cli.js', args);
 
 const commands = {
   async build() {
@@ -190,7 +191,14 @@ const commands = {
     await bundle();
     return run(process.execPath, [path('test/run.mjs'), ...args]);
   },
-  bench: (args) => cli(['bench', ...args]),
+  /** What the package itself measures; with `--kernels`, kernels beside development-only peers. */
+  bench: (args) =>
+    args.includes('--kernels')
+      ? script(
+          'bench.js',
+          args.filter((arg) => arg !== '--kernels'),
+        )
+      : cli(['bench', ...args]),
   verify: (args) => cli(['verify', ...args]),
   divergrad: (args) => cli(args),
   async typecheck(args) {

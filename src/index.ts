@@ -1,0 +1,168 @@
+// The public API: an update is recorded by these functions inside `device.compile`, and replayed by what it returns.
+
+export type { Backend, BackendName, Counters, Values } from './backend/backend.ts';
+export type { Precision } from './backend/cpu/backend.ts';
+export {
+  type BackendChoice,
+  backendNames,
+  OpenedDevice,
+  type OpenOptions,
+  open,
+} from './backend/select.ts';
+export { type CompileOptions, Device, type Recorder, Update } from './device.ts';
+
+export type {
+  Capabilities,
+  Distribution,
+  DistributionFamily,
+  FamilyOptions,
+  Sample,
+  SampleOptions,
+} from './distributions/distribution.ts';
+export { distributionFamilies, distributionFamily } from './distributions/registry.ts';
+
+export {
+  type Estimator,
+  type EstimatorChoice,
+  type EstimatorInput,
+  type EstimatorResult,
+  missingNeeds,
+  type Need,
+  needTitles,
+  type Quality,
+  requireCompatible,
+  type Variant,
+} from './divergences/estimator.ts';
+export { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from './divergences/registry.ts';
+export { type BoltzmannOptions, boltzmann, type Target } from './divergences/target.ts';
+
+export type { Environment, EnvironmentState, Space, Transition } from './envs/environment.ts';
+export { type EnvironmentEntry, environments, makeEnvironment } from './envs/registry.ts';
+
+export {
+  BackendError,
+  DataError,
+  DivergradError,
+  EnvironmentError,
+  type ErrorDetails,
+  NumericsError,
+  ShapeError,
+  UsageError,
+} from './errors.ts';
+
+export { type Activation, activate } from './nn/activation.ts';
+export {
+  type AdamOptions,
+  adam,
+  clipScale,
+  globalNorm,
+  type Optimiser,
+  polyak,
+  type StepOptions,
+} from './nn/adam.ts';
+export { layerNormalise, type MlpOptions, mlp, type Network, type ParameterEntry } from './nn/mlp.ts';
+export { type FusedStep, type KernelStep, Program, type Step } from './program/program.ts';
+
+export {
+  type ActionKind,
+  ActorCritic,
+  type ActorCriticOptions,
+  actorCriticDefaults,
+} from './rl/actor-critic.ts';
+export {
+  ReplayBuffer,
+  type ReplayOptions,
+  type StoredTransition,
+  type TransitionBatch,
+} from './rl/replay.ts';
+export {
+  compileUpdate,
+  type Evaluation,
+  Evaluator,
+  replayFor,
+  type TrainOptions,
+  train,
+  trainDefaults,
+} from './rl/train.ts';
+
+export {
+  type CostOptions,
+  type CostReport,
+  type CostRow,
+  type CostSettings,
+  costDefaults,
+  type KernelShare,
+  measureCost,
+  type UpdateCost,
+} from './study/cost.ts';
+export { type Interval, median, medianInterval, quantile } from './study/statistics.ts';
+export { measureWholeUpdate, type WholeUpdateCost } from './study/update-cost.ts';
+
+export {
+  abs,
+  add,
+  clamp,
+  constant,
+  cos,
+  digamma,
+  div,
+  elu,
+  equal,
+  erf,
+  exp,
+  expm1,
+  geluErf,
+  geluTanh,
+  greater,
+  greaterEqual,
+  log,
+  log1p,
+  logGamma,
+  logSigmoid,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  pow,
+  reciprocal,
+  relu,
+  sigmoid,
+  sign,
+  silu,
+  sin,
+  softplus,
+  sqrt,
+  square,
+  sub,
+  tanh,
+  trigamma,
+  where,
+} from './tape/elementwise.ts';
+export { grad } from './tape/grad.ts';
+export { randomBits, randomNormal, randomUniform } from './tape/random.ts';
+export { assign, gradient } from './tape/state.ts';
+export {
+  argMax,
+  broadcastTo,
+  concat,
+  gather,
+  indexSelect,
+  literal,
+  logMeanExp,
+  logSoftmax,
+  logSumExp,
+  matmul,
+  max,
+  mean,
+  min,
+  reshape,
+  slice,
+  sliceAxis,
+  softmax,
+  stack,
+  stopGradient,
+  sum,
+  transpose,
+} from './tape/structure.ts';
+export { clockState, type DType, read, State, Tensor } from './tape/tensor.ts';
+export { version } from './version.ts';
