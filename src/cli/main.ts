@@ -4,6 +4,8 @@ import { version } from '../version.ts';
 import { benchCommand } from './bench.ts';
 import { OutputClosed, watchOutput } from './common.ts';
 import { doctorCommand } from './doctor.ts';
+import { trainCommand } from './train.ts';
+import { verifyCommand, verifyCommand } from './verify.ts';
 
 /** Exit codes: 1 when the work failed, 2 when it was asked for wrongly. */
 const FAILURE = 1;
@@ -20,7 +22,7 @@ function createProgram(): Command {
     .exitOverride()
     // Errors of commander are printed below, in one line like all others.
     .configureOutput({ outputError: () => undefined });
-  for (const register of [benchCommand, doctorCommand]) register(program);
+  for (const register of [benchCommand, trainCommand, verifyCommand, doctorCommand]) register(program);
   return program.action((name: string | undefined) => {
     const known = program.commands.map((command) => command.name());
     if (name !== undefined) throw unknownName('command', name, known);

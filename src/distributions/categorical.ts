@@ -96,7 +96,16 @@ export function oneHot(index: Tensor, choices: number): Tensor {
 export const categorical: DistributionFamily = {
   name: 'categorical',
   title: 'Categorical',
-  capabilities: { reparameterisable: false, discrete: true, density: true, bounded: true },
+  capabilities: {
+    reparameterisable: false,
+    discrete: true,
+    density: true,
+    bounded: true,
+    actionKind: 'discrete',
+    differentiableActions: false,
+    diagonalGaussian: false,
+    closedKl: true,
+  },
   parameters: (actions) => actions,
   make: (head, actions) => new Categorical(head, actions),
 };

@@ -43,7 +43,7 @@ export interface Distribution {
   /** The most likely action, or its squashed mean: [batch, actions]. */
   mode(): Tensor;
   /** KL(this ‖ other) [batch] in nats, for two of the same family. */
-  kl?(other: Distribution): Tensor;
+  readonly kl?: ((other: Distribution) => Tensor) | undefined;
   /** All actions with their log-probabilities, for discrete actions: [actions, batch, actions], [actions, batch]. */
   support?(): { readonly actions: Tensor; readonly logProb: Tensor };
   /** The same distribution with no gradient to its parameters. */
@@ -54,12 +54,20 @@ export interface Distribution {
 export interface Capabilities {
   /** Has {@link Distribution.rsample}. */
   readonly reparameterisable: boolean;
+  /** Has a density, or probabilities. */
+  readonly density: boolean;
   /** Actions can be enumerated. */
   readonly discrete: boolean;
-  /** Has a density with respect to its actions. */
-  readonly density: boolean;
   /** All actions lie in the box [−1, 1]. */
   readonly bounded: boolean;
+  /** Environments it acts in: a box, or choices (one-hot or relaxed). */
+  readonly actionKind: 'box' | 'discrete';
+  /** A critic has a gradient with respect to the action. */
+  readonly differentiableActions: boolean;
+  /** Gaussian before any squashing, with mean and diagonal standard deviation as its parameters. */
+  readonly diagonalGaussian: boolean;
+  /** Has {@link Distribution.kl}. */
+  readonly closedKl: boolean;
 }
 
 /** Options of a family that are fixed when a policy is made. */

@@ -142,7 +142,16 @@ export function inverseTanh(actions: Tensor): Tensor {
 export const gaussian: DistributionFamily = {
   name: 'gaussian',
   title: 'Gaussian, diagonal',
-  capabilities: { reparameterisable: true, discrete: false, density: true, bounded: false },
+  capabilities: {
+    reparameterisable: true,
+    discrete: false,
+    density: true,
+    bounded: false,
+    actionKind: 'box',
+    differentiableActions: true,
+    diagonalGaussian: true,
+    closedKl: true,
+  },
   parameters: (actions) => 2 * actions,
   make: (head, actions, options) => new Gaussian(head, actions, false, options),
 };
@@ -150,7 +159,16 @@ export const gaussian: DistributionFamily = {
 export const tanhGaussian: DistributionFamily = {
   name: 'tanh-gaussian',
   title: 'Gaussian squashed by tanh',
-  capabilities: { reparameterisable: true, discrete: false, density: true, bounded: true },
+  capabilities: {
+    reparameterisable: true,
+    discrete: false,
+    density: true,
+    bounded: true,
+    actionKind: 'box',
+    differentiableActions: true,
+    diagonalGaussian: true,
+    closedKl: true,
+  },
   parameters: (actions) => 2 * actions,
   make: (head, actions, options) => new Gaussian(head, actions, true, options),
 };

@@ -84,7 +84,7 @@ export function missingNeeds(needs: readonly Need[], { capabilities }: Distribut
   const met: Readonly<Record<Need, boolean>> = {
     logProb: capabilities.density,
     rsample: capabilities.reparameterisable,
-    criticGradient: !capabilities.discrete,
+    criticGradient: capabilities.differentiableActions,
     discrete: capabilities.discrete,
     bounded: capabilities.bounded,
     behaviour: true,

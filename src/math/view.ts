@@ -23,11 +23,27 @@ export type ViewOperation =
   | { readonly kind: 'reshape'; readonly shape: Shape }
   | { readonly kind: 'transpose'; readonly permutation: readonly number[] }
   | { readonly kind: 'broadcast'; readonly shape: Shape }
-  | { readonly kind: 'slice'; readonly begin: readonly number[]; readonly size: readonly number[]; readonly step: readonly number[] }
-  | { readonly kind: 'pad'; readonly begin: readonly number[]; readonly size: readonly number[]; readonly step: readonly number[] }
+  | {
+      readonly kind: 'slice';
+      readonly begin: readonly number[];
+      readonly size: readonly number[];
+      readonly step: readonly number[];
+    }
+  | {
+      readonly kind: 'pad';
+      readonly begin: readonly number[];
+      readonly size: readonly number[];
+      readonly step: readonly number[];
+    }
   | { readonly kind: 'alias' };
 
-const plainAxis = (size: number, stride: number): ViewAxis => ({ size, stride, begin: 0, step: 1, count: size });
+const plainAxis = (size: number, stride: number): ViewAxis => ({
+  size,
+  stride,
+  begin: 0,
+  step: 1,
+  count: size,
+});
 
 export const isPadded = (axis: ViewAxis): boolean =>
   axis.begin !== 0 || axis.step !== 1 || axis.count !== axis.size;
@@ -73,7 +89,8 @@ export function applyView(view: View, operation: ViewOperation): View | undefine
         return plainAxis(size, 0);
       });
       // A padded axis of extent 1 may hold a zero; repeating it would lose that.
-      if (view.axes.some((axis, i) => isPadded(axis) && axis.size !== operation.shape[i + pad])) return undefined;
+      if (view.axes.some((axis, i) => isPadded(axis) && axis.size !== operation.shape[i + pad]))
+        return undefined;
       return { offset: view.offset, axes };
     }
     case 'slice': {

@@ -90,7 +90,7 @@ export class ActorCritic {
     this.options = full;
     const { observations, actions, estimator, family, hidden, activation, learningRate, seed } = full;
     requireCompatible(estimator, family, estimators);
-    if (family.capabilities.discrete !== (actions.kind === 'discrete')) {
+    if (family.capabilities.actionKind !== actions.kind) {
       throw new UsageError(`The distribution '${family.name}' does not fit ${actions.kind} actions.`, {
         hint: actions.kind === 'discrete' ? "Use 'categorical'." : "Use 'tanh-gaussian'.",
       });

@@ -102,7 +102,7 @@ export class Evaluator {
     const size = observations[0].length;
     const batch = new Float32Array(environments.length * size);
     while (running.some(Boolean)) {
-      observations.forEach((observation, i) => batch.set(observation, i * size));
+      for (const [i, observation] of observations.entries()) batch.set(observation, i * size);
       this.act.write({ observations: batch });
       this.act.run();
       const actions = await this.act.read('action');

@@ -1,0 +1,184 @@
+import { UsageError } from '../errors.ts';
+import {
+  add,
+  clamp,
+  div,
+  exp,
+  literal,
+  mul,
+  randomNormal,
+  reshape,
+  sliceAxis,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+  where,
+} from '../tape/index.ts';
+import type {
+  Distribution,
+  DistributionFamily,
+  FamilyOptions,
+  Sample,
+  SampleOptions,
+} from './distribution.ts';
+
+/**
+ * Gaussian with full covariance LLᵀ; L is lower triangular with e^raw on its diagonal, and what lies above the
+ * diagonal of `raw` is ignored. Head: mean beside raw, row by row, [batch, actions + actions²].
+ * Noise: standard normal [samples, batch, actions].
+ */
+export class FullGaussian implements Distribution {
+  readonly family = 'gaussian-full';
+  readonly batch: number;
+  readonly actions: number;
+  /** [batch, actions] log of L's diagonal, limited to its bounds */
+  private readonly logDiagonal: Tensor;
+
+  constructor(
+    readonly mean: Tensor,
+    readonly raw: Tensor,
+    private readonly options: FamilyOptions = {},
+  ) {
+    [this.batch, this.actions] = mean.shape;
+    const [low, high] = options.logStd ?? [-20, 2];
+    this.logDiagonal = clamp(
+      sum(
+        mul(
+          raw,
+          this.mask((i, j) => i === j),
+        ),
+        -1,
+      ),
+      low,
+      high,
+    );
+  }
+
+  sample(samples: number, options: SampleOptions = {}): Sample {
+    const actions = stopGradient(this.draw(samples, options).actions);
+    return { actions, latent: actions, logProb: this.logProb(actions) };
+  }
+
+  rsample(samples: number, options: SampleOptions = {}): Sample {
+    const { actions, noise } = this.draw(samples, options);
+    return { actions, latent: actions, logProb: this.density(sum(square(noise), -1)) };
+  }
+
+  logProb(actions: Tensor): Tensor {
+    const solved = this.solve(columns(sub(actions, this.mean)));
+    return this.density(solved.map(square).reduce((total, term) => add(total, term)));
+  }
+
+  logProbLatent(latent: Tensor): Tensor {
+    return this.logProb(latent);
+  }
+
+  entropy(): Tensor {
+    return sum(add(this.logDiagonal, 0.5 * (1 + Math.log(2 * Math.PI))), -1);
+  }
+
+  mode(): Tensor {
+    return this.mean;
+  }
+
+  /** ½(‖L₂⁻¹L₁‖² + ‖L₂⁻¹(μ₁ − μ₂)‖² − n) + Σ log diag L₂ − log diag L₁ */
+  kl(other: Distribution): Tensor {
+    if (!(other instanceof FullGaussian)) {
+      throw new UsageError(`kl needs two distributions of one family; got gaussian-full and ${other.family}`);
+    }
+    const shift = other.solve(columns(sub(this.mean, other.mean)));
+    const lower = this.lower();
+    let squares = shift.map(square).reduce((total, term) => add(total, term));
+    for (let j = 0; j < this.actions; j++) {
+      const column = Array.from({ length: this.actions }, (_, i) => entry(lower, i, j));
+      for (const value of other.solve(column)) squares = add(squares, square(value));
+    }
+    const logs = sum(sub(other.logDiagonal, this.logDiagonal), -1);
+    return add(mul(0.5, sub(squares, this.actions)), logs);
+  }
+
+  detach(): FullGaussian {
+    return new FullGaussian(stopGradient(this.mean), stopGradient(this.raw), this.options);
+  }
+
+  private draw(samples: number, { noise }: SampleOptions): { actions: Tensor; noise: Tensor } {
+    const eps = noise ?? randomNormal([samples, this.batch, this.actions]);
+    const spread = sum(mul(this.lower(), reshape(eps, [samples, this.batch, 1, this.actions])), -1);
+    return { actions: add(this.mean, spread), noise: eps };
+  }
+
+  private density(squares: Tensor): Tensor {
+    const constant = -0.5 * this.actions * Math.log(2 * Math.PI);
+    return sub(add(mul(-0.5, squares), constant), sum(this.logDiagonal, -1));
+  }
+
+  /** L [batch, actions, actions] */
+  private lower(): Tensor {
+    const diagonal = reshape(exp(this.logDiagonal), [this.batch, this.actions, 1]);
+    return where(
+      this.mask((i, j) => i === j),
+      diagonal,
+      mul(
+        this.raw,
+        this.mask((i, j) => i > j),
+      ),
+    );
+  }
+
+  /** y with Ly = d by forward substitution; d and y are lists of coordinates [..., batch]. */
+  private solve(d: readonly Tensor[]): Tensor[] {
+    const lower = this.lower();
+    const y: Tensor[] = [];
+    for (let i = 0; i < this.actions; i++) {
+      let rest = d[i];
+      for (let j = 0; j < i; j++) rest = sub(rest, mul(entry(lower, i, j), y[j]));
+      y.push(div(rest, entry(lower, i, i)));
+    }
+    return y;
+  }
+
+  private mask(keep: (row: number, column: number) => boolean): Tensor {
+    const n = this.actions;
+    return literal(
+      Array.from({ length: n * n }, (_, at) => Number(keep(Math.floor(at / n), at % n))),
+      [n, n],
+    );
+  }
+}
+
+/** Coordinates [..., batch] of vectors [..., batch, actions]. */
+function columns(vectors: Tensor): Tensor[] {
+  const lead = vectors.shape.slice(0, -1);
+  return Array.from({ length: vectors.shape[vectors.shape.length - 1] }, (_, i) =>
+    reshape(sliceAxis(vectors, -1, i, i + 1), lead),
+  );
+}
+
+/** Entry (i, j) of matrices [batch, n, n]: [batch]. */
+function entry(matrix: Tensor, i: number, j: number): Tensor {
+  return reshape(sliceAxis(sliceAxis(matrix, 1, i, i + 1), 2, j, j + 1), [matrix.shape[0]]);
+}
+
+export const gaussianFull: DistributionFamily = {
+  name: 'gaussian-full',
+  title: 'Gaussian, full covariance',
+  capabilities: {
+    reparameterisable: true,
+    discrete: false,
+    density: true,
+    bounded: false,
+    actionKind: 'box',
+    differentiableActions: true,
+    diagonalGaussian: false,
+    closedKl: true,
+  },
+  parameters: (actions) => actions + actions * actions,
+  make: (head, actions, options) =>
+    new FullGaussian(
+      sliceAxis(head, 1, 0, actions),
+      reshape(sliceAxis(head, 1, actions, actions + actions * actions), [head.shape[0], actions, actions]),
+      options,
+    ),
+};

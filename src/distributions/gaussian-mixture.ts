@@ -1,0 +1,156 @@
+import {
+  add,
+  argMax,
+  clamp,
+  concat,
+  exp,
+  log,
+  logSoftmax,
+  logSumExp,
+  mul,
+  neg,
+  randomNormal,
+  randomUniform,
+  reshape,
+  sliceAxis,
+  softplus,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+  tanh,
+} from '../tape/index.ts';
+import { oneHot } from './categorical.ts';
+import type {
+  Distribution,
+  DistributionFamily,
+  FamilyOptions,
+  Sample,
+  SampleOptions,
+} from './distribution.ts';
+import { inverseTanh } from './gaussian.ts';
+
+/** Components of the family. */
+const components = 4;
+
+/**
+ * Mixture of diagonal Gaussians, optionally squashed by tanh. Head: logits, means, log-stds,
+ * [batch, components·(1 + 2·actions)]. Noise: Gumbel for the component beside standard normals,
+ * [samples, batch, components + actions].
+ *
+ * It has no pathwise samples: the choice of a component is discrete, so no gradient passes through it. Its
+ * entropy has no closed form and is estimated from samples wherever it is needed.
+ */
+export class GaussianMixture implements Distribution {
+  readonly family: string;
+  readonly batch: number;
+  readonly actions: number;
+  private readonly components: number;
+  private readonly logStd: Tensor;
+
+  /** @param logits [batch, components] @param mean [batch, components, actions] @param rawLogStd as mean */
+  constructor(
+    readonly logits: Tensor,
+    readonly mean: Tensor,
+    rawLogStd: Tensor,
+    private readonly squash: boolean,
+    private readonly options: FamilyOptions = {},
+  ) {
+    this.family = squash ? 'tanh-gaussian-mixture' : 'gaussian-mixture';
+    [this.batch, this.components, this.actions] = mean.shape;
+    const [low, high] = options.logStd ?? [-20, 2];
+    this.logStd = clamp(rawLogStd, low, high);
+  }
+
+  sample(samples: number, { noise }: SampleOptions = {}): Sample {
+    const { batch, actions, components: count } = this;
+    const given =
+      noise ?? concat([gumbel([samples, batch, count]), randomNormal([samples, batch, actions])], -1);
+    const choice = reshape(
+      oneHot(argMax(add(this.logits, sliceAxis(given, -1, 0, count)), -1, true), count),
+      [samples, batch, count, 1],
+    );
+    const pick = (x: Tensor) => sum(mul(choice, x), 2);
+    const spread = mul(exp(pick(this.logStd)), sliceAxis(given, -1, count, count + actions));
+    const latent = stopGradient(add(pick(this.mean), spread));
+    return { actions: this.squash ? tanh(latent) : latent, latent, logProb: this.logProbLatent(latent) };
+  }
+
+  logProb(actions: Tensor): Tensor {
+    return this.logProbLatent(this.squash ? inverseTanh(actions) : actions);
+  }
+
+  logProbLatent(latent: Tensor): Tensor {
+    const density = logSumExp(this.joint(latent), -1);
+    if (!this.squash) return density;
+    const logDet = mul(2, sub(sub(Math.LN2, latent), softplus(mul(-2, latent))));
+    return sub(density, sum(logDet, -1));
+  }
+
+  /** Posterior of the component at latents: [samples, batch, components]. */
+  responsibilities(latent: Tensor): Tensor {
+    return exp(logSoftmax(this.joint(latent), -1));
+  }
+
+  /** The mean of the likeliest component, squashed where the family is. */
+  mode(): Tensor {
+    const choice = reshape(oneHot(argMax(this.logits, -1, true), this.components), [
+      this.batch,
+      this.components,
+      1,
+    ]);
+    const mean = sum(mul(choice, this.mean), 1);
+    return this.squash ? tanh(mean) : mean;
+  }
+
+  detach(): GaussianMixture {
+    const parts = [this.logits, this.mean, this.logStd].map(stopGradient) as [Tensor, Tensor, Tensor];
+    return new GaussianMixture(...parts, this.squash, this.options);
+  }
+
+  /** log w_m + log N_m at latents [samples, batch, actions]: [samples, batch, components]. */
+  private joint(latent: Tensor): Tensor {
+    const [samples] = latent.shape;
+    const at = reshape(latent, [samples, this.batch, 1, this.actions]);
+    const z = mul(sub(at, this.mean), exp(neg(this.logStd)));
+    const each = sub(sub(mul(-0.5, square(z)), this.logStd), 0.5 * Math.log(2 * Math.PI));
+    return add(logSoftmax(this.logits, -1), sum(each, -1));
+  }
+}
+
+/** Standard Gumbel noise. */
+export const gumbel = (shape: readonly number[]): Tensor => neg(log(neg(log(randomUniform(shape)))));
+
+function family(squash: boolean): DistributionFamily {
+  return {
+    name: squash ? 'tanh-gaussian-mixture' : 'gaussian-mixture',
+    title: `Mixture of ${components} Gaussians${squash ? ' squashed by tanh' : ''}`,
+    capabilities: {
+      reparameterisable: false,
+      discrete: false,
+      density: true,
+      bounded: squash,
+      actionKind: 'box',
+      differentiableActions: true,
+      diagonalGaussian: false,
+      closedKl: false,
+    },
+    parameters: (actions) => components * (1 + 2 * actions),
+    make: (head, actions, options) => {
+      const [batch] = head.shape;
+      const part = (from: number) =>
+        reshape(sliceAxis(head, 1, from, from + components * actions), [batch, components, actions]);
+      return new GaussianMixture(
+        sliceAxis(head, 1, 0, components),
+        part(components),
+        part(components * (1 + actions)),
+        squash,
+        options,
+      );
+    },
+  };
+}
+
+export const gaussianMixture = family(false);
+export const tanhGaussianMixture = family(true);

@@ -1,0 +1,39 @@
+import { abs, add, exp, log1p, mul, neg, randomUniform, sign, sub } from '../tape/index.ts';
+import type { DistributionFamily } from './distribution.ts';
+import { LocationScale, type Standard } from './location-scale.ts';
+
+/** Noise: uniform in (0, 1); z = −sign(u − ½)·log(1 − 2|u − ½|). */
+export const standardLaplace: Standard = {
+  family: 'laplace',
+  noise: randomUniform,
+  variates: (u) => {
+    const centred = sub(u, 0.5);
+    return neg(mul(sign(centred), log1p(mul(-2, abs(centred)))));
+  },
+  logDensity: (z) => sub(neg(abs(z)), Math.LN2),
+  entropy: 1 + Math.LN2,
+  kl: (first, second) => {
+    const gap = abs(sub(first.loc, second.loc));
+    const ratio = sub(second.logScale, first.logScale);
+    const scaled = mul(gap, exp(neg(first.logScale)));
+    // (b₁e^(−d/b₁) + d)/b₂ + log(b₂/b₁) − 1, divided through by b₁.
+    return sub(add(mul(exp(neg(ratio)), add(exp(neg(scaled)), scaled)), ratio), 1);
+  },
+};
+
+export const laplace: DistributionFamily = {
+  name: 'laplace',
+  title: 'Laplace',
+  capabilities: {
+    reparameterisable: true,
+    discrete: false,
+    density: true,
+    bounded: false,
+    actionKind: 'box',
+    differentiableActions: true,
+    diagonalGaussian: false,
+    closedKl: true,
+  },
+  parameters: (actions) => 2 * actions,
+  make: (head, actions, options) => LocationScale.ofHead(standardLaplace, head, actions, options),
+};

@@ -1,0 +1,29 @@
+import { add, log, log1p, mul, neg, randomUniform, softplus, sub } from '../tape/index.ts';
+import type { DistributionFamily } from './distribution.ts';
+import { LocationScale, type Standard } from './location-scale.ts';
+
+/** Noise: uniform in (0, 1); z = log u − log(1 − u). */
+export const standardLogistic: Standard = {
+  family: 'logistic',
+  noise: randomUniform,
+  variates: (u) => sub(log(u), log1p(neg(u))),
+  logDensity: (z) => neg(add(z, mul(2, softplus(neg(z))))),
+  entropy: 2,
+};
+
+export const logistic: DistributionFamily = {
+  name: 'logistic',
+  title: 'Logistic',
+  capabilities: {
+    reparameterisable: true,
+    discrete: false,
+    density: true,
+    bounded: false,
+    actionKind: 'box',
+    differentiableActions: true,
+    diagonalGaussian: false,
+    closedKl: false,
+  },
+  parameters: (actions) => 2 * actions,
+  make: (head, actions, options) => LocationScale.ofHead(standardLogistic, head, actions, options),
+};
