@@ -5,7 +5,7 @@ import { benchCommand } from './bench.ts';
 import { OutputClosed, watchOutput } from './common.ts';
 import { doctorCommand } from './doctor.ts';
 import { trainCommand } from './train.ts';
-import { verifyCommand, verifyCommand } from './verify.ts';
+import { verifyCommand } from './verify.ts';
 
 /** Exit codes: 1 when the work failed, 2 when it was asked for wrongly. */
 const FAILURE = 1;
