@@ -1,11 +1,11 @@
 import type { Step } from './program.ts';
 
 /**
- * Gives each temporary a slot such that two alive at once never share one: linear scan over the steps, the
- * smallest free slot that fits, else the largest free one grown, else a new one. A step's results never share
- * a slot with its operands, so a kernel never reads and writes one buffer.
+ * Gives each temporary a slot such that two alive at once never share one: the largest first, each into the
+ * smallest slot that is free for all its life, else into a new one. A step's results never share a slot with its
+ * operands, so a kernel never reads and writes one buffer.
  *
- * @source linear-scan allocation (Poletto & Sarkar 1999), with the step index as time
+ * @source greedy by size over shared objects (Pisarchyk & Lee 2020, section 4.2)
  */
 export function assignSlots(
   steps: readonly Step[],
@@ -22,17 +22,17 @@ export function assignSlots(
   });
   const slots: number[] = [];
   const slotOf = new Array<number>(buffers.length).fill(-1);
-  const busyUntil: number[] = [];
+  const tenants: number[][] = [];
   const order = [...buffers.keys()]
     .filter((b) => buffers[b].kind === 'temporary' && first[b] >= 0)
-    .sort((a, b) => first[a] - first[b]);
+    .sort((a, b) => buffers[b].count - buffers[a].count || first[a] - first[b]);
   for (const buffer of order) {
-    const { count } = buffers[buffer];
-    const free = [...slots.keys()].filter((slot) => busyUntil[slot] < first[buffer]);
-    const fitting = free.filter((slot) => slots[slot] >= count).sort((a, b) => slots[a] - slots[b])[0];
-    const slot = fitting ?? free.sort((a, b) => slots[b] - slots[a])[0] ?? slots.length;
-    slots[slot] = Math.max(slots[slot] ?? 0, count);
-    busyUntil[slot] = last[buffer];
+    const free = (slot: number) =>
+      tenants[slot].every((other) => last[other] < first[buffer] || last[buffer] < first[other]);
+    // Slots were opened from the largest to the smallest, so the last free one fits most tightly.
+    const slot = [...slots.keys()].filter(free).at(-1) ?? slots.length;
+    slots[slot] ??= buffers[buffer].count;
+    tenants[slot] = [...(tenants[slot] ?? []), buffer];
     slotOf[buffer] = slot;
   }
   return { slots, slotOf };

@@ -1,4 +1,4 @@
-import { formatShape, sizeOf } from '../math/shape.ts';
+import { formatShape, sameShape, sizeOf } from '../math/shape.ts';
 import { applyView, contiguousView, type View, type ViewOperation } from '../math/view.ts';
 import {
   constantOp,
@@ -95,7 +95,9 @@ class Lowering {
     const steps = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
     const { slots, slotOf } = assignSlots(steps, this.buffers);
     // What merged kernels pass on inside themselves needs no memory.
-    const kept = [...this.buffers.keys()].filter((i) => this.buffers[i].kind !== 'temporary' || slotOf[i] >= 0);
+    const kept = [...this.buffers.keys()].filter(
+      (i) => this.buffers[i].kind !== 'temporary' || slotOf[i] >= 0,
+    );
     const renumbered = new Map(kept.map((old, i) => [old, i]));
     const at = (buffer: number) => renumbered.get(buffer) ?? -1;
     const buffers = kept.map((i) => {
@@ -340,6 +342,7 @@ class Body {
   private inputs: View[] = [];
   private inputBuffers: number[] = [];
   private known = new Map<string, number>();
+  private visited = new Map<string, number>();
   private names: string[] = [];
   private reduced: ReadonlyMap<Tensor, number> = new Map();
 
@@ -370,6 +373,14 @@ class Body {
 
   /** The value of `tensor` after the view operations of `chain`, in order. */
   value(tensor: Tensor, chain: readonly ViewOperation[]): number {
+    // A shared operand is visited once, or diamonds in a row would double the work each.
+    const key = `${tensor.node.id}.${tensor.index} ${JSON.stringify(chain)}`;
+    const known = this.visited.get(key) ?? this.evaluate(tensor, chain);
+    this.visited.set(key, known);
+    return known;
+  }
+
+  private evaluate(tensor: Tensor, chain: readonly ViewOperation[]): number {
     const { node } = tensor;
     if (node.op === constantOp && !chain.some((operation) => operation.kind === 'pad')) {
       return this.push({ kind: 'literal', value: node.attributes as number });
@@ -391,7 +402,9 @@ class Body {
   private operation(node: Node, chain: readonly ViewOperation[]): number {
     const shape = node.outputs[0].shape;
     if (node !== this.root) this.guardWidth(node);
-    const operands = node.inputs.map((input) => this.value(input, [{ kind: 'broadcast', shape }, ...chain]));
+    const operands = node.inputs.map((input) =>
+      this.value(input, sameShape(input.shape, shape) ? chain : [{ kind: 'broadcast', shape }, ...chain]),
+    );
     this.names.push(node.op.name);
     return this.push({ kind: 'operation', op: node.op.name as ElementwiseName, arguments: operands });
   }
@@ -444,31 +457,33 @@ class Body {
 /** Distinct buffers that the expression of `node` loads. */
 function leafBuffers(node: Node, plan: Plan): number {
   const bases = new Set<Tensor>();
-  const visit = (tensor: Tensor) => {
-    const place = plan.locate(tensor);
-    if (place) bases.add(place.base);
-    else for (const input of tensor.node.inputs) visit(input);
-  };
-  for (const input of node.inputs) visit(input);
+  for (const inner of inlinedUnder(node, plan)) {
+    for (const input of inner.inputs) {
+      const place = plan.locate(input);
+      if (place) bases.add(place.base);
+    }
+  }
   return bases.size;
+}
+
+/** A node with all that is evaluated inside its kernel. */
+function inlinedUnder(node: Node, plan: Plan): Set<Node> {
+  const nodes = new Set([node]);
+  for (const inner of nodes) for (const input of inner.inputs) if (!plan.locate(input)) nodes.add(input.node);
+  return nodes;
 }
 
 /** The largest inlined operation under `root`: the best one to give a buffer when the kernel is too wide. */
 function firstInlined(root: Node, plan: Plan): Node {
   let best: Node | undefined;
   let most = 1;
-  const visit = (node: Node) => {
-    for (const input of node.inputs) {
-      if (plan.locate(input)) continue;
-      const leaves = leafBuffers(input.node, plan);
-      if (input.node.op.scalar && leaves > most && leaves < MAX_BINDINGS) {
-        best = input.node;
-        most = leaves;
-      }
-      visit(input.node);
+  for (const node of inlinedUnder(root, plan)) {
+    const leaves = node !== root && node.op.scalar ? leafBuffers(node, plan) : 0;
+    if (leaves > most && leaves < MAX_BINDINGS) {
+      best = node;
+      most = leaves;
     }
-  };
-  visit(root);
+  }
   if (!best) throw new Error(`cannot split ${root.outputs[0]} into kernels of ${MAX_BINDINGS} bindings`);
   return best;
 }

@@ -11,6 +11,9 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 
+/** Operations in a row that one generated kernel evaluates at most. */
+const MAX_DEPTH = 200;
+
 /** A tensor as a view of one that has a buffer. */
 export interface Located {
   readonly base: Tensor;
@@ -109,7 +112,7 @@ export class Plan {
       }
       for (const output of node.outputs) this.validUntil.set(output, until);
       const stale = node.inputs.find((input) => readsState(input) && this.until(input) < node.id);
-      if (stale && op.call) {
+      if (stale && op.call && node.writes.length === 0) {
         throw new UsageError(
           `${op.name} reads ${stale} after the state it depends on was updated; record the gradient before the optimiser's step, or read the state again`,
         );
@@ -123,9 +126,13 @@ export class Plan {
 
   private chooseRoots(nodes: readonly Node[]): void {
     const groups = new Map<Node, ReadonlySet<Node>>();
+    const depths = new Map<Node, number>();
     for (let i = nodes.length - 1; i >= 0; i--) {
       const node = nodes[i];
       const elementwise = node.op.scalar !== undefined;
+      const users = node.outputs.flatMap((output) => this.consumers.get(output) ?? []);
+      const depth = Number(elementwise) + Math.max(0, ...users.map((user) => depths.get(user.node) ?? 0));
+      if (!node.op.call && !node.op.reduction) depths.set(node, depth % MAX_DEPTH);
       if (node.op === stateOp && this.lastUse(node.outputs[0], groups) > this.until(node.outputs[0]))
         this.roots.add(node); // the value as of now is copied before the write
       if (!elementwise && node.op !== constantOp) continue;
@@ -138,9 +145,10 @@ export class Plan {
       if (node.op === constantOp) {
         if (mustStand) this.filled.set(node, node.attributes as number);
         groups.set(node, into);
-      } else if (mustStand || late || shared) {
+      } else if (mustStand || late || shared || depth >= MAX_DEPTH) {
         this.roots.add(node);
         groups.set(node, new Set([node]));
+        depths.set(node, 0);
       } else groups.set(node, into);
     }
   }

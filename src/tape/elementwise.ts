@@ -270,7 +270,7 @@ export function pow(a: Operand, b: Operand): Tensor {
     case -1:
       return reciprocal(a);
     case 0:
-      return mul(0, a);
+      return where(1, 1, a);
     case 1:
       return toTensor(a);
     case 2:

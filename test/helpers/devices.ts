@@ -62,8 +62,7 @@ export async function evaluate<Names extends string>(
   update.write(inputs);
   update.run();
   const result: Record<string, Float64Array> = {};
-  for (const name of update.program.outputs.keys())
-    result[name] = Float64Array.from(await update.read(name));
+  for (const name of update.program.outputs.keys()) result[name] = Float64Array.from(await update.read(name));
   update.dispose();
   return result as Record<Names, Float64Array>;
 }

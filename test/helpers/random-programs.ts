@@ -70,7 +70,13 @@ const fold = (f: (values: number[]) => number, x: Plain, axis: number): Plain =>
       f(
         Array.from(
           { length: x.shape[axis] },
-          (_, k) => x.data[broadcastIndex(index.map((at, i) => (i === axis ? k : at)), x.shape)],
+          (_, k) =>
+            x.data[
+              broadcastIndex(
+                index.map((at, i) => (i === axis ? k : at)),
+                x.shape,
+              )
+            ],
         ),
       ),
   );
@@ -125,8 +131,7 @@ export function recordRandom(
     a: Value,
     b: Value,
   ) => {
-    if (broadcastShapes(a.plain.shape, b.plain.shape))
-      put(op(a.tensor, b.tensor), map(f, a.plain, b.plain));
+    if (broadcastShapes(a.plain.shape, b.plain.shape)) put(op(a.tensor, b.tensor), map(f, a.plain, b.plain));
   };
   const reduce = (
     op: (x: Tensor, axis: number, keep: boolean) => Tensor,
@@ -158,13 +163,21 @@ export function recordRandom(
         unary(abs, Math.abs, x);
         break;
       case 3:
-        unary((t) => square(tanh(t)), (v) => Math.tanh(v) ** 2, x);
+        unary(
+          (t) => square(tanh(t)),
+          (v) => Math.tanh(v) ** 2,
+          x,
+        );
         break;
       case 4:
         unary(sigmoid, (v) => 1 / (1 + Math.exp(-v)), x);
         break;
       case 5:
-        unary((t) => exp(neg(abs(t))), (v) => Math.exp(-Math.abs(v)), x);
+        unary(
+          (t) => exp(neg(abs(t))),
+          (v) => Math.exp(-Math.abs(v)),
+          x,
+        );
         break;
       case 6:
       case 7:
@@ -174,7 +187,12 @@ export function recordRandom(
         binary(sub, (p, q) => p - q, x, pick(b));
         break;
       case 9:
-        binary((p, q) => mul(tanh(p), q), (p, q) => Math.tanh(p) * q, x, pick(b));
+        binary(
+          (p, q) => mul(tanh(p), q),
+          (p, q) => Math.tanh(p) * q,
+          x,
+          pick(b),
+        );
         break;
       case 10:
         binary(minimum, Math.min, x, pick(b));
@@ -183,7 +201,12 @@ export function recordRandom(
         binary(maximum, Math.max, x, pick(b));
         break;
       case 12:
-        binary((p, q) => where(greater(p, 0.1), p, q), (p, q) => (p > 0.1 ? p : q), x, pick(b));
+        binary(
+          (p, q) => where(greater(p, 0.1), p, q),
+          (p, q) => (p > 0.1 ? p : q),
+          x,
+          pick(b),
+        );
         break;
       case 13:
         reduce(sum, total, x, b, c % 2 === 0);
@@ -222,7 +245,15 @@ export function recordRandom(
       }
       case 20: {
         const to = broadcastShapes(shape, pick(b).plain.shape);
-        if (to) put(broadcastTo(x.tensor, to), map((v) => v, x.plain, build(to, () => 0)));
+        if (to)
+          put(
+            broadcastTo(x.tensor, to),
+            map(
+              (v) => v,
+              x.plain,
+              build(to, () => 0),
+            ),
+          );
         break;
       }
       case 21: {
@@ -234,7 +265,16 @@ export function recordRandom(
         const to = shape.map((n, i) => (i === axis ? Math.ceil((n - from) / step) : n));
         put(
           slice(x.tensor, begin, shape, steps),
-          build(to, (index) => x.plain.data[broadcastIndex(index.map((at, i) => begin[i] + at * steps[i]), shape)]),
+          build(
+            to,
+            (index) =>
+              x.plain.data[
+                broadcastIndex(
+                  index.map((at, i) => begin[i] + at * steps[i]),
+                  shape,
+                )
+              ],
+          ),
         );
         break;
       }
@@ -273,8 +313,15 @@ export function recordRandom(
         put(
           // As for assign: a hand-written kernel refuses a stale state, so it reads the result of an operation.
           neg(gather(neg(x.tensor), literal(index.data, to), axis)),
-          build(to, (at) =>
-            x.plain.data[broadcastIndex(at.map((k, i) => (i === axis ? picks[k] : k)), shape)],
+          build(
+            to,
+            (at) =>
+              x.plain.data[
+                broadcastIndex(
+                  at.map((k, i) => (i === axis ? picks[k] : k)),
+                  shape,
+                )
+              ],
           ),
         );
         break;
@@ -315,9 +362,6 @@ export const freshStates = (): Map<State, Plain> =>
   new Map(
     ['s', 't'].map((name, n) => {
       const data = Array.from({ length: 12 }, (_, i) => Math.fround(Math.sin(3 * i + n)));
-      return [
-        new State(name, stateShape, Float32Array.from(data)),
-        { shape: stateShape, data },
-      ] as const;
+      return [new State(name, stateShape, Float32Array.from(data)), { shape: stateShape, data }] as const;
     }),
   );

@@ -17,7 +17,13 @@ export function lifetimes(program: Program): Lifetime[] {
     const users = [...program.steps.keys()].filter((at) => program.steps[at].buffers.includes(index));
     if (users.length === 0) return [];
     return [
-      { name: buffer.name, slot: buffer.slot, count: buffer.count, first: users[0], last: users[users.length - 1] },
+      {
+        name: buffer.name,
+        slot: buffer.slot,
+        count: buffer.count,
+        first: users[0],
+        last: users[users.length - 1],
+      },
     ];
   });
 }
@@ -26,7 +32,9 @@ export function lifetimes(program: Program): Lifetime[] {
 export function leastArenaBytes(program: Program): number {
   const alive = lifetimes(program);
   const live = program.steps.map((_, at) =>
-    alive.filter(({ first, last }) => first <= at && at <= last).reduce((sum, { count }) => sum + 4 * count, 0),
+    alive
+      .filter(({ first, last }) => first <= at && at <= last)
+      .reduce((sum, { count }) => sum + 4 * count, 0),
   );
   return Math.max(0, ...live);
 }

@@ -49,7 +49,10 @@ test('two temporaries that share a slot are never alive at once', () => {
       for (const [i, a] of alive.entries()) {
         for (const b of alive.slice(i + 1)) {
           const apart = a.last < b.first || b.last < a.first;
-          assert.ok(a.slot !== b.slot || apart, `${a.name} and ${b.name} overlap in slot ${a.slot}\n${program}`);
+          assert.ok(
+            a.slot !== b.slot || apart,
+            `${a.name} and ${b.name} overlap in slot ${a.slot}\n${program}`,
+          );
         }
         assert.ok(a.count <= program.slots[a.slot], `${a.name} does not fit its slot`);
       }
