@@ -160,7 +160,7 @@ function printReport(report: BenchDocument['reports'][number]): void {
       `hidden ${settings.hidden.join('-')}, ${settings.mlp} networks, seed ${settings.seed}`,
   );
   print(
-    `  one policy update: medians of ${settings.rounds} interleaved rounds [95% intervals]; ratio to ${report.baseline}`,
+    `  one policy update: medians of ${settings.rounds} interleaved rounds [${coverage(rows[0])} intervals]; ratio to ${report.baseline}`,
   );
   print(
     '  kernels, FLOP, bytes for one update; submits for one run of so many updates; readbacks of all runs',
@@ -177,7 +177,7 @@ function printReport(report: BenchDocument['reports'][number]): void {
   }
   print(table.toString());
   print(`  one whole update with ${wholeUpdate[0].estimator}: replay, critics, policy, temperature, targets`);
-  const whole = compactTable(['networks', 'ms/update', '95%', ...countHeads]);
+  const whole = compactTable(['networks', 'ms/update', coverage(wholeUpdate[0]), ...countHeads]);
   for (const row of wholeUpdate) {
     const name = row.preferred ? `${row.mlp} (default)` : row.mlp;
     whole.push([name, fixed(row.msPerUpdate), range(row.msInterval), ...counts(row)]);
@@ -207,7 +207,7 @@ function compactTable(head: string[]): Table.Table {
   );
   return new Table({
     head,
-    chars: { ...none, middle: '  ' },
+    chars: { ...none, middle: ' ' },
     colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
   });
@@ -217,5 +217,8 @@ const trimmed = (value: number): string => String(Number(value.toFixed(2)));
 
 /** Three digits, whatever the size. */
 const fixed = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+
+/** What the intervals really cover: few rounds cannot give 95%. */
+const coverage = ({ msInterval }: UpdateCost): string => `${Math.floor(100 * msInterval.coverage)}%`;
 
 const range = ({ low, high }: Interval): string => `[${fixed(low)}, ${fixed(high)}]`;
