@@ -130,7 +130,7 @@ class Lowering {
       tensor,
       value === undefined
         ? { ...common, kind: this.outputs.has(tensor) ? 'output' : 'temporary' }
-        : { ...common, kind: 'literal', values: new Float32Array(common.count).fill(value) },
+        : { ...common, kind: 'literal', values: new Float64Array(common.count).fill(value) },
     );
   }
 

@@ -65,7 +65,7 @@ export type ProgramBuffer = {
 } & (
   | { readonly kind: 'temporary'; readonly slot: number }
   | { readonly kind: 'state'; readonly state: State }
-  | { readonly kind: 'literal'; readonly values: Float32Array }
+  | { readonly kind: 'literal'; readonly values: Float32Array | Float64Array }
   | { readonly kind: 'input' }
   | { readonly kind: 'output' }
 );

@@ -274,13 +274,11 @@ export function shapeError(op: string, inputs: readonly Tensor[], problem: strin
  * anything else is on the stack, its whole folder.
  */
 function callSite(): string {
-  const places = (new Error().stack ?? '')
-    .split('\n')
-    .flatMap((line) => /((?:file:|https?:|\/|[A-Za-z]:\\)[^()\s]+):(\d+:\d+)/.exec(line)?.slice(1, 3) ?? [])
-    .reduce<[file: string, position: string][]>(
-      (pairs, part, i, all) => (i % 2 ? pairs : [...pairs, [part, all[i + 1]]]),
-      [],
-    );
+  const place = /((?:file:|https?:|\/|[A-Za-z]:\\)[^()\s]+):(\d+:\d+)/;
+  const places = (new Error().stack ?? '').split('\n').flatMap((line): [file: string, position: string][] => {
+    const found = place.exec(line);
+    return found ? [[found[1], found[2]]] : [];
+  });
   const own = places[0]?.[0] ?? '';
   const sources = /^(.*[\\/])tape[\\/]tensor\.[jt]s$/.exec(own)?.[1];
   const folder = sources ?? own.replace(/[^\\/]*$/, '');

@@ -116,8 +116,8 @@ test('typical graphs take few kernels', () => {
     const [dMean, dLogStd] = grad(loss, [mu, logStd]);
     return { loss, dMean, dLogStd };
   };
-  // logSumExp; loss a row and gradient; mean.
-  assert.ok(kernelsOf(crossEntropy) <= 5, `softmax cross-entropy\n${lowered(crossEntropy)}`);
+  // max; logSumExp; log-probabilities; loss a row; mean; and two backwards.
+  assert.ok(kernelsOf(crossEntropy) <= 7, `softmax cross-entropy\n${lowered(crossEntropy)}`);
   // mean; centred; variance; the rest.
   assert.ok(kernelsOf(layerNorm) <= 4, `layer norm\n${lowered(layerNorm)}`);
   assert.ok(kernelsOf(gaussianNll) <= 4, `gaussian nll\n${lowered(gaussianNll)}`);
@@ -213,7 +213,7 @@ test('a constant for a hand-written kernel is filled when the program is loaded,
   const labels = program.steps.map((step) => step.label);
   assert.not.ok(labels.includes('copy'), `${program}`);
   const filled = program.buffers.filter((buffer) => buffer.kind === 'literal');
-  assert.ok(filled.some((buffer) => buffer.kind === 'literal' && buffer.values[0] === Math.fround(0.2)));
+  assert.ok(filled.some((buffer) => buffer.kind === 'literal' && buffer.values[0] === 0.2));
 });
 
 test('broadcast and reshaped constants reach a kernel by value, as do constant outputs', async () => {
