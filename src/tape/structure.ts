@@ -256,8 +256,14 @@ export function logMeanExp(x: Tensor, axis: Axes = null, keepDims = false): Tens
   return sub(total, Math.log(x.size / total.size));
 }
 
-/** x − logSumExp(x) along `axis`. */
-export const logSoftmax = (x: Tensor, axis: number): Tensor => sub(x, logSumExp(x, axis, true));
+/**
+ * x − logSumExp(x) along `axis`. The maximum goes first: beside a large one, the rounding of logSumExp itself would
+ * be a relative error of every probability.
+ */
+export function logSoftmax(x: Tensor, axis: number): Tensor {
+  const shifted = sub(x, stopGradient(max(x, axis, true)));
+  return sub(shifted, logSumExp(shifted, axis, true));
+}
 /** exp(x)/Σ exp(x) along `axis`, without overflow. */
 export const softmax = (x: Tensor, axis: number): Tensor => exp(logSoftmax(x, axis));
 
