@@ -153,7 +153,8 @@ async function writeJson(file: string, result: BenchDocument): Promise<void> {
 function printReport(report: BenchDocument['reports'][number]): void {
   const { settings, rows, wholeUpdate } = report;
   const facts = Object.entries(report.versions).map(([name, value]) => `${name} ${value}`);
-  print(`${report.backend}: ${report.adapter}`);
+  const { backend, adapter } = report;
+  print(adapter.startsWith(`${backend}:`) ? adapter : `${backend}: ${adapter}`);
   print(`  ${facts.join(', ')}`);
   print(
     `  ${settings.distribution}, batch ${settings.batch}, observations ${settings.observations}, actions ${settings.actions}, ` +
