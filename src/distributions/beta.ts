@@ -46,6 +46,7 @@ const reach = 60;
  */
 export class Beta implements Distribution {
   readonly family = 'beta';
+  readonly bounded = true;
   readonly batch: number;
   readonly actions: number;
 

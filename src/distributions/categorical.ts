@@ -27,6 +27,7 @@ import type { Distribution, DistributionFamily, Sample, SampleOptions } from './
  */
 export class Categorical implements Distribution {
   readonly family = 'categorical';
+  readonly bounded = true;
   readonly batch: number;
   /** [batch, actions] normalised log-probabilities */
   readonly logProbs: Tensor;

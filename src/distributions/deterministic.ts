@@ -24,6 +24,7 @@ const exploration = 0.1;
  */
 export class Deterministic implements Distribution {
   readonly family = 'deterministic';
+  readonly bounded = true;
   readonly batch: number;
 
   constructor(

@@ -26,6 +26,8 @@ export interface SampleOptions {
  */
 export interface Distribution {
   readonly family: string;
+  /** All actions lie in the box [−1, 1]. */
+  readonly bounded: boolean;
   /** Number of states. */
   readonly batch: number;
   /** Coordinates of an action; the number of actions when they are discrete. */
@@ -46,6 +48,13 @@ export interface Distribution {
   readonly kl?: ((other: Distribution) => Tensor) | undefined;
   /** All actions with their log-probabilities, for discrete actions: [actions, batch, actions], [actions, batch]. */
   support?(): { readonly actions: Tensor; readonly logProb: Tensor };
+  /**
+   * The action of each latent with the logarithm of the volume change, [samples, batch]: moves in the latent's space
+   * stay inside the box. Absent where the latent is the action.
+   */
+  readonly transform?:
+    | ((latent: Tensor) => { readonly actions: Tensor; readonly logVolume: Tensor })
+    | undefined;
   /** The same distribution with no gradient to its parameters. */
   detach(): Distribution;
 }

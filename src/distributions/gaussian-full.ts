@@ -31,6 +31,7 @@ import type {
  */
 export class FullGaussian implements Distribution {
   readonly family = 'gaussian-full';
+  readonly bounded = false;
   readonly batch: number;
   readonly actions: number;
   /** [batch, actions] log of L's diagonal, limited to its bounds */

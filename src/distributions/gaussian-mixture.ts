@@ -13,7 +13,6 @@ import {
   randomUniform,
   reshape,
   sliceAxis,
-  softplus,
   square,
   stopGradient,
   sub,
@@ -29,7 +28,7 @@ import type {
   Sample,
   SampleOptions,
 } from './distribution.ts';
-import { inverseTanh } from './gaussian.ts';
+import { inverseTanh, squash } from './gaussian.ts';
 
 /** Components of the family. */
 const components = 4;
@@ -44,6 +43,7 @@ const components = 4;
  */
 export class GaussianMixture implements Distribution {
   readonly family: string;
+  readonly bounded: boolean;
   readonly batch: number;
   readonly actions: number;
   private readonly components: number;
@@ -54,10 +54,11 @@ export class GaussianMixture implements Distribution {
     readonly logits: Tensor,
     readonly mean: Tensor,
     rawLogStd: Tensor,
-    private readonly squash: boolean,
+    private readonly squashed: boolean,
     private readonly options: FamilyOptions = {},
   ) {
-    this.family = squash ? 'tanh-gaussian-mixture' : 'gaussian-mixture';
+    this.bounded = squashed;
+    this.family = squashed ? 'tanh-gaussian-mixture' : 'gaussian-mixture';
     [this.batch, this.components, this.actions] = mean.shape;
     const [low, high] = options.logStd ?? [-20, 2];
     this.logStd = clamp(rawLogStd, low, high);
@@ -74,18 +75,17 @@ export class GaussianMixture implements Distribution {
     const pick = (x: Tensor) => sum(mul(choice, x), 2);
     const spread = mul(exp(pick(this.logStd)), sliceAxis(given, -1, count, count + actions));
     const latent = stopGradient(add(pick(this.mean), spread));
-    return { actions: this.squash ? tanh(latent) : latent, latent, logProb: this.logProbLatent(latent) };
+    return { actions: this.squashed ? tanh(latent) : latent, latent, logProb: this.logProbLatent(latent) };
   }
 
   logProb(actions: Tensor): Tensor {
-    return this.logProbLatent(this.squash ? inverseTanh(actions) : actions);
+    return this.logProbLatent(this.squashed ? inverseTanh(actions) : actions);
   }
 
   logProbLatent(latent: Tensor): Tensor {
     const density = logSumExp(this.joint(latent), -1);
-    if (!this.squash) return density;
-    const logDet = mul(2, sub(sub(Math.LN2, latent), softplus(mul(-2, latent))));
-    return sub(density, sum(logDet, -1));
+    if (!this.squashed) return density;
+    return sub(density, squash(latent).logVolume);
   }
 
   /** Posterior of the component at latents: [samples, batch, components]. */
@@ -101,12 +101,16 @@ export class GaussianMixture implements Distribution {
       1,
     ]);
     const mean = sum(mul(choice, this.mean), 1);
-    return this.squash ? tanh(mean) : mean;
+    return this.squashed ? tanh(mean) : mean;
+  }
+
+  get transform(): ((latent: Tensor) => { actions: Tensor; logVolume: Tensor }) | undefined {
+    return this.squashed ? squash : undefined;
   }
 
   detach(): GaussianMixture {
     const parts = [this.logits, this.mean, this.logStd].map(stopGradient) as [Tensor, Tensor, Tensor];
-    return new GaussianMixture(...parts, this.squash, this.options);
+    return new GaussianMixture(...parts, this.squashed, this.options);
   }
 
   /** log w_m + log N_m at latents [samples, batch, actions]: [samples, batch, components]. */
@@ -122,15 +126,15 @@ export class GaussianMixture implements Distribution {
 /** Standard Gumbel noise. */
 export const gumbel = (shape: readonly number[]): Tensor => neg(log(neg(log(randomUniform(shape)))));
 
-function family(squash: boolean): DistributionFamily {
+function family(squashed: boolean): DistributionFamily {
   return {
-    name: squash ? 'tanh-gaussian-mixture' : 'gaussian-mixture',
-    title: `Mixture of ${components} Gaussians${squash ? ' squashed by tanh' : ''}`,
+    name: squashed ? 'tanh-gaussian-mixture' : 'gaussian-mixture',
+    title: `Mixture of ${components} Gaussians${squashed ? ' squashed by tanh' : ''}`,
     capabilities: {
       reparameterisable: false,
       discrete: false,
       density: true,
-      bounded: squash,
+      bounded: squashed,
       actionKind: 'box',
       differentiableActions: true,
       diagonalGaussian: false,
@@ -145,7 +149,7 @@ function family(squash: boolean): DistributionFamily {
         sliceAxis(head, 1, 0, components),
         part(components),
         part(components * (1 + actions)),
-        squash,
+        squashed,
         options,
       );
     },

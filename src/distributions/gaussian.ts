@@ -9,6 +9,7 @@ import {
   neg,
   randomNormal,
   sliceAxis,
+  softplus,
   square,
   stopGradient,
   sub,
@@ -41,6 +42,7 @@ const largestAction = 1 - 2 ** -24;
  */
 export class Gaussian implements Distribution {
   readonly family: string;
+  readonly bounded: boolean;
   readonly batch: number;
   private readonly shape: GaussianShape;
 
@@ -51,6 +53,7 @@ export class Gaussian implements Distribution {
     readonly options: FamilyOptions = {},
   ) {
     this.family = squash ? 'tanh-gaussian' : 'gaussian';
+    this.bounded = squash;
     this.batch = head.shape[0];
     const [low, high] = options.logStd ?? [-20, 2];
     this.shape = { squash, logStdMin: Math.max(low, -unbounded), logStdMax: Math.min(high, unbounded) };
@@ -121,6 +124,10 @@ export class Gaussian implements Distribution {
     return sum(add(ratio, mul(0.5, sub(spread, 1))), -1);
   }
 
+  get transform(): ((latent: Tensor) => { actions: Tensor; logVolume: Tensor }) | undefined {
+    return this.shape.squash ? squash : undefined;
+  }
+
   detach(): Gaussian {
     return new Gaussian(stopGradient(this.head), this.actions, this.shape.squash, this.options);
   }
@@ -137,6 +144,12 @@ export class Gaussian implements Distribution {
 export function inverseTanh(actions: Tensor): Tensor {
   const inside = clamp(actions, -largestAction, largestAction);
   return mul(0.5, sub(log1p(inside), log1p(neg(inside))));
+}
+
+/** tanh with log(1 − tanh²) summed over coordinates, which stays finite where 1 − tanh² underflows. */
+export function squash(latent: Tensor): { actions: Tensor; logVolume: Tensor } {
+  const logVolume = sum(mul(2, sub(sub(Math.LN2, latent), softplus(mul(-2, latent)))), -1);
+  return { actions: tanh(latent), logVolume };
 }
 
 export const gaussian: DistributionFamily = {

@@ -22,6 +22,7 @@ export interface Standard {
  */
 export class LocationScale implements Distribution {
   readonly family: string;
+  readonly bounded = false;
   readonly batch: number;
   readonly actions: number;
   /** [batch, actions], limited to its bounds */

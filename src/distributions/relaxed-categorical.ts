@@ -34,6 +34,7 @@ const defaultRelaxation = 0.7;
  */
 export class RelaxedCategorical implements Distribution {
   readonly family = 'relaxed-categorical';
+  readonly bounded = false;
   readonly batch: number;
 
   constructor(

@@ -4,16 +4,31 @@ import type { Tensor } from '../tape/index.ts';
 import type { Target } from './target.ts';
 
 /** What an estimator may ask of a policy, its critic or its data. */
-export type Need = 'logProb' | 'rsample' | 'criticGradient' | 'discrete' | 'bounded' | 'behaviour' | 'value';
+export type Need =
+  | 'logProb'
+  | 'rsample'
+  | 'criticGradient'
+  | 'enumerable'
+  | 'bounded'
+  | 'boxActions'
+  | 'diagonalGaussian'
+  | 'behaviour'
+  | 'reference'
+  | 'replayedActions'
+  | 'value';
 
 /** One line for people on each need. */
 export const needTitles: Readonly<Record<Need, string>> = {
   logProb: 'a density of the policy',
   rsample: 'a policy that can be sampled by reparameterisation',
   criticGradient: "the critic's gradient with respect to the action",
-  discrete: 'actions that can be enumerated',
+  enumerable: 'actions that can be enumerated, or a box of at most 2 coordinates',
   bounded: 'actions in a box',
+  boxActions: 'actions that are vectors, not choices',
+  diagonalGaussian: 'a diagonal Gaussian, squashed or not',
   behaviour: 'the policy under which the replayed states were visited',
+  reference: 'a slowly moving copy of the policy',
+  replayedActions: 'the actions stored in the replay buffer',
   value: 'a baseline V(s) learned beside the policy',
 };
 
@@ -30,8 +45,14 @@ export interface EstimatorInput {
   readonly noise?: SampleOptions['noise'];
   /** The policy that was current when the states were visited, as the replay buffer remembers it. */
   readonly behaviour?: Distribution;
+  /** A slowly moving copy of the policy at the same states. */
+  readonly reference?: Distribution;
+  /** [1, batch, actions] the action stored with each state. */
+  readonly replayedActions?: Tensor;
   /** Learned baseline [batch], in units of log π − Q/temperature. */
   readonly value?: Tensor;
+  /** Scalars above 0 that solve the estimator's own constraints, by the names it declares. */
+  readonly duals?: Readonly<Record<string, Tensor>>;
 }
 
 export interface EstimatorResult {
@@ -43,6 +64,8 @@ export interface EstimatorResult {
   readonly logProb?: Tensor;
   /** [samples, batch] log π − log p̃ at those samples, a constant: what a learned baseline predicts. */
   readonly logRatio?: Tensor;
+  /** Scalar minimised in the duals. */
+  readonly dualLoss?: Tensor;
 }
 
 export interface Variant {
@@ -66,6 +89,8 @@ export interface Estimator {
   readonly minimumSamples: number;
   /** Alternatives written `name:variant`; the first is the default. */
   readonly variants: readonly Variant[];
+  /** Dual variables learned beside the policy, with their first values (above 0). */
+  readonly duals?: Readonly<Record<string, number>>;
   loss(input: EstimatorInput, variant: string): EstimatorResult;
 }
 
@@ -79,18 +104,40 @@ export interface EstimatorChoice {
   loss(input: EstimatorInput): EstimatorResult;
 }
 
-/** The needs of an estimator that a family does not meet. */
-export function missingNeeds(needs: readonly Need[], { capabilities }: DistributionFamily): Need[] {
+/** Coordinates of a box up to which expectations are taken by quadrature. */
+export const QUADRATURE_DIMENSIONS = 2;
+
+/**
+ * The needs of an estimator that a family does not meet.
+ * @param actions coordinates of an action, where known
+ */
+export function missingNeeds(
+  needs: readonly Need[],
+  { capabilities }: DistributionFamily,
+  actions = 1,
+): Need[] {
+  const box = capabilities.actionKind === 'box';
   const met: Readonly<Record<Need, boolean>> = {
     logProb: capabilities.density,
     rsample: capabilities.reparameterisable,
     criticGradient: capabilities.differentiableActions,
-    discrete: capabilities.discrete,
+    enumerable: capabilities.discrete || (box && capabilities.bounded && actions <= QUADRATURE_DIMENSIONS),
     bounded: capabilities.bounded,
+    boxActions: box,
+    diagonalGaussian: capabilities.diagonalGaussian,
     behaviour: true,
+    reference: true,
+    replayedActions: true,
     value: true,
   };
   return needs.filter((need) => !met[need]);
+}
+
+/** The part of an estimator's input that it declared as a need. @throws UsageError when the caller left it out */
+export function required<T>(value: T | undefined, need: Need, estimator: string): T {
+  if (value === undefined)
+    throw new UsageError(`${estimator} needs ${needTitles[need]}, which was not given.`);
+  return value;
 }
 
 /**
@@ -100,12 +147,14 @@ export function requireCompatible(
   choice: EstimatorChoice,
   family: DistributionFamily,
   all: readonly Estimator[],
+  actions = 1,
 ): void {
-  const missing = missingNeeds(choice.needs, family);
+  const missing = missingNeeds(choice.needs, family, actions);
   if (missing.length === 0) return;
   const working = all.filter(
     (estimator) =>
-      missingNeeds([...estimator.needs, ...(estimator.variants[0]?.needs ?? [])], family).length === 0,
+      missingNeeds([...estimator.needs, ...(estimator.variants[0]?.needs ?? [])], family, actions).length ===
+      0,
   );
   throw new UsageError(
     `${choice.name} does not work with the distribution '${family.name}': it needs ${missing.map((need) => needTitles[need]).join(' and ')}.`,

@@ -1,14 +1,19 @@
+import { Categorical } from '../distributions/categorical.ts';
 import { UsageError } from '../errors.ts';
 import {
+  add,
   broadcastTo,
+  concat,
   constant,
   div,
   exp,
   logSoftmax,
+  logSumExp,
   mean,
   mul,
   neg,
   square,
+  stack,
   stopGradient,
   sub,
   sum,
@@ -16,6 +21,7 @@ import {
 } from '../tape/index.ts';
 import { randomUniform } from '../tape/random.ts';
 import type { Estimator, EstimatorInput, EstimatorResult } from './estimator.ts';
+import { enumerate, integrate } from './exact.ts';
 import { fitsFusedLoss, snisLoss } from './loss-op.ts';
 
 /**
@@ -39,6 +45,11 @@ export const forwardKlSnis: Estimator = {
       needs: ['behaviour'],
     },
     { name: 'uniform', title: 'proposal: uniform on the action box', needs: ['bounded'] },
+    {
+      name: 'mixture',
+      title: 'proposal: half policy, half uniform (defensive: no weight above 2·2^actions·p)',
+      needs: ['bounded'],
+    },
   ],
   loss: (input: EstimatorInput, variant: string): EstimatorResult => {
     const { target } = input;
@@ -95,7 +106,47 @@ function propose(
         logProposal: broadcastTo(constant(logDensity), actions.shape.slice(0, 2)),
       };
     }
+    case 'mixture': {
+      if (samples < 2)
+        throw new UsageError(
+          `forward-kl/snis:mixture needs at least 2 samples for each state; got ${samples}.`,
+        );
+      const { batch, actions: size } = policy;
+      const own = Math.floor(samples / 2);
+      const wide = samples - own;
+      const choice = policy.support !== undefined;
+      const uniform = choice
+        ? new Categorical(broadcastTo(constant(0), [batch, size]), size).sample(wide).actions
+        : sub(mul(2, randomUniform([wide, batch, size])), 1);
+      const actions = concat([policy.sample(own).actions, uniform], 0);
+      const logUniform = choice ? -Math.log(size) : -size * Math.LN2;
+      const logProb = policy.logProb(actions);
+      // q = (own·π + wide·uniform)/samples, the deterministic mixture of the two halves.
+      const parts = [
+        add(logProb, Math.log(own / samples)),
+        broadcastTo(constant(logUniform + Math.log(wide / samples)), [samples, batch]),
+      ];
+      return { actions, logProb, logProposal: stopGradient(logSumExp(stack(parts, 0), 0)) };
+    }
     default:
       throw new UsageError(`forward-kl/snis has no proposal '${variant}'.`);
   }
 }
+
+/** The divergence itself, by enumeration or quadrature. */
+export const forwardKlExact: Estimator = {
+  name: 'forward-kl/exact',
+  title: 'Forward KL, exact',
+  formula: 'Σ_a p(log p − log π)',
+  source: 'definition',
+  quality: 'exact',
+  needs: ['logProb', 'enumerable'],
+  defaultSamples: 1,
+  minimumSamples: 1,
+  variants: [],
+  loss: ({ policy, target }) => {
+    const all = enumerate(policy, target);
+    const integrand = mul(exp(all.logTarget), sub(all.logTarget, all.logPolicy));
+    return { loss: mean(integrate(all, integrand)), diagnostics: {} };
+  },
+};

@@ -1,7 +1,8 @@
 import { UsageError } from '../errors.ts';
 import type { ScoreBaseline } from '../program/kernels.ts';
-import { div, mean, mul, reshape, stopGradient, sub, sum, type Tensor } from '../tape/index.ts';
+import { div, exp, mean, mul, reshape, stopGradient, sub, sum, type Tensor } from '../tape/index.ts';
 import type { Estimator, EstimatorInput, EstimatorResult } from './estimator.ts';
+import { enumerate, integrate } from './exact.ts';
 import { fitsFusedLoss, reverseKlLoss, scoreLoss } from './loss-op.ts';
 
 /**
@@ -27,6 +28,51 @@ export const reverseKlPathwise: Estimator = {
         ? reverseKlLoss(logProb, critics, target.temperature)
         : mean(sub(logProb, target.logDensityOf(critics, actions)));
     return { loss, logProb, diagnostics: {} };
+  },
+};
+
+/**
+ * "Sticking the landing": the density's own dependence on θ is left out, whose mean is zero, so the variance
+ * vanishes as π approaches p.
+ */
+export const reverseKlPathwiseStl: Estimator = {
+  name: 'reverse-kl/pathwise-stl',
+  title: 'Reverse KL, pathwise, sticking the landing',
+  formula: 'E_ε[log π_sg(θ)(a_θ(ε)) − Q(s, a_θ(ε))/α]',
+  source: 'Roeder, Wu & Duvenaud 2017',
+  quality: 'unbiased',
+  needs: ['logProb', 'rsample', 'criticGradient'],
+  defaultSamples: 1,
+  minimumSamples: 1,
+  variants: [],
+  loss: ({ policy, target, samples, noise }: EstimatorInput): EstimatorResult => {
+    if (!policy.rsample) throw new UsageError(`'${policy.family}' has no reparameterised samples.`);
+    const { actions, latent } = policy.rsample(samples, noise ? { noise } : {});
+    const logProb = policy.detach().logProbLatent(latent);
+    const critics = target.critics(actions);
+    const loss =
+      target.uniformPrior && fitsFusedLoss(critics)
+        ? reverseKlLoss(logProb, critics, target.temperature)
+        : mean(sub(logProb, target.logDensityOf(critics, actions)));
+    return { loss, logProb, diagnostics: {} };
+  },
+};
+
+/** The divergence itself, by enumeration or quadrature. */
+export const reverseKlExact: Estimator = {
+  name: 'reverse-kl/exact',
+  title: 'Reverse KL, exact',
+  formula: 'Σ_a π(log π − log p)',
+  source: 'definition; Christodoulou 2019 for discrete SAC',
+  quality: 'exact',
+  needs: ['logProb', 'enumerable'],
+  defaultSamples: 1,
+  minimumSamples: 1,
+  variants: [],
+  loss: ({ policy, target }: EstimatorInput): EstimatorResult => {
+    const all = enumerate(policy, target);
+    const integrand = mul(exp(all.logPolicy), sub(all.logPolicy, all.logTarget));
+    return { loss: mean(integrate(all, integrand)), diagnostics: {} };
   },
 };
 
@@ -84,3 +130,10 @@ function genericScore(logProb: Tensor, logDensity: Tensor, baseline: ScoreBaseli
 export function addValue(surrogate: Tensor, value: Tensor): Tensor {
   return sub(stopGradient(value), sub(stopGradient(surrogate), surrogate));
 }
+
+export const reverseKl: readonly Estimator[] = [
+  reverseKlPathwise,
+  reverseKlPathwiseStl,
+  reverseKlScore,
+  reverseKlExact,
+];

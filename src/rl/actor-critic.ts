@@ -1,6 +1,5 @@
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
-import { type EstimatorChoice, requireCompatible } from '../divergences/estimator.ts';
-import { estimators } from '../divergences/registry.ts';
+import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { boltzmann } from '../divergences/target.ts';
 import { UsageError } from '../errors.ts';
 import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/index.ts';
@@ -13,12 +12,12 @@ import {
   read,
   reshape,
   State,
-  square,
   stopGradient,
   sub,
   sum,
   type Tensor,
 } from '../tape/index.ts';
+import { PolicyLearner } from './policy-learner.ts';
 import type { TransitionBatch } from './replay.ts';
 import { softBellmanLoss } from './soft-bellman.ts';
 
@@ -41,6 +40,12 @@ export interface ActorCriticOptions {
   /** Rate of the target critics. */
   readonly tau?: number;
   readonly learningRate?: number;
+  /** Rates that differ from `learningRate`. */
+  readonly learningRates?: {
+    readonly policy?: number;
+    readonly critics?: number;
+    readonly temperature?: number;
+  };
   /** Fixed, in the unit of Q, or tuned from `initialTemperature` to the target entropy. */
   readonly temperature?: number | 'auto';
   readonly initialTemperature?: number;
@@ -68,89 +73,79 @@ export const actorCriticDefaults = {
  * @source Haarnoja et al. 2018 (SAC), with the tuned temperature of its second version (1812.05905, section 5)
  */
 export class ActorCritic {
-  readonly policy: Network;
+  readonly policyLearner: PolicyLearner;
   readonly critics: Network;
   readonly targetCritics: Network;
   /** [] log α */
   readonly logTemperature: State;
-  /** Baseline V(s), for estimators that need one. */
-  readonly value: Network | undefined;
   readonly options: ActorCriticOptions & typeof actorCriticDefaults;
-  readonly samples: number;
   readonly targetEntropy: number;
-  private readonly optimisers: {
-    policy: Optimiser;
-    critics: Optimiser;
-    temperature: Optimiser;
-    value?: Optimiser;
-  };
+  private readonly optimisers: { readonly critics: Optimiser; readonly temperature: Optimiser };
 
   constructor(options: ActorCriticOptions) {
     const full = { ...actorCriticDefaults, ...options };
     this.options = full;
-    const { observations, actions, estimator, family, hidden, activation, learningRate, seed } = full;
-    requireCompatible(estimator, family, estimators);
+    const { observations, actions, estimator, family, hidden, activation, learningRate, tau, seed } = full;
     if (family.capabilities.actionKind !== actions.kind) {
       throw new UsageError(`The distribution '${family.name}' does not fit ${actions.kind} actions.`, {
         hint: actions.kind === 'discrete' ? "Use 'categorical'." : "Use 'tanh-gaussian'.",
       });
     }
-    this.samples = options.samples ?? estimator.estimator.defaultSamples;
+    const rates = full.learningRates ?? {};
+    this.policyLearner = new PolicyLearner({
+      observations,
+      actions: actions.size,
+      estimator,
+      family,
+      hidden,
+      activation,
+      tau,
+      seed,
+      learningRate: rates.policy ?? learningRate,
+      ...(full.familyOptions ? { familyOptions: full.familyOptions } : {}),
+      ...(full.samples === undefined ? {} : { samples: full.samples }),
+    });
     const discrete = actions.kind === 'discrete';
     this.targetEntropy = options.targetEntropy ?? (discrete ? 0.5 * Math.log(actions.size) : -actions.size);
-    this.policy = mlp({
-      inputs: observations,
-      hidden,
-      outputs: family.parameters(actions.size),
-      activation,
-      name: 'policy',
-      seed,
-    });
     // A choice has one output each; a box action is an input beside the state.
     const [inputs, outputs] = discrete ? [observations, actions.size] : [observations + actions.size, 1];
     const critic = { inputs, hidden, outputs, activation, nets: 2, seed: seed + 1 };
     this.critics = mlp({ ...critic, name: 'critics' });
     this.targetCritics = mlp({ ...critic, name: 'targetCritics' });
-    this.value = estimator.needs.includes('value')
-      ? mlp({ inputs: observations, hidden, outputs: 1, activation, name: 'value', seed: seed + 2 })
-      : undefined;
     const initial = full.temperature === 'auto' ? full.initialTemperature : full.temperature;
     if (!(initial > 0 && Number.isFinite(initial)))
       throw new UsageError(`The temperature must be above 0; got ${initial}.`);
     this.logTemperature = new State('logTemperature', [], Float32Array.of(Math.log(initial)));
     this.optimisers = {
-      policy: adam(this.policy.parameters, { learningRate }),
-      critics: adam(this.critics.parameters, { learningRate }),
-      temperature: adam(this.logTemperature, { learningRate }),
-      ...(this.value ? { value: adam(this.value.parameters, { learningRate }) } : {}),
+      critics: adam(this.critics.parameters, { learningRate: rates.critics ?? learningRate }),
+      temperature: adam(this.logTemperature, { learningRate: rates.temperature ?? learningRate }),
     };
+  }
+
+  get policy(): Network {
+    return this.policyLearner.policy;
+  }
+
+  get samples(): number {
+    return this.policyLearner.samples;
   }
 
   /** Every state of the learner, for checkpoints. */
   get states(): State[] {
-    const networks = [this.policy, this.critics, this.targetCritics, ...(this.value ? [this.value] : [])];
     const optimisers = Object.values(this.optimisers).flatMap((optimiser) => optimiser.states);
-    return [...networks.map((network) => network.parameters), this.logTemperature, ...optimisers];
-  }
-
-  /** Outputs of the policy network that a replay buffer must remember for this estimator; 0 for none. */
-  get behaviourParameters(): number {
-    return this.options.estimator.needs.includes('behaviour')
-      ? this.options.family.parameters(this.options.actions.size)
-      : 0;
+    const own = [this.critics.parameters, this.targetCritics.parameters, this.logTemperature];
+    return [...this.policyLearner.states, ...own, ...optimisers];
   }
 
   /** The policy's distribution at states [batch, observations]. */
   distribution(states: Tensor): Distribution {
-    return this.distributionOf(this.policy(states));
+    return this.policyLearner.distribution(states);
   }
 
-  /** From outputs of the policy network [batch, parameters]. */
-  distributionOf(head: Tensor): Distribution {
-    return this.options.family.make(head, this.options.actions.size, this.options.familyOptions);
-  }
-
-  /** Critics at actions [samples, batch, actions] → [critics, samples, batch]; discrete actions are one-hot. */
+  /**
+   * Critics at actions [samples, batch, actions] → [critics, samples, batch]. Choices weigh the critic's outputs:
+   * one-hot picks one, relaxed ones mix them.
+   */
   criticsAt(critics: Network, states: Tensor, actions: Tensor): Tensor {
     const [samples, batch] = actions.shape;
     if (this.options.actions.kind === 'box') return reshape(critics(states, actions), [2, samples, batch]);
@@ -169,57 +164,39 @@ export class ActorCritic {
     batch: TransitionBatch,
     noise: { readonly next?: Tensor; readonly policy?: Tensor } = {},
   ): Record<string, Tensor> {
-    const { discount, tau, estimator, temperature: mode } = this.options;
+    const { discount, tau, temperature: mode, actions } = this.options;
     const temperature = exp(read(this.logTemperature));
     const size = batch.states.shape[0];
+    const replayedActions = reshape(batch.actions, [1, size, actions.size]);
 
     const next = this.distribution(batch.nextStates).sample(1, noise.next ? { noise: noise.next } : {});
-    const atActions = reshape(batch.actions, [1, size, this.options.actions.size]);
+    const nextQ = this.criticsAt(this.targetCritics, batch.nextStates, next.actions);
     const bellman = softBellmanLoss({
       rows: batch.rows,
       rewardColumn: batch.rewardColumn,
       terminatedColumn: batch.terminatedColumn,
       nextLogProb: stopGradient(reshape(next.logProb, [size])),
-      nextQ: stopGradient(
-        reshape(this.criticsAt(this.targetCritics, batch.nextStates, next.actions), [2, size]),
-      ),
-      q: reshape(this.criticsAt(this.critics, batch.states, atActions), [2, size]),
+      nextQ: stopGradient(reshape(nextQ, [2, size])),
+      q: reshape(this.criticsAt(this.critics, batch.states, replayedActions), [2, size]),
       temperature,
       discount,
     });
     const target = { parameters: this.targetCritics.parameters, tau };
     this.optimisers.critics.step(gradient(bellman.loss, this.critics.parameters), { target });
 
-    const policy = this.distribution(batch.states);
-    const value = this.value && reshape(this.value(batch.states), [size]);
-    const result = estimator.loss({
-      policy,
-      target: boltzmann((actions) => this.criticsAt(this.critics, batch.states, actions), { temperature }),
-      samples: this.samples,
+    const result = this.policyLearner.recordStep({
+      states: batch.states,
+      target: boltzmann((chosen) => this.criticsAt(this.critics, batch.states, chosen), { temperature }),
+      replayedActions,
+      ...(batch.behaviour ? { behaviour: batch.behaviour } : {}),
       ...(noise.policy ? { noise: noise.policy } : {}),
-      ...(batch.behaviour ? { behaviour: this.distributionOf(batch.behaviour).detach() } : {}),
-      ...(value ? { value: stopGradient(value) } : {}),
     });
-    // Without samples of the policy itself, its entropy needs a draw of its own.
-    const logProb = stopGradient(result.logProb ?? policy.sample(1).logProb);
-    this.optimisers.policy.step(gradient(result.loss, this.policy.parameters));
-    if (this.value && value && result.logRatio) {
-      const valueLoss = mean(square(sub(value, mean(result.logRatio, 0))));
-      this.optimisers.value?.step(gradient(valueLoss, this.value.parameters));
-    }
 
-    const entropy = neg(mean(logProb));
-    const metrics: Record<string, Tensor> = {
-      criticLoss: bellman.loss,
-      policyLoss: result.loss,
-      entropy,
-      temperature,
-      ...result.diagnostics,
-    };
+    const entropy = neg(mean(result.logProb));
     if (mode === 'auto') {
       const loss = mul(read(this.logTemperature), sub(entropy, this.targetEntropy));
       this.optimisers.temperature.step(gradient(loss, this.logTemperature));
     }
-    return metrics;
+    return { criticLoss: bellman.loss, policyLoss: result.loss, entropy, temperature, ...result.diagnostics };
   }
 }

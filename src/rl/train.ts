@@ -69,7 +69,7 @@ export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer 
     capacity,
     observations,
     actions: actions.size,
-    behaviour: learner.behaviourParameters,
+    behaviour: learner.policyLearner.behaviourParameters,
   });
 }
 
@@ -151,11 +151,11 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   const map = actionMap(environment.actionSpace);
   const replay = replayFor(learner, capacity);
   const update = await compileUpdate(device, learner, replay, { batch, clock: clockState(seed) });
-  const behaviour = learner.behaviourParameters;
+  const behaviour = learner.policyLearner.behaviourParameters;
   const act = await device.compile(
     ({ input }) => {
       const head = learner.policy(input('observation', [1, learner.options.observations]));
-      const { actions } = learner.distributionOf(head).sample(1);
+      const { actions } = learner.policyLearner.distributionOf(head).sample(1);
       return behaviour > 0 ? { action: actions, head } : { action: actions };
     },
     { clock: clockState(seed + 2 ** 32) },

@@ -1,0 +1,14 @@
+import { abs, exp, mul, sign, sub } from '../tape/index.ts';
+import { fDivergence } from './f-divergence.ts';
+
+/** Total variation, at most 1. Its f has a kink at 1, so there is no pathwise estimator. */
+export const totalVariation = fDivergence({
+  name: 'total-variation',
+  title: 'Total variation',
+  formula: '½|r − 1|',
+  source: 'Levin, Peres & Wilmer 2009, section 4.1',
+  smooth: false,
+  f: (r) => mul(0.5, abs(sub(r, 1))),
+  scoreWeight: (_r, logR) => mul(-0.5, sign(logR)),
+  integrand: (logTarget, logPolicy) => mul(0.5, abs(sub(exp(logTarget), exp(logPolicy)))),
+});

@@ -1,0 +1,167 @@
+import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
+import { type EstimatorChoice, type EstimatorResult, requireCompatible } from '../divergences/estimator.ts';
+import { estimators } from '../divergences/registry.ts';
+import type { Target } from '../divergences/target.ts';
+import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/index.ts';
+import {
+  exp,
+  gradient,
+  mean,
+  read,
+  reshape,
+  State,
+  square,
+  stopGradient,
+  sub,
+  type Tensor,
+} from '../tape/index.ts';
+
+export interface PolicyLearnerOptions {
+  readonly observations: number;
+  /** Coordinates of an action, or the number of choices. */
+  readonly actions: number;
+  readonly estimator: EstimatorChoice;
+  readonly family: DistributionFamily;
+  readonly familyOptions?: FamilyOptions;
+  /** Actions sampled for each state; the estimator's default when absent. */
+  readonly samples?: number;
+  readonly hidden: readonly number[];
+  readonly activation: Activation;
+  readonly learningRate: number;
+  /** Rate at which the reference policy, where one is needed, follows. */
+  readonly tau: number;
+  readonly seed: number;
+}
+
+/** What one policy update sees of a batch. */
+export interface PolicyBatch {
+  /** [batch, observations] */
+  readonly states: Tensor;
+  readonly target: Target;
+  /** [batch, parameters] outputs of the policy when the states were visited. */
+  readonly behaviour?: Tensor;
+  /** [1, batch, actions] */
+  readonly replayedActions?: Tensor;
+  /** Replaces the estimator's fresh draws, for tests against references. */
+  readonly noise?: Tensor;
+}
+
+/**
+ * A policy with whatever its estimator needs beside it (a learned baseline, a reference policy, dual variables),
+ * and one recorded step of all of them. The needs are those the estimator declares, so that each pays for its own.
+ */
+export class PolicyLearner {
+  readonly policy: Network;
+  readonly samples: number;
+  /** Baseline V(s) in units of log π − Q/temperature. */
+  readonly value: Network | undefined;
+  /** Copy of the policy that follows slowly. */
+  readonly reference: Network | undefined;
+  /** Logarithms of the dual variables. */
+  readonly duals: Readonly<Record<string, State>>;
+  private readonly optimisers: {
+    readonly policy: Optimiser;
+    readonly value?: Optimiser;
+    readonly duals: Readonly<Record<string, Optimiser>>;
+  };
+
+  /** @throws UsageError when estimator and distribution do not go together */
+  constructor(readonly options: PolicyLearnerOptions) {
+    const { observations, actions, estimator, family, hidden, activation, learningRate, seed } = options;
+    requireCompatible(estimator, family, estimators, actions);
+    this.samples = options.samples ?? estimator.estimator.defaultSamples;
+    const shape = { inputs: observations, hidden, activation };
+    const policy = { ...shape, outputs: family.parameters(actions), seed };
+    this.policy = mlp({ ...policy, name: 'policy' });
+    this.reference = this.needs('reference') ? mlp({ ...policy, name: 'reference' }) : undefined;
+    this.value = this.needs('value')
+      ? mlp({ ...shape, outputs: 1, name: 'value', seed: seed + 2 })
+      : undefined;
+    const first = Object.entries(estimator.estimator.duals ?? {});
+    this.duals = Object.fromEntries(
+      first.map(([name, value]) => [name, new State(`log.${name}`, [], Float32Array.of(Math.log(value)))]),
+    );
+    this.optimisers = {
+      policy: adam(this.policy.parameters, { learningRate }),
+      ...(this.value ? { value: adam(this.value.parameters, { learningRate }) } : {}),
+      duals: Object.fromEntries(
+        Object.entries(this.duals).map(([name, state]) => [name, adam(state, { learningRate })]),
+      ),
+    };
+  }
+
+  /** Every state, for checkpoints. */
+  get states(): State[] {
+    const networks = [this.policy, this.value, this.reference].flatMap((network) =>
+      network ? [network.parameters] : [],
+    );
+    const { policy, value, duals } = this.optimisers;
+    const optimisers = [policy, ...(value ? [value] : []), ...Object.values(duals)];
+    return [
+      ...networks,
+      ...Object.values(this.duals),
+      ...optimisers.flatMap((optimiser) => optimiser.states),
+    ];
+  }
+
+  /** Outputs of the policy network that a replay buffer must remember for this estimator; 0 for none. */
+  get behaviourParameters(): number {
+    return this.needs('behaviour') ? this.options.family.parameters(this.options.actions) : 0;
+  }
+
+  /** The policy's distribution at states [batch, observations]. */
+  distribution(states: Tensor): Distribution {
+    return this.distributionOf(this.policy(states));
+  }
+
+  /** From outputs of the policy network [batch, parameters]. */
+  distributionOf(head: Tensor): Distribution {
+    return this.options.family.make(head, this.options.actions, this.options.familyOptions);
+  }
+
+  /**
+   * Records one step of the policy and its companions.
+   * @returns the estimator's result with log π [samples, batch] of samples of the policy before the step
+   */
+  recordStep(batch: PolicyBatch): EstimatorResult & { readonly logProb: Tensor } {
+    const { states, target, behaviour, replayedActions, noise } = batch;
+    const size = states.shape[0];
+    const policy = this.distribution(states);
+    const value = this.value && reshape(this.value(states), [size]);
+    const duals = Object.fromEntries(
+      Object.entries(this.duals).map(([name, state]) => [name, exp(read(state))]),
+    );
+    const result = this.options.estimator.loss({
+      policy,
+      target,
+      samples: this.samples,
+      duals,
+      ...(noise ? { noise } : {}),
+      ...(behaviour ? { behaviour: this.distributionOf(behaviour).detach() } : {}),
+      ...(this.reference ? { reference: this.distributionOf(this.reference(states)).detach() } : {}),
+      ...(replayedActions ? { replayedActions } : {}),
+      ...(value ? { value: stopGradient(value) } : {}),
+    });
+    // Without samples of the policy itself, its entropy needs a draw of its own.
+    const logProb = stopGradient(result.logProb ?? policy.sample(1).logProb);
+    const step = gradient(result.loss, this.policy.parameters);
+    const follow = this.reference && {
+      target: { parameters: this.reference.parameters, tau: this.options.tau },
+    };
+    this.optimisers.policy.step(step, follow ?? {});
+    if (this.value && value && result.logRatio) {
+      const valueLoss = mean(square(sub(value, mean(result.logRatio, 0))));
+      this.optimisers.value?.step(gradient(valueLoss, this.value.parameters));
+    }
+    if (result.dualLoss) {
+      for (const [name, state] of Object.entries(this.duals)) {
+        this.optimisers.duals[name].step(gradient(result.dualLoss, state));
+      }
+    }
+    return { ...result, logProb };
+  }
+
+  private needs(need: EstimatorChoice['needs'][number]): boolean {
+    return this.options.estimator.needs.includes(need);
+  }
+}
