@@ -161,7 +161,7 @@ function printReport(report: BenchDocument['reports'][number]): void {
       `hidden ${settings.hidden.join('-')}, ${settings.mlp} networks, seed ${settings.seed}`,
   );
   print(
-    `  one policy update: medians of ${settings.rounds} interleaved rounds [${coverage(rows[0])} intervals]; ratio to ${report.baseline}`,
+    `  one policy update: medians of ${rows[0].rounds} interleaved rounds [${coverage(rows[0])} intervals]; ratio to ${report.baseline}`,
   );
   print(
     '  kernels, FLOP, bytes for one update; submits for one run of so many updates; readbacks of all runs',

@@ -28,10 +28,12 @@ export interface CostSettings {
   /** α, fixed, in the unit of Q. */
   readonly temperature: number;
   readonly seed: number;
-  /** Times everything is measured, in turn. */
+  /** Times everything is measured, in turn, if time allows. */
   readonly rounds: number;
   /** Least duration of one measurement. */
   readonly minimumMs: number;
+  /** Duration after which no further round begins, once there are a few. */
+  readonly maximumMs: number;
 }
 
 export interface CostOptions extends Partial<CostSettings> {
@@ -52,6 +54,8 @@ export interface KernelShare {
 
 /** What one update costs; plain JSON. */
 export interface UpdateCost {
+  /** Times it was measured. */
+  readonly rounds: number;
   /** Median over the rounds, with an interval for it. */
   readonly msPerUpdate: number;
   readonly msInterval: Interval;
@@ -108,6 +112,7 @@ export const costDefaults: CostSettings = {
   seed: 0,
   rounds: 31,
   minimumMs: 50,
+  maximumMs: 60_000,
 };
 
 /** Sizes that only one choice of action would make trivial. */
@@ -124,11 +129,14 @@ export function costSettings(options: CostOptions = {}): CostSettings {
       throw new UsageError(`${name} must be a whole number from 1; got ${settings[name]}.`);
     }
   }
-  const { samples, minimumMs } = settings;
+  const { samples } = settings;
   if (samples !== null && !(Number.isInteger(samples) && samples >= 1)) {
     throw new UsageError(`samples must be a whole number from 1; got ${samples}.`);
   }
-  if (!(minimumMs >= 0)) throw new UsageError(`minimumMs must be a number from 0; got ${minimumMs}.`);
+  for (const name of ['minimumMs', 'maximumMs'] as const) {
+    if (!(settings[name] >= 0))
+      throw new UsageError(`${name} must be a number from 0; got ${settings[name]}.`);
+  }
   return settings;
 }
 
@@ -279,6 +287,7 @@ function criticsAt(critics: Network, states: Tensor, actions: Tensor, discrete: 
 export function updateCost(program: Program, { ms, updatesPerRun, counted }: Timing): UpdateCost {
   const per = (name: keyof Counters, runs: number) => counted[name] / runs;
   return {
+    rounds: ms.length,
     msPerUpdate: median(ms),
     msInterval: medianInterval(ms),
     kernelsPerUpdate: per('dispatches', ms.length * updatesPerRun),

@@ -6,7 +6,12 @@ export interface TimingOptions {
   readonly rounds: number;
   /** Least duration of one measurement: the clock's resolution and a submit's cost must not show. */
   readonly minimumMs: number;
+  /** No further round begins after so long, once there are {@link LEAST_ROUNDS}; without a limit when absent. */
+  readonly maximumMs?: number;
 }
+
+/** Fewer give no interval worth the name. */
+const LEAST_ROUNDS = 5;
 
 export interface Timing {
   /** Milliseconds for one update, a round each. */
@@ -27,7 +32,7 @@ export type OnProgress = (done: number) => void;
 export async function interleave(
   device: Device,
   updates: readonly Update[],
-  { rounds, minimumMs }: TimingOptions,
+  { rounds, minimumMs, maximumMs = Number.POSITIVE_INFINITY }: TimingOptions,
   onProgress: OnProgress = () => undefined,
 ): Promise<Timing[]> {
   const once = async (update: Update, times: number): Promise<number> => {
@@ -62,7 +67,9 @@ export async function interleave(
   }
   const ms = updates.map((): number[] => []);
   const counted = updates.map(() => ({ ...zero }));
+  const start = performance.now();
   for (let round = 0; round < rounds; round++) {
+    if (round >= LEAST_ROUNDS && performance.now() - start > maximumMs) break;
     for (let i = 0; i < updates.length; i++) {
       const before = { ...device.backend.counters };
       ms[i].push((await once(updates[i], runs[i])) / runs[i]);

@@ -95,6 +95,16 @@ rows('take the number of samples that was asked for', async () => {
   for (const { samples } of report.rows) assert.is(samples, 3);
 });
 
+rows('stop after the longest duration with a few rounds at least', async () => {
+  const report = await withDevice((device) =>
+    measureCost(device, { ...small, rounds: 50, maximumMs: 0, estimators: [baselineEstimator] }),
+  );
+  for (const { rounds, msInterval } of report.rows) {
+    assert.is(rounds, 5);
+    assert.is(msInterval.coverage, 0.9375);
+  }
+});
+
 rows('leave no buffer behind', async () => {
   const backend = createCpuBackend();
   let held = 0;
