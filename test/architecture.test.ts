@@ -1,0 +1,146 @@
+// The rooms of src/ and the one direction of their imports: mathematics → tape → program → backend → device, and
+// the reinforcement-learning rooms above.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const root = join(process.cwd(), 'src');
+
+/** Which rooms each may import from, besides itself. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  version: [],
+  math: ['errors'],
+  tape: ['math'],
+  program: ['tape'],
+  backend: ['program'],
+  device: ['backend'],
+  // Which backend to open: it stands beside the backends, but hands out devices.
+  'backend/select': ['device'],
+  nn: ['tape'],
+  distributions: ['nn'],
+  divergences: ['distributions'],
+  envs: ['errors', 'math'],
+  rl: ['divergences', 'device', 'envs'],
+  study: ['rl', 'backend/select', 'version'],
+  index: ['study'],
+  cli: ['study', 'index'],
+};
+/** Pure data that any room above the tape may know: the kernels' names and limits. */
+const data = ['program/kernels'];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+/** A module's name below src, without its ending. */
+const nameOf = (file: string): string =>
+  relative(root, file)
+    .split(sep)
+    .join('/')
+    .replace(/\.d\.ts$|\.ts$/, '');
+const roomOf = (module: string): string => (module in rooms ? module : module.split('/')[0]);
+
+function* files(folder: string): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) yield* files(join(folder, entry.name));
+    else if (entry.name.endsWith('.ts')) yield join(folder, entry.name);
+  }
+}
+
+const statement =
+  /^\s*(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
+/** Without comments, whose examples may import too. */
+const codeOf = (file: string): string =>
+  readFileSync(file, 'utf8')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$/gm, '');
+
+const modules = [...files(root)].map(nameOf);
+const inside: Import[] = [];
+const outside: Import[] = [];
+for (const file of files(root)) {
+  for (const [, type, statically, dynamically] of codeOf(file).matchAll(statement)) {
+    const to = statically ?? dynamically;
+    const local = to.startsWith('.');
+    const target = local ? nameOf(resolve(dirname(file), to)) : to;
+    (local ? inside : outside).push({ from: nameOf(file), to: target, typeOnly: type !== undefined });
+  }
+}
+
+/** All rooms below a room. */
+function below(room: string): Set<string> {
+  const seen = new Set([room]);
+  for (const each of seen) for (const next of rooms[each] ?? []) seen.add(next);
+  return seen;
+}
+
+test('the parser sees the imports', () => {
+  assert.ok(
+    modules.length > 40 && inside.length > 100,
+    `${modules.length} modules, ${inside.length} imports`,
+  );
+  const seen = (from: string, to: string) => inside.some((each) => each.from === from && each.to === to);
+  assert.ok(seen('tape/grad', 'tape/elementwise') && seen('program/lower', 'program/plan'));
+});
+
+test('every folder and file of src is a room that is known here', () => {
+  const unknown = new Set(modules.map(roomOf).filter((room) => !(room in rooms) && room !== 'wgsl'));
+  assert.equal([...unknown], []);
+});
+
+test('no import runs back up', () => {
+  const wrong = inside.filter(({ from, to }) => {
+    if (to.startsWith('..') || data.includes(to)) return false;
+    return !below(roomOf(from)).has(roomOf(to));
+  });
+  assert.equal(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+});
+
+test('the kernels as data import nothing', () => {
+  const imports = inside.filter(({ from, typeOnly }) => data.includes(from) && !typeOnly);
+  assert.equal(imports, []);
+});
+
+test('no rooms import each other in a circle', () => {
+  const edges = new Map<string, Set<string>>();
+  for (const { from, to } of inside) {
+    if (data.includes(to) || roomOf(from) === roomOf(to)) continue;
+    edges.set(roomOf(from), (edges.get(roomOf(from)) ?? new Set()).add(roomOf(to)));
+  }
+  const visit = (room: string, path: readonly string[]): void => {
+    assert.not.ok(path.includes(room), `${[...path, room].join(' → ')}`);
+    for (const next of edges.get(room) ?? []) visit(next, [...path, room]);
+  };
+  for (const room of edges.keys()) visit(room, []);
+});
+
+test('what the public library reaches uses neither Node nor any package but webgpu', () => {
+  const reached = new Set(['index']);
+  for (const module of reached)
+    for (const { from, to, typeOnly } of inside) if (from === module && !typeOnly) reached.add(to);
+  assert.ok(reached.has('tape/grad') && reached.has('backend/webgpu/open'), 'the walk finds the library');
+  const wrong = outside.filter(({ from, to, typeOnly }) => reached.has(from) && !typeOnly && to !== 'webgpu');
+  assert.equal(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+});
+
+test('below the command line and the study nothing uses Node', () => {
+  const wrong = outside.filter(
+    ({ from, to, typeOnly }) => !['cli', 'study'].includes(roomOf(from)) && !typeOnly && to !== 'webgpu',
+  );
+  assert.equal(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+});
+
+test.run();
