@@ -20,14 +20,7 @@ const device = new Device(createCpuBackend());
 /** What is not built yet. Shrinks as the library grows; never grows. */
 const notBuilt: Record<string, readonly string[]> = {
   bias_variance: ['bias/closed_form/', 'bias/estimator_moments/'],
-  distributions: [
-    'dist/full_gaussian',
-    'dist/beta',
-    'dist/laplace',
-    'dist/student_t',
-    'dist/mixture',
-    'dist/beta_inverse_cdf',
-  ],
+  distributions: ['dist/student_t', 'dist/mixture', 'dist/beta_inverse_cdf'],
   estimators_ab: ['a2/reverse_kl/stl/'],
   estimators_cd: ['d/renyi/', 'd/cubo2/'],
   estimators_e: ['e/fdiv/'],

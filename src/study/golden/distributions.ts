@@ -1,5 +1,10 @@
+import { Beta } from '../../distributions/beta.ts';
 import { Categorical, oneHot } from '../../distributions/categorical.ts';
+import type { Distribution } from '../../distributions/distribution.ts';
 import { Gaussian, inverseTanh } from '../../distributions/gaussian.ts';
+import { FullGaussian } from '../../distributions/gaussian-full.ts';
+import { standardLaplace } from '../../distributions/laplace.ts';
+import { LocationScale } from '../../distributions/location-scale.ts';
 import {
   add,
   argMax,
@@ -39,8 +44,7 @@ export const gaussianRecipe: Recipe = {
   transcendental: always,
   record: (c) => {
     const policy = gaussianOf(c, false);
-    emitWithGradients(c, 'log_prob', unwrap(policy.logProb(single(c.input('a')))), 'c');
-    if (policy.entropy) emitWithGradients(c, 'entropy', policy.entropy(), 'c');
+    emitDensity(c, policy);
     const { actions } = policy.rsample(1, { noise: single(c.input('eps')) });
     emitWithGradients(c, 'sample', unwrap(actions), 'g');
     emitKl(c, false);
@@ -89,6 +93,53 @@ export const categoricalRecipe: Recipe = {
     emitWithGradients(c, 'relaxed', softmax(div(noisy, c.scalar('tau')), -1), 'g');
   },
 };
+
+export const laplaceRecipe: Recipe = {
+  computes: named('dist/laplace'),
+  transcendental: always,
+  record: (c) => {
+    const of = (suffix: string) =>
+      new LocationScale(standardLaplace, c.input(`loc${suffix}`), c.input(`log_scale${suffix}`), unlimited);
+    const policy = of('');
+    emitDensity(c, policy);
+    const { actions } = policy.rsample(1, { noise: single(c.input('u')) });
+    emitWithGradients(c, 'sample', unwrap(actions), 'g');
+    if (policy.kl) emitWithGradients(c, 'kl', policy.kl(of('2')), 'c');
+  },
+};
+
+export const fullGaussianRecipe: Recipe = {
+  computes: named('dist/full_gaussian'),
+  transcendental: always,
+  record: (c) => {
+    const of = (suffix: string) =>
+      new FullGaussian(c.input(`mean${suffix}`), c.input(`L_raw${suffix}`), unlimited);
+    const policy = of('');
+    emitDensity(c, policy);
+    const { actions } = policy.rsample(1, { noise: single(c.input('eps')) });
+    emitWithGradients(c, 'sample', unwrap(actions), 'g');
+    emitWithGradients(c, 'kl', policy.kl(of('2')), 'c');
+  },
+};
+
+export const betaRecipe: Recipe = {
+  computes: ({ name }) => name === 'dist/beta',
+  transcendental: always,
+  record: (c) => {
+    const of = (suffix: string) => new Beta(c.input(`alpha${suffix}`), c.input(`beta${suffix}`));
+    const policy = of('');
+    emitDensity(c, policy);
+    emitWithGradients(c, 'kl', policy.kl(of('2')), 'c');
+    // The family's most likely action is no number for some shapes, so its mode is the mean.
+    c.emit('mean', policy.mode());
+  },
+};
+
+/** Log-density at `a`, and entropy where there is a closed form. */
+function emitDensity(c: Setting, policy: Distribution): void {
+  emitWithGradients(c, 'log_prob', unwrap(policy.logProb(single(c.input('a')))), 'c');
+  if (policy.entropy) emitWithGradients(c, 'entropy', policy.entropy(), 'c');
+}
 
 /** How many cumulative probabilities are at most u [batch]: the choice by the inverse distribution function. */
 function inverseCdf({ logProbs, batch, actions }: Categorical, u: Tensor): Tensor {

@@ -1,6 +1,13 @@
 import { actorRecipe, criticRecipe, temperatureRecipe, trajectoryRecipe } from './actor-critic.ts';
 import { composeRecipe } from './compose.ts';
-import { categoricalRecipe, gaussianRecipe, tanhGaussianRecipe } from './distributions.ts';
+import {
+  betaRecipe,
+  categoricalRecipe,
+  fullGaussianRecipe,
+  gaussianRecipe,
+  laplaceRecipe,
+  tanhGaussianRecipe,
+} from './distributions.ts';
 import { pathwiseRecipe, scoreRecipe, snisRecipe } from './estimators.ts';
 import { adamRecipe, mlpRecipe, polyakRecipe } from './networks.ts';
 import { operationRecipe } from './ops.ts';
@@ -16,6 +23,9 @@ export const recipes: readonly Recipe[] = [
   gaussianRecipe,
   tanhGaussianRecipe,
   categoricalRecipe,
+  laplaceRecipe,
+  fullGaussianRecipe,
+  betaRecipe,
   pathwiseRecipe,
   scoreRecipe,
   snisRecipe,
