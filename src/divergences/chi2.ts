@@ -9,6 +9,7 @@ const [score, , exact] = fDivergence({
   formula: '(r − 1)²',
   source: 'Pearson 1900; Dieng et al. 2017',
   smooth: true,
+  heavyTailed: true,
   f: (r) => square(sub(r, 1)),
   scoreWeight: (r) => sub(1, square(r)),
   // p²/π − 2p + π: only the first term can be large, and it is formed in log space.

@@ -9,6 +9,7 @@ export type Need =
   | 'rsample'
   | 'criticGradient'
   | 'enumerable'
+  | 'finiteChoices'
   | 'bounded'
   | 'boxActions'
   | 'diagonalGaussian'
@@ -23,6 +24,8 @@ export const needTitles: Readonly<Record<Need, string>> = {
   rsample: 'a policy that can be sampled by reparameterisation',
   criticGradient: "the critic's gradient with respect to the action",
   enumerable: 'actions that can be enumerated, or a box of at most 2 coordinates',
+  finiteChoices:
+    'a finite number of choices (over a box it is infinite: the tails of the policy are lighter than those of the target)',
   bounded: 'actions in a box',
   boxActions: 'actions that are vectors, not choices',
   diagonalGaussian: 'a diagonal Gaussian, squashed or not',
@@ -122,6 +125,7 @@ export function missingNeeds(
     rsample: capabilities.reparameterisable,
     criticGradient: capabilities.differentiableActions,
     enumerable: capabilities.discrete || (box && capabilities.bounded && actions <= QUADRATURE_DIMENSIONS),
+    finiteChoices: capabilities.discrete,
     bounded: capabilities.bounded,
     boxActions: box,
     diagonalGaussian: capabilities.diagonalGaussian,

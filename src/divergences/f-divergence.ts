@@ -21,6 +21,8 @@ export interface FDivergence {
   scoreWeight(r: Tensor, logR: Tensor): Tensor;
   /** f has a derivative everywhere, so that the pathwise estimator makes sense. */
   readonly smooth: boolean;
+  /** Infinite over a box, where the policy's tails are lighter than the target's: exact for choices only. */
+  readonly heavyTailed?: boolean;
   /** π·f(p/π) from log p and log π, where a form is at hand that no ratio of densities overflows. */
   integrand?(logTarget: Tensor, logPolicy: Tensor): Tensor;
 }
@@ -73,7 +75,7 @@ export function fDivergence(divergence: FDivergence): Estimator[] {
     title: `${title}, exact`,
     formula: `Σ_a π f(p/π), f(r) = ${formula}`,
     quality: 'exact',
-    needs: ['logProb', 'enumerable'],
+    needs: ['logProb', divergence.heavyTailed ? 'finiteChoices' : 'enumerable'],
     defaultSamples: 1,
     minimumSamples: 1,
     loss: ({ policy, target }) => {

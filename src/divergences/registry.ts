@@ -1,10 +1,40 @@
 import { UsageError, unknownName } from '../errors.ts';
+import { chi2 } from './chi2.ts';
+import { dpg } from './dpg.ts';
 import type { Estimator, EstimatorChoice } from './estimator.ts';
-import { forwardKlSnis } from './forward-kl.ts';
-import { reverseKlPathwise, reverseKlScore } from './reverse-kl.ts';
+import { forwardKlExact, forwardKlSnis } from './forward-kl.ts';
+import { forwardKlAwr } from './forward-kl-awr.ts';
+import { forwardKlMcmc } from './forward-kl-mcmc.ts';
+import { forwardKlMoment } from './forward-kl-moment.ts';
+import { hellinger } from './hellinger.ts';
+import { jeffreys } from './jeffreys.ts';
+import { jensenShannon } from './jensen-shannon.ts';
+import { klPenalties } from './kl-penalty.ts';
+import { mpo } from './mpo.ts';
+import { renyi } from './renyi.ts';
+import { reverseKl } from './reverse-kl.ts';
+import { svgd } from './svgd.ts';
+import { totalVariation } from './total-variation.ts';
 
 /** Every estimator; the command line, the matrix, the tests and the bench follow this list. */
-export const estimators: readonly Estimator[] = [reverseKlPathwise, reverseKlScore, forwardKlSnis];
+export const estimators: readonly Estimator[] = [
+  ...reverseKl,
+  forwardKlSnis,
+  forwardKlAwr,
+  forwardKlMcmc,
+  forwardKlMoment,
+  forwardKlExact,
+  ...renyi,
+  ...chi2,
+  ...jeffreys,
+  ...jensenShannon,
+  ...hellinger,
+  ...totalVariation,
+  ...mpo,
+  svgd,
+  dpg,
+  ...klPenalties,
+];
 
 /** The estimator against which costs are compared. */
 export const baselineEstimator = 'reverse-kl/pathwise';
@@ -14,7 +44,8 @@ export const baselineEstimator = 'reverse-kl/pathwise';
  * @throws UsageError naming the known ones
  */
 export function chooseEstimator(text: string): EstimatorChoice {
-  const [name, asked] = text.split(':', 2);
+  const colon = text.indexOf(':');
+  const [name, asked] = colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
   const estimator = estimators.find((candidate) => candidate.name === name);
   if (!estimator)
     throw unknownName(

@@ -117,7 +117,7 @@ export const renyiExact: Estimator = {
   quality: 'exact',
   needs: ['logProb', 'enumerable'],
   defaultSamples: 1,
-  variants: orders,
+  variants: orders.map((order) => (Number(order.name) < 0 ? { ...order, needs: ['finiteChoices'] } : order)),
   loss: ({ policy, target }, variant) => {
     const order = Number(variant);
     const { logPolicy, logTarget, weight } = enumerate(policy, target);

@@ -73,7 +73,10 @@ export class PolicyLearner {
     const shape = { inputs: observations, hidden, activation };
     const policy = { ...shape, outputs: family.parameters(actions), seed };
     this.policy = mlp({ ...policy, name: 'policy' });
-    this.reference = this.needs('reference') ? mlp({ ...policy, name: 'reference' }) : undefined;
+    // Weights of its own at first, so that a penalty has something to pull towards.
+    this.reference = this.needs('reference')
+      ? mlp({ ...policy, name: 'reference', seed: seed + 3 })
+      : undefined;
     this.value = this.needs('value')
       ? mlp({ ...shape, outputs: 1, name: 'value', seed: seed + 2 })
       : undefined;
