@@ -484,6 +484,8 @@ function firstInlined(root: Node, plan: Plan): Node {
       most = leaves;
     }
   }
+  // Else one of the reductions that it finishes gets a kernel of its own.
+  best ??= [...plan.absorbed].find(([, finisher]) => finisher === root)?.[0];
   if (!best) throw new Error(`cannot split ${root.outputs[0]} into kernels of ${MAX_BINDINGS} bindings`);
   return best;
 }

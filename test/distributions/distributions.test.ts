@@ -26,7 +26,10 @@ const standardError = (x: ArrayLike<number>) => {
   return Math.sqrt(Array.from(x).reduce((a, v) => a + (v - m) ** 2, 0) / (x.length - 1) / x.length);
 };
 
-for (const { name, capabilities } of distributionFamilies) {
+/** The first three families; those that came later have tests of their own beside this file. */
+const families = distributionFamilies.filter(({ name }) => name in heads);
+
+for (const { name, capabilities } of families) {
   test(`${name}: the density of a sample is that of its action`, async () => {
     const { at, byAction, byLatent } = await evaluate(() => {
       const pi = makeOne(name, headTensor(name));
@@ -92,7 +95,7 @@ for (const { name, capabilities } of distributionFamilies) {
       `${kl[0]} ${mean(difference)}`,
     );
     assert.ok(kl[0] > 1e-3 && Math.abs(self[0]) < 1e-12);
-    const foreign = distributionFamilies.find((family) => family.name !== name)?.name as string;
+    const foreign = families.find((family) => family.name !== name)?.name as string;
     await evaluate(() => {
       const one = makeOne(name, headTensor(name));
       assert.throws(

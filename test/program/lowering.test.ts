@@ -175,6 +175,26 @@ test('wide expressions are split so that no kernel binds too many buffers', asyn
   for (const [i, value] of expected.entries()) assert.ok(Math.abs(total[i] - value) < 1e-12);
 });
 
+test('a kernel that would finish reductions of too many tensors leaves some to kernels of their own', async () => {
+  const count = 12;
+  const body = ({ input }: Parameters<Body>[0]) => {
+    const totals = Array.from({ length: count }, (_, i) => sum(exp(input(`x${i}`, [2, 3])), 1));
+    return { y: totals.reduce((product, total) => mul(product, total)) };
+  };
+  for (const step of lowered(body).steps) assert.ok(new Set(step.buffers).size <= MAX_BINDINGS);
+  const data = Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`x${i}`, [0, 0, -i / 10, 0.1, -1, 0]]),
+  );
+  const { y } = await evaluate(body, data);
+  const expected = [0, 3].map((from) =>
+    Object.values(data).reduce(
+      (product, x) => product * x.slice(from, from + 3).reduce((total, v) => total + Math.exp(v), 0),
+      1,
+    ),
+  );
+  for (const [i, value] of expected.entries()) assert.ok(Math.abs(y[i] / value - 1) < 1e-12);
+});
+
 const sac: Body = ({ input }) => {
   const policy = mlp({ inputs: 3, hidden: [64, 64], outputs: 2, name: 'policy' });
   const critic = mlp({ inputs: 4, hidden: [64, 64], outputs: 1, nets: 2, name: 'critic' });
