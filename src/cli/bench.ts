@@ -29,7 +29,7 @@ import {
 } from './common.ts';
 
 interface BenchOptions extends CommonOptions {
-  readonly estimators?: string[];
+  readonly estimators?: string[] | 'all';
   readonly distribution: string;
   readonly backend: BackendChoice | 'all';
   readonly batch: number;
@@ -62,7 +62,11 @@ export function benchCommand(program: Command): void {
   const command = program
     .command('bench')
     .description('measure what each gradient estimator costs for one policy update')
-    .option('--estimators <names>', 'estimators, as a,b,c (default: all that fit the distribution)', nameList)
+    .option(
+      '--estimators <names>',
+      'estimators, as a,b,c, or all that fit the distribution (default: all but the exact ones)',
+      (text) => (text === 'all' ? text : nameList(text)),
+    )
     .option('--distribution <name>', 'action distribution', costDefaults.distribution)
     .option(
       '--backend <name>',
@@ -95,7 +99,8 @@ async function bench(options: BenchOptions): Promise<void> {
   };
   // Wrong names and combinations are found before any device is opened.
   const settings = costSettings(cost);
-  const { baseline } = costChoices(distributionFamily(settings.distribution), options.estimators);
+  const family = distributionFamily(settings.distribution);
+  const { baseline } = costChoices(family, settings.actions, options.estimators);
 
   const date = new Date().toISOString();
   const reports: BenchDocument['reports'][number][] = [];

@@ -7,9 +7,10 @@ import { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from
 import { boltzmann } from '../divergences/target.ts';
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
-import { adam, mlp, type Network } from '../nn/index.ts';
+import { mlp, type Network } from '../nn/index.ts';
 import type { Program } from '../program/program.ts';
-import { gradient, mean, mul, reshape, square, stopGradient, sub, sum, type Tensor } from '../tape/index.ts';
+import { PolicyLearner } from '../rl/policy-learner.ts';
+import { mul, reshape, sum, type Tensor } from '../tape/index.ts';
 import { version } from '../version.ts';
 import { type Interval, median, medianInterval } from './statistics.ts';
 import { interleave, type OnProgress, type Timing } from './timing.ts';
@@ -37,8 +38,11 @@ export interface CostSettings {
 }
 
 export interface CostOptions extends Partial<CostSettings> {
-  /** `divergence/estimator` or `divergence/estimator:variant`; all that go with the distribution when absent. */
-  readonly estimators?: readonly string[];
+  /**
+   * `divergence/estimator` or `divergence/estimator:variant`; or `all` that go with the distribution. When absent, all
+   * but the exact ones: sums and quadratures are references rather than estimators, and cost up to a hundred times more.
+   */
+  readonly estimators?: readonly string[] | 'all';
   /** Facts for the report besides the library's own version: runtime, engine. */
   readonly versions?: Readonly<Record<string, string>>;
 }
@@ -112,7 +116,7 @@ export const costDefaults: CostSettings = {
   seed: 0,
   rounds: 31,
   minimumMs: 50,
-  maximumMs: 60_000,
+  maximumMs: 30_000,
 };
 
 /** Sizes that only one choice of action would make trivial. */
@@ -122,8 +126,9 @@ const leastChoices = 2;
 export function costSettings(options: CostOptions = {}): CostSettings {
   const { estimators: _names, versions: _versions, ...given } = options;
   const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const { discrete } = distributionFamily(given.distribution ?? costDefaults.distribution).capabilities;
-  const settings = { ...costDefaults, ...(discrete ? { actions: leastChoices } : {}), ...defined };
+  const { actionKind } = distributionFamily(given.distribution ?? costDefaults.distribution).capabilities;
+  const usual = actionKind === 'discrete' ? { actions: leastChoices } : {};
+  const settings = { ...costDefaults, ...usual, ...defined };
   for (const name of ['observations', 'actions', 'batch', 'rounds'] as const) {
     if (!Number.isInteger(settings[name]) || settings[name] < 1) {
       throw new UsageError(`${name} must be a whole number from 1; got ${settings[name]}.`);
@@ -148,11 +153,18 @@ export function costSettings(options: CostOptions = {}): CostSettings {
  */
 export function costChoices(
   family: DistributionFamily,
-  names?: readonly string[],
+  actions: number,
+  names?: readonly string[] | 'all',
 ): { readonly choices: EstimatorChoice[]; readonly baseline: string } {
-  const fits = ({ needs }: EstimatorChoice) => missingNeeds(needs, family).length === 0;
-  const asked = names?.map((name) => chooseEstimator(name)) ?? estimatorChoices().filter(fits);
-  for (const choice of asked) requireCompatible(choice, family, estimators);
+  const fits = ({ needs }: EstimatorChoice) => missingNeeds(needs, family, actions).length === 0;
+  const fitting = estimatorChoices().filter(fits);
+  const asked =
+    names === undefined
+      ? fitting.filter(({ estimator }) => estimator.quality !== 'exact')
+      : names === 'all'
+        ? fitting
+        : names.map((name) => chooseEstimator(name));
+  for (const choice of asked) requireCompatible(choice, family, estimators, actions);
   const distinct = [...new Map(asked.map((choice) => [choice.name, choice])).values()];
   const usual = chooseEstimator(baselineEstimator);
   if (!fits(usual)) return { choices: distinct, baseline: distinct[0].name };
@@ -163,8 +175,8 @@ export function costChoices(
 /**
  * Measures what each estimator costs for one update of a policy: policy forward, sampling, twin critics, loss,
  * backward and Adam as one program, with states that stay on the device. The critics are fixed, and Adam's learning
- * rate is 0, so that all estimators keep computing on the same networks. An estimator that needs a learned
- * baseline pays for it: its network is evaluated and trained in the same update.
+ * rate is 0, so that all estimators keep computing on the same networks. What an estimator needs beside the policy (a
+ * learned baseline, a reference policy, dual variables) is evaluated and stepped in the same update: it pays for it.
  *
  * @throws UsageError for unknown names and combinations that cannot work
  */
@@ -175,7 +187,7 @@ export async function measureCost(
 ): Promise<CostReport> {
   const settings = costSettings(options);
   const family = distributionFamily(settings.distribution);
-  const { choices, baseline } = costChoices(family, options.estimators);
+  const { choices, baseline } = costChoices(family, settings.actions, options.estimators);
   const updates: Update[] = [];
   try {
     for (const choice of choices) updates.push(await compilePolicyUpdate(device, choice, settings));
@@ -225,11 +237,19 @@ export async function compilePolicyUpdate(
 ): Promise<Update> {
   const { observations, actions, hidden, batch, temperature, seed } = settings;
   const family = distributionFamily(settings.distribution);
-  requireCompatible(choice, family, estimators);
-  const samples = samplesOf(choice, settings);
-  const width = family.parameters(actions);
-  const { discrete } = family.capabilities;
-  const policy = mlp({ inputs: observations, hidden, outputs: width, name: 'policy', seed });
+  const learner = new PolicyLearner({
+    observations,
+    actions,
+    estimator: choice,
+    family,
+    hidden,
+    activation: 'relu',
+    learningRate: 0,
+    tau: 0,
+    seed,
+    ...(settings.samples === null ? {} : { samples: settings.samples }),
+  });
+  const discrete = family.capabilities.actionKind === 'discrete';
   const critics = mlp({
     inputs: discrete ? observations : observations + actions,
     hidden,
@@ -238,43 +258,32 @@ export async function compilePolicyUpdate(
     name: 'critics',
     seed: seed + 1,
   });
-  const baseline = choice.needs.includes('value')
-    ? mlp({ inputs: observations, hidden, outputs: 1, name: 'value', seed: seed + 2 })
-    : undefined;
+  const behaviour = learner.behaviourParameters;
+  const replayed = choice.needs.includes('replayedActions');
 
   const update = await device.compile(
     ({ input }) => {
       const states = input('states', [batch, observations]);
-      const behaviour = choice.needs.includes('behaviour')
-        ? family.make(input('behaviour', [batch, width]), actions).detach()
-        : undefined;
-      const value = baseline && reshape(baseline(states), [batch]);
-      const result = choice.loss({
-        policy: family.make(policy(states), actions),
+      const { loss } = learner.recordStep({
+        states,
         target: boltzmann((at) => criticsAt(critics, states, at, discrete), { temperature }),
-        samples,
-        ...(behaviour ? { behaviour } : {}),
-        ...(value ? { value: stopGradient(value) } : {}),
+        ...(behaviour > 0 ? { behaviour: input('behaviour', [batch, behaviour]) } : {}),
+        ...(replayed ? { replayedActions: input('replayedActions', [1, batch, actions]) } : {}),
       });
-      train(policy, result.loss);
-      if (baseline && value && result.logRatio) {
-        train(baseline, mean(square(sub(value, mean(result.logRatio, 0)))));
-      }
-      return { loss: result.loss };
+      return { loss };
     },
     { seed },
   );
   const random = new PhiloxStream(seed);
   for (const [name, { shape }] of update.program.inputs) {
     const count = shape.reduce((total, extent) => total * extent, 1);
-    update.write({ [name]: Float32Array.from({ length: count }, () => random.nextNormal()) });
+    const normals = Float32Array.from({ length: count }, () => random.nextNormal());
+    // Actions inside the box, or the first choice for every state.
+    const action = (i: number) => (discrete ? Number(i % actions === 0) : Math.tanh(normals[i]));
+    update.write({ [name]: name === 'replayedActions' ? normals.map((_, i) => action(i)) : normals });
   }
   return update;
 }
-
-/** One step of Adam that leaves the parameters as they are. */
-const train = ({ parameters }: Network, loss: Tensor): void =>
-  adam(parameters, { learningRate: 0 }).step(gradient(loss, parameters));
 
 /** Critics at actions [samples, batch, actions] → [critics, samples, batch]; discrete actions are one-hot. */
 function criticsAt(critics: Network, states: Tensor, actions: Tensor, discrete: boolean): Tensor {

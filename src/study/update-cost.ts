@@ -31,14 +31,14 @@ export async function measureWholeUpdate(
   onProgress?: OnProgress,
 ): Promise<WholeUpdateCost[]> {
   const family = distributionFamily(settings.distribution);
-  const { discrete } = family.capabilities;
+  const kind = family.capabilities.actionKind;
   const variants = ['fused', 'tiled'] as const;
   const updates: Update[] = [];
   try {
     for (const mlp of variants) {
       const learner = new ActorCritic({
         observations: settings.observations,
-        actions: { kind: discrete ? 'discrete' : 'box', size: settings.actions },
+        actions: { kind, size: settings.actions },
         estimator: chooseEstimator(estimator),
         family,
         hidden: settings.hidden,
@@ -46,7 +46,7 @@ export async function measureWholeUpdate(
         ...(settings.samples === null ? {} : { samples: settings.samples }),
       });
       const replay = replayFor(learner, TRANSITIONS);
-      fill(device, replay, discrete, settings.seed);
+      fill(device, replay, kind === 'discrete', settings.seed);
       const clock = clockState(settings.seed);
       updates.push(await compileUpdate(device, learner, replay, { batch: settings.batch, clock, mlp }));
     }
