@@ -13,6 +13,9 @@ struct Params {
   epsilon: f32,
   weightDecay: f32,
   tau: f32,
+  // 1 − β, which float32 would lose five digits of.
+  beta1Complement: f32,
+  beta2Complement: f32,
 }
 
 @group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
@@ -50,8 +53,8 @@ fn main(
   } else {
     g += params.weightDecay * p;
   }
-  let m = params.beta1 * firstMoment[item] + (1.0 - params.beta1) * g;
-  let v = params.beta2 * secondMoment[item] + (1.0 - params.beta2) * g * g;
+  let m = params.beta1 * firstMoment[item] + params.beta1Complement * g;
+  let v = params.beta2 * secondMoment[item] + params.beta2Complement * g * g;
   firstMoment[item] = m;
   secondMoment[item] = v;
   let t = f32(clock[2] + 1u);

@@ -80,6 +80,8 @@ const adamOp: Op<StepAttributes> = {
       learningRate: options.learningRate,
       beta1: options.beta1,
       beta2: options.beta2,
+      beta1Complement: 1 - options.beta1,
+      beta2Complement: 1 - options.beta2,
       epsilon: options.epsilon,
       weightDecay: options.weightDecay,
       tau,

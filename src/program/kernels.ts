@@ -201,14 +201,14 @@ export const kernels: readonly KernelSpec[] = [
     ['discount'],
   ),
   // t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay, else g += weightDecay·p;
-  // m, v, p as Kingma & Ba. With hasTarget: target += tau·(p − target), after the step.
+  // m, v, p as Kingma & Ba, with 1 − β given: float32 would lose five digits of it. With hasTarget: target += tau·(p − target), after the step.
   spec(
     'adam',
     'parameters:update firstMoment:update secondMoment:update gradient:read target:update scale:read clock:read:u32',
-    'count hasTarget hasScale decoupled learningRate beta1 beta2 epsilon weightDecay tau',
+    'count hasTarget hasScale decoupled learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement',
     (p) => ({ items: p.count }),
     (p) => (14 + 3 * p.hasTarget) * p.count,
-    ['learningRate', 'beta1', 'beta2', 'epsilon', 'weightDecay', 'tau'],
+    ['learningRate', 'beta1', 'beta2', 'beta1Complement', 'beta2Complement', 'epsilon', 'weightDecay', 'tau'],
   ),
   // y [count] words: Philox 4×32-10 with counter (block, clock[2], draw, clock[3]) and key (clock[0], clock[1]);
   // kind: bits, uniform in (0, 1), standard normal. Floats are stored by their bits.

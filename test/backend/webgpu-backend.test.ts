@@ -125,12 +125,41 @@ test('a step with more bindings than the adapter has is refused with the limit',
   const step: Step = {
     ...rest,
     fused: { ...fused, inputs },
-    buffers: Array.from({ length: count + 1 }, () => 0),
+    buffers: Array.from({ length: count + 1 }, (_, i) => i),
   };
-  const buffers = [backend.allocate(4, 'f32', 'x')];
+  const buffers = step.buffers.map((i) => backend.allocate(4, 'f32', `x${i}`));
   const error = await rejection(backend.load(oneStep(step, buffers), buffers));
   assert.instance(error, BackendError);
   assert.match((error as BackendError).message, 'maxStorageBuffersPerShaderStage');
+});
+
+test('a buffer with several views counts as one binding', async () => {
+  const { fused, ...rest } = increment(4);
+  const views = Array.from({ length: 20 }, (_, i) => ({
+    axes: [{ ...contiguousView([4]).axes[0] }],
+    offset: i,
+  }));
+  const step: Step = {
+    ...rest,
+    fused: {
+      ...fused,
+      inputs: views,
+      element: [
+        { kind: 'load', input: 0 },
+        { kind: 'load', input: 19 },
+        { kind: 'operation', op: 'add', arguments: [0, 1] },
+      ],
+    },
+    buffers: [...views.map(() => 0), 1],
+  };
+  const buffers = [backend.allocate(24, 'f32', 'x'), backend.allocate(4, 'f32', 'y')];
+  backend.write(
+    buffers[0],
+    Float32Array.from({ length: 24 }, (_, i) => i),
+  );
+  const executable = await backend.load(oneStep(step, buffers), buffers);
+  executable.run(1);
+  assert.equal([...(await backend.read(buffers[1]))], [19, 21, 23, 25]);
 });
 
 test('an error of the device surfaces once, typed, from the next read', async () => {

@@ -470,6 +470,8 @@ test('adam: first and late steps, weight decay of both kinds, clipping scale and
           epsilon: 1e-8,
           weightDecay: i % 2 ? 0.01 : 0,
           tau: 0.005,
+          beta1Complement: 1 - 0.9,
+          beta2Complement: 1 - 0.999,
         };
         const bindings = {
           parameters: data.normal(count),

@@ -46,6 +46,8 @@ interface Dispatch {
 interface StepCode {
   readonly wgsl: string;
   readonly writes: readonly boolean[];
+  /** Index into the program's buffers of each binding; −1 for none. */
+  readonly bound: readonly number[];
   readonly uniform: boolean;
   readonly grid: FusedShader['grid'];
 }
@@ -189,7 +191,7 @@ export class WebGpuBackend implements Backend {
     );
     const uniforms = this.uniforms(program.steps);
     const entries = program.steps.map((step, i) => {
-      const bound = this.bind(step, codes[i], buffers);
+      const bound = this.bind(codes[i], buffers);
       if (codes[i].uniform && uniforms) {
         const resource = { buffer: uniforms, offset: ALIGNMENT * i, size: ALIGNMENT };
         bound.push({ binding: bound.length, resource });
@@ -280,9 +282,9 @@ export class WebGpuBackend implements Backend {
     return buffer;
   }
 
-  private bind(step: Step, code: StepCode, buffers: readonly DeviceBuffer[]): GPUBindGroupEntry[] {
+  private bind(code: StepCode, buffers: readonly DeviceBuffer[]): GPUBindGroupEntry[] {
     return code.writes.map((writes, binding): GPUBindGroupEntry => {
-      const index = step.buffers[binding] ?? -1;
+      const index = code.bound[binding] ?? -1;
       if (index >= 0) return { binding, resource: { buffer: own(buffers[index]).gpu } };
       // Writable ranges may not overlap, so each gets its own.
       return writes
@@ -397,15 +399,22 @@ function kernelCode(step: KernelStep): StepCode {
   return {
     wgsl: specialise(step),
     writes: spec.bindings.map(({ access }) => access !== 'read'),
+    bound: step.buffers,
     uniform: true,
     grid: spec.grid(step.params),
   };
 }
 
-function fusedCode({ fused }: FusedStep): StepCode {
-  const { wgsl, grid } = generateFused(fused);
-  const writes = [...fused.inputs.map(() => false), ...fused.outputs.map(() => true)];
-  return { wgsl, writes, uniform: false, grid };
+function fusedCode({ fused, buffers }: FusedStep): StepCode {
+  const inputs = buffers.slice(0, fused.inputs.length);
+  const distinct = [...new Set(inputs)];
+  const { wgsl, grid } = generateFused(
+    fused,
+    inputs.map((buffer) => distinct.indexOf(buffer)),
+  );
+  const bound = [...distinct, ...buffers.slice(inputs.length)];
+  const writes = bound.map((_, i) => i >= distinct.length);
+  return { wgsl, writes, bound, uniform: false, grid };
 }
 
 /**

@@ -149,16 +149,22 @@ function load(name: string, view: View): string {
   return inside.length ? `select(0.0, ${value}, ${inside.join(' && ')})` : value;
 }
 
+/** The views a kernel loads through, each with the binding it reads. */
+interface Loads {
+  readonly views: readonly View[];
+  readonly bindings: readonly number[];
+}
+
 function evaluate(
   expressions: readonly Expression[],
-  inputs: readonly View[],
+  { views, bindings }: Loads,
   prefix: string,
   indent: string,
 ): string {
   const value = (expression: Expression): string => {
     switch (expression.kind) {
       case 'load':
-        return load(`x${expression.input}`, inputs[expression.input]);
+        return load(`x${bindings[expression.input]}`, views[expression.input]);
       case 'literal':
         return literal(expression.value);
       case 'reduced':
@@ -181,13 +187,22 @@ const arguments_ = `  @builtin(workgroup_id) group: vec3u,
 const main = `@compute @workgroup_size(${WORKGROUP})\nfn main(\n${arguments_}) {\n`;
 const itemNumber = `  let item = (group.y * groups.x + group.x) * ${WORKGROUP}u + local;\n`;
 
-/** The WGSL of a fused kernel. Shapes and strides are literals; the axes are collapsed first. */
-export function generateFused(original: FusedKernel): FusedShader {
+/**
+ * The WGSL of a fused kernel. Shapes and strides are literals; the axes are collapsed first.
+ *
+ * @param sources for each input the number of the buffer it views, counted from 0 in order of first use: a buffer
+ *   with several views is bound once
+ */
+export function generateFused(
+  original: FusedKernel,
+  sources: readonly number[] = original.inputs.map((_, i) => i),
+): FusedShader {
   const fused = collapse(original);
   const outputs = fusedOutputs(fused);
-  const body = fused.reducedAxes === 0 ? elementwise(fused) : reduction(fused, outputs);
+  const loads = { views: fused.inputs, bindings: sources };
+  const body = fused.reducedAxes === 0 ? elementwise(fused, loads) : reduction(fused, loads, outputs);
   const bindings = [
-    ...fused.inputs.map((_, i) => `var<storage, read> x${i}`),
+    ...[...new Set(sources)].map((i) => `var<storage, read> x${i}`),
     ...fused.outputs.map((_, i) => `var<storage, read_write> y${i}`),
   ].map((text, i) => `@group(0) @binding(${i}) ${text}: array<f32>;\n`);
   return {
@@ -202,17 +217,17 @@ const reducedShape = (fused: FusedKernel): readonly number[] =>
 const isLong = (fused: FusedKernel, outputs: number): boolean =>
   fused.reducedAxes > 0 && outputs <= FEW_OUTPUTS && sizeOf(reducedShape(fused)) >= LONG_REDUCTION;
 
-function elementwise(fused: FusedKernel): string {
+function elementwise(fused: FusedKernel, loads: Loads): string {
   const axes = [...fused.shape.keys()];
   const writes = fused.outputs.map((value, i) => `  y${i}[item] = e${value};\n`);
   return `${main}${itemNumber}  if (item >= ${sizeOf(fused.shape)}u) {
     return;
   }
-${unravel('item', fused.shape, axes, '  ')}${evaluate(fused.element, fused.inputs, 'e', '  ')}${writes.join('')}}
+${unravel('item', fused.shape, axes, '  ')}${evaluate(fused.element, loads, 'e', '  ')}${writes.join('')}}
 `;
 }
 
-function reduction(fused: FusedKernel, outputs: number): string {
+function reduction(fused: FusedKernel, loads: Loads, outputs: number): string {
   const axes = [...fused.shape.keys()];
   const kept = axes.slice(0, axes.length - fused.reducedAxes);
   const reduced = axes.slice(kept.length);
@@ -228,11 +243,11 @@ function reduction(fused: FusedKernel, outputs: number): string {
     )
     .join('');
   const loop = `  for (var r = ${long ? 'local' : '0u'}; r < ${count}u; r += ${long ? WORKGROUP : 1}u) {
-${unravel('r', fused.shape, reduced, '    ')}${evaluate(fused.element, fused.inputs, 'e', '    ')}${enter}  }
+${unravel('r', fused.shape, reduced, '    ')}${evaluate(fused.element, loads, 'e', '    ')}${enter}  }
 `;
   const finish = kinds.map((fold, i) => `  let reduced${i} = ${fold.finish(`state${i}`)};\n`).join('');
   const writes = fused.outputs.map((value, i) => `  y${i}[item] = f${value};\n`).join('');
-  const tail = `${finish}${evaluate(fused.result, fused.inputs, 'f', '  ')}${writes}}\n`;
+  const tail = `${finish}${evaluate(fused.result, loads, 'f', '  ')}${writes}}\n`;
   const position = unravel('item', fused.shape, kept, '  ');
   if (!long) {
     return `${main}${itemNumber}  if (item >= ${outputs}u) {
