@@ -14,15 +14,25 @@ import {
   measureDense,
   ownDense,
 } from './kernels/dense.ts';
+import { type GpuJsMode, gpuJsDense } from './kernels/gpujs-dense.ts';
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'string' } },
 });
 
+// gpu.js looks for WebGPU where browsers have it.
+if (!globalThis.navigator?.gpu) {
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu: create([]) }, configurable: true });
+}
+
 const devices: OpenedDevice[] = [];
+const peers: GpuJsMode[] = [];
 for (const backend of ['cpu', 'webgpu'] as const) {
   try {
     devices.push(await open({ backend }));
+    peers.push(backend);
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;
     console.error(`divergrad: ${error.message}`);
@@ -33,9 +43,10 @@ try {
   for (const size of denseSizes) {
     const data = denseData(size, 0);
     const runners: DenseRunner[] = [];
-    for (const device of devices) runners.push(await ownDense(device, size, data));
     try {
-      rows.push(...(await measureDense(runners, size, options.quick ? 5 : 41)));
+      for (const device of devices) runners.push(await ownDense(device, size, data));
+      for (const mode of peers) runners.push(gpuJsDense(size, data, { mode }));
+      rows.push(...(await measureDense(runners, size, options.quick ? 3 : 11)));
     } finally {
       for (const runner of runners) await runner.dispose();
     }
@@ -58,7 +69,8 @@ else {
 function print(): void {
   for (const { backend } of devices) console.log(`${backend.name}: ${backend.description}`);
   console.log(
-    'relu(x·W + b), rows × inputs × outputs: median ms a pass that waits for its result, and GFLOP/s\n',
+    'relu(x·W + b), rows × inputs × outputs: median ms a pass that waits for its result, and GFLOP/s;\n' +
+      'gpu.js takes its operands from the host and returns its results there in every pass.\n',
   );
   console.log(
     ['size'.padEnd(14), 'on'.padEnd(16), 'forward ms', 'GFLOP/s', 'backward ms', 'GFLOP/s']

@@ -116,4 +116,4 @@ export async function measureDense(
 }
 
 /** Rounds before the first that counts, for compilers and caches. */
-const warmups = 5;
+const warmups = 2;
