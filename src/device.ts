@@ -2,7 +2,7 @@ import type { Backend, DeviceBuffer, Executable, Values } from './backend/backen
 import { NumericsError, ShapeError, UsageError, unknownName } from './errors.ts';
 import { formatShape, sizeOf } from './math/shape.ts';
 import { lower } from './program/lower.ts';
-import type { Program } from './program/program.ts';
+import { Program, type Step } from './program/program.ts';
 import {
   clockState,
   input,
@@ -167,6 +167,17 @@ export class Update {
   /** A scalar output. */
   async readScalar(name: string): Promise<number> {
     return (await this.read(name))[0];
+  }
+
+  /**
+   * Some of the steps as an update of their own on the same memory, to time or inspect them. Dispose of it before
+   * this update.
+   */
+  async section(keep: (step: Step, index: number) => boolean): Promise<Update> {
+    const { steps, buffers, slots, inputs, outputs, states } = this.program;
+    const program = new Program(steps.filter(keep), buffers, slots, inputs, outputs, states);
+    const executable = await this.backend.load(program, this.buffers);
+    return new Update(program, this.backend, executable, this.buffers, () => undefined);
   }
 
   toString(): string {

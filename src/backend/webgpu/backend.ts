@@ -190,9 +190,9 @@ export class WebGpuBackend implements Backend {
       ),
     );
     const uniforms = this.uniforms(program.steps);
-    const entries = program.steps.map((step, i) => {
-      const bound = this.bind(codes[i], buffers);
-      if (codes[i].uniform && uniforms) {
+    const entries = codes.map((code, i) => {
+      const bound = this.bind(code, buffers);
+      if (code.uniform && uniforms) {
         const resource = { buffer: uniforms, offset: ALIGNMENT * i, size: ALIGNMENT };
         bound.push({ binding: bound.length, resource });
       }
