@@ -4,6 +4,7 @@ import { version } from '../version.ts';
 import { benchCommand } from './bench.ts';
 import { OutputClosed, watchOutput } from './common.ts';
 import { doctorCommand } from './doctor.ts';
+import { matrixCommand } from './matrix.ts';
 import { trainCommand } from './train.ts';
 import { verifyCommand } from './verify.ts';
 
@@ -22,7 +23,8 @@ function createProgram(): Command {
     .exitOverride()
     // Errors of commander are printed below, in one line like all others.
     .configureOutput({ outputError: () => undefined });
-  for (const register of [benchCommand, trainCommand, verifyCommand, doctorCommand]) register(program);
+  const commands = [benchCommand, trainCommand, verifyCommand, doctorCommand, matrixCommand];
+  for (const register of commands) register(program);
   return program.action((name: string | undefined) => {
     const known = program.commands.map((command) => command.name());
     if (name !== undefined) throw unknownName('command', name, known);

@@ -1,0 +1,57 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import { DataError } from '../errors.ts';
+import { compatibilityMatrix, matrixMarkdown, matrixText, renewDocument } from '../study/matrix.ts';
+import { type CommonOptions, print, wholeNumber, withCommonOptions, withJsonSwitch } from './common.ts';
+
+interface MatrixOptions extends CommonOptions {
+  readonly actions: number;
+  readonly json?: boolean;
+  readonly markdown?: boolean;
+  readonly check?: string;
+  readonly write?: string;
+}
+
+/** Registers `matrix`: which estimators go with which distributions. */
+export function matrixCommand(program: Command): void {
+  const printing = ['json', 'markdown', 'actions'];
+  const command = program
+    .command('matrix')
+    .description('show which estimator goes with which action distribution, and what is missing elsewhere')
+    .option('--actions <n>', 'coordinates of an action, or choices', wholeNumber(1, 65_536), 1)
+    .addOption(new Option('--markdown', 'print it as Markdown').conflicts('json'))
+    .addOption(
+      new Option('--check <file>', 'fail unless the generated parts of a document are up to date').conflicts([
+        ...printing,
+        'write',
+      ]),
+    )
+    .addOption(new Option('--write <file>', 'renew the generated parts of a document').conflicts(printing));
+  withCommonOptions(withJsonSwitch(command)).action(run);
+}
+
+async function run({ actions, json, markdown, check, write }: MatrixOptions): Promise<void> {
+  const file = check ?? write;
+  if (file === undefined) {
+    const matrix = compatibilityMatrix(actions);
+    if (json) print(JSON.stringify(matrix, null, 2));
+    else print(markdown ? matrixMarkdown(matrix) : matrixText(matrix));
+    return;
+  }
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new DataError(`Cannot read '${file}': ${cause.message}.`, { cause });
+  });
+  const renewed = renewDocument(text, file);
+  if (check !== undefined && renewed !== text) {
+    throw new DataError(`The generated parts of '${file}' are out of date.`, {
+      hint: `Renew them with: divergrad matrix --write ${file}`,
+    });
+  }
+  if (write !== undefined && renewed !== text) {
+    await writeFile(file, renewed).catch((cause: Error) => {
+      throw new DataError(`Cannot write '${file}': ${cause.message}.`, { cause });
+    });
+  }
+  const state = renewed === text ? 'up to date' : 'renewed';
+  print(`${file}: ${state}`);
+}
