@@ -14,12 +14,22 @@ import {
   measureCost,
   type UpdateCost,
 } from '../study/cost.ts';
+import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../study/parts.ts';
+import {
+  measureScaling,
+  type ScalingAxis,
+  type ScalingReport,
+  scalingAxes,
+  scalingAxis,
+  scalingDefaults,
+} from '../study/scaling.ts';
 import type { Interval } from '../study/statistics.ts';
 import { measureWholeUpdate, type WholeUpdateCost } from '../study/update-cost.ts';
 import {
   backendChoice,
   type CommonOptions,
   nameList,
+  type Progress,
   print,
   progressBar,
   versions,
@@ -39,6 +49,16 @@ interface BenchOptions extends CommonOptions {
   readonly actions?: number;
   readonly json?: string;
   readonly quick?: boolean;
+  readonly parts?: boolean;
+  readonly scaling?: ScalingAxis;
+  readonly sizes?: number[];
+}
+
+/** What was measured on one backend. */
+export interface BackendReport extends CostReport {
+  readonly wholeUpdate: readonly WholeUpdateCost[];
+  readonly parts?: readonly EstimatorParts[];
+  readonly scaling?: ScalingReport;
 }
 
 /** What `bench --json` writes. */
@@ -46,7 +66,7 @@ export interface BenchDocument {
   readonly kind: 'divergrad-cost';
   /** ISO 8601, when the run began. */
   readonly date: string;
-  readonly reports: readonly (CostReport & { readonly wholeUpdate: readonly WholeUpdateCost[] })[];
+  readonly reports: readonly BackendReport[];
   /** Backends that could not be opened, and why. */
   readonly absent: readonly { readonly backend: string; readonly reason: string }[];
 }
@@ -80,6 +100,9 @@ export function benchCommand(program: Command): void {
     .option(obs, 'size of an observation', parseObs, costDefaults.observations)
     .option(actions, 'size of an action (default: 1; 2 choices where they are discrete)', parseActions)
     .option('--json <file>', 'also write the results as JSON; - for standard output, without the tables')
+    .option('--parts', 'also time the parts of an update: networks, sampling, loss, backward, optimiser')
+    .option('--scaling <axis>', `also measure along one axis: ${scalingAxes.join(', ')}`, scalingAxis)
+    .option('--sizes <list>', 'sizes along that axis, as 16,64,256', widths)
     .option('--quick', 'fewer and shorter measurements, for a first look');
   withCommonOptions(command).action((options: BenchOptions) => bench(options));
 }
@@ -116,7 +139,7 @@ async function bench(options: BenchOptions): Promise<void> {
         const wholeUpdate = await measureWholeUpdate(device, baseline, settings, (done) =>
           bar.update(0.8 + 0.2 * done, 'whole update'),
         );
-        reports.push({ ...rows, wholeUpdate });
+        reports.push({ ...rows, wholeUpdate, ...(await extras(device, options, cost, bar)) });
       } finally {
         bar.stop();
       }
@@ -128,6 +151,25 @@ async function bench(options: BenchOptions): Promise<void> {
   if (!quiet) for (const { backend, reason } of absent) print(`${backend}: not present: ${reason}`);
   const result: BenchDocument = { kind: 'divergrad-cost', date, reports, absent };
   if (options.json !== undefined) await writeJson(options.json, result);
+}
+
+/** What is measured only when asked for. */
+async function extras(
+  device: OpenedDevice,
+  options: BenchOptions,
+  cost: CostOptions,
+  bar: Progress,
+): Promise<Pick<BackendReport, 'parts' | 'scaling'>> {
+  const { scaling: axis } = options;
+  const parts = options.parts
+    ? await measureAllParts(device, cost, (done) => bar.update(done, 'parts'))
+    : undefined;
+  const scaling = axis
+    ? await measureScaling(device, axis, options.sizes ?? scalingDefaults[axis], cost, (done) =>
+        bar.update(done, `scaling with ${axis}`),
+      )
+    : undefined;
+  return { ...(parts ? { parts } : {}), ...(scaling ? { scaling } : {}) };
 }
 
 /** Opens a backend; one that is only looked for may be missing. */
@@ -188,8 +230,36 @@ function printReport(report: BenchDocument['reports'][number]): void {
     const name = row.preferred ? `${row.mlp} (default)` : row.mlp;
     whole.push([name, fixed(row.msPerUpdate), range(row.msInterval), ...counts(row)]);
   }
-  print(`${whole.toString()}\n`);
+  print(whole.toString());
+  if (report.parts) printParts(report.parts);
+  if (report.scaling) printScaling(report.scaling);
+  print('');
 }
+
+function printParts(all: readonly EstimatorParts[]): void {
+  print('  parts of an update, ms, each timed by itself');
+  const table = compactTable(['estimator', ...partNames]);
+  for (const { estimator, parts } of all) {
+    const ms = (name: PartName) => parts.find(({ part }) => part === name)?.msPerUpdate;
+    table.push([estimator, ...partNames.map((name) => fixedOrNone(ms(name)))]);
+  }
+  print(table.toString());
+}
+
+function printScaling({ axis, values, reports }: ScalingReport): void {
+  print(`  ms/update (ratio to ${reports[0].baseline}) against ${axis}`);
+  const table = compactTable(['estimator', ...values.map(String)]);
+  for (const { estimator } of reports[0].rows) {
+    const cells = reports.map(({ rows }) => {
+      const row = rows.find((candidate) => candidate.estimator === estimator);
+      return row ? `${fixed(row.msPerUpdate)} (${fixed(row.ratio)})` : '–';
+    });
+    table.push([estimator, ...cells]);
+  }
+  print(table.toString());
+}
+
+const fixedOrNone = (value: number | undefined): string => (value === undefined ? '–' : fixed(value));
 
 const countHeads = ['kernels', 'submits', 'readbacks', 'FLOP', 'bytes', 'arena'];
 

@@ -166,6 +166,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     Array.from({ length: evaluationEpisodes }, settings.makeEnvironment),
   );
   const random = new PhiloxStream(seed, 1);
+  const breathe = breather();
   const evaluations: Evaluation[] = [];
   let updates = 0;
   let observation = environment.reset(seed);
@@ -197,6 +198,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
         updates += updatesPerStep;
       }
       settings.onStep?.(step);
+      await breathe();
       if (step % evaluateEvery === 0 || step === steps) {
         const metrics = updates > 0 ? await readMetrics(update, step) : {};
         const returns = await evaluator.run(1_000_003 + seed);
@@ -214,6 +216,20 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     device.free(replay.fill);
   }
   return evaluations;
+}
+
+/** Lets the event loop turn ten times a second: the cpu backend never yields, and signals must be noticed. */
+function breather(): () => Promise<void> | undefined {
+  let last = performance.now();
+  return () => {
+    if (performance.now() - last < 100) return undefined;
+    return new Promise((done) => {
+      setTimeout(() => {
+        last = performance.now();
+        done();
+      }, 0);
+    });
+  };
 }
 
 /** Uniform on the box, or among the choices. */

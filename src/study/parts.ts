@@ -1,7 +1,9 @@
 import type { Device, Update } from '../device.ts';
+import { distributionFamily } from '../distributions/registry.ts';
 import type { Program, Step } from '../program/program.ts';
+import { type CostOptions, compilePolicyUpdate, costChoices, costSettings, release } from './cost.ts';
 import { median } from './statistics.ts';
-import { interleave, type OnProgress, type TimingOptions } from './timing.ts';
+import { interleave, LEAST_ROUNDS, type OnProgress, type TimingOptions } from './timing.ts';
 
 /** What an update spends its time on. */
 export const partNames = [
@@ -84,4 +86,37 @@ export async function measureParts(
   } finally {
     for (const section of sections) section.dispose();
   }
+}
+
+/** The parts of one estimator's update. */
+export interface EstimatorParts {
+  readonly estimator: string;
+  readonly parts: readonly PartCost[];
+}
+
+/** The parts of every estimator of a cost table. @throws UsageError as `measureCost` does */
+export async function measureAllParts(
+  device: Device,
+  options: CostOptions = {},
+  onProgress?: OnProgress,
+): Promise<EstimatorParts[]> {
+  const settings = costSettings(options);
+  const { choices } = costChoices(
+    distributionFamily(settings.distribution),
+    settings.actions,
+    options.estimators,
+  );
+  const all: EstimatorParts[] = [];
+  for (const [i, choice] of choices.entries()) {
+    const update = await compilePolicyUpdate(device, choice, settings);
+    try {
+      // A fifth of the effort of the table: parts are for orientation.
+      const timing = { rounds: LEAST_ROUNDS, minimumMs: settings.minimumMs / 5 };
+      all.push({ estimator: choice.name, parts: await measureParts(device, update, timing) });
+    } finally {
+      release(device, update);
+    }
+    onProgress?.((i + 1) / choices.length);
+  }
+  return all;
 }

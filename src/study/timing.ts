@@ -11,7 +11,7 @@ export interface TimingOptions {
 }
 
 /** Fewer give no interval worth the name. */
-const LEAST_ROUNDS = 5;
+export const LEAST_ROUNDS = 5;
 
 export interface Timing {
   /** Milliseconds for one update, a round each. */
