@@ -37,7 +37,7 @@ export { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from
 export { type BoltzmannOptions, boltzmann, type Target } from './divergences/target.ts';
 
 export type { Environment, EnvironmentState, Space, Transition } from './envs/environment.ts';
-export { type EnvironmentEntry, environments, makeEnvironment } from './envs/registry.ts';
+export { type EnvironmentEntry, environments, makeEnvironment, prepareEnvironment } from './envs/registry.ts';
 
 export {
   BackendError,
@@ -139,8 +139,6 @@ export {
   where,
 } from './tape/elementwise.ts';
 export { grad } from './tape/grad.ts';
-export { randomBits, randomNormal, randomUniform } from './tape/random.ts';
-export { assign, gradient } from './tape/state.ts';
 export {
   argMax,
   broadcastTo,
@@ -163,6 +161,8 @@ export {
   stopGradient,
   sum,
   transpose,
-} from './tape/structure.ts';
+} from './tape/index.ts';
+export { randomBits, randomNormal, randomUniform } from './tape/random.ts';
+export { assign, gradient } from './tape/state.ts';
 export { clockState, type DType, read, State, Tensor } from './tape/tensor.ts';
 export { version } from './version.ts';

@@ -1,8 +1,9 @@
 import { UsageError } from '../errors.ts';
 import { broadcastAxes, formatShape, sameShape } from '../math/shape.ts';
 import { add, constant } from './elementwise.ts';
-import { broadcastTo, reshape, sum } from './structure.ts';
+import { sum } from './reductions.ts';
 import { type Node, shapeError, type Tensor } from './tensor.ts';
+import { broadcastTo, reshape } from './views.ts';
 
 /**
  * Reverse-mode gradient: records the cotangents of `wrt` and returns them.

@@ -1,6 +1,11 @@
 export * from './elementwise.ts';
+export * from './gather.ts';
 export * from './grad.ts';
+export * from './inputs.ts';
+export * from './matmul.ts';
 export * from './random.ts';
+export * from './reductions.ts';
+export { requireShape } from './shapes.ts';
 export * from './state.ts';
-export * from './structure.ts';
 export * from './tensor.ts';
+export * from './views.ts';

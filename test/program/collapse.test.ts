@@ -27,7 +27,10 @@ test('a broadcast axis stays apart, its neighbours merge', () => {
   const shape = [4, 3, 5, 6];
   const small = collapse(kernel(shape, 0, [contiguousView(shape), broadcast([5, 6], shape)]));
   assert.equal(small.shape, [12, 30]);
-  assert.equal(small.inputs[1].axes.map((axis) => axis.stride), [0, 1]);
+  assert.equal(
+    small.inputs[1].axes.map((axis) => axis.stride),
+    [0, 1],
+  );
 });
 
 test('kept and reduced axes do not mix, and a reduction keeps one reduced axis', () => {

@@ -1,0 +1,69 @@
+import { type Shape, sizeOf } from '../math/shape.ts';
+import { axisOf, plain } from './shapes.ts';
+import { type Op, record, shapeError, type Tensor } from './tensor.ts';
+import { broadcastTo, reshape } from './views.ts';
+
+/** Inputs x [outer, entries, inner] and index [outer, picks, inner]. */
+export const gatherOp: Op<null> = {
+  name: 'gather',
+  infer: ([, index]) => plain(index.shape),
+  vjp: ({ cotangents: [g], inputs: [x, index] }) => [
+    g && record(scatterAddOp, [g, index], x.shape[1]),
+    undefined,
+  ],
+  call: ({ node }) => gatherCall('gather', node.inputs[0].shape[1], node.outputs[0].shape),
+};
+
+/** Adds g [outer, picks, inner] into zeros [outer, entries, inner]; repeated indices accumulate. */
+export const scatterAddOp: Op<number> = {
+  name: 'scatterAdd',
+  infer: ([g], entries) => plain([g.shape[0], entries, g.shape[2]]),
+  vjp: ({ cotangents: [g], inputs: [, index] }) => [g && record(gatherOp, [g, index], null), undefined],
+  call: ({ node, attributes }) => gatherCall('scatter_add', attributes, node.inputs[0].shape),
+};
+
+const gatherCall = (kernel: string, entries: number, [outer, picks, inner]: Shape) => ({
+  kernel,
+  bindings: [{ input: 0 }, { input: 1 }, { output: 0 }],
+  params: { outer, entries, picks, inner },
+});
+
+/**
+ * `y[..., j, ...] = x[..., index[..., j, ...], ...]` along `axis`; the index has x's other extents.
+ * Indices are whole numbers in an f32 tensor (exact below 2^24); one outside the axis gives NaN.
+ */
+export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
+  const at = axisOf('gather', x, axis);
+  if (
+    index.shape.length !== x.shape.length ||
+    index.shape.some((extent, i) => i !== at && extent !== x.shape[i])
+  ) {
+    throw shapeError('gather', [x, index], `the index must match x on every axis but ${at}`);
+  }
+  const outer = sizeOf(x.shape.slice(0, at));
+  const inner = sizeOf(x.shape.slice(at + 1));
+  const flat = record(
+    gatherOp,
+    [reshape(x, [outer, x.shape[at], inner]), reshape(index, [outer, index.shape[at], inner])],
+    null,
+  );
+  return reshape(flat, index.shape);
+}
+
+/** Rows `index [picks]` of x along `axis`. */
+export function indexSelect(x: Tensor, index: Tensor, axis: number): Tensor {
+  const at = axisOf('indexSelect', x, axis);
+  if (index.shape.length !== 1) throw shapeError('indexSelect', [x, index], 'the index must have one axis');
+  const shape = x.shape.map((extent, i) => (i === at ? index.size : extent));
+  return gather(
+    x,
+    broadcastTo(
+      reshape(
+        index,
+        shape.map((_, i) => (i === at ? index.size : 1)),
+      ),
+      shape,
+    ),
+    at,
+  );
+}

@@ -1,0 +1,92 @@
+import { constant, div, equal, exp, mul, sub } from './elementwise.ts';
+import { axisOf, plain } from './shapes.ts';
+import { type Op, record, shapeError, type Tensor } from './tensor.ts';
+import { broadcastTo, reshape, stopGradient } from './views.ts';
+
+export type ReductionKind = 'sum' | 'max' | 'min' | 'logSumExp' | 'argMax';
+export interface Reduction {
+  readonly kind: ReductionKind;
+  readonly axes: readonly number[];
+}
+
+/** Keeps reduced axes with extent 1; {@link reduce} drops them by a reshape. */
+export const reduceOp: Op<Reduction> = {
+  name: 'reduce',
+  infer: ([x], { axes }) => plain(x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent))),
+  reduction: true,
+  vjp: ({ cotangents: [g], inputs: [x], outputs: [y], attributes: { kind, axes } }) => {
+    if (!g) return [undefined];
+    switch (kind) {
+      case 'sum':
+        return [broadcastTo(g, x.shape)];
+      case 'max':
+      case 'min': {
+        const ties = equal(x, y);
+        return [mul(ties, div(g, record(reduceOp, [ties], { kind: 'sum', axes })))];
+      }
+      case 'logSumExp':
+        return [mul(g, exp(sub(x, y)))];
+      case 'argMax':
+        return [undefined];
+      default:
+        return kind satisfies never;
+    }
+  },
+};
+
+export type Axes = number | readonly number[] | null;
+
+function reduce(kind: ReductionKind, x: Tensor, axis: Axes, keepDims: boolean): Tensor {
+  const axes = (axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis).map((a) =>
+    axisOf(kind, x, a),
+  );
+  if (axes.length === 0) return x;
+  if (axes.some((a) => x.shape[a] === 0) && kind !== 'sum')
+    throw shapeError(kind, [x], 'an empty axis has no such value');
+  const shape = x.shape
+    .map((extent, a) => (axes.includes(a) ? 1 : extent))
+    .filter((_, a) => keepDims || !axes.includes(a));
+  // Over axes of extent 1 nothing is left to fold.
+  if (axes.every((a) => x.shape[a] === 1))
+    return kind === 'argMax' ? broadcastTo(constant(0), shape) : reshape(x, shape);
+  return reshape(record(reduceOp, [x], { kind, axes }), shape);
+}
+
+/** Sum over `axis` (a number, several, or null for all). */
+export const sum = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
+  reduce('sum', x, axis, keepDims);
+/** Maximum; ties share the cotangent evenly. */
+export const max = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
+  reduce('max', x, axis, keepDims);
+/** Minimum; ties share the cotangent evenly. */
+export const min = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
+  reduce('min', x, axis, keepDims);
+/** log Σ exp(x), without overflow. */
+export const logSumExp = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
+  reduce('logSumExp', x, axis, keepDims);
+/** Index of the first maximum along one axis, as a whole number in an f32 tensor; no gradient. */
+export const argMax = (x: Tensor, axis: number, keepDims = false): Tensor =>
+  reduce('argMax', x, axis, keepDims);
+
+/** Mean over `axis`. */
+export function mean(x: Tensor, axis: Axes = null, keepDims = false): Tensor {
+  const total = sum(x, axis, keepDims);
+  return mul(total, total.size / x.size);
+}
+
+/** log mean exp over `axis`: logSumExp − log n. */
+export function logMeanExp(x: Tensor, axis: Axes = null, keepDims = false): Tensor {
+  const total = logSumExp(x, axis, keepDims);
+  return sub(total, Math.log(x.size / total.size));
+}
+
+/**
+ * x − logSumExp(x) along `axis`. The maximum goes first: beside a large one, the rounding of logSumExp itself would
+ * be a relative error of every probability.
+ */
+export function logSoftmax(x: Tensor, axis: number): Tensor {
+  const shifted = sub(x, stopGradient(max(x, axis, true)));
+  return sub(shifted, logSumExp(shifted, axis, true));
+}
+/** exp(x)/Σ exp(x) along `axis`, without overflow. */
+export const softmax = (x: Tensor, axis: number): Tensor => exp(logSoftmax(x, axis));
