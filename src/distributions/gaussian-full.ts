@@ -2,10 +2,10 @@ import { UsageError } from '../errors.ts';
 import {
   add,
   clamp,
-  div,
   exp,
   literal,
   mul,
+  neg,
   randomNormal,
   reshape,
   sliceAxis,
@@ -128,14 +128,18 @@ export class FullGaussian implements Distribution {
     );
   }
 
-  /** y with Ly = d by forward substitution; d and y are lists of coordinates [..., batch]. */
+  /**
+   * y with Ly = d by forward substitution; d and y are lists of coordinates [..., batch]. The diagonal's reciprocal
+   * is e^−l: a quotient's derivative would square the diagonal, which at its lower bound leaves float32.
+   */
   private solve(d: readonly Tensor[]): Tensor[] {
     const lower = this.lower();
+    const scale = columns(exp(neg(this.logDiagonal)));
     const y: Tensor[] = [];
     for (let i = 0; i < this.actions; i++) {
       let rest = d[i];
       for (let j = 0; j < i; j++) rest = sub(rest, mul(entry(lower, i, j), y[j]));
-      y.push(div(rest, entry(lower, i, i)));
+      y.push(mul(rest, scale[i]));
     }
     return y;
   }

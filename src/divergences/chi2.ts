@@ -2,6 +2,10 @@ import { UsageError } from '../errors.ts';
 import { add, exp, logMeanExp, mean, mul, square, sub } from '../tape/index.ts';
 import type { Estimator } from './estimator.ts';
 import { fDivergence } from './f-divergence.ts';
+import { saturated } from './saturate.ts';
+
+/** Nats of p²/π above which it counts as e^40: the square of its gradient, which Adam keeps, still fits float32. */
+const largestLog = 40;
 
 const [score, , exact] = fDivergence({
   name: 'chi2',
@@ -13,8 +17,10 @@ const [score, , exact] = fDivergence({
   f: (r) => square(sub(r, 1)),
   scoreWeight: (r) => sub(1, square(r)),
   // p²/π − 2p + π: only the first term can be large, and it is formed in log space.
-  integrand: (logTarget, logPolicy) =>
-    add(sub(exp(sub(mul(2, logTarget), logPolicy)), mul(2, exp(logTarget))), exp(logPolicy)),
+  integrand: (logTarget, logPolicy) => {
+    const first = exp(saturated(sub(mul(2, logTarget), logPolicy), largestLog));
+    return add(sub(first, mul(2, exp(logTarget))), exp(logPolicy));
+  },
 });
 
 /** CUBO of order 2 in log space, ½ log E_π[(p̃/π)²]: the χ² upper bound, whose exponential would overflow. */

@@ -1,16 +1,22 @@
 import { add, exp, expm1, mean, mul, neg, square, stopGradient, sub, type Tensor } from '../tape/index.ts';
 import { type Estimator, type Need, required } from './estimator.ts';
+import { saturated } from './saturate.ts';
+
+/** Nats above which a ratio of densities counts as e^20, so that products with it and their gradients fit float32. */
+const largestLog = 20;
+/** Nats above which the log-ratio that k2 squares grows no further, for the same reason. */
+const largestGap = 1e4;
 
 /** The log-ratio penalties k(log π − log π_ref) and what differentiating each as a loss follows. */
 const penalties = {
   k1: { title: 'k1 = log π − log π_ref; on-policy its gradient has mean zero', of: (gap: Tensor) => gap },
   k2: {
     title: 'k2 = ½(log π − log π_ref)²; on-policy it follows the reverse KL',
-    of: (gap: Tensor) => mul(0.5, square(gap)),
+    of: (gap: Tensor) => mul(0.5, square(neg(saturated(neg(saturated(gap, largestGap)), largestGap)))),
   },
   k3: {
     title: 'k3 = π_ref/π − 1 + log π − log π_ref; on-policy it follows the forward KL',
-    of: (gap: Tensor) => add(expm1(neg(gap)), gap),
+    of: (gap: Tensor) => add(expm1(saturated(neg(gap), largestLog)), gap),
   },
 } as const;
 
@@ -67,7 +73,7 @@ export const klPenalties: readonly Estimator[] = (
       );
       const logProb = input.policy.logProbLatent(latent);
       const reference = required(input.reference, 'reference', weighted.name).logProbLatent(latent);
-      const ratio = exp(sub(logProb, stopGradient(logBehaviour)));
+      const ratio = exp(saturated(sub(logProb, stopGradient(logBehaviour)), largestLog));
       return { loss: mean(mul(ratio, of(sub(logProb, stopGradient(reference))))), diagnostics: {} };
     },
   };
