@@ -1,4 +1,4 @@
-// The small problem on which every cell of the matrix is tried: two states, networks of a few weights, twin critics.
+// The small problem on which every cell of the matrix is tried: three states, networks of a few weights, twin critics.
 import type { Device, Update } from '../../src/device.ts';
 import type { Distribution, DistributionFamily } from '../../src/distributions/distribution.ts';
 import { distributionFamilies } from '../../src/distributions/registry.ts';
@@ -10,7 +10,7 @@ import { type PolicyBatch, PolicyLearner } from '../../src/rl/policy-learner.ts'
 import { clockState, mul, reshape, type State, sum, type Tensor } from '../../src/tape/index.ts';
 import { normals } from '../helpers/gradcheck.ts';
 
-export const batch = 2;
+export const batch = 3;
 const observations = 2;
 const hidden = [3];
 const temperature = 0.5;

@@ -18,9 +18,9 @@ import {
   read,
   reshape,
   stopGradient,
+  stopGradientOp,
   type Tensor,
 } from '../../src/tape/index.ts';
-import { stopGradientOp } from '../../src/tape/structure.ts';
 import { allclose } from '../helpers/allclose.ts';
 import { exactDevice, openDevice } from '../helpers/devices.ts';
 import {
