@@ -53,7 +53,7 @@ export const shared = {
   supported: { using: false }, // Node 20 has no `using`
   sourcemap: 'linked',
   loader: { '.wgsl': 'text' },
-  external: ['webgpu', 'node:*'],
+  external: ['webgpu', '@mujoco/mujoco', 'node:*'],
   define: {
     __DIVERGRAD_VERSION__: JSON.stringify(JSON.parse(readFileSync(path('package.json'), 'utf8')).version),
   },
@@ -65,7 +65,7 @@ export const nodeOptions = {
   ...shared,
   platform: 'node',
   banner: { js: nodeBanner },
-  external: ['webgpu', 'node:*'],
+  external: ['webgpu', '@mujoco/mujoco', 'node:*'],
 };
 
 const bundles = [

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendChoice, type OpenedDevice, open } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { baselineEstimator, chooseEstimator } from '../divergences/registry.ts';
-import { makeEnvironment } from '../envs/registry.ts';
+import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { DataError, UsageError } from '../errors.ts';
 import { actionMap } from '../rl/actions.ts';
 import { ActorCritic, actorCriticDefaults } from '../rl/actor-critic.ts';
@@ -109,6 +109,7 @@ function positive(text: string): number {
 const temperature = (text: string): number | 'auto' => (text === 'auto' ? text : positive(text));
 
 async function run(options: TrainCommandOptions): Promise<void> {
+  await prepareEnvironment(options.env);
   const environment = makeEnvironment(options.env);
   const { kind } = actionMap(environment.actionSpace);
   const family = distributionFamily(

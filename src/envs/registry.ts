@@ -6,6 +6,7 @@ import { CartPole } from './cartpole.ts';
 import type { Environment } from './environment.ts';
 import { MountainCar } from './mountain-car.ts';
 import { MountainCarContinuous } from './mountain-car-continuous.ts';
+import { mujocoTasks } from './mujoco/tasks.ts';
 import { Pendulum } from './pendulum.ts';
 
 export interface EnvironmentEntry {
@@ -13,6 +14,8 @@ export interface EnvironmentEntry {
   readonly title: string;
   /** Identifier in Gymnasium 1.4.0, whose trajectories it reproduces. */
   readonly gymnasiumId: string;
+  /** Loads what `make` needs; must end before it is called. Absent when nothing is needed. */
+  readonly prepare?: () => Promise<void>;
   make(): Environment;
 }
 
@@ -32,14 +35,29 @@ export const environments: readonly EnvironmentEntry[] = [
     gymnasiumId: 'MountainCar-v0',
     make: () => new MountainCar(),
   },
+  ...mujocoTasks,
 ];
+
+/**
+ * Loads what the environment needs before it can be made: the physics engine of a MuJoCo task, nothing for the others.
+ *
+ * @throws UsageError for an unknown name, BackendError when what is needed cannot be loaded
+ */
+export async function prepareEnvironment(name: string): Promise<void> {
+  await entryOf(name).prepare?.();
+}
 
 /**
  * A new environment by name, not yet reset.
  *
- * @throws UsageError for an unknown name: lists the known ones, and suggests one when the name is close to it
+ * @throws UsageError for an unknown name: lists the known ones, and suggests one when the name is close to it; or for
+ * one that must be prepared first
  */
 export function makeEnvironment(name: string): Environment {
+  return entryOf(name).make();
+}
+
+function entryOf(name: string): EnvironmentEntry {
   const entry = environments.find((candidate) => candidate.name === name);
   if (entry === undefined) {
     throw unknownName(
@@ -48,5 +66,5 @@ export function makeEnvironment(name: string): Environment {
       environments.map((candidate) => candidate.name),
     );
   }
-  return entry.make();
+  return entry;
 }

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { DataError } from '../../errors.ts';
 import { type GoldenTrajectory, readTrajectories } from './environments.ts';
 import { type GoldenCase, parseJson, readGolden } from './format.ts';
+import { type MujocoCase, readMujoco } from './mujoco.ts';
 
 /** The cases of one group: one line of the report. */
 export interface GoldenGroup {
@@ -13,6 +14,7 @@ export interface GoldenGroup {
   readonly family: string;
   readonly cases: readonly GoldenCase[];
   readonly trajectories: readonly GoldenTrajectory[];
+  readonly mujoco: readonly MujocoCase[];
   /** Names of cases of which nothing is built yet. */
   readonly unbuilt: readonly string[];
 }
@@ -21,7 +23,7 @@ const ENVIRONMENTS = 'envs';
 const MUJOCO = 'mujoco';
 
 /**
- * Reads all golden vectors of a folder: its files, those of `envs/`, and the names of those of `mujoco/`.
+ * Reads all golden vectors of a folder: its files, those of `envs/` and those below `mujoco/`.
  *
  * @throws DataError when the folder cannot be read, holds no golden vectors, or a file is ill-formed
  */
@@ -37,7 +39,9 @@ export async function readFolder(folder: string): Promise<GoldenGroup[]> {
   }
   if (trajectories.length > 0) groups.push({ ...empty(ENVIRONMENTS, ENVIRONMENTS), trajectories });
   const physics = await deepJsonFiles(folder, MUJOCO, top.folders);
-  if (physics.length > 0) groups.push({ ...empty(MUJOCO, MUJOCO), unbuilt: physics });
+  const mujoco: MujocoCase[] = [];
+  for (const file of physics) mujoco.push(...readMujoco(parseJson(await read(join(folder, file)), file)));
+  if (mujoco.length > 0) groups.push({ ...empty(MUJOCO, MUJOCO), mujoco });
   if (groups.length === 0) throw new DataError(`${folder} holds no golden vectors (*.json).`);
   return groups;
 }
@@ -47,6 +51,7 @@ const empty = (name: string, family: string): GoldenGroup => ({
   family,
   cases: [],
   trajectories: [],
+  mujoco: [],
   unbuilt: [],
 });
 
@@ -77,9 +82,7 @@ async function deepJsonFiles(folder: string, name: string, folders: readonly str
   const deeper = await Promise.all(
     inner.folders.sort().map((child) => deepJsonFiles(join(folder, name), child, inner.folders)),
   );
-  return [...inner.files.map((file) => basename(file, '.json')), ...deeper.flat()].map(
-    (file) => `${name}/${file}`,
-  );
+  return [...inner.files, ...deeper.flat()].map((file) => join(name, file));
 }
 
 async function read(file: string): Promise<string> {

@@ -5,6 +5,7 @@ import { compare, type Deviation, worse } from './compare.ts';
 import { replay } from './environments.ts';
 import type { GoldenGroup } from './folder.ts';
 import type { Expectation, GoldenCase, Precision } from './format.ts';
+import { verifyMujoco } from './mujoco.ts';
 import type { Recipe } from './recipe.ts';
 import { recipes } from './recipes.ts';
 import { type Result, Setting } from './setting.ts';
@@ -34,7 +35,7 @@ export const GPU_FACTOR = 10;
 
 /** Verifies all cases of a group in turn. */
 export async function verifyGroup(
-  { name, cases, trajectories, unbuilt }: GoldenGroup,
+  { name, cases, trajectories, mujoco, unbuilt }: GoldenGroup,
   device: Device,
   options: VerifyOptions,
 ): Promise<CaseReport[]> {
@@ -45,6 +46,20 @@ export async function verifyGroup(
     // Environments run on the host: a GPU has no part in them.
     if (device.backend.name !== 'cpu') reports.push({ ...base, status: 'not applicable' });
     else reports.push(verdict(base, () => replay(golden)));
+  }
+  for (const golden of mujoco) {
+    const base = { group: name, name: golden.name, allowed: 1 };
+    if (device.backend.name !== 'cpu') {
+      reports.push({ ...base, status: 'not applicable' });
+      continue;
+    }
+    const [outcome] = await Promise.allSettled([verifyMujoco(golden)]);
+    reports.push(
+      verdict(base, () => {
+        if (outcome.status === 'rejected') throw outcome.reason;
+        return outcome.value;
+      }),
+    );
   }
   for (const missing of unbuilt)
     reports.push({ group: name, name: missing, allowed: 1, status: 'not built' });

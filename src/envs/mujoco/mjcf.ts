@@ -1,0 +1,125 @@
+// Tasks from a model that the user brings.
+
+import { UsageError } from '../../errors.ts';
+import type { PhiloxStream } from '../../math/philox.ts';
+import type { Outcome } from '../episodic.ts';
+import { addUniform, MujocoEnvironment } from './base.ts';
+import { CompiledModel, loadMujoco, type PhysicsArrays } from './engine.ts';
+
+/** What a reward may depend on. */
+export interface MjcfStep {
+  /** The engine's arrays after the step. */
+  readonly arrays: PhysicsArrays;
+  readonly action: ArrayLike<number>;
+  /** Mean velocity of `progress` over the step, in its unit a second; 0 without `progress`. */
+  readonly forward: number;
+}
+
+export interface MjcfOptions {
+  /** Name of the environment; `mjcf` by default. */
+  readonly name?: string;
+  /** Engine steps in one step of the environment; 1 by default. */
+  readonly frameSkip?: number;
+  /** 1000 by default. */
+  readonly maxEpisodeSteps?: number;
+  /** Half the width of the uniform noise on every position and velocity of the start; 0 by default. */
+  readonly startNoise?: number;
+  /** Writes the observation, which has `size` numbers; by default all positions, then all velocities. */
+  readonly observation?: {
+    readonly size: number;
+    readonly write: (arrays: PhysicsArrays, observation: Float32Array | Float64Array) => void;
+  };
+  /** The quantity whose velocity the reward is given as `forward`, e.g. x of a body. */
+  readonly progress?: (arrays: PhysicsArrays) => number;
+  readonly reward: (step: MjcfStep) => number;
+  /** Whether the task has ended; never by default. */
+  readonly terminated?: (arrays: PhysicsArrays) => boolean;
+}
+
+/**
+ * Compiles a model in MJCF, MuJoCo's XML, into a task, and loads the engine for it where needed. Actions are the
+ * controls, within each actuator's `ctrlrange`. The XML must be self-contained: it cannot include files.
+ *
+ * ```ts
+ * const make = await fromMjcf(xml, { reward: ({ forward }) => forward, progress: ({ qpos }) => qpos[0] });
+ * const environment = make();
+ * ```
+ *
+ * The arrays given to the functions are the engine's own: read them, and do not keep them.
+ *
+ * @returns makes environments, as many as wanted, that share the compiled model
+ * @throws DataError when the XML cannot be compiled, with the engine's reason
+ * @throws UsageError for options out of range, or a model with nothing to move or to control
+ * @throws BackendError when the engine cannot be loaded
+ */
+export async function fromMjcf(xml: string, options: MjcfOptions): Promise<() => MujocoEnvironment> {
+  const whole = {
+    frameSkip: options.frameSkip ?? 1,
+    maxEpisodeSteps: options.maxEpisodeSteps ?? 1000,
+    'observation.size': options.observation?.size ?? 1,
+  };
+  for (const [name, value] of Object.entries(whole)) {
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
+  }
+  const { startNoise = 0 } = options;
+  if (!(startNoise >= 0 && startNoise < Number.POSITIVE_INFINITY))
+    throw new UsageError(`startNoise must be a number from 0; got ${startNoise}.`);
+  await loadMujoco();
+  const model = new CompiledModel(xml);
+  const { nq, nu, actuator_ctrlrange: range } = model.handle;
+  if (nq === 0) throw new UsageError('The model has no joints: nothing in it can move.');
+  if (nu === 0) throw new UsageError('The model has no actuators: there are no actions.');
+  for (let i = 0; i < nu; i++) {
+    if (!(range[2 * i] < range[2 * i + 1]))
+      throw new UsageError(`Actuator ${i} of the model has no ctrlrange.`, {
+        hint: 'Every actuator needs one: it bounds the action.',
+      });
+  }
+  return () => new MjcfEnvironment(model, options);
+}
+
+class MjcfEnvironment extends MujocoEnvironment {
+  constructor(
+    model: CompiledModel,
+    private readonly options: MjcfOptions,
+  ) {
+    const { nq, nv } = model.handle;
+    super(
+      {
+        name: options.name ?? 'mjcf',
+        frameSkip: options.frameSkip ?? 1,
+        maxEpisodeSteps: options.maxEpisodeSteps ?? 1000,
+        observations: options.observation?.size ?? nq + nv,
+        contacts: true,
+      },
+      model,
+    );
+  }
+
+  protected drawStart(random: PhiloxStream, qpos: Float64Array, qvel: Float64Array): void {
+    const { startNoise = 0 } = this.options;
+    addUniform(qpos, startNoise, random);
+    addUniform(qvel, startNoise, random);
+  }
+
+  protected override progress(): number {
+    return this.options.progress?.(this.arrays) ?? 0;
+  }
+
+  protected outcome(action: ArrayLike<number>, forward: number): Outcome {
+    const { arrays } = this;
+    const { reward, terminated } = this.options;
+    return { reward: reward({ arrays, action, forward }), terminated: terminated?.(arrays) ?? false };
+  }
+
+  protected write(observation: Float32Array | Float64Array): void {
+    const { arrays } = this;
+    if (this.options.observation) {
+      this.options.observation.write(arrays, observation);
+      return;
+    }
+    observation.set(arrays.qpos);
+    observation.set(arrays.qvel, arrays.qpos.length);
+  }
+}
