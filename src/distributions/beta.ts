@@ -33,9 +33,13 @@ import type { Distribution, DistributionFamily, Sample, SampleOptions } from './
 const largestAction = 1 - 2 ** -24;
 /** Tries of the rejection sampler; all fail with probability below 1e-8 for shapes from 1. */
 const tries = 6;
-/** Nodes of the quadrature for the implicit gradient, and its reach in standard deviations of logit(x). */
+/**
+ * Nodes of the quadrature for the implicit gradient, its reach in standard deviations of logit(x), and how strongly
+ * the nodes gather near x. Error below 1e-14 for shapes from 0.8 to 16.
+ */
 const nodes = 64;
-const reach = 60;
+const reach = 40;
+const gathering = 4;
 
 /**
  * Beta on the box: (a + 1)/2 ~ Beta(α, β) for each coordinate; α and β [batch, actions]. Samples are reparameterised
@@ -135,14 +139,11 @@ export class Beta implements Distribution {
     const [alpha, beta] = [stopGradient(this.alpha), stopGradient(this.beta)];
     const [samples, batch, size] = actions.shape;
     const rule = gaussLegendre(nodes, 0, 1);
-    // Nodes gather near x: r = reach·v³.
-    const distance = literal(
-      rule.nodes.map((v) => reach * v ** 3),
-      [nodes, 1, 1, 1],
-    );
-    const weight = literal(
-      rule.nodes.map((v, i) => 3 * reach * v * v * rule.weights[i]),
-      [nodes, 1, 1, 1],
+    // Nodes gather near x: r = reach·sinh(gathering·v)/sinh(gathering).
+    const unit = reach / Math.sinh(gathering);
+    const distance = precise(rule.nodes.map((v) => unit * Math.sinh(gathering * v)));
+    const weight = precise(
+      rule.nodes.map((v, i) => unit * gathering * Math.cosh(gathering * v) * rule.weights[i]),
     );
     const a = reshape(actions, [1, samples, batch, size]);
     const logX = sub(log1p(a), Math.LN2);
@@ -165,6 +166,13 @@ export class Beta implements Distribution {
     };
     return { dAlpha: slope(logT, alpha), dBeta: slope(log1mT, beta) };
   }
+}
+
+/** Literals [nodes, 1, 1, 1] are stored as float32; the rest beside them keeps float64 where the device has it. */
+function precise(values: readonly number[]): Tensor {
+  const shape = [values.length, 1, 1, 1];
+  const rest = values.map((value) => value - Math.fround(value));
+  return add(literal(values, shape), literal(rest, shape));
 }
 
 /**

@@ -1,4 +1,16 @@
-import { add, clamp, div, exp, mul, sliceAxis, stopGradient, sub, sum, type Tensor } from '../tape/index.ts';
+import {
+  add,
+  clamp,
+  div,
+  exp,
+  mul,
+  type Operand,
+  sliceAxis,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+} from '../tape/index.ts';
 import type { Distribution, FamilyOptions, Sample, SampleOptions } from './distribution.ts';
 
 /** A standard distribution on the line, which location and scale carry to any other of its family. */
@@ -10,8 +22,8 @@ export interface Standard {
   noise(shape: readonly number[]): Tensor;
   /** log-density in nats at z, elementwise */
   logDensity(z: Tensor): Tensor;
-  /** entropy in nats of the standard distribution, where closed */
-  readonly entropy?: number;
+  /** entropy in nats of the standard distribution, where closed; a tensor [batch, actions] where it has parameters */
+  readonly entropy?: Operand;
   /** KL(first ‖ second) elementwise, where closed */
   kl?(first: LocationScale, second: LocationScale): Tensor;
 }

@@ -3,6 +3,7 @@ import {
   add,
   constantValue,
   cos,
+  digamma,
   div,
   exp,
   log,
@@ -44,17 +45,15 @@ export function standardStudentT(df: Operand): Standard {
     },
     variates: (noise: Tensor) => noise,
     logDensity: (z) => sub(normaliser, mul(add(half, 0.5), log1p(div(square(z), df)))),
-    ...(fixed !== undefined ? { entropy: entropyOf(fixed) } : {}),
+    // (ν+1)/2·(ψ((ν+1)/2) − ψ(ν/2)) − log f(0)
+    entropy: sub(
+      fixed !== undefined
+        ? ((fixed + 1) / 2) * (digammaOf((fixed + 1) / 2) - digammaOf(fixed / 2))
+        : mul(add(half, 0.5), sub(digamma(add(half, 0.5)), digamma(half))),
+      normaliser,
+    ),
   };
 }
-
-/** (ν+1)/2·(ψ((ν+1)/2) − ψ(ν/2)) + log(√ν·B(ν/2, ½)) */
-const entropyOf = (df: number): number =>
-  ((df + 1) / 2) * (digammaOf((df + 1) / 2) - digammaOf(df / 2)) +
-  0.5 * Math.log(df) +
-  logGammaOf(df / 2) +
-  logGammaOf(0.5) -
-  logGammaOf((df + 1) / 2);
 
 /** Degrees of freedom of the family: tails heavier than a Gaussian's, with finite variance. */
 const degreesOfFreedom = 4;
