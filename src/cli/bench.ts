@@ -14,6 +14,7 @@ import {
   measureCost,
   type UpdateCost,
 } from '../study/cost.ts';
+import { estimatorHelp } from '../study/matrix.ts';
 import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../study/parts.ts';
 import {
   measureScaling,
@@ -104,6 +105,7 @@ export function benchCommand(program: Command): void {
     .option('--scaling <axis>', `also measure along one axis: ${scalingAxes.join(', ')}`, scalingAxis)
     .option('--sizes <list>', 'sizes along that axis, as 16,64,256', widths)
     .option('--quick', 'fewer and shorter measurements, for a first look');
+  command.addHelpText('after', estimatorHelp());
   withCommonOptions(command).action((options: BenchOptions) => bench(options));
 }
 

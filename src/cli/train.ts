@@ -10,6 +10,7 @@ import { actionMap } from '../rl/actions.ts';
 import { ActorCritic, actorCriticDefaults } from '../rl/actor-critic.ts';
 import { savePolicy } from '../rl/policy-file.ts';
 import { type Evaluation, train, trainDefaults } from '../rl/train.ts';
+import { estimatorHelp } from '../study/matrix.ts';
 import {
   backendChoice,
   type CommonOptions,
@@ -97,6 +98,7 @@ export function trainCommand(program: Command): void {
     )
     .option('--backend <name>', 'auto, or a backend by name', backendChoice, 'auto' as BackendChoice)
     .option('--out <dir>', 'save config, metrics (JSON lines) and policy in this new or empty folder');
+  command.addHelpText('after', estimatorHelp());
   withJsonSwitch(withCommonOptions(command)).action((options: TrainCommandOptions) => run(options));
 }
 
