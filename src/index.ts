@@ -37,6 +37,9 @@ export { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from
 export { type BoltzmannOptions, boltzmann, type Target } from './divergences/target.ts';
 
 export type { Environment, EnvironmentState, Space, Transition } from './envs/environment.ts';
+export type { MujocoEnvironment } from './envs/mujoco/base.ts';
+export type { PhysicsArrays } from './envs/mujoco/engine.ts';
+export { fromMjcf, type MjcfOptions, type MjcfStep } from './envs/mujoco/mjcf.ts';
 export { type EnvironmentEntry, environments, makeEnvironment, prepareEnvironment } from './envs/registry.ts';
 
 export {

@@ -334,6 +334,8 @@ test('what is wrong with a model is said in one line', async () => {
   await refused(slider('', ''), /no actuators/, UsageError);
   await refused(slider('', '<motor joint="x"/>'), /Actuator 0 .* no ctrlrange/, UsageError);
   await refused('<mujoco/>', /no joints/, UsageError);
+  const delayed = '<motor joint="x" ctrlrange="-1 1" delay="0.05" nsample="8"/>';
+  await refused(slider('', delayed), /has delays/, UsageError);
   const options: [Partial<MjcfOptions>, RegExp][] = [
     [{ frameSkip: 0 }, /frameSkip must be a whole number from 1; got 0/],
     [{ maxEpisodeSteps: 0.5 }, /maxEpisodeSteps .* got 0.5/],

@@ -10,7 +10,8 @@ interface Model {
   readonly nu: number;
   readonly na: number;
   readonly nbody: number;
-  readonly nmocap: number;
+  /** Samples that delayed actuators and sensors keep. */
+  readonly nhistory: number;
   readonly opt: { readonly timestep: number };
   /** [nu][2] */
   readonly actuator_ctrlrange: Float64Array;
@@ -58,7 +59,6 @@ interface Data extends PhysicsArrays {
 interface Engine {
   readonly MjModel: { from_xml_string(xml: string): Model };
   readonly MjData: new (model: Model) => Data;
-  mj_versionString(): string;
   mj_resetData(model: Model, data: Data): void;
   mj_forward(model: Model, data: Data): void;
   mj_step(model: Model, data: Data): void;
@@ -90,12 +90,10 @@ async function load(): Promise<Engine> {
     const say = (text: string) => console.warn(`MuJoCo: ${text}`);
     return (await start({ print: say, printErr: say })) as unknown as Engine;
   } catch (cause) {
+    const reason = (cause as Error).message.split('\n', 1)[0].replace(/\.$/, '');
     throw new BackendError(
-      'The package `@mujoco/mujoco`, which simulates the MuJoCo tasks, cannot be loaded.',
-      {
-        cause,
-        hint: 'Install it beside this one: npm install @mujoco/mujoco@3.14.0.',
-      },
+      `The package \`@mujoco/mujoco\`, which simulates the MuJoCo tasks, cannot be loaded: ${reason}.`,
+      { cause, hint: 'Install it beside this one: npm install @mujoco/mujoco@3.14.0.' },
     );
   }
 }

@@ -67,9 +67,10 @@ export async function fromMjcf(xml: string, options: MjcfOptions): Promise<() =>
     throw new UsageError(`startNoise must be a number from 0; got ${startNoise}.`);
   await loadMujoco();
   const model = new CompiledModel(xml);
-  const { nq, nu, actuator_ctrlrange: range } = model.handle;
+  const { nq, nu, nhistory, actuator_ctrlrange: range } = model.handle;
   if (nq === 0) throw new UsageError('The model has no joints: nothing in it can move.');
   if (nu === 0) throw new UsageError('The model has no actuators: there are no actions.');
+  if (nhistory > 0) throw new UsageError('The model has delays: what they hold cannot be saved and resumed.');
   for (let i = 0; i < nu; i++) {
     if (!(range[2 * i] < range[2 * i + 1]))
       throw new UsageError(`Actuator ${i} of the model has no ctrlrange.`, {

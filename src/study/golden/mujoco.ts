@@ -29,8 +29,6 @@ interface Tolerances {
   readonly reward: number;
 }
 
-/** What a float32 observation may deviate, scaled. */
-const FLOAT32 = 2e-7;
 const START = 1e-9;
 
 /**
@@ -132,9 +130,14 @@ function step(made: MujocoEnvironment, rows: Rows, k: number, allowed: Tolerance
   const positions = rows.qpos[k].length;
   const { physics } = made.getState(); // time, positions, velocities, …
   const after = `after action ${k}`;
-  const float32 = Math.max(allowed.obs, FLOAT32);
-  const flag =
-    terminated === rows.terminated[k] ? [] : [wrong(`terminated is ${terminated} ${after}, not the reverse`)];
+  const exact = made.exactObservation();
+  const flags = [
+    ...(terminated === rows.terminated[k] ? [] : [wrong(`terminated is ${terminated} ${after}`)]),
+    // Compared before it is rounded, so that the error is the simulation's.
+    ...(observation.every((x, i) => x === Math.fround(exact[i]))
+      ? []
+      : [wrong(`another observation ${after}`)]),
+  ];
   return [
     scaled(`positions ${after}`, physics.slice(1, 1 + positions), rows.qpos[k], allowed.state),
     scaled(
@@ -143,10 +146,9 @@ function step(made: MujocoEnvironment, rows: Rows, k: number, allowed: Tolerance
       rows.qvel[k],
       allowed.state,
     ),
-    scaled(`observation ${after}`, made.exactObservation(), rows.obs[k], allowed.obs),
-    scaled(`float32 observation ${after}`, observation, rows.obs[k], float32),
+    scaled(`observation ${after}`, exact, rows.obs[k], allowed.obs),
     scaled(`reward ${after}`, [reward], rows.reward.subarray(k, k + 1), allowed.reward),
-    ...flag,
+    ...flags,
   ].reduce(worse);
 }
 
