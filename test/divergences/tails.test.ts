@@ -199,7 +199,7 @@ for (const choice of estimatorChoices()) {
         },
       );
       // The chains of mcmc are long programs to compile.
-      const numRuns = choice.name === 'forward-kl/mcmc' ? 4 : 8;
+      const numRuns = choice.name === 'forward-kl/mcmc' ? 3 : 6;
       await fc.assert(property, { seed: 7, numRuns });
     }
   });
