@@ -152,7 +152,7 @@ export async function replicate(
   const results = programs.map(({ update, batch, runs }) => {
     const [rows, columns] = update.program.outputs.get('gradient')?.shape ?? [batch, 0];
     return {
-      gradients: new Float64Array(runs * rows * columns),
+      gradients: new Float64Array(Math.max(0, runs) * rows * columns),
       effectiveSampleSizes: [] as number[],
       ms: [] as number[],
     };
