@@ -3,24 +3,31 @@ import { Categorical, oneHot } from '../../distributions/categorical.ts';
 import type { Distribution } from '../../distributions/distribution.ts';
 import { Gaussian, inverseTanh } from '../../distributions/gaussian.ts';
 import { FullGaussian } from '../../distributions/gaussian-full.ts';
+import { GaussianMixture } from '../../distributions/gaussian-mixture.ts';
 import { standardLaplace } from '../../distributions/laplace.ts';
 import { LocationScale } from '../../distributions/location-scale.ts';
+import { standardStudentT } from '../../distributions/student-t.ts';
 import {
   add,
   argMax,
   clamp,
+  concat,
   div,
   exp,
+  grad,
   greaterEqual,
   literal,
   matmul,
   minimum,
+  mul,
   reshape,
   softmax,
+  sqrt,
   sum,
   type Tensor,
   tanh,
 } from '../../tape/index.ts';
+import { betaQuantile } from './beta-quantile.ts';
 import { always, named, type Recipe } from './recipe.ts';
 import { type Setting, single, unwrap } from './setting.ts';
 
@@ -132,6 +139,68 @@ export const betaRecipe: Recipe = {
     emitWithGradients(c, 'kl', policy.kl(of('2')), 'c');
     // The family's most likely action is no number for some shapes, so its mode is the mean.
     c.emit('mean', policy.mode());
+  },
+};
+
+export const betaQuantileRecipe: Recipe = {
+  computes: named('dist/beta_inverse_cdf'),
+  transcendental: always,
+  record: (c) => {
+    const [alpha, beta] = [c.input('alpha'), c.input('beta')];
+    const [shapes, { values: others }, { values: levels }] = [
+      c.array('alpha'),
+      c.array('beta'),
+      c.array('u'),
+    ];
+    // The family draws from gamma variates and takes given actions as its noise.
+    const quantiles = shapes.values.map((shape, i) => 2 * betaQuantile(shape, others[i], levels[i]) - 1);
+    const column = (x: Tensor) => reshape(x, [x.size, 1]);
+    const noise = single(column(c.given('quantiles', shapes.shape, quantiles)));
+    const { actions } = new Beta(column(alpha), column(beta)).rsample(1, { noise });
+    c.emit('a', reshape(actions, shapes.shape));
+    const [dAlpha, dBeta] = grad(sum(actions), [alpha, beta]);
+    c.emit('da_dalpha', dAlpha);
+    c.emit('da_dbeta', dBeta);
+  },
+};
+
+export const studentTRecipe: Recipe = {
+  computes: named('dist/student_t'),
+  transcendental: always,
+  record: (c) => {
+    const df = c.input('df');
+    const policy = new LocationScale(standardStudentT(df), c.input('loc'), c.input('log_scale'), unlimited);
+    emitDensity(c, policy);
+    const noise = single(mul(c.input('z'), sqrt(div(df, c.input('chi2')))));
+    emitWithGradients(c, 'sample', unwrap(policy.rsample(1, { noise }).actions), 'g');
+  },
+};
+
+/** Gumbel noise that decides for its component whatever the logits are. */
+const decisive = 1e6;
+
+export const mixtureRecipe: Recipe = {
+  computes: named('dist/mixture'),
+  transcendental: always,
+  record: (c) => {
+    const [logits, mean, logStd, eps] = [
+      c.input('logits'),
+      c.input('mean'),
+      c.input('log_std'),
+      c.input('eps'),
+    ];
+    const [batch, components] = logits.shape;
+    const policy = new GaussianMixture(logits, mean, logStd, false, unlimited);
+    const a = single(c.input('a'));
+    emitWithGradients(c, 'log_prob', unwrap(policy.logProb(a)), 'c');
+    c.emit('responsibilities', unwrap(policy.responsibilities(a)));
+    const choice = oneHot(reshape(c.input('comp'), [batch, 1]), components);
+    const noise = single(concat([mul(decisive, choice), eps], -1));
+    c.emit('sample', unwrap(policy.sample(1, { noise }).actions));
+    // A mixture's own samples are constants; of a given component they are a Gaussian's.
+    const pick = (x: Tensor) => sum(mul(reshape(choice, [batch, components, 1]), x), 1);
+    const component = Gaussian.of(pick(mean), pick(logStd), false, unlimited);
+    c.emitGradients('sample.', unwrap(component.rsample(1, { noise: single(eps) }).actions), c.input('g'));
   },
 };
 

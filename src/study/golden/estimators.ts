@@ -1,8 +1,6 @@
 import { Gaussian } from '../../distributions/gaussian.ts';
 import { snisWeights } from '../../divergences/forward-kl.ts';
 import { chooseEstimator } from '../../divergences/registry.ts';
-import { boltzmann, type Target } from '../../divergences/target.ts';
-import type { Network } from '../../nn/index.ts';
 import {
   add,
   constant,
@@ -19,44 +17,7 @@ import {
 } from '../../tape/index.ts';
 import { unlimited } from './distributions.ts';
 import { always, named, type Recipe } from './recipe.ts';
-import type { Setting } from './setting.ts';
-
-/** Policy and critic that the continuous estimator cases share: tanh networks on the same states. */
-interface Scene {
-  readonly net: Network;
-  readonly policy: Gaussian;
-  readonly squash: boolean;
-  readonly target: Target;
-  readonly temperature: Tensor;
-  /** [samples, batch, actions] standard normal */
-  readonly noise: Tensor;
-  readonly samples: number;
-}
-
-function sceneOf(c: Setting): Scene {
-  const net = c.network(['pi.'], 'tanh');
-  const critic = c.network(['q.'], 'tanh');
-  const states = c.input('S');
-  const noise = c.input('eps');
-  const [samples, batch, size] = noise.shape;
-  const squash = c.param('policy').text() === 'tanh';
-  const temperature = c.scalar('alpha');
-  return {
-    net,
-    policy: new Gaussian(net(states), size, squash, unlimited),
-    squash,
-    // The critic's leading axis is that of twin critics; its parameters are fixed.
-    target: boltzmann((actions) => reshape(critic(states, actions), [1, samples, batch]), { temperature }),
-    temperature,
-    noise,
-    samples,
-  };
-}
-
-const emitLoss = (c: Setting, { net }: Scene, loss: Tensor): void => {
-  c.emit('loss', loss);
-  c.emitNetworkGradients('', loss, net, ['pi.']);
-};
+import { emitObjective, type Scene, sceneOf } from './scene.ts';
 
 export const pathwiseRecipe: Recipe = {
   computes: named('a/reverse_kl/pathwise/'),
@@ -65,12 +26,22 @@ export const pathwiseRecipe: Recipe = {
     const scene = sceneOf(c);
     const { policy, target, samples, noise, temperature } = scene;
     const { loss } = chooseEstimator('reverse-kl/pathwise').loss({ policy, target, samples, noise });
-    emitLoss(c, scene, loss);
+    emitObjective(c, scene.net, 'loss', loss);
     c.emit('sac_loss', mul(temperature, loss));
     const { actions, logProb } = policy.rsample(samples, { noise });
     c.emit('a', actions);
     c.emit('log_pi', logProb);
     c.emit('q', reshape(target.critics(actions), logProb.shape));
+  },
+};
+
+export const stlRecipe: Recipe = {
+  computes: named('a2/reverse_kl/stl/'),
+  transcendental: always,
+  record: (c) => {
+    const { net, policy, target, samples, noise } = sceneOf(c);
+    const { loss } = chooseEstimator('reverse-kl/pathwise-stl').loss({ policy, target, samples, noise });
+    emitObjective(c, net, 'loss', loss);
   },
 };
 
@@ -83,7 +54,7 @@ export const scoreRecipe: Recipe = {
     const baseline = c.param('baseline').text();
     const value = c.has('c') ? { value: c.input('c') } : {};
     const choice = chooseEstimator(`reverse-kl/score:${baseline}`);
-    emitLoss(c, scene, choice.loss({ policy, target, samples, noise, ...value }).loss);
+    emitObjective(c, scene.net, 'loss', choice.loss({ policy, target, samples, noise, ...value }).loss);
     const { actions, logProb } = policy.sample(samples, { noise });
     const f = stopGradient(sub(logProb, target.logDensityOf(target.critics(actions), actions)));
     const advantage = sub(f, baselineOf(baseline, f, value.value));
@@ -115,9 +86,10 @@ export const snisRecipe: Recipe = {
     const uniform = c.has('a_uniform') ? c.input('a_uniform') : undefined;
     const noise = uniform ? mul(0.5, add(uniform, 1)) : scene.noise;
     const choice = chooseEstimator(`forward-kl/snis:${proposal}`);
-    emitLoss(
+    emitObjective(
       c,
-      scene,
+      scene.net,
+      'loss',
       choice.loss({ policy, target, samples, noise, ...(behaviour ? { behaviour } : {}) }).loss,
     );
 

@@ -15,8 +15,6 @@ export interface GoldenGroup {
   readonly cases: readonly GoldenCase[];
   readonly trajectories: readonly GoldenTrajectory[];
   readonly mujoco: readonly MujocoCase[];
-  /** Names of cases of which nothing is built yet. */
-  readonly unbuilt: readonly string[];
 }
 
 const ENVIRONMENTS = 'envs';
@@ -52,7 +50,6 @@ const empty = (name: string, family: string): GoldenGroup => ({
   cases: [],
   trajectories: [],
   mujoco: [],
-  unbuilt: [],
 });
 
 async function jsonFiles(folder: string): Promise<{ files: string[]; folders: string[] }> {

@@ -30,6 +30,7 @@ export class Setting {
   steps = 1;
   private readonly tensors = new Map<string, { tensor: Tensor; perStep: boolean }>();
   private readonly scalars = new Map<string, Tensor>();
+  private readonly computed = new Map<string, ArrayLike<number>>();
   private readonly initial = new Map<State, Float64Array>();
   private readonly outputs = new Map<string, Tensor>();
   private readonly readings = new Map<string, Reading>();
@@ -73,6 +74,16 @@ export class Setting {
       this.scalars.set(input, tensor);
     }
     return tensor;
+  }
+
+  /**
+   * An input whose values the recipe works out on the host, such as the nodes of a quadrature. Unlike a literal it
+   * keeps float64 where the device has it.
+   */
+  given(name: string, shape: Shape, values: ArrayLike<number>): Tensor {
+    const input = `given.${name}`;
+    this.computed.set(input, values);
+    return this.declare(input, shape, false);
   }
 
   /** An input of one update; the updates take the entries of the array's leading axis in turn. */
@@ -259,7 +270,9 @@ export class Setting {
   }
 
   private inputsAt(step: number): Record<string, Float64Array> {
-    const used = [...this.tensors].filter(([, { perStep }]) => perStep || step === 0);
+    const used = [...this.tensors].filter(
+      ([name, { perStep }]) => !this.computed.has(name) && (perStep || step === 0),
+    );
     const arrays = used.map(([name, { tensor, perStep }]): [string, Float64Array] => {
       const { values } = this.array(name);
       return [name, perStep ? values.slice(step * tensor.size, (step + 1) * tensor.size) : values];
@@ -268,7 +281,12 @@ export class Setting {
       name,
       Float64Array.of(this.number(name.replace('param.', ''))),
     ]);
-    return Object.fromEntries([...arrays, ...scalars]);
+    const computed = step === 0 ? [...this.computed] : [];
+    return Object.fromEntries([
+      ...arrays,
+      ...scalars,
+      ...computed.map(([name, values]): [string, Float64Array] => [name, Float64Array.from(values)]),
+    ]);
   }
 
   /** Frees what the case held on the device. */
