@@ -6,9 +6,18 @@
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { hasHardwareGpu, softwareVulkanEnv } from './test/runner/software-gpu.mjs';
 
@@ -39,6 +48,58 @@ export function install() {
   if (result.status !== 0) fail(`npm ci failed${result.error ? `: ${result.error.message}` : ''}`);
 }
 
+// ---------------------------------------------------------------- kernels in WebAssembly
+
+const kernelSources = path('src/backend/wasm/assembly');
+
+/**
+ * The builds of the same sources: which file stands for `./vec`, and what the engine must have. Threads need the
+ * memory to be declared shared; the library takes that back where it runs without them.
+ */
+const kernelBuilds = {
+  relaxed: { vec: 'vec-simd.ts', features: ['simd', 'relaxed-simd', 'threads'] },
+  simd: { vec: 'vec-simd.ts', features: ['simd', 'threads'] },
+  scalar: { vec: 'vec-scalar.ts', features: [] },
+};
+
+/** Compiles src/backend/wasm/assembly to dist/wasm when it has changed; the bundles embed the result. */
+export async function compileKernels({ force = false } = {}) {
+  const newest = Math.max(
+    ...[path('build.mjs'), kernelSources, ...sources(kernelSources)].map((file) => mtime(file)),
+  );
+  const stale = Object.entries(kernelBuilds).filter(
+    ([name]) => force || mtime(path(`dist/wasm/${name}.wasm`)) < newest,
+  );
+  if (stale.length === 0) return;
+  const { main } = await import('assemblyscript/asc');
+  mkdirSync(path('dist/wasm'), { recursive: true });
+  for (const [name, { vec, features }] of stale) {
+    const { error, stderr } = await main(
+      [
+        ...['index.ts', '--outFile', name, '-O3', '--noAssert', '--runtime', 'stub'],
+        // Where the host's blocks begin is asked of the module (`heapBase`); address 0 means an unused binding.
+        ...['--importMemory', '--initialMemory', '2', '--maximumMemory', '65536', '--memoryBase', '1024'],
+        ...(features.includes('threads') ? ['--sharedMemory'] : []),
+        ...features.flatMap((feature) => ['--enable', feature]),
+      ],
+      {
+        readFile: (file) => {
+          const source = join(kernelSources, file.endsWith('vec.ts') ? vec : basename(file));
+          return existsSync(source) ? readFileSync(source, 'utf8') : null;
+        },
+        // Under its final name only when whole: another process may be bundling.
+        writeFile: (_file, contents) => {
+          const target = path(`dist/wasm/${name}.wasm`);
+          writeFileSync(`${target}.${process.pid}`, contents);
+          renameSync(`${target}.${process.pid}`, target);
+        },
+        listFiles: () => [],
+      },
+    );
+    if (error) fail(`the kernels do not compile: ${error.message}\n${stderr}`);
+  }
+}
+
 // ---------------------------------------------------------------- bundles
 
 const nodeBanner = `import { createRequire as __createRequire } from 'node:module';
@@ -52,7 +113,7 @@ export const shared = {
   target: 'es2022',
   supported: { using: false }, // Node 20 has no `using`
   sourcemap: 'linked',
-  loader: { '.wgsl': 'text' },
+  loader: { '.wgsl': 'text', '.wasm': 'binary' },
   external: ['webgpu', '@mujoco/mujoco', 'node:*'],
   define: {
     __DIVERGRAD_VERSION__: JSON.stringify(JSON.parse(readFileSync(path('package.json'), 'utf8')).version),
@@ -101,6 +162,7 @@ function newestSource() {
 /** Bundles what is older than its sources; with `force`, everything. */
 export async function bundle({ force = false } = {}) {
   install();
+  await compileKernels();
   const newest = newestSource();
   const stale = bundles.filter(
     ({ entry, out }) => existsSync(path(entry)) && (force || mtime(path(out)) < newest),

@@ -3,6 +3,8 @@
 //   checks    types and lint
 //   node      test/**/*.test.ts in Node, test/process/ (the built command line) among them
 //   cpu       test/device/**/*.test.ts in Node on the CPU backend
+//   wasm      the same files in Node on the SIMD backend
+//   deno-wasm, chromium-wasm: the same in Deno and in a page
 //   webgpu    the same files in Node on Dawn
 //   deno      the same files in Deno on wgpu
 //   chromium  the same files in a page of a headless Chromium
@@ -21,7 +23,17 @@ import { denoPath, softwareVulkanEnv } from './runner/software-gpu.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const runner = (name) => join(root, 'test', 'runner', name);
-const suiteNames = ['checks', 'node', 'cpu', 'webgpu', 'deno', 'chromium'];
+const suiteNames = [
+  'checks',
+  'node',
+  'cpu',
+  'wasm',
+  'webgpu',
+  'deno',
+  'deno-wasm',
+  'chromium',
+  'chromium-wasm',
+];
 
 // ---------------------------------------------------------------- arguments
 
@@ -33,7 +45,7 @@ function usage(message) {
   process.exit(2);
 }
 
-const options = { only: '', suites: suiteNames, timeoutSeconds: 180, verbose: false };
+const options = { only: '', suites: suiteNames, timeoutSeconds: 300, verbose: false };
 for (let args = process.argv.slice(2); args.length > 0; ) {
   const [flag, inline] = args.shift().split(/=(.*)/s);
   const value = () => inline ?? args.shift() ?? usage(`${flag} needs a value`);
@@ -301,31 +313,28 @@ const inNode = (backend) => (file) => ({
   args: [runner('child.mjs'), pathToFileURL(join(root, bundleOf('node', file))).href, backend],
   env: nodeEnv,
 });
+const inDeno = (backend) => (file) => ({
+  command: deno ?? 'deno',
+  args: [
+    ...['run', '-A', '--no-config', '--no-remote', '--unstable-webgpu', runner('child.mjs')],
+    ...[pathToFileURL(join(root, bundleOf('web', file))).href, backend],
+  ],
+  env: denoEnv,
+});
+const inChromium = (backend) => (file) => ({
+  command: process.execPath,
+  args: [runner('chromium.mjs'), bundleOf('web', file), backend],
+  env: {},
+});
 const suites = {
   node: { target: 'node', files: nodeFiles, job: inNode('cpu') },
   cpu: { target: 'node', files: deviceFiles, job: inNode('cpu') },
+  wasm: { target: 'node', files: deviceFiles, job: inNode('wasm') },
   webgpu: { target: 'node', files: deviceFiles, job: inNode('webgpu') },
-  deno: {
-    target: 'web',
-    files: deviceFiles,
-    job: (file) => ({
-      command: deno ?? 'deno',
-      args: [
-        ...['run', '-A', '--no-config', '--no-remote', '--unstable-webgpu', runner('child.mjs')],
-        ...[pathToFileURL(join(root, bundleOf('web', file))).href, 'webgpu'],
-      ],
-      env: denoEnv,
-    }),
-  },
-  chromium: {
-    target: 'web',
-    files: deviceFiles,
-    job: (file) => ({
-      command: process.execPath,
-      args: [runner('chromium.mjs'), bundleOf('web', file), 'webgpu'],
-      env: {},
-    }),
-  },
+  deno: { target: 'web', files: deviceFiles, job: inDeno('webgpu') },
+  'deno-wasm': { target: 'web', files: deviceFiles, job: inDeno('wasm') },
+  chromium: { target: 'web', files: deviceFiles, job: inChromium('webgpu') },
+  'chromium-wasm': { target: 'web', files: deviceFiles, job: inChromium('wasm') },
 };
 
 const begun = performance.now();

@@ -55,4 +55,4 @@ export interface Backend {
   dispose(): Promise<void>;
 }
 
-export type BackendName = 'cpu' | 'webgpu';
+export type BackendName = 'cpu' | 'wasm' | 'webgpu';

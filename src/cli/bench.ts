@@ -91,7 +91,7 @@ export function benchCommand(program: Command): void {
     .option('--distribution <name>', 'action distribution', costDefaults.distribution)
     .option(
       '--backend <name>',
-      'all, auto, cpu or webgpu; all means every one present',
+      'all, auto, wasm, cpu or webgpu; all means every one present',
       (text) => (text === 'all' ? text : backendChoice(text)),
       'all' as BackendChoice | 'all',
     )

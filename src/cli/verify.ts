@@ -36,7 +36,7 @@ export function verifyCommand(program: Command): void {
   const command = program
     .command('verify <folder>')
     .description('compare with golden vectors; exit code 1 when a case fails')
-    .option('--backend <name>', 'cpu, webgpu or auto', backendChoice, 'cpu')
+    .option('--backend <name>', 'wasm, cpu, webgpu or auto', backendChoice, 'cpu')
     .option('--precision <name>', 'f32, or f64 (cpu only) with the tolerances of float64', 'f32')
     .option(
       '--group <name>',

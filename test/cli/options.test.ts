@@ -32,7 +32,7 @@ test('lists of names hold no empty name', () => {
 });
 
 test('backends are known by name', () => {
-  for (const name of ['auto', 'cpu', 'webgpu']) assert.is(backendChoice(name), name);
+  for (const name of ['auto', 'cpu', 'wasm', 'webgpu']) assert.is(backendChoice(name), name);
   for (const name of ['', 'CPU', 'all', '__proto__']) refuses(() => backendChoice(name), UsageError);
 });
 

@@ -13,7 +13,7 @@ const refusal = (promise: Promise<unknown>): Promise<unknown> =>
 
 test('a software adapter is not taken by auto, and the reason names it', async () => {
   const device = await open();
-  assert.is(device.backend.name, 'cpu');
+  assert.is(device.backend.name, 'wasm');
   assert.match(device.reason, /software.*asked for by name/);
   await device.dispose();
 });
@@ -32,14 +32,15 @@ test('float64 means the cpu', async () => {
   assert.is(device.backend.information.precision, 'f64');
   assert.match(device.reason, /f64/);
   await device.dispose();
-  const error = await refusal(open({ backend: 'webgpu', precision: 'f64' }));
-  assert.instance(error, UsageError);
+  for (const backend of ['webgpu', 'wasm'] as const) {
+    assert.instance(await refusal(open({ backend, precision: 'f64' })), UsageError);
+  }
 });
 
 test('unknown names are refused with the known ones', async () => {
   const error = await refusal(open({ backend: 'cuda' as BackendChoice }));
   assert.instance(error, UsageError);
-  assert.match((error as UsageError).message, /Unknown backend 'cuda'.*auto, webgpu, cpu/);
+  assert.match((error as UsageError).message, /Unknown backend 'cuda'.*auto, webgpu, wasm, cpu/);
 });
 
 test.run();

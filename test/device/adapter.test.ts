@@ -1,10 +1,12 @@
 // The ground under the other device tests: this runtime has the backend it was started for, and that
 // backend multiplies. On WebGPU through a shader of our own, with none of the library in between.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { BackendName } from '../../src/backend/backend.ts';
 
 declare global {
-  var DIVERGRAD_TEST_BACKEND: 'cpu' | 'webgpu' | undefined;
+  var DIVERGRAD_TEST_BACKEND: BackendName | undefined;
   var divergradTestGpu: GPU | undefined;
 }
 
@@ -66,7 +68,7 @@ async function multiplyOnGpu(numbers: Uint32Array<ArrayBuffer>): Promise<Uint32A
 
 test('the backend of this run multiplies', async () => {
   const backend = globalThis.DIVERGRAD_TEST_BACKEND;
-  assert.ok(backend === 'cpu' || backend === 'webgpu', `unknown backend ${backend}`);
+  assert.ok(backend && ['cpu', 'wasm', 'webgpu'].includes(backend), `unknown backend ${backend}`);
   const numbers = Uint32Array.from({ length: count }, (_, i) => i);
   const products =
     backend === 'webgpu' ? await multiplyOnGpu(numbers) : numbers.map((n) => Math.imul(n, factor));

@@ -1,4 +1,4 @@
-import type { Backend } from '../../src/backend/backend.ts';
+import type { Backend, BackendName } from '../../src/backend/backend.ts';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device, type Recorder } from '../../src/device.ts';
 import { lower } from '../../src/program/lower.ts';
@@ -14,15 +14,19 @@ import {
 } from '../../src/tape/index.ts';
 
 declare global {
-  var DIVERGRAD_TEST_BACKEND: 'cpu' | 'webgpu' | undefined;
+  var DIVERGRAD_TEST_BACKEND: BackendName | undefined;
 }
 
 /** The backend this process is to test: the runner says which, the CPU where nobody does. */
-export const testBackend = (): 'cpu' | 'webgpu' => globalThis.DIVERGRAD_TEST_BACKEND ?? 'cpu';
+export const testBackend = (): BackendName => globalThis.DIVERGRAD_TEST_BACKEND ?? 'cpu';
 
 /** A device on {@link testBackend}. */
 export async function openDevice(): Promise<Device> {
   if (testBackend() === 'cpu') return new Device(createCpuBackend());
+  if (testBackend() === 'wasm') {
+    const { openWasm } = await import('../../src/backend/wasm/backend.ts');
+    return new Device(await openWasm());
+  }
   const { openWebGpu } = await import('../../src/backend/webgpu/open.ts');
   return new Device((await openWebGpu()) as Backend);
 }

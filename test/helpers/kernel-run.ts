@@ -1,5 +1,6 @@
 import type { Backend, DeviceBuffer, Values } from '../../src/backend/backend.ts';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
+import { openWasm } from '../../src/backend/wasm/backend.ts';
 import { openWebGpu } from '../../src/backend/webgpu/open.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { kernelSpec, type Params } from '../../src/program/kernels.ts';
@@ -16,9 +17,14 @@ export type Start = Float32Array | Uint32Array | number | undefined;
 
 /** The backend this run of the device tests is for. */
 export function openTested(): Promise<Backend> {
-  return globalThis.DIVERGRAD_TEST_BACKEND === 'webgpu'
-    ? openWebGpu()
-    : Promise.resolve(createCpuBackend({ precision: 'f32' }));
+  switch (globalThis.DIVERGRAD_TEST_BACKEND) {
+    case 'webgpu':
+      return openWebGpu();
+    case 'wasm':
+      return openWasm();
+    default:
+      return Promise.resolve(createCpuBackend({ precision: 'f32' }));
+  }
 }
 
 /** The oracle: the same kernel in float64. */

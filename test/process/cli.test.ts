@@ -86,7 +86,7 @@ help.run();
 // ---------------------------------------------------------------- wrong input
 
 const usage: [args: string[], expected: RegExp][] = [
-  [[], /No command.*bench, train, verify, doctor/],
+  [[], /No command.*bench.*train.*verify.*doctor/],
   [['benchh'], /Unknown command 'benchh'.*'bench'/],
   [['bench', '--estimator', 'x'], /unknown option '--estimator'.*--estimators/],
   [
@@ -221,7 +221,7 @@ const benchArgs = [
 ];
 
 for (const runtime of everywhere) {
-  for (const backend of ['cpu', 'webgpu']) {
+  for (const backend of ['cpu', 'wasm', 'webgpu']) {
     results(`${runtime}: bench --json - on ${backend}, and the process ends`, () => {
       const { code, stdout, stderr } = run(runtime, [...benchArgs, '--backend', backend, '--json', '-']);
       assert.is(code, 0, stderr);
@@ -249,14 +249,14 @@ for (const runtime of everywhere) {
     assert.ok(report.versions[runtime]);
     assert.is(report.adapters.length, 1);
     assert.is(report.adapters[0].information.software, true);
-    assert.is(report.auto.backend, 'cpu');
+    assert.is(report.auto.backend, 'wasm');
     assert.match(report.auto.reason, /software/);
   });
   results(`${runtime}: doctor without an adapter says what to install and does not fail`, () => {
     const { code, stdout } = run(runtime, ['doctor'], noAdapter);
     assert.is(code, 0);
     assert.match(stdout, /adapter +none:.*install/);
-    assert.match(stdout, /auto picks cpu/);
+    assert.match(stdout, /auto picks wasm/);
   });
 }
 
@@ -307,7 +307,7 @@ results('a missing backend does not keep the others from being measured', () => 
   assert.is(code, 0);
   assert.equal(
     reports.map(({ backend }) => backend),
-    ['cpu'],
+    ['cpu', 'wasm'],
   );
   assert.is(absent[0].backend, 'webgpu');
 });

@@ -1,0 +1,268 @@
+// Diagonal Gaussians over actions, optionally squashed by tanh; formulas as in src/backend/cpu/gaussian.ts. An item
+// is a block of batch rows: their means and log-stds are gathered once, then each sample is one pass over
+// contiguous floats. Scratch holds eight arrays of the block's size.
+import { address, bytes, float, word } from './block';
+import { exp, logJacobian, tanh } from './math';
+import {
+  add, atLeast, atMost, LANES, load, madd, mul, neg, nmadd, SIZE, splat, store, storePart, sub, V,
+} from './vec';
+
+const HALF_LOG_TWO_PI: f32 = 0.9189385332046728;
+
+/** Bytes between two scratch arrays of `count` floats. */
+@inline function pitchOf(count: i32): usize {
+  return (bytes(count) + 127) & ~63;
+}
+
+/** mean [rows, actions] and the clamped log-std of the head's rows, and the raw log-std when wanted. */
+function readHead(
+  head: usize, rows: i32, actions: i32, mean: usize, logStd: usize, low: f32, high: f32,
+): void {
+  let m = mean;
+  let l = logStd;
+  for (let row: i32 = 0; row < rows; ++row) {
+    for (let a: i32 = 0; a < actions; ++a) {
+      f32.store(m, f32.load(head));
+      f32.store(l, f32.load(head + bytes(actions)));
+      m += 4;
+      l += 4;
+      head += 4;
+    }
+    head += bytes(actions);
+  }
+  const count = rows * actions;
+  for (let i: i32 = 0; i < count; i += LANES) {
+    store(logStd, atLeast(atMost(load(logStd), splat(high)), splat(low)));
+    logStd += SIZE;
+  }
+}
+
+/** y[row] = −Σ_a x[row, a] */
+function negatedRowSums(x: usize, rows: i32, actions: i32, y: usize): void {
+  for (let row: i32 = 0; row < rows; ++row) {
+    let total: f32 = 0;
+    for (let a: i32 = 0; a < actions; ++a) {
+      total -= f32.load(x);
+      x += 4;
+    }
+    f32.store(y, total);
+    y += 4;
+  }
+}
+
+export function gaussianSample(p: usize, item: i32, scratch: usize): void {
+  const batch = word(p, 5);
+  const samples = word(p, 6);
+  const actions = word(p, 7);
+  const squash = word(p, 8) != 0;
+  const storeAction = word(p, 9) != 0;
+  const storePreTanh = word(p, 10) != 0;
+  const storeLogProb = word(p, 11) != 0;
+  const rowBlock = word(p, 14);
+  const first = item * rowBlock;
+  const rows = min(rowBlock, batch - first);
+  const count = rows * actions;
+  const pitch = pitchOf(count);
+  const mean = scratch;
+  const logStd = mean + pitch;
+  const std = logStd + pitch;
+  const terms = std + pitch;
+  readHead(address(p, 0) + <usize>(first * actions) * 8, rows, actions, mean, logStd, float(p, 12), float(p, 13));
+  for (let at: usize = 0; at < bytes(count); at += SIZE) store(std + at, exp(load(logStd + at)));
+  for (let sample: i32 = 0; sample < samples; ++sample) {
+    const row = sample * batch + first;
+    const base = bytes(row * actions);
+    const noise = address(p, 1) + base;
+    const action = address(p, 2) + base;
+    const preTanh = address(p, 3) + base;
+    for (let i: i32 = 0; i < count; i += LANES) {
+      const at = bytes(i);
+      const n = load(noise + at);
+      const u = madd(load(std + at), n, load(mean + at));
+      if (storeAction) storePart(action + at, squash ? tanh(u) : u, count - i);
+      if (storePreTanh) storePart(preTanh + at, u, count - i);
+      if (storeLogProb) {
+        let term = madd(mul(splat(0.5), n), n, add(load(logStd + at), splat(HALF_LOG_TWO_PI)));
+        if (squash) term = add(term, logJacobian(u));
+        store(terms + at, term);
+      }
+    }
+    if (storeLogProb) negatedRowSums(terms, rows, actions, address(p, 4) + bytes(row));
+  }
+}
+
+/** Repeats each of [rows] `actions` times. */
+function repeatRows(x: usize, rows: i32, actions: i32, y: usize): void {
+  if (actions == 1) {
+    memory.copy(y, x, bytes(rows));
+    return;
+  }
+  for (let row: i32 = 0; row < rows; ++row) {
+    const value = f32.load(x);
+    for (let a: i32 = 0; a < actions; ++a) {
+      f32.store(y, value);
+      y += 4;
+    }
+    x += 4;
+  }
+}
+
+/** dHead rows = [toMean, toLogStd], the latter 0 where the raw log-std lies outside the clamp's bounds. */
+function writeHeadGradient(
+  head: usize, dHead: usize, rows: i32, actions: i32, toMean: usize, toLogStd: usize, low: f32, high: f32,
+): void {
+  const half = bytes(actions);
+  for (let row: i32 = 0; row < rows; ++row) {
+    for (let a: i32 = 0; a < actions; ++a) {
+      f32.store(dHead, f32.load(toMean));
+      const raw = f32.load(head + half);
+      f32.store(dHead + half, raw < low || raw > high ? 0 : f32.load(toLogStd));
+      head += 4;
+      dHead += 4;
+      toMean += 4;
+      toLogStd += 4;
+    }
+    head += half;
+    dHead += half;
+  }
+}
+
+export function gaussianSampleBackward(p: usize, item: i32, scratch: usize): void {
+  const batch = word(p, 6);
+  const samples = word(p, 7);
+  const actions = word(p, 8);
+  const squash = word(p, 9) != 0;
+  const hasAction = word(p, 10) != 0;
+  const hasPreTanh = word(p, 11) != 0;
+  const hasLogProb = word(p, 12) != 0;
+  const low = float(p, 13);
+  const high = float(p, 14);
+  const rowBlock = word(p, 15);
+  const first = item * rowBlock;
+  const rows = min(rowBlock, batch - first);
+  const count = rows * actions;
+  const pitch = pitchOf(count);
+  const mean = scratch;
+  const std = mean + pitch;
+  const toMean = std + pitch;
+  const toLogStd = toMean + pitch;
+  const g = toLogStd + pitch;
+  const head = address(p, 0) + <usize>(first * actions) * 8;
+  readHead(head, rows, actions, mean, std, low, high);
+  for (let at: usize = 0; at < bytes(count); at += SIZE) {
+    store(std + at, exp(load(std + at)));
+    store(toMean + at, splat(0));
+    store(toLogStd + at, splat(0));
+  }
+  for (let sample: i32 = 0; sample < samples; ++sample) {
+    const row = sample * batch + first;
+    const base = bytes(row * actions);
+    const noise = address(p, 1) + base;
+    const dAction = address(p, 2) + base;
+    const dPreTanh = address(p, 3) + base;
+    if (hasLogProb) repeatRows(address(p, 4) + bytes(row), rows, actions, g);
+    for (let at: usize = 0; at < bytes(count); at += SIZE) {
+      const n = load(noise + at);
+      const s = load(std + at);
+      const t = squash ? tanh(madd(s, n, load(mean + at))) : splat(0);
+      let du = splat(0);
+      let dl = load(toLogStd + at);
+      if (hasAction) du = mul(load(dAction + at), nmadd(t, t, splat(1)));
+      if (hasPreTanh) du = add(du, load(dPreTanh + at));
+      if (hasLogProb) {
+        const d = load(g + at);
+        du = madd(mul(splat(2), t), d, du);
+        dl = sub(dl, d);
+      }
+      store(toMean + at, add(load(toMean + at), du));
+      store(toLogStd + at, madd(mul(du, s), n, dl));
+    }
+  }
+  writeHeadGradient(
+    head, address(p, 5) + <usize>(first * actions) * 8, rows, actions, toMean, toLogStd, low, high,
+  );
+}
+
+export function gaussianLogProb(p: usize, item: i32, scratch: usize): void {
+  const batch = word(p, 3);
+  const samples = word(p, 4);
+  const actions = word(p, 5);
+  const squash = word(p, 6) != 0;
+  const rowBlock = word(p, 9);
+  const first = item * rowBlock;
+  const rows = min(rowBlock, batch - first);
+  const count = rows * actions;
+  const pitch = pitchOf(count);
+  const mean = scratch;
+  const logStd = mean + pitch;
+  const precision = logStd + pitch;
+  const terms = precision + pitch;
+  readHead(address(p, 0) + <usize>(first * actions) * 8, rows, actions, mean, logStd, float(p, 7), float(p, 8));
+  for (let at: usize = 0; at < bytes(count); at += SIZE) store(precision + at, exp(neg(load(logStd + at))));
+  for (let sample: i32 = 0; sample < samples; ++sample) {
+    const row = sample * batch + first;
+    const value = address(p, 1) + bytes(row * actions);
+    for (let at: usize = 0; at < bytes(count); at += SIZE) {
+      const u = load(value + at);
+      const z = mul(sub(u, load(mean + at)), load(precision + at));
+      let term = madd(mul(splat(0.5), z), z, add(load(logStd + at), splat(HALF_LOG_TWO_PI)));
+      if (squash) term = add(term, logJacobian(u));
+      store(terms + at, term);
+    }
+    negatedRowSums(terms, rows, actions, address(p, 2) + bytes(row));
+  }
+}
+
+export function gaussianLogProbBackward(p: usize, item: i32, scratch: usize): void {
+  const batch = word(p, 5);
+  const samples = word(p, 6);
+  const actions = word(p, 7);
+  const squash = word(p, 8) != 0;
+  const storeDHead = word(p, 9) != 0;
+  const storeDValue = word(p, 10) != 0;
+  const low = float(p, 11);
+  const high = float(p, 12);
+  const rowBlock = word(p, 13);
+  const first = item * rowBlock;
+  const rows = min(rowBlock, batch - first);
+  const count = rows * actions;
+  const pitch = pitchOf(count);
+  const mean = scratch;
+  const precision = mean + pitch;
+  const toMean = precision + pitch;
+  const toLogStd = toMean + pitch;
+  const g = toLogStd + pitch;
+  const head = address(p, 0) + <usize>(first * actions) * 8;
+  readHead(head, rows, actions, mean, precision, low, high);
+  for (let at: usize = 0; at < bytes(count); at += SIZE) {
+    store(precision + at, exp(neg(load(precision + at))));
+    store(toMean + at, splat(0));
+    store(toLogStd + at, splat(0));
+  }
+  for (let sample: i32 = 0; sample < samples; ++sample) {
+    const row = sample * batch + first;
+    const base = bytes(row * actions);
+    const value = address(p, 1) + base;
+    const dValue = address(p, 4) + base;
+    repeatRows(address(p, 2) + bytes(row), rows, actions, g);
+    for (let i: i32 = 0; i < count; i += LANES) {
+      const at = bytes(i);
+      const u = load(value + at);
+      const q = load(precision + at);
+      const d = load(g + at);
+      const z = mul(sub(u, load(mean + at)), q);
+      const pull = mul(z, q);
+      store(toMean + at, madd(d, pull, load(toMean + at)));
+      store(toLogStd + at, madd(d, sub(mul(z, z), splat(1)), load(toLogStd + at)));
+      if (storeDValue) {
+        const push: V = squash ? mul(splat(2), tanh(u)) : splat(0);
+        storePart(dValue + at, mul(d, sub(push, pull)), count - i);
+      }
+    }
+  }
+  if (storeDHead) {
+    writeHeadGradient(
+      head, address(p, 3) + <usize>(first * actions) * 8, rows, actions, toMean, toLogStd, low, high,
+    );
+  }
+}

@@ -1,0 +1,361 @@
+// The matrix product under all dense layers. A tile of sums (2 rows by 4 vectors: with the loads it fills the 16
+// vector registers of x86-64 exactly, and any larger tile spills) stays in registers while both operands
+// stream past. The left operand is read where it lies, whatever its strides, because a tile takes single
+// floats from it; the right one too, unless its rows would push each other out of the first-level cache or
+// its columns are not contiguous: then a panel of columns is copied first, once for all rows of the call.
+import { bytes } from './block';
+import {
+  add, atLeast, LANES, load, load1, load2, load3, loadSplat, madd, SIZE, splat, store, store1, store2, store3,
+  storePart, transpose,
+} from './vec';
+
+/** Columns of a full tile. */
+export const PANEL: i32 = 4 * LANES;
+/** Bytes of a row of a packed panel. */
+const ROW: usize = SIZE * 4;
+/** Steps of the inner dimension between visits to the sums in memory: a packed panel is then 16 KiB. */
+const INNER: i32 = 256;
+/** Bytes at the start of scratch memory that `gemm` uses: a tile that sticks out, and a packed panel. */
+export const GEMM_SCRATCH: usize = 512 + bytes(INNER * PANEL);
+
+/** 16 floats of 0, where sums without a bias begin. */
+const ZEROS: usize = memory.data(64, 16);
+
+/** 2 rows × 4 vectors of sums. `o` and `oRow`: where sums start from; `low`: lower bound of what is stored. */
+function tile2x4(
+  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, inner: i32,
+  o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
+): void {
+  let a1 = a + aRow;
+  let c00 = load(o);
+  let c01 = load1(o);
+  let c02 = load2(o);
+  let c03 = load3(o);
+  o += oRow;
+  let c10 = load(o);
+  let c11 = load1(o);
+  let c12 = load2(o);
+  let c13 = load3(o);
+  for (; inner > 0; --inner) {
+    const b0 = load(b);
+    const b1 = load1(b);
+    const b2 = load2(b);
+    const b3 = load3(b);
+    let x = loadSplat(a);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    c02 = madd(x, b2, c02);
+    c03 = madd(x, b3, c03);
+    x = loadSplat(a1);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    c12 = madd(x, b2, c12);
+    c13 = madd(x, b3, c13);
+    a += aStep;
+    a1 += aStep;
+    b += bStep;
+  }
+  const bound = splat(low);
+  store(c, atLeast(c00, bound));
+  store1(c, atLeast(c01, bound));
+  store2(c, atLeast(c02, bound));
+  store3(c, atLeast(c03, bound));
+  c += cRow;
+  store(c, atLeast(c10, bound));
+  store1(c, atLeast(c11, bound));
+  store2(c, atLeast(c12, bound));
+  store3(c, atLeast(c13, bound));
+}
+
+/** 4 rows × 2 vectors. The rows are at a, a + row1, a + row2, a + row3. */
+function tile4x2(
+  a: usize, row1: usize, row2: usize, row3: usize, aStep: usize, b: usize, bStep: usize, inner: i32,
+  o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
+): void {
+  let a1 = a + row1;
+  let a2 = a + row2;
+  let a3 = a + row3;
+  let c00 = load(o);
+  let c01 = load1(o);
+  o += oRow;
+  let c10 = load(o);
+  let c11 = load1(o);
+  o += oRow;
+  let c20 = load(o);
+  let c21 = load1(o);
+  o += oRow;
+  let c30 = load(o);
+  let c31 = load1(o);
+  for (; inner > 0; --inner) {
+    const b0 = load(b);
+    const b1 = load1(b);
+    let x = loadSplat(a);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    x = loadSplat(a1);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    x = loadSplat(a2);
+    c20 = madd(x, b0, c20);
+    c21 = madd(x, b1, c21);
+    x = loadSplat(a3);
+    c30 = madd(x, b0, c30);
+    c31 = madd(x, b1, c31);
+    a += aStep;
+    a1 += aStep;
+    a2 += aStep;
+    a3 += aStep;
+    b += bStep;
+  }
+  const bound = splat(low);
+  store(c, atLeast(c00, bound));
+  store1(c, atLeast(c01, bound));
+  c += cRow;
+  store(c, atLeast(c10, bound));
+  store1(c, atLeast(c11, bound));
+  c += cRow;
+  store(c, atLeast(c20, bound));
+  store1(c, atLeast(c21, bound));
+  c += cRow;
+  store(c, atLeast(c30, bound));
+  store1(c, atLeast(c31, bound));
+}
+
+/** 4 rows × 1 vector. */
+function tile4x1(
+  a: usize, row1: usize, row2: usize, row3: usize, aStep: usize, b: usize, bStep: usize, inner: i32,
+  o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
+): void {
+  let a1 = a + row1;
+  let a2 = a + row2;
+  let a3 = a + row3;
+  let c0 = load(o);
+  o += oRow;
+  let c1 = load(o);
+  o += oRow;
+  let c2 = load(o);
+  o += oRow;
+  let c3 = load(o);
+  for (; inner > 0; --inner) {
+    const b0 = load(b);
+    c0 = madd(loadSplat(a), b0, c0);
+    c1 = madd(loadSplat(a1), b0, c1);
+    c2 = madd(loadSplat(a2), b0, c2);
+    c3 = madd(loadSplat(a3), b0, c3);
+    a += aStep;
+    a1 += aStep;
+    a2 += aStep;
+    a3 += aStep;
+    b += bStep;
+  }
+  const bound = splat(low);
+  store(c, atLeast(c0, bound));
+  c += cRow;
+  store(c, atLeast(c1, bound));
+  c += cRow;
+  store(c, atLeast(c2, bound));
+  c += cRow;
+  store(c, atLeast(c3, bound));
+}
+
+/** 1 row × 4 vectors. */
+function tile1x4(
+  a: usize, aStep: usize, b: usize, bStep: usize, inner: i32, o: usize, c: usize, low: f32,
+): void {
+  let c0 = load(o);
+  let c1 = load1(o);
+  let c2 = load2(o);
+  let c3 = load3(o);
+  for (; inner > 0; --inner) {
+    const x = loadSplat(a);
+    c0 = madd(x, load(b), c0);
+    c1 = madd(x, load1(b), c1);
+    c2 = madd(x, load2(b), c2);
+    c3 = madd(x, load3(b), c3);
+    a += aStep;
+    b += bStep;
+  }
+  const bound = splat(low);
+  store(c, atLeast(c0, bound));
+  store1(c, atLeast(c1, bound));
+  store2(c, atLeast(c2, bound));
+  store3(c, atLeast(c3, bound));
+}
+
+/** Whether `inner` rows, `step` bytes apart, of a 64-byte wide panel stay in a first-level cache of 64 sets × 8 lines. */
+function staysInCache(inner: i32, step: usize): bool {
+  const lines = step >> 6;
+  // A row off the grid of lines touches two of them.
+  if ((step & 63) != 0 || lines == 0) return inner <= 192;
+  const apart = min<usize>(lines & (0 - lines), 64);
+  return <usize>inner * apart <= 384;
+}
+
+/** Copies `inner` rows of `columns` ≤ PANEL columns of b into rows of PANEL floats. */
+function packPanel(b: usize, bRow: usize, bColumn: usize, inner: i32, columns: i32, to: usize): void {
+  if (bColumn == 4) {
+    for (let k: i32 = 0; k < inner; ++k) {
+      const b0 = load(b);
+      const b1 = load1(b);
+      const b2 = load2(b);
+      const b3 = load3(b);
+      store(to, b0);
+      store1(to, b1);
+      store2(to, b2);
+      store3(to, b3);
+      b += bRow;
+      to += ROW;
+    }
+    return;
+  }
+  let column: i32 = 0;
+  if (bRow == 4) {
+    for (; column + LANES <= columns; column += LANES) {
+      let from = b + <usize>column * bColumn;
+      let at = to + bytes(column);
+      let k: i32 = 0;
+      for (; k + LANES <= inner; k += LANES) {
+        transpose(from, bColumn, at, ROW);
+        from += SIZE;
+        at += ROW * LANES;
+      }
+      for (; k < inner; ++k) {
+        for (let i: i32 = 0; i < LANES; ++i) f32.store(at + bytes(i), f32.load(from + <usize>i * bColumn));
+        from += 4;
+        at += ROW;
+      }
+    }
+  }
+  for (; column < columns; ++column) {
+    let from = b + <usize>column * bColumn;
+    let at = to + bytes(column);
+    for (let k: i32 = 0; k < inner; ++k) {
+      f32.store(at, f32.load(from));
+      from += bRow;
+      at += ROW;
+    }
+  }
+}
+
+/** c [rows, columns] = what is in the tile at `from`, of which only the first columns belong to c. */
+@inline function storeTile(from: usize, c: usize, cRow: usize, rows: i32, columns: i32): void {
+  for (let row: i32 = 0; row < rows; ++row) {
+    for (let i: i32 = 0; i < columns; i += LANES) {
+      storePart(c + bytes(i), load(from + bytes(i)), columns - i);
+    }
+    from += ROW;
+    c += cRow;
+  }
+}
+
+/** One panel of columns; the sums of all rows. */
+function panel(
+  rows: i32, columns: i32, inner: i32, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize,
+  o: usize, oRow: usize, c: usize, cRow: usize, low: f32, tile: usize,
+): void {
+  if (columns == PANEL) {
+    let row: i32 = 0;
+    for (; row + 2 <= rows; row += 2) {
+      tile2x4(a, aRow, aStep, b, bStep, inner, o, oRow, c, cRow, low);
+      a += aRow * 2;
+      o += oRow * 2;
+      c += cRow * 2;
+    }
+    if (row < rows) tile1x4(a, aStep, b, bStep, inner, o, c, low);
+    return;
+  }
+  if (columns > 2 * LANES) {
+    for (let row: i32 = 0; row < rows; row += 2) {
+      const left = min(2, rows - row);
+      tile2x4(a, left > 1 ? aRow : 0, aStep, b, bStep, inner, o, oRow, tile, ROW, low);
+      storeTile(tile, c, cRow, left, columns);
+      a += aRow * 2;
+      o += oRow * 2;
+      c += cRow * 2;
+    }
+    return;
+  }
+  for (let row: i32 = 0; row < rows; row += 4) {
+    const left = rows - row;
+    // Rows past the end are read from inside; their sums are not stored.
+    const row1 = left > 1 ? aRow : 0;
+    const row2 = left > 2 ? aRow * 2 : 0;
+    const row3 = left > 3 ? aRow * 3 : 0;
+    const whole = left > 3 && (columns == LANES || columns == 2 * LANES);
+    const to = whole ? c : tile;
+    const toRow = whole ? cRow : ROW;
+    if (columns > LANES) tile4x2(a, row1, row2, row3, aStep, b, bStep, inner, o, oRow, to, toRow, low);
+    else tile4x1(a, row1, row2, row3, aStep, b, bStep, inner, o, oRow, to, toRow, low);
+    if (!whole) storeTile(tile, c, cRow, min(4, left), columns);
+    a += aRow * 4;
+    o += oRow * 4;
+    c += cRow * 4;
+  }
+}
+
+/**
+ * c = max(o + a·b, low), where o is the bias (a row), c itself when `accumulate`, or 0. Steps are in bytes.
+ *
+ * @param a element (i, k) at a + i·aRow + k·aStep
+ * @param b element (k, j) at b + k·bRow + j·bColumn
+ * @param c row-major, rows cRow apart; nothing is written between its rows
+ * @param bias [columns], or 0 for none
+ * @param low −∞ for no bound, 0 for relu
+ * @param scratch GEMM_SCRATCH bytes
+ */
+export function gemm(
+  rows: i32, columns: i32, inner: i32, a: usize, aRow: usize, aStep: usize, b: usize, bRow: usize, bColumn: usize,
+  c: usize, cRow: usize, bias: usize, accumulate: bool, low: f32, scratch: usize,
+): void {
+  const tile = scratch;
+  const packed = scratch + 512;
+  let done: i32 = 0;
+  do {
+    const part = min(INNER, inner - done);
+    const bound = done + part == inner ? low : <f32>-Infinity;
+    // A panel that few rows use is not worth a copy.
+    const direct = bColumn == 4 && (rows <= 8 || staysInCache(part, bRow));
+    for (let column: i32 = 0; column < columns; column += PANEL) {
+      const width = min(PANEL, columns - column);
+      const shift = bytes(column);
+      let from = b + <usize>column * bColumn;
+      let step = bRow;
+      if (!direct) {
+        packPanel(from, bRow, bColumn, part, width, packed);
+        from = packed;
+        step = ROW;
+      }
+      const onto = accumulate || done > 0;
+      const o = onto ? c + shift : bias ? bias + shift : ZEROS;
+      panel(rows, width, part, a, aRow, aStep, from, step, o, onto ? cRow : 0, c + shift, cRow, bound, tile);
+    }
+    a += <usize>part * aStep;
+    b += <usize>part * bRow;
+    done += part;
+  } while (done < inner);
+}
+
+/** y [columns] = sum over the rows of x. */
+export function columnSums(x: usize, xRow: usize, rows: i32, columns: i32, y: usize): void {
+  for (let column: i32 = 0; column < columns; column += PANEL) {
+    let s0 = splat(0);
+    let s1 = splat(0);
+    let s2 = splat(0);
+    let s3 = splat(0);
+    let from = x + bytes(column);
+    for (let row: i32 = 0; row < rows; ++row) {
+      s0 = add(s0, load(from));
+      s1 = add(s1, load1(from));
+      s2 = add(s2, load2(from));
+      s3 = add(s3, load3(from));
+      from += xRow;
+    }
+    const to = y + bytes(column);
+    const left = columns - column;
+    storePart(to, s0, left);
+    if (left > LANES) storePart(to + SIZE, s1, left - LANES);
+    if (left > 2 * LANES) storePart(to + SIZE * 2, s2, left - 2 * LANES);
+    if (left > 3 * LANES) storePart(to + SIZE * 3, s3, left - 3 * LANES);
+  }
+}
+

@@ -1,0 +1,149 @@
+// What the host calls. A program is a table of steps in memory; `execute` runs all of it any number of times, so that an
+// update costs one call. Every thread has an instance of this module over the same memory and runs the same table.
+import { fused } from './fused';
+import { gaussianLogProb, gaussianLogProbBackward, gaussianSample, gaussianSampleBackward } from './gaussian';
+import { lossReverseKl, lossScore, lossSnis, lossSoftBellman } from './losses';
+import { assign, gather, matmul, scatterAdd } from './matrix';
+import { mlpBackwardInputs, mlpBackwardWeights, mlpForward } from './mlp';
+import { adam, tick } from './optimiser';
+import { philox, replaySample } from './random';
+import { address, bytes, word } from './block';
+
+import { GEMM_SCRATCH } from './gemm';
+
+/** Bytes of scratch memory a matrix product needs. */
+export function gemmScratch(): usize {
+  return GEMM_SCRATCH;
+}
+
+/** Where memory that the module does not use itself begins. */
+export function heapBase(): usize {
+  return __heap_base;
+}
+
+/** Bytes of a step in the table: kernel, parameter block, items, items taken at a time (0: all by the first thread). */
+const STEP: usize = 16;
+
+/** Kernels by number: the order of `kernelNumbers` in src/backend/wasm/plan.ts. */
+function runItems(kernel: i32, p: usize, from: i32, to: i32, scratch: usize): void {
+  for (let item = from; item < to; ++item) {
+    switch (kernel) {
+      case 0: fused(p, item, scratch); break;
+      case 1: matmul(p, item, scratch); break;
+      case 2: mlpForward(p, item, scratch); break;
+      case 3: mlpBackwardInputs(p, item, scratch); break;
+      case 4: mlpBackwardWeights(p, item, scratch); break;
+      case 5: gaussianSample(p, item, scratch); break;
+      case 6: gaussianSampleBackward(p, item, scratch); break;
+      case 7: gaussianLogProb(p, item, scratch); break;
+      case 8: gaussianLogProbBackward(p, item, scratch); break;
+      case 9: lossReverseKl(p); break;
+      case 10: lossScore(p, scratch); break;
+      case 11: lossSnis(p, scratch); break;
+      case 12: lossSoftBellman(p, scratch); break;
+      case 13: adam(p, item); break;
+      case 14: philox(p, item); break;
+      case 15: replaySample(p, item, scratch); break;
+      case 16: gather(p, item); break;
+      case 17: scatterAdd(p, item); break;
+      case 18: assign(p); break;
+      case 19: tick(p); break;
+    }
+  }
+}
+
+/** Runs the steps of a table `times` times on the calling thread. */
+export function execute(table: usize, steps: i32, times: i32, scratch: usize): void {
+  for (; times > 0; --times) {
+    let at = table;
+    for (let step: i32 = 0; step < steps; ++step) {
+      runItems(word(at, 0), address(at, 1), 0, word(at, 2), scratch);
+      at += STEP;
+    }
+  }
+}
+
+// ---- threads
+
+// The first thread runs the table; for a step that is shared it publishes the items, takes some itself and waits until all
+// are done. Workers take items of whatever step is published. So a worker that sleeps, or that a busy machine does not
+// run, holds up nobody unless it has taken an item, and results do not depend on who took what.
+
+// Words of the block that all threads share. Those that many write lie on lines of their own.
+/** 0: nothing to do, workers may sleep; 1: a job is under way; 2: workers end. The host's side reads it too. */
+const STATE: usize = 0;
+/** The published step: kernel, block, items, items taken at a time; then threads that may help, scratch memory. */
+const KERNEL: i32 = 1;
+const BLOCK: i32 = 2;
+const ITEMS: i32 = 3;
+const GRAIN: i32 = 4;
+const THREADS: i32 = 5;
+const SCRATCH: i32 = 6;
+const PITCH: i32 = 7;
+/** The number of the published step, and in the low word how many of its items nobody has taken: one i64. */
+const LEFT: usize = 64;
+/** Items of the published step that are done. */
+const DONE: usize = 128;
+
+/** Takes items of the published step and runs them, until none is left. */
+function takeItems(sync: usize, thread: i32): void {
+  if (ASC_FEATURE_THREADS) {
+    for (;;) {
+      const left = atomic.load<i64>(sync + LEFT);
+      const count = <i32>left;
+      if (count == 0) return;
+      // All of this was written before the items were published, and stays until they are done: if they are taken
+      // now, it is what belongs to them.
+      const kernel = word(sync, KERNEL);
+      const block = address(sync, BLOCK);
+      const first = word(sync, ITEMS) - count;
+      const take = min(word(sync, GRAIN), count);
+      if (thread >= word(sync, THREADS)) return;
+      if (atomic.cmpxchg<i64>(sync + LEFT, left, left - <i64>take) != left) continue;
+      const scratch = address(sync, SCRATCH) + <usize>thread * address(sync, PITCH);
+      runItems(kernel, block, first, first + take, scratch);
+      atomic.add<i32>(sync + DONE, take);
+    }
+  }
+}
+
+/** `execute` with the help of workers, of which `threads` − 1 may take part. Waits without sleeping, as a page must. */
+export function executeShared(
+  sync: usize, table: usize, steps: i32, times: i32, threads: i32, scratch: usize, pitch: usize,
+): void {
+  if (ASC_FEATURE_THREADS) {
+    i32.store(sync + bytes(THREADS), threads);
+    i32.store(sync + bytes(SCRATCH), <i32>scratch);
+    i32.store(sync + bytes(PITCH), <i32>pitch);
+    atomic.store<i32>(sync + STATE, 1);
+    atomic.notify(sync + STATE, -1);
+    for (; times > 0; --times) {
+      let at = table;
+      for (let step: i32 = 0; step < steps; ++step, at += STEP) {
+        const items = word(at, 2);
+        const grain = word(at, 3);
+        if (grain == 0) {
+          runItems(word(at, 0), address(at, 1), 0, items, scratch);
+          continue;
+        }
+        i32.store(sync + bytes(KERNEL), word(at, 0));
+        i32.store(sync + bytes(BLOCK), word(at, 1));
+        i32.store(sync + bytes(ITEMS), items);
+        i32.store(sync + bytes(GRAIN), grain);
+        atomic.store<i32>(sync + DONE, 0);
+        const before = atomic.load<i64>(sync + LEFT);
+        atomic.store<i64>(sync + LEFT, ((before >> 32) + 1) << 32 | <i64>items);
+        takeItems(sync, 0);
+        while (atomic.load<i32>(sync + DONE) < items) {}
+      }
+    }
+    atomic.store<i32>(sync + STATE, 0);
+  }
+}
+
+/** A worker's part in a job: takes items until the job is over. */
+export function help(sync: usize, thread: i32): void {
+  if (ASC_FEATURE_THREADS) {
+    while (atomic.load<i32>(sync + STATE) == 1) takeItems(sync, thread);
+  }
+}

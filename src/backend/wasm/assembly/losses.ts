@@ -1,0 +1,201 @@
+// Losses with their gradients; formulas as in src/backend/cpu/losses.ts. Lanes run over the batch. Sums over the
+// batch are in float64, so that a large batch loses nothing.
+import { address, bytes, float, word } from './block';
+import { exp } from './math';
+import {
+  add, div, eq, firstLanes, keep, LANES, load, max, min, mul, ne, select, SIZE, splat, store, storePart, sub,
+  sumLanes, V,
+} from './vec';
+
+const BASELINE_MEAN: i32 = 1;
+const BASELINE_LOO: i32 = 2;
+const BASELINE_VALUE: i32 = 3;
+
+/** Smallest over the nets, `stride` bytes apart; NaN if any is NaN. */
+@inline function smallest(q: usize, stride: usize, nets: i32): V {
+  let least = load(q);
+  for (let net: i32 = 1; net < nets; ++net) {
+    q += stride;
+    least = min(least, load(q));
+  }
+  return least;
+}
+
+/** dq of each net = g·share of the minimum, where ties share evenly; a NaN among the nets makes all NaN. */
+@inline function spread(dq: usize, q: usize, stride: usize, nets: i32, g: V, lanes: i32): void {
+  const least = smallest(q, stride, nets);
+  const one = splat(1);
+  let ties = splat(0);
+  let from = q;
+  for (let net: i32 = 0; net < nets; ++net) {
+    ties = add(ties, keep(eq(load(from), least), one));
+    from += stride;
+  }
+  const share = div(g, ties);
+  for (let net: i32 = 0; net < nets; ++net) {
+    const mine = keep(eq(load(q), least), share);
+    storePart(dq, select(ne(least, least), least, mine), lanes);
+    q += stride;
+    dq += stride;
+  }
+}
+
+/** The sum of the first lanes. */
+@inline function sumFirst(x: V, lanes: i32): f64 {
+  return <f64>sumLanes(lanes < LANES ? keep(firstLanes(lanes), x) : x);
+}
+
+export function lossReverseKl(p: usize): void {
+  const nets = word(p, 6);
+  const count = word(p, 7) * word(p, 8);
+  const storeLoss = word(p, 9) != 0;
+  const storeDLogProb = word(p, 10) != 0;
+  const storeDQ = word(p, 11) != 0;
+  const logProb = address(p, 0);
+  const q = address(p, 1);
+  const temperature = f32.load(address(p, 2));
+  const stride = bytes(count);
+  const dLogProb = splat(<f32>(1 / <f64>count));
+  const g = splat(<f32>(-1 / (<f64>count * <f64>temperature)));
+  let total: f64 = 0;
+  for (let i: i32 = 0; i < count; i += LANES) {
+    const at = bytes(i);
+    const lanes = count - i;
+    if (storeLoss) {
+      const f = sub(load(logProb + at), div(smallest(q + at, stride, nets), splat(temperature)));
+      total += sumFirst(f, lanes);
+    }
+    if (storeDLogProb) storePart(address(p, 4) + at, dLogProb, lanes);
+    if (storeDQ) spread(address(p, 5) + at, q + at, stride, nets, g, lanes);
+  }
+  if (storeLoss) f32.store(address(p, 3), <f32>(total / <f64>count));
+}
+
+export function lossScore(p: usize, scratch: usize): void {
+  const nets = word(p, 6);
+  const samples = word(p, 7);
+  const batch = word(p, 8);
+  const baseline = word(p, 9);
+  const storeDLogProb = word(p, 11) != 0;
+  const logProb = address(p, 0);
+  const q = address(p, 1);
+  const temperature = splat(f32.load(address(p, 2)));
+  const count = samples * batch;
+  const stride = bytes(count);
+  const row = bytes(batch);
+  const scale = splat(<f32>(1 / <f64>count));
+  let sum: f64 = 0;
+  for (let b: i32 = 0; b < batch; b += LANES) {
+    const lanes = batch - b;
+    let at = bytes(b);
+    let total = splat(0);
+    for (let s: i32 = 0; s < samples; ++s) {
+      const f = sub(load(logProb + at), div(smallest(q + at, stride, nets), temperature));
+      store(scratch + <usize>s * SIZE, f);
+      total = add(total, f);
+      at += row;
+    }
+    sum += sumFirst(total, lanes);
+    if (!storeDLogProb) continue;
+    at = bytes(b);
+    for (let s: i32 = 0; s < samples; ++s) {
+      const f = load(scratch + <usize>s * SIZE);
+      let centre = splat(0);
+      if (baseline == BASELINE_MEAN) centre = div(total, splat(<f32>samples));
+      else if (baseline == BASELINE_LOO) centre = div(sub(total, f), splat(<f32>(samples - 1)));
+      else if (baseline == BASELINE_VALUE) centre = load(address(p, 3) + bytes(b));
+      storePart(address(p, 5) + at, mul(sub(f, centre), scale), lanes);
+      at += row;
+    }
+  }
+  if (word(p, 10)) f32.store(address(p, 4), <f32>(sum / <f64>count));
+}
+
+export function lossSnis(p: usize, scratch: usize): void {
+  const nets = word(p, 7);
+  const samples = word(p, 8);
+  const batch = word(p, 9);
+  const storeLoss = word(p, 10) != 0;
+  const storeDLogProb = word(p, 12) != 0;
+  const logProb = address(p, 0);
+  const q = address(p, 1);
+  const logProposal = address(p, 2);
+  const temperature = splat(f32.load(address(p, 3)));
+  const stride = bytes(samples * batch);
+  const row = bytes(batch);
+  const scale = splat(<f32>(-1 / <f64>batch));
+  let lossSum: f64 = 0;
+  let sizeSum: f64 = 0;
+  for (let b: i32 = 0; b < batch; b += LANES) {
+    const lanes = batch - b;
+    const begin = bytes(b);
+    let largest = splat(-Infinity);
+    let at = begin;
+    for (let s: i32 = 0; s < samples; ++s) {
+      const w = sub(div(smallest(q + at, stride, nets), temperature), load(logProposal + at));
+      store(scratch + <usize>s * SIZE, w);
+      largest = max(largest, w);
+      at += row;
+    }
+    let total = splat(0);
+    for (let s: i32 = 0; s < samples; ++s) {
+      const w = exp(sub(load(scratch + <usize>s * SIZE), largest));
+      store(scratch + <usize>s * SIZE, w);
+      total = add(total, w);
+    }
+    let squares = splat(0);
+    let loss = splat(0);
+    at = begin;
+    for (let s: i32 = 0; s < samples; ++s) {
+      const w = div(load(scratch + <usize>s * SIZE), total);
+      squares = add(squares, mul(w, w));
+      if (storeLoss) loss = sub(loss, mul(w, load(logProb + at)));
+      if (storeDLogProb) storePart(address(p, 6) + at, mul(w, scale), lanes);
+      at += row;
+    }
+    lossSum += sumFirst(loss, lanes);
+    sizeSum += sumFirst(div(splat(1), squares), lanes);
+  }
+  if (storeLoss) f32.store(address(p, 4), <f32>(lossSum / <f64>batch));
+  if (word(p, 11)) f32.store(address(p, 5), <f32>(sizeSum / <f64>batch));
+}
+
+/** Rewards and terminations lie apart in the rows of `transition`; they are first put side by side. */
+export function lossSoftBellman(p: usize, scratch: usize): void {
+  const nets = word(p, 8);
+  const batch = word(p, 9);
+  const stride = bytes(word(p, 11));
+  const storeDQ = word(p, 15) != 0;
+  const storeTarget = word(p, 16) != 0;
+  const discount = splat(float(p, 17));
+  const transition = address(p, 0) + bytes(word(p, 10));
+  const nextLogProb = address(p, 1);
+  const nextQ = address(p, 2);
+  const q = address(p, 3);
+  const temperature = splat(f32.load(address(p, 4)));
+  const net = bytes(batch);
+  const scale = splat(<f32>(2 / <f64>batch));
+  const rewards = scratch;
+  const going = scratch + SIZE;
+  let total: f64 = 0;
+  for (let b: i32 = 0; b < batch; b += LANES) {
+    const lanes = batch - b;
+    const at = bytes(b);
+    for (let lane: i32 = 0; lane < LANES && lane < lanes; ++lane) {
+      const row = transition + <usize>(b + lane) * stride;
+      f32.store(rewards + bytes(lane), f32.load(row + bytes(word(p, 12))));
+      f32.store(going + bytes(lane), 1 - f32.load(row + bytes(word(p, 13))));
+    }
+    const next = sub(smallest(nextQ + at, net, nets), mul(temperature, load(nextLogProb + at)));
+    const y = add(load(rewards), mul(mul(discount, load(going)), next));
+    if (storeTarget) storePart(address(p, 7) + at, y, lanes);
+    let from = at;
+    for (let i: i32 = 0; i < nets; ++i) {
+      const error = sub(load(q + from), y);
+      total += sumFirst(mul(error, error), lanes);
+      if (storeDQ) storePart(address(p, 6) + from, mul(error, scale), lanes);
+      from += net;
+    }
+  }
+  if (word(p, 14)) f32.store(address(p, 5), <f32>(total / <f64>batch));
+}

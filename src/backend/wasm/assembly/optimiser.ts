@@ -1,0 +1,64 @@
+import { address, bytes, word } from './block';
+import { add, div, LANES, load, madd, mul, SIZE, splat, sqrt, storePart, sub } from './vec';
+
+/** Elements an item of `adam` handles. */
+const ADAM_BLOCK: i32 = 4096;
+
+/**
+ * Adam as in src/backend/cpu/optimiser.ts. The rates are read as float64 behind the parameters, because
+ * 1 − 0.999 has lost 1.3e-5 of itself once 0.999 is a float32.
+ */
+export function adam(p: usize, item: i32): void {
+  const count = word(p, 7);
+  const hasTarget = word(p, 8) != 0;
+  const decoupled = word(p, 10) != 0;
+  const rates = p + 80;
+  const learningRate = f64.load(rates);
+  const beta1 = f64.load(rates, 8);
+  const beta2 = f64.load(rates, 16);
+  const epsilon = splat(<f32>f64.load(rates, 24));
+  const weightDecay = f64.load(rates, 32);
+  const tau = splat(<f32>f64.load(rates, 40));
+  const t = <f64>i64.load32_u(address(p, 6), 8) + 1;
+  const step = splat(<f32>(learningRate / (1 - Math.pow(beta1, t))));
+  const correction = splat(<f32>(1 / (1 - Math.pow(beta2, t))));
+  const factor = splat(word(p, 9) ? f32.load(address(p, 5)) : 1);
+  const shrink = splat(<f32>(decoupled ? 1 - learningRate * weightDecay : 1));
+  const decay = splat(<f32>(decoupled ? 0 : weightDecay));
+  const keep1 = splat(<f32>beta1);
+  const take1 = splat(<f32>f64.load(rates, 48));
+  const keep2 = splat(<f32>beta2);
+  const take2 = splat(<f32>f64.load(rates, 56));
+  const first = item * ADAM_BLOCK;
+  const begin = bytes(first);
+  let parameters = address(p, 0) + begin;
+  let firstMoment = address(p, 1) + begin;
+  let secondMoment = address(p, 2) + begin;
+  let gradient = address(p, 3) + begin;
+  let target = address(p, 4) + begin;
+  for (let left = min(ADAM_BLOCK, count - first); left > 0; left -= LANES) {
+    const old = load(parameters);
+    const g = madd(decay, old, mul(load(gradient), factor));
+    const m = madd(take1, g, mul(keep1, load(firstMoment)));
+    const v = madd(mul(take2, g), g, mul(keep2, load(secondMoment)));
+    const move = div(mul(m, step), add(sqrt(mul(v, correction)), epsilon));
+    const x = sub(mul(old, shrink), move);
+    storePart(firstMoment, m, left);
+    storePart(secondMoment, v, left);
+    storePart(parameters, x, left);
+    if (hasTarget) {
+      const y = load(target);
+      storePart(target, madd(tau, sub(x, y), y), left);
+      target += SIZE;
+    }
+    parameters += SIZE;
+    firstMoment += SIZE;
+    secondMoment += SIZE;
+    gradient += SIZE;
+  }
+}
+
+export function tick(p: usize): void {
+  const clock = address(p, 0);
+  i32.store(clock, i32.load(clock, 8) + 1, 8);
+}

@@ -1,0 +1,374 @@
+import { BackendError, ShapeError, UsageError } from '../../errors.ts';
+import { kernelSpec } from '../../program/kernels.ts';
+import type { KernelStep, Program, Step } from '../../program/program.ts';
+import type { RecordingOptions } from '../../tape/index.ts';
+import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
+import { assembleFused, BLOCK, type Placer } from './fused.ts';
+import { Arena } from './memory.ts';
+import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
+import { kernelNumber, type Plan, planOf } from './plan.ts';
+import { availableThreads, Pool, SYNC_BYTES } from './threads.ts';
+
+export interface WasmOptions {
+  /** Which build of the kernels; the best the engine accepts by default. */
+  readonly simd?: SimdVariant;
+  /**
+   * Most threads a program may use; by default as many as a measurement finds useful, once a program is loaded that is
+   * large enough. Results do not depend on it.
+   */
+  readonly threads?: number;
+}
+
+/**
+ * Opens the SIMD backend: every kernel in WebAssembly over one memory, and an update one call.
+ *
+ * @throws UsageError for a wrong option, BackendError when the engine has no WebAssembly or not the build asked for
+ */
+export async function openWasm({ simd, threads }: WasmOptions = {}): Promise<Backend> {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    throw new UsageError(`threads is ${threads}; it must be a whole number from 1.`);
+  }
+  return new WasmBackend(await loadModule(simd, threads !== 1), threads);
+}
+
+/** Work of an update below which waking threads costs more than it gains. */
+const PROGRAM_WORTH_THREADS_NS = 400_000;
+/** Work of a step below which it stays on one thread. */
+const STEP_WORTH_THREADS_NS = 15_000;
+
+class WasmBuffer implements DeviceBuffer {
+  freed = false;
+
+  constructor(
+    readonly owner: WasmBackend,
+    readonly count: number,
+    readonly dtype: 'f32' | 'u32',
+    readonly label: string,
+    readonly address: number,
+  ) {}
+}
+
+class WasmBackend implements Backend {
+  readonly name = 'wasm';
+  readonly preferences: RecordingOptions = { mlp: 'fused' };
+  readonly counters: Counters = {
+    submits: 0,
+    dispatches: 0,
+    readbacks: 0,
+    buffersCreated: 0,
+    pipelinesCreated: 0,
+  };
+  private readonly arena: Arena;
+  private readonly literals = new Map<number, number>();
+  private readonly gemmScratch: number;
+  /** Scratch memory: `scratchPitch` bytes for each thread. */
+  private scratch = 0;
+  private scratchPitch = 0;
+  private scratchThreads = 0;
+  private pool: Promise<Pool | undefined> | undefined;
+  /** Threads that large programs run on, once {@link pool} has been measured. */
+  private threads = 1;
+  private sync = 0;
+  private disposed = false;
+
+  constructor(
+    private readonly loaded: LoadedModule,
+    private readonly wantedThreads: number | undefined,
+  ) {
+    const { memory, mostPages, kernels } = loaded;
+    this.arena = new Arena(memory, mostPages, kernels.heapBase());
+    this.gemmScratch = kernels.gemmScratch();
+  }
+
+  get description(): string {
+    const { variant, shared } = this.loaded;
+    const simd = { relaxed: 'relaxed SIMD', simd: 'SIMD', scalar: 'no SIMD' }[variant];
+    const threads = this.pool ? `${this.threads} thread${this.threads > 1 ? 's' : ''}` : '1 thread so far';
+    return `wasm: ${simd}, ${shared ? threads : '1 thread'}, float32`;
+  }
+
+  get information(): Readonly<Record<string, string | number | boolean>> {
+    return {
+      precision: 'f32',
+      simd: this.loaded.variant,
+      sharedMemory: this.loaded.shared,
+      threads: this.threads,
+      memoryBytes: this.arena.u32.byteLength,
+    };
+  }
+
+  allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer {
+    const address = this.arena.allocate(4 * count, label);
+    this.counters.buffersCreated++;
+    return new WasmBuffer(this, count, dtype, label, address);
+  }
+
+  write(buffer: DeviceBuffer, values: Values, offset = 0): void {
+    const { address, dtype } = this.own(buffer);
+    checkRange(buffer as WasmBuffer, offset, values.length);
+    this.arena[dtype].set(values, address / 4 + offset);
+  }
+
+  async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
+    const { address, dtype } = this.own(buffer);
+    checkRange(buffer as WasmBuffer, offset, count);
+    this.counters.readbacks++;
+    const from = address / 4 + offset;
+    return this.arena[dtype].slice(from, from + count);
+  }
+
+  free(buffer: DeviceBuffer): void {
+    if (!(buffer instanceof WasmBuffer) || buffer.owner !== this || buffer.freed) return;
+    buffer.freed = true;
+    this.arena.release(buffer.address, 4 * buffer.count);
+  }
+
+  async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
+    if (buffers.length !== program.buffers.length) {
+      throw new UsageError(
+        `The program has ${program.buffers.length} buffers, ${buffers.length} were given.`,
+      );
+    }
+    const addresses = buffers.map((buffer, i) => {
+      const { name, count, dtype, kind } = program.buffers[i];
+      const { address } = this.own(buffer);
+      // Words and floats may take turns in one temporary slot.
+      if (buffer.count < count || (buffer.dtype !== dtype && kind !== 'temporary')) {
+        throw new ShapeError(
+          `Buffer '${name}' needs ${count} elements of ${dtype}, got ${buffer.count} of ${buffer.dtype}.`,
+        );
+      }
+      return address;
+    });
+    const memory = new ProgramMemory(this.arena, (value) => this.literal(value));
+    const steps = program.steps.map((step) => this.assemble(step, addresses, memory));
+    this.counters.pipelinesCreated += steps.length;
+
+    const shareable = steps.filter(
+      ({ items, nanoseconds }) => items > 1 && nanoseconds > STEP_WORTH_THREADS_NS,
+    );
+    const work = shareable.reduce((total, { nanoseconds }) => total + nanoseconds, 0);
+    const asked = (this.wantedThreads ?? 1) > 1;
+    const worth = shareable.length > 0 && (asked || work > PROGRAM_WORTH_THREADS_NS);
+    if (worth && this.loaded.shared && this.wantedThreads !== 1) await (this.pool ??= this.startPool());
+    this.reserveScratch(Math.max(64, ...steps.map(({ scratch }) => scratch)));
+
+    const table = memory.place(
+      steps.flatMap((step) => {
+        const grain = shareable.includes(step) ? Math.max(1, Math.floor(step.items / 64)) : 0;
+        return [step.kernel, step.address, step.items, grain];
+      }),
+    );
+    return new WasmExecutable(this, memory, table, steps.length, worth);
+  }
+
+  async synchronize(): Promise<void> {}
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    const pool = await this.pool;
+    pool?.dispose();
+  }
+
+  /** Runs a table of steps; allocates nothing. */
+  run(table: number, steps: number, times: number, share: boolean): void {
+    if (this.disposed) throw new BackendError('The device was disposed of.');
+    const { kernels } = this.loaded;
+    if (share && this.threads > 1) {
+      const { sync, threads, scratch, scratchPitch } = this;
+      kernels.executeShared(sync, table, steps, times, threads, scratch, scratchPitch);
+    } else kernels.execute(table, steps, times, this.scratch);
+    this.counters.submits++;
+    this.counters.dispatches += times * steps;
+  }
+
+  private assemble(
+    step: Step,
+    addresses: readonly number[],
+    memory: ProgramMemory,
+  ): Plan & { readonly kernel: number; readonly address: number } {
+    const bound = step.buffers.map((buffer) => (buffer < 0 ? 0 : addresses[buffer]));
+    switch (step.kind) {
+      case 'fused':
+        return assembleFused(step.fused, bound, memory);
+      case 'kernel': {
+        const { params, floats, bindings } = kernelSpec(step.kernel);
+        const values = Object.fromEntries(params.map((name) => [name, step.params[name] ?? 0]));
+        const plan = planOf(step.kernel, values, this.gemmScratch);
+        const at = bindings.map((_, i) => bound[i] ?? 0);
+        return { ...plan, address: memory.placeParams(at, values, params, floats, plan.extra) };
+      }
+      default:
+        return step satisfies never;
+    }
+  }
+
+  private literal(value: number): number {
+    const key = floatBits(value);
+    let address = this.literals.get(key);
+    if (address === undefined) {
+      address = this.arena.allocate(4 * BLOCK, 'a literal');
+      this.arena.u32.fill(key, address / 4, address / 4 + BLOCK);
+      this.literals.set(key, address);
+    }
+    return address;
+  }
+
+  private reserveScratch(bytes: number): void {
+    const pitch = 64 * Math.ceil(bytes / 64);
+    if (pitch <= this.scratchPitch && this.threads <= this.scratchThreads) return;
+    if (this.scratch) this.arena.release(this.scratch, this.scratchPitch * this.scratchThreads);
+    this.scratchPitch = Math.max(pitch, this.scratchPitch);
+    this.scratchThreads = this.threads;
+    this.scratch = this.arena.allocate(this.scratchPitch * this.scratchThreads, 'scratch memory');
+  }
+
+  /** Starts workers and finds out by measurement how many of them help. */
+  private async startPool(): Promise<Pool | undefined> {
+    const most = this.wantedThreads ?? availableThreads();
+    if (most < 2) return undefined;
+    this.sync = this.arena.allocate(SYNC_BYTES, 'synchronisation');
+    const pool = await Pool.start(this.loaded, this.sync, most);
+    if (pool) this.threads = this.wantedThreads ?? this.measureThreads(most);
+    return pool;
+  }
+
+  /** The fewest threads within a tenth of the fastest at a matrix product of the size of a large layer. */
+  private measureThreads(most: number): number {
+    const size = 256;
+    const memory = new ProgramMemory(this.arena, () => 0);
+    const operands = [0, 1, 2].map(() => memory.reserve(4 * size * size));
+    const params = {
+      batch: 1,
+      rows: size,
+      columns: size,
+      inner: size,
+      aRow: size,
+      aColumn: 1,
+      bRow: size,
+      bColumn: 1,
+    };
+    const { params: fields, floats } = kernelSpec('matmul');
+    const values = Object.fromEntries(fields.map((name) => [name, 0]));
+    Object.assign(values, params);
+    const plan = planOf('matmul', values, this.gemmScratch);
+    const [a, b, y] = operands;
+    const block = memory.placeParams([a, b, 0, y, 0], values, fields, floats, [32]);
+    const table = memory.place([kernelNumber('matmul'), block, size / 32, 1]);
+    this.threads = most;
+    this.reserveScratch(plan.scratch);
+    const counts = Array.from({ length: most }, (_, i) => i + 1);
+    const best = counts.map(() => Number.POSITIVE_INFINITY);
+    const { kernels } = this.loaded;
+    const { sync, scratch, scratchPitch } = this;
+    // Interleaved, and the best of several: a busy neighbour then slows all counts alike, or none.
+    for (let round = 0; round < 6; round++) {
+      counts.forEach((threads, i) => {
+        const begun = performance.now();
+        kernels.executeShared(sync, table, 1, 2, threads, scratch, scratchPitch);
+        best[i] = Math.min(best[i], performance.now() - begun);
+      });
+    }
+    memory.release();
+    const fastest = Math.min(...best);
+    return counts[best.findIndex((time) => time <= 1.1 * fastest)];
+  }
+
+  private own(buffer: DeviceBuffer): WasmBuffer {
+    if (!(buffer instanceof WasmBuffer) || buffer.owner !== this) {
+      throw new BackendError('The buffer belongs to another backend.');
+    }
+    if (buffer.freed) throw new BackendError(`Buffer '${buffer.label}' was freed.`);
+    return buffer;
+  }
+}
+
+/** Memory that belongs to one program: its table, parameter blocks and bytecode. */
+class ProgramMemory implements Placer {
+  private readonly blocks: [address: number, bytes: number][] = [];
+
+  constructor(
+    private readonly arena: Arena,
+    readonly literal: (value: number) => number,
+  ) {}
+
+  reserve(bytes: number): number {
+    const address = this.arena.allocate(bytes, 'a program');
+    this.blocks.push([address, bytes]);
+    return address;
+  }
+
+  place(words: readonly number[]): number {
+    const address = this.reserve(4 * words.length);
+    this.arena.u32.set(words, address / 4);
+    return address;
+  }
+
+  /** A kernel's block as assembly/block.ts reads it; behind it, from a multiple of 8 on, its floats in float64. */
+  placeParams(
+    addresses: readonly number[],
+    values: KernelStep['params'],
+    params: readonly string[],
+    floats: readonly string[],
+    extra: readonly number[],
+  ): number {
+    const words = [
+      ...addresses,
+      ...params.map((name) => (floats.includes(name) ? floatBits(values[name]) : values[name])),
+      ...extra,
+    ];
+    const begin = Math.ceil(words.length / 2);
+    const address = this.reserve(8 * (begin + floats.length));
+    this.arena.u32.set(words, address / 4);
+    // In the order of the parameters themselves.
+    const fields = params.filter((name) => floats.includes(name));
+    fields.forEach((name, i) => {
+      this.arena.f64[address / 8 + begin + i] = values[name];
+    });
+    return address;
+  }
+
+  release(): void {
+    for (const [address, bytes] of this.blocks.splice(0)) this.arena.release(address, bytes);
+  }
+}
+
+class WasmExecutable implements Executable {
+  private disposed = false;
+
+  constructor(
+    private readonly backend: WasmBackend,
+    private readonly memory: ProgramMemory,
+    private readonly table: number,
+    private readonly steps: number,
+    private readonly share: boolean,
+  ) {}
+
+  run(times: number): void {
+    if (this.disposed) throw new BackendError('The program was disposed of.');
+    this.backend.run(this.table, this.steps, times, this.share);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.memory.release();
+  }
+}
+
+const bits = new Uint32Array(1);
+const asFloat = new Float32Array(bits.buffer);
+
+/** The float32 nearest to a number, as a word. */
+function floatBits(value: number): number {
+  asFloat[0] = value;
+  return bits[0];
+}
+
+function checkRange(buffer: WasmBuffer, offset: number, count: number): void {
+  if (offset >= 0 && count >= 0 && offset + count <= buffer.count) return;
+  throw new ShapeError(
+    `Buffer '${buffer.label}' has ${buffer.count} elements; ${count} from ${offset} on are not all inside.`,
+  );
+}

@@ -1,0 +1,126 @@
+import { kernelSpec, type Params } from '../../program/kernels.ts';
+
+/** Kernels by the number under which assembly/index.ts runs them. */
+const kernelNumbers = [
+  'fused',
+  'matmul',
+  'mlp_forward',
+  'mlp_backward_inputs',
+  'mlp_backward_weights',
+  'gaussian_sample',
+  'gaussian_sample_backward',
+  'gaussian_log_prob',
+  'gaussian_log_prob_backward',
+  'loss_reverse_kl',
+  'loss_score',
+  'loss_snis',
+  'loss_soft_bellman',
+  'adam',
+  'philox',
+  'replay_sample',
+  'gather',
+  'scatter_add',
+  'assign',
+  'tick',
+];
+
+/** How one step is carried out: work is cut into items, which no thread shares with another. */
+export interface Plan {
+  readonly items: number;
+  /** Bytes of scratch memory for each thread. */
+  readonly scratch: number;
+  /** Estimated cost of all items on one thread, in nanoseconds: whether threads are worth waking. */
+  readonly nanoseconds: number;
+}
+
+export interface KernelPlan extends Plan {
+  readonly kernel: number;
+  /** Words that follow the kernel's own parameters. */
+  readonly extra: readonly number[];
+}
+
+export const kernelNumber = (name: string): number => kernelNumbers.indexOf(name);
+
+/** Rows of the batch that an item of the network kernels carries: enough to pay for packing weights. */
+const rowBlock = (rows: number): number => (rows <= 128 ? 32 : 64);
+/** Inputs of a layer, rows of its weight gradient, in an item of `mlp_backward_weights`. */
+const INPUT_BLOCK = 64;
+/** Rows gathered at a time by `mlp_backward_weights`. */
+const GATHER_ROWS = 256;
+/** Elements in an item of the Gaussian kernels. */
+const GAUSSIAN_BLOCK = 512;
+const ADAM_BLOCK = 4096;
+const PHILOX_WORDS = 1024;
+const REPLAY_ROWS = 64;
+
+/** Nanoseconds for a floating-point operation of matrix products, and of everything else. */
+const DENSE_NS = 1 / 30;
+const OTHER_NS = 1 / 4;
+
+const blocks = (count: number, size: number): number => Math.ceil(count / size);
+const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+
+/**
+ * How to carry out a kernel with these parameters. Depends on shapes only, never on the number of threads, so
+ * results do not either.
+ *
+ * @param gemm bytes of scratch memory of a matrix product
+ */
+export function planOf(name: string, p: Params, gemm: number): KernelPlan {
+  const spec = kernelSpec(name);
+  const dense = name === 'matmul' || name.startsWith('mlp_');
+  const nanoseconds = spec.flops(p) * (dense ? DENSE_NS : OTHER_NS);
+  const plan = (items: number, scratch = 64, extra: readonly number[] = []): KernelPlan => ({
+    kernel: kernelNumber(name),
+    items,
+    scratch,
+    extra,
+    nanoseconds,
+  });
+  switch (name) {
+    case 'matmul': {
+      const each = rowBlock(p.rows);
+      return plan(p.batch * blocks(p.rows, each), gemm, [each]);
+    }
+    case 'mlp_forward':
+    case 'mlp_backward_inputs': {
+      const each = Math.min(p.rows, rowBlock(p.rows));
+      const widest = Math.max(...widths(p));
+      const nets = name === 'mlp_forward' ? p.nets : 1;
+      const tiles = name === 'mlp_forward' ? 2 : 3;
+      return plan(nets * blocks(p.rows, each), gemm + tiles * (aligned(4 * each * widest) + 64), [each]);
+    }
+    case 'mlp_backward_weights': {
+      const perNet = widths(p)
+        .slice(0, -1)
+        .reduce((total, inputs) => total + blocks(inputs, INPUT_BLOCK), 0);
+      return plan(p.nets * perNet, gemm + 4 * GATHER_ROWS * INPUT_BLOCK + 64, [INPUT_BLOCK, perNet]);
+    }
+    case 'gaussian_sample':
+    case 'gaussian_sample_backward':
+    case 'gaussian_log_prob':
+    case 'gaussian_log_prob_backward': {
+      const each = Math.max(1, Math.min(p.batch, Math.floor(GAUSSIAN_BLOCK / p.actions)));
+      return plan(blocks(p.batch, each), 8 * (4 * each * p.actions + 128), [each]);
+    }
+    case 'loss_reverse_kl':
+    case 'loss_soft_bellman':
+      return plan(1);
+    case 'loss_score':
+    case 'loss_snis':
+      return plan(1, 16 * p.samples + 64);
+    case 'adam':
+      return plan(blocks(p.count, ADAM_BLOCK));
+    case 'philox':
+      return plan(blocks(p.count, PHILOX_WORDS));
+    case 'replay_sample':
+      return plan(blocks(p.batch, REPLAY_ROWS), 4 * REPLAY_ROWS + 64);
+    case 'gather':
+    case 'scatter_add':
+      return plan(p.outer);
+    default:
+      return plan(1);
+  }
+}
+
+const widths = (p: Params): number[] => Array.from({ length: p.layers + 1 }, (_, i) => p[`d${i}`]);

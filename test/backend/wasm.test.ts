@@ -1,0 +1,145 @@
+// What the wasm backend promises beside its kernels' results: error bounds of its elementary functions, no growth over
+// many updates, memory that is used again, and errors that say what is wrong.
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openWasm } from '../../src/backend/wasm/backend.ts';
+import { Arena } from '../../src/backend/wasm/memory.ts';
+import type { SimdVariant } from '../../src/backend/wasm/module.ts';
+import { Device } from '../../src/device.ts';
+import { BackendError, UsageError } from '../../src/errors.ts';
+import { contiguousView } from '../../src/math/view.ts';
+import { mlp } from '../../src/nn/index.ts';
+import { type ElementwiseName, elementwiseOps, mean, square } from '../../src/tape/index.ts';
+import { runFusedOn } from '../helpers/kernel-run.ts';
+
+const test = suite('wasm');
+
+// ---------------------------------------------------------------- error bounds
+
+/** Units in the last place of a float32 result by which a value differs from the exact one. */
+function ulps(actual: number, exact: number): number {
+  if (actual === exact) return 0;
+  const exponent = Math.max(-126, Math.floor(Math.log2(Math.abs(exact))));
+  return Math.abs(actual - exact) / 2 ** (exponent - 23);
+}
+
+const grid = (low: number, high: number, count = 200_000): Float32Array =>
+  Float32Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));
+const powersOf10 = (low: number, high: number): Float32Array => grid(low, high, 50_000).map((e) => 10 ** e);
+
+/** Largest error in ulp, over these arguments. */
+const bounds: [ElementwiseName, number, Float32Array[]][] = [
+  ['exp', 1.5, [grid(-87, 88.7), grid(-1, 1)]],
+  ['expm1', 2, [grid(-20, 88.7), grid(-1, 1)]],
+  ['log', 1.5, [powersOf10(-37.5, 38.5), grid(0.5, 2)]],
+  ['log1p', 3, [powersOf10(-30, 38), grid(-0.999, 3)]],
+  ['tanh', 2, [grid(-10, 10), grid(-1, 1)]],
+  ['sigmoid', 3, [grid(-80, 80), grid(-3, 3)]],
+  ['softplus', 3, [grid(-80, 80), grid(-3, 3)]],
+];
+
+test('elementary functions keep their bounds in ulp', async () => {
+  const backend = await openWasm();
+  for (const [name, bound, ranges] of bounds) {
+    const { scalar } = elementwiseOps[name];
+    for (const x of ranges) {
+      const [y] = await runFusedOn(
+        backend,
+        {
+          shape: [x.length],
+          reducedAxes: 0,
+          inputs: [contiguousView([x.length])],
+          element: [
+            { kind: 'load', input: 0 },
+            { kind: 'operation', op: name, arguments: [0] },
+          ],
+          reductions: [],
+          result: [],
+          outputs: [1],
+        },
+        [x],
+      );
+      let worst = 0;
+      let where = 0;
+      for (let i = 0; i < x.length; i++) {
+        const error = ulps(y[i], scalar?.(x[i], 0, 0) ?? Number.NaN);
+        if (!(error <= worst)) {
+          worst = error;
+          where = x[i];
+        }
+      }
+      assert.ok(worst <= bound, `${name}(${where}) is off by ${worst} ulp, more than ${bound}`);
+    }
+  }
+  await backend.dispose();
+});
+
+// ---------------------------------------------------------------- steady state
+
+test('a thousand updates allocate nothing and do not grow the heap', async () => {
+  const backend = await openWasm();
+  const device = new Device(backend);
+  const network = mlp({ inputs: 3, hidden: [16], outputs: 1 });
+  const update = await device.compile(({ input }) => ({ loss: mean(square(network(input('x', [8, 3])))) }));
+  update.write({ x: new Float32Array(24).fill(0.5) });
+  for (let i = 0; i < 1000; i++) update.run();
+  const before = { ...backend.counters, memory: backend.information.memoryBytes };
+  const heap = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 1000; i++) update.run();
+  const grown = process.memoryUsage().heapUsed - heap;
+  assert.is(backend.counters.buffersCreated, before.buffersCreated);
+  assert.is(backend.counters.pipelinesCreated, before.pipelinesCreated);
+  assert.is(backend.counters.submits, before.submits + 1000);
+  assert.is(backend.information.memoryBytes, before.memory);
+  // What the test itself and the engine's own bookkeeping take; a closure an update would take more.
+  assert.ok(grown < 50_000, `${grown} bytes in 1,000 updates`);
+  await device.dispose();
+});
+
+test('programs and buffers give their memory back', async () => {
+  const device = new Device(await openWasm());
+  const network = mlp({ inputs: 3, hidden: [64], outputs: 1 });
+  const bytes: unknown[] = [];
+  for (let i = 0; i < 20; i++) {
+    const update = await device.compile(({ input }) => ({ y: network(input('x', [4096, 3])) }));
+    update.write({ x: new Float32Array(4096 * 3) });
+    update.run();
+    update.dispose();
+    bytes.push(device.backend.information.memoryBytes);
+  }
+  assert.is(bytes.at(-1), bytes[0]);
+  await device.dispose();
+});
+
+test('the arena gives neighbours back as one', () => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 2 });
+  const arena = new Arena(memory, 2, 1000);
+  const all = [1, 2, 3].map((i) => arena.allocate(10_000, `block ${i}`));
+  for (const i of [0, 2, 1]) arena.release(all[i], 10_000);
+  assert.is(arena.allocate(30_000, 'all of it'), all[0]);
+  assert.is(memory.buffer.byteLength, 65_536);
+});
+
+test('too large a buffer, a foreign buffer and a wrong option are typed errors', async () => {
+  const backend = await openWasm();
+  const other = await openWasm();
+  assert.throws(
+    () => backend.allocate(2 ** 31, 'f32', 'replay'),
+    (error: unknown) => error instanceof BackendError && /'replay'.*limit/.test(error.message),
+  );
+  const foreign = other.allocate(4, 'f32', 'x');
+  assert.throws(
+    () => backend.write(foreign, Float32Array.of(1)),
+    (error: unknown) => error instanceof BackendError,
+  );
+  for (const options of [{ threads: 0 }, { threads: 1.5 }, { simd: 'avx' as SimdVariant }]) {
+    const error = await openWasm(options).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    assert.instance(error, UsageError);
+  }
+  await Promise.all([backend.dispose(), other.dispose()]);
+});
+
+test.run();
