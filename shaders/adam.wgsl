@@ -28,8 +28,8 @@ struct Params {
 @group(0) @binding(7) var<uniform> params: Params;
 
 // 1 − β^t without the cancellation of a β near 1. Every invocation computes it anew, so it is kept cheap.
-fn bias_correction(beta: f32, t: f32) -> f32 {
-  let rate = t * select(log(max(beta, 1e-30)), log_core(beta - 1.0, 0.0), beta > 0.71);
+fn bias_correction(beta: f32, complement: f32, t: f32) -> f32 {
+  let rate = t * select(log(max(beta, 1e-30)), log_core(-complement, 0.0), beta > 0.71);
   return select(1.0 - exp(rate), -expm1_reduced(rate), rate > -0.35);
 }
 
@@ -58,8 +58,8 @@ fn main(
   firstMoment[item] = m;
   secondMoment[item] = v;
   let t = f32(clock[2] + 1u);
-  let correction1 = bias_correction(params.beta1, t);
-  let correction2 = bias_correction(params.beta2, t);
+  let correction1 = bias_correction(params.beta1, params.beta1Complement, t);
+  let correction2 = bias_correction(params.beta2, params.beta2Complement, t);
   p -= params.learningRate * (m / correction1) / (sqrt(v / correction2) + params.epsilon);
   parameters[item] = p;
   if (params.hasTarget != 0u) {
