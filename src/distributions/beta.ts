@@ -141,9 +141,14 @@ export class Beta implements Distribution {
     const rule = gaussLegendre(nodes, 0, 1);
     // Nodes gather near x: r = reach·sinh(gathering·v)/sinh(gathering).
     const unit = reach / Math.sinh(gathering);
-    const distance = precise(rule.nodes.map((v) => unit * Math.sinh(gathering * v)));
-    const weight = precise(
+    const shape = [nodes, 1, 1, 1];
+    const distance = literal(
+      rule.nodes.map((v) => unit * Math.sinh(gathering * v)),
+      shape,
+    );
+    const weight = literal(
       rule.nodes.map((v, i) => unit * gathering * Math.cosh(gathering * v) * rule.weights[i]),
+      shape,
     );
     const a = reshape(actions, [1, samples, batch, size]);
     const logX = sub(log1p(a), Math.LN2);
@@ -166,13 +171,6 @@ export class Beta implements Distribution {
     };
     return { dAlpha: slope(logT, alpha), dBeta: slope(log1mT, beta) };
   }
-}
-
-/** Literals [nodes, 1, 1, 1] are stored as float32; the rest beside them keeps float64 where the device has it. */
-function precise(values: readonly number[]): Tensor {
-  const shape = [values.length, 1, 1, 1];
-  const rest = values.map((value) => value - Math.fround(value));
-  return add(literal(values, shape), literal(rest, shape));
 }
 
 /**

@@ -6,7 +6,7 @@ import { currentRecording, type Op, record, shapeError, Tensor } from './tensor.
 
 /** Values known when the program is recorded. */
 export interface Literal {
-  readonly values: Float32Array;
+  readonly values: Float64Array;
   readonly shape: Shape;
 }
 
@@ -22,7 +22,7 @@ export function literal(values: ArrayLike<number>, shape: Shape): Tensor {
     throw shapeError('literal', [], `${values.length} values do not fill ${formatShape(shape)}`);
   return values.length === 1 && shape.length === 0
     ? constant(values[0])
-    : record(literalOp, [], { values: Float32Array.from(values), shape });
+    : record(literalOp, [], { values: Float64Array.from(values), shape });
 }
 
 /** A named input, written by the host before a run. @throws UsageError when the name is taken */
