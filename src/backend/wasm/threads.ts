@@ -93,40 +93,38 @@ type CreateWorker = (data: Record<string, unknown>, onError: () => void) => AnyW
 interface NodeThreads {
   readonly Worker: new (
     source: string,
-    options: { eval: boolean; workerData: unknown },
+    options: { eval: boolean; workerData: unknown; execArgv: string[] },
   ) => AnyWorker & { on(event: 'error', listener: () => void): unknown; unref(): void };
 }
 
-/** Node's threads without an import of Node: the library runs in pages too. Node has this from 20.16 on. */
-function nodeThreads(): NodeThreads {
-  const { process } = globalThis as { process?: NodeJS.Process };
-  const threads: NodeThreads | undefined = process?.getBuiltinModule?.('node:worker_threads');
-  if (!threads) throw new Error('no worker threads');
-  return threads;
-}
-
-/** How this engine makes a worker from source text: `Worker` in pages and Deno, `worker_threads` in Node. */
+/**
+ * How this engine makes a worker from source text: `worker_threads` in Node and Deno, whose workers do not keep a process
+ * alive once its work is done; `Worker` in pages. Node is asked without an import, which a page could not
+ * resolve; it answers from 20.16 on.
+ */
 function workerFactory(): CreateWorker {
-  if (typeof Worker === 'function') {
-    const source = `${workerBody}\nself.onmessage = ({ data }) => { serve(data); self.close(); };`;
-    return (data, onError) => {
-      const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-      const worker = new Worker(url, { type: 'module' });
-      worker.onerror = (event) => {
-        event.preventDefault();
-        onError();
-      };
-      worker.postMessage(data);
+  const { process } = globalThis as { process?: NodeJS.Process };
+  const node: NodeThreads | undefined = process?.getBuiltinModule?.('node:worker_threads');
+  if (node) {
+    const source = `${workerBody}\nserve(require('node:worker_threads').workerData);`;
+    return (workerData, onError) => {
+      // Options of the process, such as --input-type=module, would change what the source means.
+      const worker = new node.Worker(source, { eval: true, workerData, execArgv: [] });
+      worker.on('error', onError);
+      worker.unref();
       return worker;
     };
   }
-  const { Worker: NodeWorker } = nodeThreads();
-  const source = `${workerBody}\nserve(require('node:worker_threads').workerData);`;
-  return (workerData, onError) => {
-    const worker = new NodeWorker(source, { eval: true, workerData });
-    worker.on('error', onError);
-    // A program that is done must end without having to dispose of its device.
-    worker.unref();
+  if (typeof Worker !== 'function') throw new Error('no workers');
+  const source = `${workerBody}\nself.onmessage = ({ data }) => { serve(data); self.close(); };`;
+  return (data, onError) => {
+    const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+    const worker = new Worker(url, { type: 'module' });
+    worker.onerror = (event) => {
+      event.preventDefault();
+      onError();
+    };
+    worker.postMessage(data);
     return worker;
   };
 }
