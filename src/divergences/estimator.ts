@@ -76,6 +76,8 @@ export interface Variant {
   readonly title: string;
   /** Needs beyond the estimator's own. */
   readonly needs: readonly Need[];
+  /** Where it differs from the estimator's. */
+  readonly quality?: Quality;
 }
 
 /** A divergence with one way to estimate its gradient: one registry line. */

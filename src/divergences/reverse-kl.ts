@@ -88,7 +88,12 @@ export const reverseKlScore: Estimator = {
   variants: [
     { name: 'loo', title: 'baseline: mean of the other samples', needs: [] },
     { name: 'none', title: 'no baseline', needs: [] },
-    { name: 'mean', title: 'baseline: mean of all samples, its own included (biased by 1 − 1/K)', needs: [] },
+    {
+      name: 'mean',
+      title: 'baseline: mean of all samples, its own included (biased by 1 − 1/K)',
+      needs: [],
+      quality: 'consistent',
+    },
     { name: 'value', title: 'baseline: V(s), learned', needs: ['value'] },
   ],
   loss: ({ policy, target, samples, noise, value }: EstimatorInput, variant: string): EstimatorResult => {

@@ -217,7 +217,8 @@ function section(estimator: Estimator): string {
     ...(variants.length > 0 ? ['- Variants, the first by default:'] : []),
     ...variants.map((variant) => {
       const more = variant.needs.length > 0 ? ` (needs ${list(variant.needs)})` : '';
-      return `  - \`${variant.name}\`: ${variant.title}${more}`;
+      const own = variant.quality ? `; ${qualities[variant.quality]}` : '';
+      return `  - \`${variant.name}\`: ${variant.title}${own}${more}`;
     }),
     `- Samples for each state: ${quality === 'exact' ? 'none' : `${defaultSamples} by default${least}`}`,
   ];
