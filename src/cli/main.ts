@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { DivergradError, UsageError, unknownName } from '../errors.ts';
 import { version } from '../version.ts';
@@ -52,7 +53,14 @@ function withCauses(stack: string, error: unknown): string {
     : stack;
 }
 
+/** Node before 22 has relaxed SIMD behind a flag; the wasm backend is a third faster with it. */
+function allowRelaxedSimd(): void {
+  const old = Number.parseInt(process.versions.node, 10) < 22;
+  if (old && !('Deno' in globalThis)) setFlagsFromString('--experimental-wasm-relaxed-simd');
+}
+
 watchOutput();
+allowRelaxedSimd();
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     process.exitCode = report(error);
