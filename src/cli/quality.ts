@@ -111,7 +111,7 @@ async function writeReport(folder: string, document: QualityDocument): Promise<v
   const { rows: _rows, ...about } = document;
   const files = new Map([
     ['quality.json', `${compactJson(document)}\n`],
-    ['summary.json', `${compactJson({ ...about, rows: summarise(document) }, 1)}\n`],
+    ['summary.json', `${compactJson({ ...about, rows: summarise(document) }, 4)}\n`],
     ...qualityCharts(document),
   ]);
   try {

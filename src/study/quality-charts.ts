@@ -198,7 +198,6 @@ function draw(
     marginLeft: 64,
     marginBottom: 44,
     marginTop: 36,
-    style: { fontSize: '12px', fontFamily: 'system-ui, sans-serif', background: 'white' },
     x: { type: 'log', label: x, grid: true, tickFormat: plain },
     y: { type: 'log', label: y, grid: true, tickFormat: plain },
     fx: { axis: null, padding: 0.08 },
@@ -252,9 +251,17 @@ function draw(
     put('rect', { x: left, y: line, width: 12, height: 12, fill: colours[i] });
     put('text', { x: left + 18, y: line + 11, 'font-size': 12 }, name);
   });
-  plot.setAttribute('x', String(size.margin));
-  plot.setAttribute('y', String(top));
-  outer.appendChild(plot as never);
+  // A group instead of a picture in a picture, and none of the style sheet that pages need.
+  const group = document.createElementNS('http://www.w3.org/2000/svg', 'g');
+  for (const name of ['fill', 'font-family', 'text-anchor']) {
+    group.setAttribute(name, plot.getAttribute(name) ?? '');
+  }
+  group.setAttribute('font-size', '12');
+  group.setAttribute('transform', `translate(${size.margin},${top})`);
+  for (const child of [...plot.childNodes]) {
+    if (child.nodeName.toLowerCase() !== 'style') group.appendChild(child as never);
+  }
+  outer.appendChild(group as never);
   return `${outer.toString()}\n`;
 }
 

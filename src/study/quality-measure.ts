@@ -25,7 +25,7 @@ const flopsAtEase = 1500;
 /** …but no fewer than this fraction of them. */
 const leastFraction = 1 / 32;
 /** An estimator's own limit: actions for each state, and replications of them. */
-const limit = { samples: 256, replications: 64 };
+const limit = { samples: 128, replications: 128 };
 
 /** An estimator's gradient at replicated states with independent noise, as one program. */
 export interface GradientProgram {
@@ -65,7 +65,9 @@ export async function compileGradient(
   const parameters = family.parameters(actions);
   const pairs = mostSamples(choice) < Number.POSITIVE_INFINITY;
   const per = pairs ? samples ** 2 : samples;
-  const batch = Math.max(1, Math.min(statesAtMost, Math.floor(FUSED_LOSS_LIMIT / per)));
+  // What is exact is the same at every state, and pays for all its nodes at each.
+  const once = choice.estimator.quality === 'exact';
+  const batch = once ? 1 : Math.max(1, Math.min(statesAtMost, Math.floor(FUSED_LOSS_LIMIT / per)));
   const needs = (need: EstimatorChoice['needs'][number]) => choice.needs.includes(need);
   const clock = clockState(seed);
   const update = await device.compile(
@@ -103,7 +105,7 @@ export async function compileGradient(
   // Counted, not timed: the same seed must give the same numbers on any machine.
   const affordable = (asked * flopsAtEase * batch) / Math.max(1, update.program.flops);
   const wanted = Math.min(asked, Math.max(asked * leastFraction, affordable));
-  const replications = choice.estimator.quality === 'exact' ? 1 : wanted;
+  const replications = once ? 1 : wanted;
   return { choice, samples, batch, runs: Math.ceil(replications / batch), update, clock };
 }
 

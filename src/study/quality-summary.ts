@@ -62,10 +62,8 @@ export function summarise({ rows }: Pick<QualityReport, 'rows'>): QualitySummary
 const spread = (values: number[]): Figure | null =>
   values.length === 0 ? null : { value: median(values), low: Math.min(...values), high: Math.max(...values) };
 
-/** JSON with numbers to six digits: more would be noise. */
-export const compactJson = (value: unknown, indent?: number): string =>
-  JSON.stringify(
-    value,
-    (_key, x) => (typeof x === 'number' && !Number.isInteger(x) ? Number(x.toPrecision(6)) : x),
-    indent,
+/** JSON with numbers rounded: more digits would be noise. */
+export const compactJson = (value: unknown, digits = 6): string =>
+  JSON.stringify(value, (_key, x) =>
+    typeof x === 'number' && !Number.isInteger(x) ? Number(x.toPrecision(digits)) : x,
   );
