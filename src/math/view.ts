@@ -68,6 +68,9 @@ export function isContiguous(view: View): boolean {
   return true;
 }
 
+/** Whether the view is its buffer, row by row from the start: what kernels without strides can read. */
+export const isPlain = (view: View): boolean => view.offset === 0 && isContiguous(view);
+
 /**
  * Applies a view operation, or returns `undefined` when the result has no such form and the data must be
  * copied (reshaping a transposed view, say).

@@ -1,5 +1,5 @@
 import { sizeOf } from '../math/shape.ts';
-import { isPadded, type View } from '../math/view.ts';
+import { isPadded, isPlain, type View } from '../math/view.ts';
 import { MLP_LAYERS, MLP_WIDTH } from '../program/kernels.ts';
 import {
   flatMatrix,
@@ -153,16 +153,6 @@ const mlpWeightsOp: Op<MlpAttributes> = {
 
 const widthOf = (segment: Tensor | undefined): number => segment?.shape.at(-1) ?? 0;
 const second = (inputs: readonly Tensor[], i: number): KernelBinding => (inputs[i] ? { input: i } : null);
-
-function isPlain(view: View): boolean {
-  let stride = 1;
-  for (let i = view.axes.length - 1; i >= 0; i--) {
-    const axis = view.axes[i];
-    if (isPadded(axis) || (axis.size !== 1 && axis.stride !== stride)) return false;
-    stride *= axis.size;
-  }
-  return view.offset === 0;
-}
 
 /** Records the fused network. @param segments each [..., width], its leading axes a suffix of `lead` */
 export function fusedMlp(

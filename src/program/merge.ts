@@ -1,5 +1,5 @@
 import { sameShape } from '../math/shape.ts';
-import { isContiguous } from '../math/view.ts';
+import { isPlain } from '../math/view.ts';
 import type { Expression, FusedStep, Step } from './program.ts';
 
 interface BufferFacts {
@@ -48,7 +48,7 @@ function merge(a: FusedStep, b: FusedStep, maxBindings: number): FusedStep | und
   if (new Set([...a.buffers, ...b.buffers]).size > maxBindings) return undefined;
   const reads = b.fused.inputs.map((view, i) => {
     const output = aOutputs.indexOf(b.buffers[i]);
-    const inOrder = isContiguous(view) && view.offset === 0;
+    const inOrder = isPlain(view);
     return { output, direct: output < 0 || (inOrder && (continues || !folds(a))) };
   });
   if (reads.some((read) => !read.direct)) return undefined;

@@ -1,6 +1,13 @@
 import { UsageError } from '../errors.ts';
 import { sameShape } from '../math/shape.ts';
-import { applyView, contiguousView, isContiguous, type View, type ViewOperation } from '../math/view.ts';
+import {
+  applyView,
+  contiguousView,
+  isContiguous,
+  isPlain,
+  type View,
+  type ViewOperation,
+} from '../math/view.ts';
 import {
   constantOp,
   inputOp,
@@ -247,7 +254,7 @@ export class Plan {
   private readable(node: Node, index: number, view: View): boolean {
     const { accepts } = node.op;
     if (accepts) return accepts(index, view, node.attributes);
-    return isContiguous(view) && view.offset === 0;
+    return isPlain(view);
   }
 
   /** A reduction whose only use is one elementwise kernel over its results is finished inside that kernel. */

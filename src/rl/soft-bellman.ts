@@ -1,6 +1,6 @@
 import { FUSED_LOSS_LIMIT } from '../divergences/loss-op.ts';
 import { minimumOf } from '../divergences/target.ts';
-import { isPadded, type View } from '../math/view.ts';
+import { isPadded, isPlain } from '../math/view.ts';
 import {
   add,
   mean,
@@ -31,7 +31,7 @@ const softBellmanOp: Op<BellmanAttributes> = {
     { shape: q.shape, dtype: 'f32' },
     { shape: [q.shape[1]], dtype: 'f32' },
   ],
-  accepts: (i, view) => (i === 0 ? !view.axes.some(isPadded) && view.axes[1].stride === 1 : plain(view)),
+  accepts: (i, view) => (i === 0 ? !view.axes.some(isPadded) && view.axes[1].stride === 1 : isPlain(view)),
   call: ({ node, attributes, view, live }) => {
     const [nets, batch] = node.inputs[3].shape;
     const rows = view(0);
@@ -67,16 +67,6 @@ const softBellmanOp: Op<BellmanAttributes> = {
     undefined,
   ],
 };
-
-function plain(view: View): boolean {
-  let stride = 1;
-  for (let i = view.axes.length - 1; i >= 0; i--) {
-    const axis = view.axes[i];
-    if (isPadded(axis) || (axis.size !== 1 && axis.stride !== stride)) return false;
-    stride *= axis.size;
-  }
-  return view.offset === 0;
-}
 
 export interface SoftBellmanInput {
   /** [batch, ·] rows that hold reward and terminated in the given columns. */
