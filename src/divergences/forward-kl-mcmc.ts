@@ -45,7 +45,7 @@ interface Point {
  */
 export const forwardKlMcmc: Estimator = {
   name: 'forward-kl/mcmc',
-  title: `Forward KL, targets moved to p by ${steps} MALA steps`,
+  title: `Forward KL, targets moved to p by ${steps} MALA steps (its bias falls with the steps, not with K)`,
   formula: '−E[log π(MALA(a))], a ~ π',
   source: 'Roberts & Tweedie 1996 (MALA); Naesseth, Lindsten & Blei 2020 (as targets)',
   quality: 'consistent',
