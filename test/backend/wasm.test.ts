@@ -84,14 +84,16 @@ test('a thousand updates allocate nothing and do not grow the heap', async () =>
   update.write({ x: new Float32Array(24).fill(0.5) });
   for (let i = 0; i < 1000; i++) update.run();
   const before = { ...backend.counters, memory: backend.information.memoryBytes };
-  const heap = process.memoryUsage().heapUsed;
-  for (let i = 0; i < 1000; i++) update.run();
-  const grown = process.memoryUsage().heapUsed - heap;
+  const grown = Array.from({ length: 9 }, () => {
+    const heap = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 1000; i++) update.run();
+    return process.memoryUsage().heapUsed - heap;
+  }).sort((x, y) => x - y)[4];
   assert.is(backend.counters.buffersCreated, before.buffersCreated);
   assert.is(backend.counters.pipelinesCreated, before.pipelinesCreated);
-  assert.is(backend.counters.submits, before.submits + 1000);
+  assert.is(backend.counters.submits, before.submits + 9000);
   assert.is(backend.information.memoryBytes, before.memory);
-  // What the test itself and the engine's own bookkeeping take; a closure an update would take more.
+  // The median of nine rounds, since the engine compiles and collects when it likes; a closure an update is 64 kB.
   assert.ok(grown < 50_000, `${grown} bytes in 1,000 updates`);
   await device.dispose();
 });
