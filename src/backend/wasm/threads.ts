@@ -36,10 +36,13 @@ interface AnyWorker {
 export const availableThreads = (): number =>
   Math.max(1, Math.min(MOST_THREADS, globalThis.navigator?.hardwareConcurrency ?? hostThreads()));
 
-/** Node 20 has no `navigator`; nor can it say how many processors there are without an import. */
+/** Node 20 has no `navigator`, but lends its modules without an import; what it cannot say is guessed as 2. */
 function hostThreads(): number {
-  const { process } = globalThis as { process?: { versions?: { node?: string } } };
-  return process?.versions?.node ? 4 : 1;
+  interface Host {
+    readonly getBuiltinModule?: (name: 'os') => { availableParallelism(): number };
+  }
+  const { process } = globalThis as { process?: Host };
+  return process ? (process.getBuiltinModule?.('os').availableParallelism() ?? 2) : 1;
 }
 
 /** Workers that share the memory of a loaded module. The calling thread is the first of their number. */
