@@ -72,9 +72,9 @@ export class Device {
     return update;
   }
 
-  /** Current values of a state, row-major. Waits for the work enqueued so far. */
-  async read(state: State): Promise<Values> {
-    return this.backend.read(this.bufferOf(state), 0, Math.max(1, state.size));
+  /** Current values of a state, or `count` of them from element `offset` on, row-major. Waits for the work enqueued. */
+  async read(state: State, offset = 0, count = Math.max(1, state.size) - offset): Promise<Values> {
+    return this.backend.read(this.bufferOf(state), offset, count);
   }
 
   /**

@@ -70,11 +70,26 @@ export class EnvironmentError extends DivergradError {
   }
 }
 
-/** A file, checkpoint or message that cannot be read or does not hold what it should. */
+/** A file or message that cannot be read or does not hold what it should. */
 export class DataError extends DivergradError {
   override readonly name = 'DataError';
   constructor(problem: string, details?: ErrorDetails) {
     super('data', problem, details);
+  }
+}
+
+/** Why a checkpoint cannot be used. */
+export type CheckpointFault = 'truncated' | 'corrupted' | 'foreign' | 'newer' | 'other-run';
+
+/** A checkpoint that cannot be resumed from, and why. */
+export class CheckpointError extends DivergradError {
+  override readonly name = 'CheckpointError';
+  constructor(
+    readonly fault: CheckpointFault,
+    problem: string,
+    details?: ErrorDetails,
+  ) {
+    super('checkpoint', problem, details);
   }
 }
 

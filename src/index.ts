@@ -44,6 +44,8 @@ export { type EnvironmentEntry, environments, makeEnvironment, prepareEnvironmen
 
 export {
   BackendError,
+  CheckpointError,
+  type CheckpointFault,
   DataError,
   DivergradError,
   EnvironmentError,
@@ -72,8 +74,11 @@ export {
   type ActorCriticOptions,
   actorCriticDefaults,
 } from './rl/actor-critic.ts';
+export type { Checkpoint, CheckpointOptions, RunSettings } from './rl/checkpoint.ts';
+export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
 export {
   ReplayBuffer,
+  type ReplayContents,
   type ReplayOptions,
   type StoredTransition,
   type TransitionBatch,

@@ -21,6 +21,17 @@ export interface ReplayOptions {
   readonly behaviour?: number;
 }
 
+/** What a replay buffer holds. */
+export interface ReplayContents {
+  /** [held, width] rows in the order of the ring's storage. */
+  readonly rows: Float32Array;
+  /** Row that the next transition takes. */
+  readonly next: number;
+}
+
+/** Elements of one readback of a replay buffer: 16 MiB. */
+const READ_ELEMENTS = 2 ** 22;
+
 /** One step of an environment. */
 export interface StoredTransition {
   readonly observation: ArrayLike<number>;
@@ -96,27 +107,34 @@ export class ReplayBuffer {
     return this.held;
   }
 
-  /** Host-side position, for checkpoints. */
-  get cursor(): { readonly next: number; readonly held: number } {
-    return { next: this.next, held: this.held };
+  /** The transitions held and where the next one goes, for checkpoints. Only what is held is read. */
+  async save(device: Device): Promise<ReplayContents> {
+    const { held, next, width } = this;
+    const rows = new Float32Array(held * width);
+    // In pieces, so that a readback of a large buffer needs no second one of its size.
+    const piece = Math.max(1, Math.floor(READ_ELEMENTS / width)) * width;
+    for (let at = 0; at < rows.length; at += piece) {
+      rows.set(await device.read(this.storage, at, Math.min(piece, rows.length - at)), at);
+    }
+    return { rows, next };
   }
 
-  set cursor({ next, held }: { readonly next: number; readonly held: number }) {
+  /** @throws DataError when the contents do not fit this buffer, NumericsError when a value is not finite */
+  restore(device: Device, { rows, next }: ReplayContents): void {
     const { capacity } = this.options;
-    if (
-      !(
-        Number.isInteger(next) &&
-        Number.isInteger(held) &&
-        next >= 0 &&
-        next < capacity &&
-        held >= 0 &&
-        held <= capacity
-      )
-    ) {
+    const held = rows.length / this.width;
+    // Until the ring is full, the next row is the first that is free.
+    const fits =
+      Number.isInteger(held) &&
+      held <= capacity &&
+      (held === capacity ? Number.isInteger(next) && next >= 0 && next < capacity : next === held);
+    if (!fits) {
       throw new DataError(
-        `A replay position of next ${next}, held ${held} does not fit a capacity of ${capacity}.`,
+        `${rows.length} values with the next row at ${next} do not fit a replay buffer of ${capacity} rows of ${this.width}.`,
       );
     }
+    device.write(this.storage, rows);
+    device.write(this.fill, Uint32Array.of(held));
     this.next = next;
     this.held = held;
   }

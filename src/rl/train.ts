@@ -5,6 +5,13 @@ import { PhiloxStream } from '../math/philox.ts';
 import { clockState, type State } from '../tape/index.ts';
 import { type ActionMap, actionMap } from './actions.ts';
 import type { ActorCritic } from './actor-critic.ts';
+import {
+  type CheckpointOptions,
+  requireSameSettings,
+  restoreStates,
+  runSettings,
+  saveStates,
+} from './checkpoint.ts';
 import { ReplayBuffer } from './replay.ts';
 
 export interface TrainOptions {
@@ -26,6 +33,8 @@ export interface TrainOptions {
   readonly onEvaluation?: (evaluation: Evaluation) => void | Promise<void>;
   /** Stops the run after the current step. */
   readonly signal?: AbortSignal;
+  /** Saves the whole run at times, and goes on from one saved. */
+  readonly checkpoint?: CheckpointOptions;
 }
 
 export const trainDefaults = {
@@ -125,9 +134,11 @@ export class Evaluator {
 
 /**
  * Trains a learner in an environment: random warm-up, then one policy sample a step and `updatesPerStep` updates
- * on the device. Returns the evaluations, the first at `evaluateEvery` steps.
+ * on the device. Returns the evaluations, the first at `evaluateEvery` steps; of a resumed run also those before. A
+ * resumed run continues bit for bit where the backend computes the same bits every time, as cpu and wasm do.
  *
- * @throws UsageError for settings out of range, NumericsError when a loss stops being finite
+ * @throws UsageError for settings out of range, NumericsError when a loss stops being finite, CheckpointError when
+ *   the checkpoint to resume from is of another run
  */
 export async function train(device: Device, options: TrainOptions): Promise<Evaluation[]> {
   const settings = { ...trainDefaults, ...options };
@@ -140,6 +151,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     warmup,
     evaluateEvery,
     evaluationEpisodes,
+    'checkpoint.every': settings.checkpoint?.every ?? 1,
   })) {
     if (!Number.isInteger(value) || value < 1)
       throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
@@ -148,6 +160,9 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     throw new UsageError(`updatesPerStep must be a whole number from 0; got ${updatesPerStep}.`);
   }
   const environment = settings.makeEnvironment();
+  const run = runSettings(settings, environment.name);
+  const resumed = settings.checkpoint?.resume;
+  if (resumed) requireSameSettings(resumed.settings, run);
   const map = actionMap(environment.actionSpace);
   const replay = replayFor(learner, capacity);
   const update = await compileUpdate(device, learner, replay, { batch, clock: clockState(seed) });
@@ -158,7 +173,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       const { actions } = learner.policyLearner.distributionOf(head).sample(1);
       return behaviour > 0 ? { action: actions, head } : { action: actions };
     },
-    { clock: clockState(seed + 2 ** 32) },
+    { clock: clockState(seed + 2 ** 32, 'clock.act') },
   );
   const evaluator = await Evaluator.open(
     device,
@@ -168,10 +183,40 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   const random = new PhiloxStream(seed, 1);
   const breathe = breather();
   const evaluations: Evaluation[] = [];
-  let updates = 0;
-  let observation = environment.reset(seed);
+  const states = new Set([...update.program.states, ...act.program.states]);
+  // The buffer itself knows what of it is filled.
+  states.delete(replay.storage);
+  states.delete(replay.fill);
+  let [step, updates, saved] = [0, 0, 0];
+  let observation: Float32Array;
+  const save = async () => {
+    saved = step;
+    await settings.checkpoint?.save({
+      settings: run,
+      step,
+      updates,
+      evaluations: [...evaluations],
+      random: random.getState(),
+      environments: [{ state: environment.getState(), observation: observation.slice() }],
+      states: await saveStates(device, states),
+      replay: await replay.save(device),
+    });
+  };
   try {
-    for (let step = 1; step <= steps && !settings.signal?.aborted; step++) {
+    if (resumed) {
+      ({ step, updates } = resumed);
+      saved = step;
+      evaluations.push(...resumed.evaluations);
+      random.setState(resumed.random);
+      environment.setState(resumed.environments[0].state);
+      observation = resumed.environments[0].observation.slice();
+      restoreStates(device, states, resumed.states);
+      replay.restore(device, resumed.replay);
+    } else {
+      observation = environment.reset(seed);
+    }
+    while (step < steps && !settings.signal?.aborted) {
+      step++;
       const warming = step <= warmup;
       let action: ArrayLike<number> = new Float32Array(0);
       let head: ArrayLike<number> = new Float32Array(0);
@@ -180,6 +225,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
         act.run();
         if (behaviour > 0) head = await act.read('head');
         if (!warming) action = await act.read('action');
+        for (let i = 0; i < action.length; i++) requireFinite(action[i], 'The action', step);
       }
       if (warming) action = randomAction(map, random);
       const transition = environment.step(map.toEnvironment(action));
@@ -207,7 +253,9 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
         evaluations.push(evaluation);
         await settings.onEvaluation?.(evaluation);
       }
+      if (settings.checkpoint && step % settings.checkpoint.every === 0) await save();
     }
+    if (settings.checkpoint && settings.signal?.aborted && step > saved) await save();
   } finally {
     update.dispose();
     act.dispose();
@@ -245,11 +293,14 @@ async function readMetrics(update: Update, step: number): Promise<Record<string,
   const metrics: Record<string, number> = {};
   for (const name of update.program.outputs.keys()) {
     metrics[name] = await update.readScalar(name);
-    if (!Number.isFinite(metrics[name])) {
-      throw new NumericsError(`${name} became ${metrics[name]} by step ${step}.`, {
-        hint: 'A smaller learning rate or a larger temperature may help.',
-      });
-    }
+    requireFinite(metrics[name], name, step);
   }
   return metrics;
+}
+
+function requireFinite(value: number, what: string, step: number): void {
+  if (Number.isFinite(value)) return;
+  throw new NumericsError(`${what} became ${value} by step ${step}.`, {
+    hint: 'A smaller learning rate or a larger temperature may help.',
+  });
 }

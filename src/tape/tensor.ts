@@ -216,9 +216,9 @@ const tickOp: Op<null> = {
 };
 
 /** A fresh clock for the given seed (53 bits are used). */
-export function clockState(seed: number): State {
+export function clockState(seed: number, name = 'clock'): State {
   const words = new Uint32Array([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0]);
-  return new State('clock', [4], words);
+  return new State(name, [4], words);
 }
 
 let active: Recording | undefined;

@@ -1,0 +1,125 @@
+// Everything a training run needs to go on from where it stood: what the device holds, and what the host does.
+import type { Values } from '../backend/backend.ts';
+import type { Device } from '../device.ts';
+import type { EnvironmentState } from '../envs/environment.ts';
+import { CheckpointError, NumericsError } from '../errors.ts';
+import type { PhiloxState } from '../math/philox.ts';
+import type { State } from '../tape/index.ts';
+import type { ReplayContents } from './replay.ts';
+import type { Evaluation, TrainOptions, trainDefaults } from './train.ts';
+
+/** What a run was asked for: a run resumes only from a checkpoint that agrees. */
+export type RunSettings = Readonly<Record<string, string | number>>;
+
+/** A training run between two environment steps. */
+export interface Checkpoint {
+  readonly settings: RunSettings;
+  /** Environment steps taken. */
+  readonly step: number;
+  /** Gradient steps taken. */
+  readonly updates: number;
+  readonly evaluations: readonly Evaluation[];
+  /** The host's random numbers. */
+  readonly random: PhiloxState;
+  /** What the run learns in, each with the observation that its next action answers. */
+  readonly environments: readonly {
+    readonly state: EnvironmentState;
+    /** [observations] */
+    readonly observation: Float32Array;
+  }[];
+  readonly replay: ReplayContents;
+  /** By name: parameters, targets, moments of the optimisers, temperature, clocks of the device's random numbers. */
+  readonly states: ReadonlyMap<string, Values>;
+}
+
+export interface CheckpointOptions {
+  /** Environment steps between checkpoints; one is also made when the run is stopped. */
+  readonly every: number;
+  /** Goes on from here. */
+  readonly resume?: Checkpoint | undefined;
+  /** Keeps a checkpoint; the run waits for it. It is the receiver's alone: nothing in it changes later. */
+  readonly save: (checkpoint: Checkpoint) => void | Promise<void>;
+}
+
+/**
+ * Reads states from the device.
+ *
+ * @throws NumericsError when one holds NaN or infinity: a run that has gone wrong must not replace the last good
+ *   checkpoint
+ */
+export async function saveStates(device: Device, states: Iterable<State>): Promise<Map<string, Values>> {
+  const saved = new Map<string, Values>();
+  for (const state of states) {
+    if (saved.has(state.name)) throw new Error(`two states are named '${state.name}'`);
+    const values = await device.read(state);
+    const wrong = values.findIndex((value) => !Number.isFinite(value));
+    if (wrong >= 0) {
+      throw new NumericsError(`State '${state.name}' holds ${values[wrong]} at element ${wrong}.`, {
+        hint: 'A smaller learning rate or a larger temperature may help; the checkpoint before is kept.',
+      });
+    }
+    saved.set(state.name, values);
+  }
+  return saved;
+}
+
+/** Writes states to the device. @throws CheckpointError when one is missing or of another size */
+export function restoreStates(
+  device: Device,
+  states: Iterable<State>,
+  saved: ReadonlyMap<string, Values>,
+): void {
+  for (const state of states) {
+    const values = saved.get(state.name);
+    const fits =
+      values?.length === Math.max(1, state.size) && values instanceof Uint32Array === (state.dtype === 'u32');
+    if (!fits) {
+      const held = values ? `${values.length} values` : 'nothing';
+      throw new CheckpointError(
+        'other-run',
+        `The checkpoint holds ${held} for '${state.name}', which has ${state.size} here.`,
+      );
+    }
+    device.write(state, values);
+  }
+}
+
+/** What a checkpoint must agree in with the run that resumes from it. Its length may differ. */
+export function runSettings(settings: TrainOptions & typeof trainDefaults, environment: string): RunSettings {
+  const { batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed, learner } =
+    settings;
+  const { estimator, family, familyOptions, actions, learningRates, ...options } = learner.options;
+  const chosen = { batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed };
+  const own = {
+    ...options,
+    samples: learner.samples,
+    targetEntropy: learner.targetEntropy,
+    familyOptions: familyOptions ?? {},
+    learningRates: learningRates ?? {},
+  };
+  const texts = Object.entries(own).map(([name, value]) => [
+    `learner.${name}`,
+    typeof value === 'object' ? JSON.stringify(value) : value,
+  ]);
+  return {
+    environment,
+    estimator: estimator.name,
+    distribution: family.name,
+    actions: actions.size,
+    ...chosen,
+    ...Object.fromEntries(texts),
+  };
+}
+
+/** @throws CheckpointError naming the settings that differ */
+export function requireSameSettings(saved: RunSettings, wanted: RunSettings): void {
+  const names = new Set([...Object.keys(wanted), ...Object.keys(saved)]);
+  const of = (settings: RunSettings, name: string) =>
+    Object.hasOwn(settings, name) ? settings[name] : 'none';
+  const differing = [...names].filter((name) => of(saved, name) !== of(wanted, name));
+  if (differing.length === 0) return;
+  const list = differing.map((name) => `${name} ${of(saved, name)} instead of ${of(wanted, name)}`);
+  throw new CheckpointError('other-run', `The checkpoint is of another run: ${list.join(', ')}.`, {
+    hint: 'Resume with the settings it was made with, or start a new run.',
+  });
+}

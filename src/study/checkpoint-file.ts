@@ -1,0 +1,102 @@
+// The checkpoints of one run's folder: the latest, and the one before it should the latest be unreadable.
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CheckpointError, DataError } from '../errors.ts';
+import type { Checkpoint } from '../rl/checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../rl/checkpoint-format.ts';
+
+const LATEST = 'checkpoint.bin';
+const PREVIOUS = 'checkpoint.previous.bin';
+
+/** What a folder has to resume from. */
+export interface FoundCheckpoint {
+  readonly checkpoint: Checkpoint;
+  readonly file: string;
+  /** Why the latest one was not used, when it was not. */
+  readonly skipped?: CheckpointError;
+}
+
+/**
+ * Saves a checkpoint: at every moment the folder holds a whole one, also when the machine stops in the middle.
+ *
+ * @throws DataError when the folder cannot be written
+ */
+export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
+  const latest = join(folder, LATEST);
+  const part = `${latest}.part`;
+  try {
+    await mkdir(folder, { recursive: true });
+    await write(part, encodeCheckpoint(checkpoint));
+    await rename(latest, join(folder, PREVIOUS)).catch(unlessAbsent);
+    await rename(part, latest);
+    await synchroniseFolder(folder);
+  } catch (cause) {
+    await rm(part, { force: true }).catch(() => undefined);
+    throw new DataError(`The checkpoint '${latest}' cannot be written: ${(cause as Error).message}.`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * The latest checkpoint of a folder that can be read; undefined when it has none.
+ *
+ * @throws CheckpointError when there are some and none is whole, with the latest one's fault; DataError when one cannot
+ *   be opened
+ */
+export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | undefined> {
+  let skipped: CheckpointError | undefined;
+  for (const name of [LATEST, PREVIOUS]) {
+    const file = join(folder, name);
+    const bytes = await readFile(file)
+      .catch(unlessAbsent)
+      .catch((cause: Error) => {
+        throw new DataError(`The checkpoint '${file}' cannot be read: ${cause.message}.`, { cause });
+      });
+    if (!bytes) continue;
+    try {
+      const checkpoint = decodeCheckpoint(bytes);
+      return { checkpoint, file, ...(skipped ? { skipped } : {}) };
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      skipped ??= new CheckpointError(error.fault, `'${file}' cannot be used. ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+  if (skipped) throw skipped;
+  return undefined;
+}
+
+/** Removes a folder's checkpoints, as when its run has ended. */
+export async function removeCheckpoints(folder: string): Promise<void> {
+  for (const name of [LATEST, PREVIOUS, `${LATEST}.part`]) await rm(join(folder, name), { force: true });
+}
+
+async function write(file: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const handle = await open(file, 'w');
+  try {
+    await writeAll(handle, pieces);
+    // On the disk before it gets its name.
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
+  }
+}
+
+/** Makes renames last. Systems that cannot open a folder order them themselves. */
+async function synchroniseFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+function unlessAbsent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}

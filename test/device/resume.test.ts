@@ -1,0 +1,20 @@
+// A run resumed from a checkpoint, on every backend. Where a device computes the same bits every time, so does this;
+// on all devices that are tested here it does.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openDevice } from '../helpers/devices.ts';
+import { bytesOf, resumedAndWhole } from '../helpers/training.ts';
+
+for (const [environment, estimator] of [
+  ['pendulum', 'forward-kl/snis:behaviour'],
+  ['cartpole', 'reverse-kl/score:value'],
+]) {
+  test(`${estimator} in ${environment} resumes bit for bit`, async () => {
+    const options = { steps: 24, warmup: 10, evaluateEvery: 24, evaluationEpisodes: 1, capacity: 20 };
+    const { whole, resumed } = await resumedAndWhole(openDevice, { environment, estimator, options }, 12);
+    assert.equal(resumed.evaluations, whole.evaluations);
+    assert.equal(resumed.checkpoints.map(bytesOf), whole.checkpoints.slice(1).map(bytesOf));
+  });
+}
+
+test.run();

@@ -1,0 +1,104 @@
+// A run's folder always holds a whole checkpoint, and what cannot be read is named and passed over.
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CheckpointError, type CheckpointFault, DataError } from '../../src/errors.ts';
+import type { Checkpoint } from '../../src/rl/checkpoint.ts';
+import { findCheckpoint, removeCheckpoints, saveCheckpoint } from '../../src/study/checkpoint-file.ts';
+import { bytesOf } from '../helpers/training.ts';
+
+const at = (step: number): Checkpoint => ({
+  settings: { environment: 'pendulum' },
+  step,
+  updates: step,
+  evaluations: [],
+  random: { seed: 0, stream: 1, position: 0, spareNormal: null },
+  environments: [],
+  replay: { rows: new Float32Array(30), next: 3 },
+  states: new Map([['policy.parameters', Float32Array.of(step)]]),
+});
+
+const test = suite<{ folder: string }>('checkpoint files');
+test.before.each(async (context) => {
+  context.folder = await mkdtemp(join(tmpdir(), 'divergrad-checkpoint-'));
+});
+test.after.each(({ folder }) => rm(folder, { recursive: true }));
+
+test('the latest and the one before are kept, and nothing else', async ({ folder }) => {
+  const run = join(folder, 'run');
+  assert.is(await findCheckpoint(run), undefined);
+  for (const step of [10, 20, 30]) await saveCheckpoint(run, at(step));
+  assert.equal((await readdir(run)).sort(), ['checkpoint.bin', 'checkpoint.previous.bin']);
+  const found = await findCheckpoint(run);
+  assert.equal(found, { checkpoint: at(30), file: join(run, 'checkpoint.bin') });
+  assert.equal(new Uint8Array(await readFile(join(run, 'checkpoint.previous.bin'))), bytesOf(at(20)));
+  await removeCheckpoints(run);
+  assert.equal(await readdir(run), []);
+});
+
+test('stopped between the two renames, the folder still has the one before', async ({ folder }) => {
+  await saveCheckpoint(folder, at(10));
+  await copyFile(join(folder, 'checkpoint.bin'), join(folder, 'checkpoint.previous.bin'));
+  await rm(join(folder, 'checkpoint.bin'));
+  await writeFile(join(folder, 'checkpoint.bin.part'), 'half');
+  assert.is((await findCheckpoint(folder))?.checkpoint.step, 10);
+  await saveCheckpoint(folder, at(20));
+  assert.is((await findCheckpoint(folder))?.checkpoint.step, 20);
+  assert.equal((await readdir(folder)).sort(), ['checkpoint.bin', 'checkpoint.previous.bin']);
+});
+
+const damages: Record<Exclude<CheckpointFault, 'other-run'>, (file: string) => Promise<void>> = {
+  truncated: (file) => truncate(file, 100),
+  corrupted: async (file) => {
+    const bytes = await readFile(file);
+    bytes[bytes.length - 20] ^= 1;
+    await writeFile(file, bytes);
+  },
+  foreign: (file) => writeFile(file, 'something else'),
+  newer: async (file) => {
+    const bytes = await readFile(file);
+    bytes.writeUInt32LE(99, 8);
+    await writeFile(file, bytes);
+  },
+};
+
+for (const [fault, damage] of Object.entries(damages)) {
+  test(`${fault}: the file is named and the one before used; without one it is an error`, async ({
+    folder,
+  }) => {
+    await saveCheckpoint(folder, at(10));
+    await saveCheckpoint(folder, at(20));
+    await damage(join(folder, 'checkpoint.bin'));
+    const found = await findCheckpoint(folder);
+    assert.is(found?.checkpoint.step, 10);
+    assert.is(found?.file, join(folder, 'checkpoint.previous.bin'));
+    assert.is(found?.skipped?.fault, fault);
+    assert.match(found?.skipped?.message ?? '', `'${join(folder, 'checkpoint.bin')}' cannot be used. `);
+    await damage(join(folder, 'checkpoint.previous.bin'));
+    try {
+      await findCheckpoint(folder);
+      assert.unreachable('none can be read');
+    } catch (error) {
+      assert.instance(error, CheckpointError);
+      assert.is((error as CheckpointError).fault, fault);
+    }
+  });
+}
+
+test('a place where nothing can be written or read is an error of data', async ({ folder }) => {
+  const file = join(folder, 'file');
+  await writeFile(file, '');
+  await mkdir(join(folder, 'run/checkpoint.bin'), { recursive: true });
+  for (const refused of [saveCheckpoint(join(file, 'run'), at(1)), findCheckpoint(join(folder, 'run'))]) {
+    const error = await refused.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    assert.instance(error, DataError);
+    assert.match((error as Error).message, /checkpoint\.bin' cannot be (written|read): E/);
+  }
+});
+
+test.run();
