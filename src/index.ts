@@ -36,7 +36,19 @@ export {
 export { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from './divergences/registry.ts';
 export { type BoltzmannOptions, boltzmann, type Target } from './divergences/target.ts';
 
+export { bimodalModes, bimodalReward } from './envs/bimodal-bandit.ts';
 export type { Environment, EnvironmentState, Space, Transition } from './envs/environment.ts';
+export {
+  dampedMass,
+  LinearQuadratic,
+  type LinearQuadraticOptions,
+  type LinearQuadraticSystem,
+} from './envs/linear-quadratic.ts';
+export {
+  type SoftOptimum,
+  type SoftOptimumOptions,
+  softOptimalLinearQuadratic,
+} from './envs/linear-quadratic-optimum.ts';
 export type { MujocoEnvironment } from './envs/mujoco/base.ts';
 export type { PhysicsArrays } from './envs/mujoco/engine.ts';
 export { fromMjcf, type MjcfOptions, type MjcfStep } from './envs/mujoco/mjcf.ts';

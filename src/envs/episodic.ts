@@ -31,8 +31,8 @@ export abstract class EpisodicEnvironment implements Environment {
   /** Fills `physics` with a start drawn from the environment's distribution. */
   protected abstract sampleStart(random: PhiloxStream): void;
 
-  /** Advances `physics` by one step under a checked action. */
-  protected abstract advance(action: ArrayLike<number>): Outcome;
+  /** Advances `physics` by one step under a checked action; `random` is for dynamics that are stochastic. */
+  protected abstract advance(action: ArrayLike<number>, random: PhiloxStream): Outcome;
 
   /** [observations] what the agent sees of `physics`. */
   protected abstract observe(): Float32Array;
@@ -53,7 +53,7 @@ export abstract class EpisodicEnvironment implements Environment {
       });
     }
     this.checkAction(action);
-    const { reward, terminated } = this.advance(action);
+    const { reward, terminated } = this.advance(action, this.random);
     this.elapsedSteps++;
     const truncated = this.elapsedSteps >= this.maxEpisodeSteps;
     this.running = !terminated && !truncated;

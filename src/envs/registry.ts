@@ -2,8 +2,10 @@
 
 import { unknownName } from '../errors.ts';
 import { Acrobot } from './acrobot.ts';
+import { BimodalBandit } from './bimodal-bandit.ts';
 import { CartPole } from './cartpole.ts';
 import type { Environment } from './environment.ts';
+import { LinearQuadratic } from './linear-quadratic.ts';
 import { MountainCar } from './mountain-car.ts';
 import { MountainCarContinuous } from './mountain-car-continuous.ts';
 import { mujocoTasks } from './mujoco/tasks.ts';
@@ -12,8 +14,8 @@ import { Pendulum } from './pendulum.ts';
 export interface EnvironmentEntry {
   readonly name: string;
   readonly title: string;
-  /** Identifier in Gymnasium 1.4.0, whose trajectories it reproduces. */
-  readonly gymnasiumId: string;
+  /** Identifier in Gymnasium 1.4.0, whose trajectories it reproduces; absent where Gymnasium has no such task. */
+  readonly gymnasiumId?: string;
   /** Loads what `make` needs; must end before it is called. Absent when nothing is needed. */
   readonly prepare?: () => Promise<void>;
   make(): Environment;
@@ -35,6 +37,12 @@ export const environments: readonly EnvironmentEntry[] = [
     gymnasiumId: 'MountainCar-v0',
     make: () => new MountainCar(),
   },
+  {
+    name: 'linear-quadratic',
+    title: 'Linear-quadratic regulator, soft optimum known',
+    make: () => new LinearQuadratic(),
+  },
+  { name: 'bimodal-bandit', title: 'One-step bandit with two modes', make: () => new BimodalBandit() },
   ...mujocoTasks,
 ];
 
