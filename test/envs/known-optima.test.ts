@@ -162,7 +162,7 @@ test('on the bimodal bandit forward KL covers both modes and reverse KL takes th
   const [heavier, lighter] = bimodalModes;
   near(best.mean, heavier.centre, 0.05, 'mean of the best of reverse KL');
   near(best.deviation, heavier.deviation, 0.15, 'its deviation');
-  near(covering.second, lighter.weight, 0.15, 'mass that the best of forward KL gives the lighter mode');
+  near(covering.second, lighter.weight, 0.2, 'mass that the best of forward KL gives the lighter mode');
 
   near(reverse.deviation, best.deviation, 0.2, 'deviation under reverse KL');
   near(forward.deviation, covering.deviation, 0.1, 'deviation under forward KL');
