@@ -1,5 +1,6 @@
 // One step of Adam (Kingma & Ba) or AdamW over a flat buffer of parameters, then the soft update of a target copy.
-// The step's number is clock[2] + 1.
+// The step's number is clock[2] + 1. The first that leaves NaN or infinity is noted in clock[4], and its place in
+// clock[5].
 // @include math
 
 struct Params {
@@ -16,6 +17,7 @@ struct Params {
   // 1 − β, which float32 would lose five digits of.
   beta1Complement: f32,
   beta2Complement: f32,
+  place: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
@@ -24,7 +26,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> gradient: array<f32>;
 @group(0) @binding(4) var<storage, read_write> target_: array<f32>;
 @group(0) @binding(5) var<storage, read> scale: array<f32>;
-@group(0) @binding(6) var<storage, read> clock: array<u32>;
+@group(0) @binding(6) var<storage, read_write> clock: array<atomic<u32>>;
 @group(0) @binding(7) var<uniform> params: Params;
 
 // 1 − β^t without the cancellation of a β near 1. Every invocation computes it anew, so it is kept cheap.
@@ -57,11 +59,17 @@ fn main(
   let v = params.beta2 * secondMoment[item] + params.beta2Complement * g * g;
   firstMoment[item] = m;
   secondMoment[item] = v;
-  let t = f32(clock[2] + 1u);
+  let step = atomicLoad(&clock[2]) + 1u;
+  let t = f32(step);
   let correction1 = bias_correction(params.beta1, params.beta1Complement, t);
   let correction2 = bias_correction(params.beta2, params.beta2Complement, t);
   p -= params.learningRate * (m / correction1) / (sqrt(v / correction2) + params.epsilon);
   parameters[item] = p;
+  // By its bits: a compiler may take for granted that floats are finite.
+  if (max(bitcast<u32>(p) & 0x7f800000u, bitcast<u32>(v) & 0x7f800000u) == 0x7f800000u && atomicLoad(&clock[4]) == 0u) {
+    atomicStore(&clock[5], params.place);
+    atomicStore(&clock[4], step);
+  }
   if (params.hasTarget != 0u) {
     let old = target_[item];
     target_[item] = old + params.tau * (p - old);

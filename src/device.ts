@@ -1,8 +1,9 @@
 import type { Backend, DeviceBuffer, Executable, Values } from './backend/backend.ts';
 import { NumericsError, ShapeError, UsageError, unknownName } from './errors.ts';
 import { formatShape, sizeOf } from './math/shape.ts';
+import { clockBuffer, type Fault, faultOf } from './program/fault.ts';
 import { lower } from './program/lower.ts';
-import { Program, type Step } from './program/program.ts';
+import { accesses, Program, type Step } from './program/program.ts';
 import {
   clockState,
   input,
@@ -115,6 +116,14 @@ export class Device {
   }
 }
 
+/** A step of a program with the buffers it has read, as they were before, and written, by name. */
+export interface TracedStep {
+  readonly index: number;
+  readonly step: Step;
+  readonly read: ReadonlyMap<string, Values>;
+  readonly written: ReadonlyMap<string, Values>;
+}
+
 /** A compiled program: write its inputs, run it any number of times, read its outputs. */
 export class Update {
   private ran = false;
@@ -170,6 +179,18 @@ export class Update {
   }
 
   /**
+   * Where an update first met NaN or infinity: in a scalar output, a gradient or a parameter. Every update looks, at
+   * the end of each optimiser step and of its own; this reads what was noted. Undefined while all was finite, and for
+   * programs that neither draw nor optimise.
+   */
+  async fault(): Promise<Fault | undefined> {
+    const clock = clockBuffer(this.program);
+    return clock === undefined
+      ? undefined
+      : faultOf(this.program, await this.backend.read(this.buffers[clock]));
+  }
+
+  /**
    * Some of the steps as an update of their own on the same memory, to time or inspect them. Dispose of it before
    * this update.
    */
@@ -178,6 +199,29 @@ export class Update {
     const program = new Program(steps.filter(keep), buffers, slots, inputs, outputs, states);
     const executable = await this.backend.load(program, this.buffers);
     return new Update(program, this.backend, executable, this.buffers, () => undefined);
+  }
+
+  /** Runs one update step by step, each with what it has read and written: slow, to look for a fault. */
+  async *trace(): AsyncGenerator<TracedStep> {
+    this.ran = true;
+    for (const [index, step] of this.program.steps.entries()) {
+      const { read, written } = accesses(step);
+      const before = await this.contents(read);
+      const single = await this.section((_, i) => i === index);
+      single.run();
+      const after = await this.contents(written);
+      single.executable.dispose();
+      yield { index, step, read: before, written: after };
+    }
+  }
+
+  private async contents(buffers: readonly number[]): Promise<Map<string, Values>> {
+    const contents = new Map<string, Values>();
+    for (const buffer of buffers) {
+      const { name, count } = this.program.buffers[buffer];
+      contents.set(name, await this.backend.read(this.buffers[buffer], 0, count));
+    }
+    return contents;
   }
 
   toString(): string {

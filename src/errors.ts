@@ -49,8 +49,11 @@ export class UsageError extends DivergradError {
 /** NaN or infinity where a finite number is needed. */
 export class NumericsError extends DivergradError {
   override readonly name = 'NumericsError';
-  constructor(problem: string, details?: ErrorDetails) {
+  /** The update of a run in which it appeared, counted from 1, where one is known. */
+  readonly update?: number;
+  constructor(problem: string, details: ErrorDetails & { readonly update?: number | undefined } = {}) {
     super('numerics', problem, details);
+    if (details.update !== undefined) this.update = details.update;
   }
 }
 

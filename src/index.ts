@@ -9,7 +9,7 @@ export {
   type OpenOptions,
   open,
 } from './backend/select.ts';
-export { type CompileOptions, Device, type Recorder, Update } from './device.ts';
+export { type CompileOptions, Device, type Recorder, type TracedStep, Update } from './device.ts';
 
 export type {
   Capabilities,
@@ -78,6 +78,7 @@ export {
   type StepOptions,
 } from './nn/adam.ts';
 export { layerNormalise, type MlpOptions, mlp, type Network, type ParameterEntry } from './nn/mlp.ts';
+export type { Fault } from './program/fault.ts';
 export { type FusedStep, type KernelStep, Program, type Step } from './program/program.ts';
 
 export {
@@ -88,6 +89,7 @@ export {
 } from './rl/actor-critic.ts';
 export type { Checkpoint, CheckpointOptions, RunSettings } from './rl/checkpoint.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
+export { explainFault } from './rl/numerics.ts';
 export {
   ReplayBuffer,
   type ReplayContents,

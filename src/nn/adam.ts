@@ -57,7 +57,10 @@ interface StepAttributes {
   readonly hasScale: boolean;
 }
 
-/** Inputs: gradient, clock, and the scale if there is one. Writes the parameters, the moments and the target. */
+/**
+ * Inputs: gradient, clock, and the scale if there is one. Writes the parameters, the moments and the target, and notes
+ * in the clock when a number is not finite. That is no write to the recording: everything reads the clock as it was.
+ */
 const adamOp: Op<StepAttributes> = {
   name: 'adam',
   infer: () => [],
@@ -85,6 +88,7 @@ const adamOp: Op<StepAttributes> = {
       epsilon: options.epsilon,
       weightDecay: options.weightDecay,
       tau,
+      place: node.id,
     },
   }),
 };

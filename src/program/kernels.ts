@@ -202,10 +202,12 @@ export const kernels: readonly KernelSpec[] = [
   ),
   // t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay, else g += weightDecay·p;
   // m, v, p as Kingma & Ba, with 1 − β given: float32 would lose five digits of it. With hasTarget: target += tau·(p − target), after the step.
+  // Where the new p or v is NaN or infinite, and clock[4] still 0: clock[5] = place, clock[4] = t. A gradient that is
+  // not finite leaves v so, too.
   spec(
     'adam',
-    'parameters:update firstMoment:update secondMoment:update gradient:read target:update scale:read clock:read:u32',
-    'count hasTarget hasScale decoupled learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement',
+    'parameters:update firstMoment:update secondMoment:update gradient:read target:update scale:read clock:update:u32',
+    'count hasTarget hasScale decoupled learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement place',
     (p) => ({ items: p.count }),
     (p) => (14 + 3 * p.hasTarget) * p.count,
     ['learningRate', 'beta1', 'beta2', 'beta1Complement', 'beta2Complement', 'epsilon', 'weightDecay', 'tau'],
@@ -248,8 +250,15 @@ export const kernels: readonly KernelSpec[] = [
     (p) => ({ items: p.count }),
     () => 0,
   ),
-  // clock[2] += 1, the last kernel of every update.
-  spec('tick', 'clock:update:u32', 'unused', one, () => 0),
+  // clock[2] += 1, the last kernel of every update. Before, as `adam` does, if clock[4] is 0: the first of the watched
+  // scalars that is NaN or infinite gives clock[5] = place + its index, clock[4] = clock[2] + 1.
+  spec(
+    'tick',
+    'clock:update:u32 watched0:read watched1:read watched2:read watched3:read watched4:read watched5:read',
+    'watched place',
+    one,
+    () => 0,
+  ),
 ];
 
 const byName = new Map(kernels.map((kernel) => [kernel.name, kernel]));

@@ -1,6 +1,7 @@
 import { formatShape, sizeOf } from '../math/shape.ts';
 import type { View } from '../math/view.ts';
 import type { ElementwiseName, ReductionKind, State } from '../tape/index.ts';
+import { kernelSpec } from './kernels.ts';
 
 /**
  * A value inside a fused kernel: a load of input `input`, a literal, the result of reduction `reduced`, or an
@@ -129,6 +130,16 @@ export class Program {
     const total = `${this.kernels} kernels, ${formatCount(this.flops)}FLOP, ${formatCount(this.bytes)}B moved, arena ${formatCount(this.arenaBytes)}B in ${this.slots.length} slots`;
     return [...lines, total].join('\n');
   }
+}
+
+/** Which buffers a step reads and writes. */
+export function accesses(step: Step): { readonly read: number[]; readonly written: number[] } {
+  const inputs = step.kind === 'fused' ? step.fused.inputs.length : 0;
+  const access = (i: number) =>
+    step.kind === 'kernel' ? kernelSpec(step.kernel).bindings[i].access : i < inputs ? 'read' : 'write';
+  const used = (wanted: 'read' | 'write') =>
+    step.buffers.filter((buffer, i) => buffer >= 0 && (access(i) === 'update' || access(i) === wanted));
+  return { read: [...new Set(used('read'))], written: [...new Set(used('write'))] };
 }
 
 /** Points of a fused kernel's output space. */

@@ -44,8 +44,7 @@ export interface CheckpointOptions {
 /**
  * Reads states from the device.
  *
- * @throws NumericsError when one holds NaN or infinity: a run that has gone wrong must not replace the last good
- *   checkpoint
+ * @throws NumericsError when one holds NaN or infinity: what cannot be resumed must not replace a good checkpoint
  */
 export async function saveStates(device: Device, states: Iterable<State>): Promise<Map<string, Values>> {
   const saved = new Map<string, Values>();
@@ -54,9 +53,7 @@ export async function saveStates(device: Device, states: Iterable<State>): Promi
     const values = await device.read(state);
     const wrong = values.findIndex((value) => !Number.isFinite(value));
     if (wrong >= 0) {
-      throw new NumericsError(`State '${state.name}' holds ${values[wrong]} at element ${wrong}.`, {
-        hint: 'A smaller learning rate or a larger temperature may help; the checkpoint before is kept.',
-      });
+      throw new NumericsError(`State '${state.name}' holds ${values[wrong]} at element ${wrong}.`);
     }
     saved.set(state.name, values);
   }

@@ -1,6 +1,6 @@
 import type { Device, Update } from '../device.ts';
 import type { Environment } from '../envs/environment.ts';
-import { NumericsError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { clockState, type State } from '../tape/index.ts';
 import { type ActionMap, actionMap } from './actions.ts';
@@ -12,6 +12,7 @@ import {
   runSettings,
   saveStates,
 } from './checkpoint.ts';
+import { FaultFinder, finite, notFinite, requireSound } from './numerics.ts';
 import { ReplayBuffer } from './replay.ts';
 
 export interface TrainOptions {
@@ -34,7 +35,9 @@ export interface TrainOptions {
   /** Stops the run after the current step. */
   readonly signal?: AbortSignal;
   /** Saves the whole run at times, and goes on from one saved. */
-  readonly checkpoint?: CheckpointOptions;
+  readonly checkpoint?: CheckpointOptions | undefined;
+  /** An update, counted from 1, to carry out step by step, in search of the one that gives NaN or infinity. */
+  readonly inspect?: number;
 }
 
 export const trainDefaults = {
@@ -182,6 +185,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   );
   const random = new PhiloxStream(seed, 1);
   const breathe = breather();
+  const finder = settings.inspect === undefined ? undefined : new FaultFinder(settings.inspect);
   const evaluations: Evaluation[] = [];
   const states = new Set([...update.program.states, ...act.program.states]);
   // The buffer itself knows what of it is filled.
@@ -191,6 +195,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   let observation: Float32Array;
   const save = async () => {
     saved = step;
+    await requireSound(update, step);
     await settings.checkpoint?.save({
       settings: run,
       step,
@@ -225,7 +230,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
         act.run();
         if (behaviour > 0) head = await act.read('head');
         if (!warming) action = await act.read('action');
-        for (let i = 0; i < action.length; i++) requireFinite(action[i], 'The action', step);
+        if (!finite(action)) throw await notFinite(update, 'the action', step);
       }
       if (warming) action = randomAction(map, random);
       const transition = environment.step(map.toEnvironment(action));
@@ -240,7 +245,8 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       observation =
         transition.terminated || transition.truncated ? environment.reset() : transition.observation;
       if (!warming && updatesPerStep > 0) {
-        update.run(updatesPerStep);
+        if (finder) await finder.run(update, updates, updatesPerStep);
+        else update.run(updatesPerStep);
         updates += updatesPerStep;
       }
       settings.onStep?.(step);
@@ -290,17 +296,11 @@ function randomAction(map: ActionMap, random: PhiloxStream): Float32Array {
 }
 
 async function readMetrics(update: Update, step: number): Promise<Record<string, number>> {
+  await requireSound(update, step);
   const metrics: Record<string, number> = {};
   for (const name of update.program.outputs.keys()) {
     metrics[name] = await update.readScalar(name);
-    requireFinite(metrics[name], name, step);
+    if (!Number.isFinite(metrics[name])) throw await notFinite(update, `the output '${name}'`, step);
   }
   return metrics;
-}
-
-function requireFinite(value: number, what: string, step: number): void {
-  if (Number.isFinite(value)) return;
-  throw new NumericsError(`${what} became ${value} by step ${step}.`, {
-    hint: 'A smaller learning rate or a larger temperature may help.',
-  });
 }

@@ -138,10 +138,7 @@ export class Recording {
 
   private ticking = false;
 
-  /**
-   * @param clock state [4] u32: the seed's two words, the number of updates done, and 0. Random draws and
-   *   optimisers read it; the program advances it as its last step.
-   */
+  /** @param clock as {@link clockState} makes it: draws and optimisers read it, the last step advances it */
   constructor(
     readonly options: RecordingOptions,
     private readonly clockState: State,
@@ -153,9 +150,14 @@ export class Recording {
     return this.read(this.clockState);
   }
 
-  /** Ends the recording: the clock, if anything read it, advances last. */
+  /** Ends the recording: the clock, if anything read it, advances last, and looks at the losses on the way. */
   finish(): this {
-    if (this.ticking) this.add(tickOp as Op<never>, [], null, [this.clockState]);
+    const scalars = [...this.outputs.values()].filter(
+      ({ size, dtype, node: { op } }) =>
+        size === 1 && dtype === 'f32' && (op.call ?? op.scalar ?? op.reduction),
+    );
+    const watched = [...new Set(scalars)].slice(0, TICK_WATCHES);
+    if (this.ticking) this.add(tickOp as Op<never>, watched, null, [this.clockState]);
     return this;
   }
 
@@ -209,16 +211,32 @@ export const stateOp: Op<State> = {
   infer: (_inputs, state) => [{ shape: state.shape, dtype: state.dtype }],
 };
 
+/** Scalar outputs that the kernel `tick` can look at. */
+const TICK_WATCHES = 6;
+
+/** Inputs: scalars to watch. Writes the clock. */
 const tickOp: Op<null> = {
   name: 'tick',
   infer: () => [],
-  call: ({ node }) => ({ kernel: 'tick', bindings: [{ state: node.writes[0] }], params: {} }),
+  call: ({ node }) => ({
+    kernel: 'tick',
+    bindings: [
+      { state: node.writes[0] },
+      ...Array.from({ length: TICK_WATCHES }, (_, input) => (input < node.inputs.length ? { input } : null)),
+    ],
+    params: { watched: node.inputs.length, place: node.id },
+  }),
 };
 
-/** A fresh clock for the given seed (53 bits are used). */
+/**
+ * A fresh clock for the given seed (53 bits are used).
+ *
+ * @returns state [6] u32: the seed's two words, the updates done, 0; then the first update, counted from 1, in which
+ *   a number was NaN or infinite, and the place in the program that saw it, both 0 while there was none
+ */
 export function clockState(seed: number, name = 'clock'): State {
-  const words = new Uint32Array([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0]);
-  return new State(name, [4], words);
+  const words = new Uint32Array([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0, 0, 0]);
+  return new State(name, [6], words);
 }
 
 let active: Recording | undefined;

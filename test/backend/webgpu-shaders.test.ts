@@ -20,7 +20,9 @@ for (const { name, bindings, params, floats } of kernels) {
   test(`${name}: bindings and parameters agree with the table`, () => {
     const wgsl = shaders[name];
     const declared = [
-      ...wgsl.matchAll(/@group\(0\) @binding\((\d+)\) var<storage, (\w+)> (\w+): array<(\w+)>;/g),
+      ...wgsl.matchAll(
+        /@group\(0\) @binding\((\d+)\) var<storage, (\w+)> (\w+): array<(?:atomic<)?(\w+)>?>;/g,
+      ),
     ].map(([, binding, access, variable, type]) => ({
       binding: Number(binding),
       access,

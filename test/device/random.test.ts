@@ -61,7 +61,7 @@ test('run(n) draws what n runs draw, and a shared clock goes on where it was', a
   assert.equal([...(await two.read('bits'))], [...words(8, 9, 6, 0)]);
   one.run();
   assert.equal([...(await one.read('bits'))], [...words(8, 9, 7, 0)]);
-  assert.equal([...(await device.read(clock))], [9, 0, 8, 0]);
+  assert.equal([...(await device.read(clock))], [9, 0, 8, 0, 0, 0]);
 });
 
 test('draws of one program differ, and have the moments they should', async () => {

@@ -3,7 +3,7 @@ import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { makeEnvironment } from '../../src/envs/registry.ts';
 import { actionMap } from '../../src/rl/actions.ts';
-import { ActorCritic } from '../../src/rl/actor-critic.ts';
+import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
 import type { Checkpoint, CheckpointOptions } from '../../src/rl/checkpoint.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
 import { type Evaluation, type TrainOptions, train } from '../../src/rl/train.ts';
@@ -26,7 +26,10 @@ export const quick = {
   seed: 3,
 };
 
-export function learnerFor({ environment, estimator }: Cell): ActorCritic {
+export function learnerFor(
+  { environment, estimator }: Cell,
+  options: Partial<ActorCriticOptions> = {},
+): ActorCritic {
   const { observationSpace, actionSpace } = makeEnvironment(environment);
   const { kind } = actionMap(actionSpace);
   return new ActorCritic({
@@ -36,6 +39,7 @@ export function learnerFor({ environment, estimator }: Cell): ActorCritic {
     family: distributionFamily(kind.kind === 'box' ? 'tanh-gaussian' : 'categorical'),
     hidden: [16, 16],
     seed: 3,
+    ...options,
   });
 }
 

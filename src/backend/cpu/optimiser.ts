@@ -8,8 +8,19 @@ import type { CpuKernel } from './call.ts';
  * (2019), "Decoupled weight decay regularization", algorithm 2
  */
 export const adam: CpuKernel = (call) => {
-  const { count, hasTarget, hasScale, decoupled, learningRate, beta1, beta2, epsilon, weightDecay, tau } =
-    call.params;
+  const {
+    count,
+    hasTarget,
+    hasScale,
+    decoupled,
+    learningRate,
+    beta1,
+    beta2,
+    epsilon,
+    weightDecay,
+    tau,
+    place,
+  } = call.params;
   const parameters = call.floats('parameters');
   const firstMoment = call.floats('firstMoment');
   const secondMoment = call.floats('secondMoment');
@@ -24,6 +35,8 @@ export const adam: CpuKernel = (call) => {
     const correction1 = 1 - beta1 ** t;
     const correction2 = 1 - beta2 ** t;
     const factor = hasScale ? scale[0] : 1;
+    // 0 while all is finite: x − x is NaN for NaN and infinity.
+    let odd = 0;
     for (let i = 0; i < count; i++) {
       const g = gradient[i] * factor + addDecay * parameters[i];
       const m = beta1 * firstMoment[i] + (1 - beta1) * g;
@@ -33,15 +46,28 @@ export const adam: CpuKernel = (call) => {
       firstMoment[i] = m;
       secondMoment[i] = v;
       parameters[i] = p;
+      odd += parameters[i] - parameters[i] + (secondMoment[i] - secondMoment[i]);
       if (hasTarget) target[i] += tau * (p - target[i]);
     }
+    if (odd !== 0) note(clock, place);
   };
 };
 
-/** Ends an update: clock[2] += 1. */
+/** Notes in the clock where this update has met NaN or infinity, unless it happened before. */
+function note(clock: Uint32Array, place: number): void {
+  if (clock[4] !== 0) return;
+  clock[5] = place;
+  clock[4] = clock[2] + 1;
+}
+
+/** Ends an update: looks at the scalars, then clock[2] += 1. */
 export const tick: CpuKernel = (call) => {
+  const { watched, place } = call.params;
   const clock = call.words('clock');
+  const scalars = Array.from({ length: watched }, (_, i) => call.floats(`watched${i}`));
   return () => {
+    const wrong = scalars.findIndex((scalar) => !Number.isFinite(scalar[0]));
+    if (wrong >= 0) note(clock, place + wrong);
     clock[2]++;
   };
 };

@@ -1,5 +1,5 @@
 import { address, bytes, word } from './block';
-import { add, div, LANES, load, madd, mul, SIZE, splat, sqrt, storePart, sub } from './vec';
+import { add, any, div, firstLanes, keep, LANES, load, madd, mul, ne, SIZE, splat, sqrt, storePart, sub } from './vec';
 
 /** Elements an item of `adam` handles. */
 const ADAM_BLOCK: i32 = 4096;
@@ -36,6 +36,10 @@ export function adam(p: usize, item: i32): void {
   let secondMoment = address(p, 2) + begin;
   let gradient = address(p, 3) + begin;
   let target = address(p, 4) + begin;
+  // 0 while all is finite: 0·x is NaN for NaN and infinity.
+  const zero = splat(0);
+  let oddValue = zero;
+  let oddMoment = zero;
   for (let left = min(ADAM_BLOCK, count - first); left > 0; left -= LANES) {
     const old = load(parameters);
     const g = madd(decay, old, mul(load(gradient), factor));
@@ -46,6 +50,13 @@ export function adam(p: usize, item: i32): void {
     storePart(firstMoment, m, left);
     storePart(secondMoment, v, left);
     storePart(parameters, x, left);
+    if (left >= LANES) {
+      oddValue = madd(zero, x, oddValue);
+      oddMoment = madd(zero, v, oddMoment);
+    } else {
+      // What lies beyond the end does not count.
+      oddValue = add(oddValue, keep(firstLanes(left), add(sub(x, x), sub(v, v))));
+    }
     if (hasTarget) {
       const y = load(target);
       storePart(target, madd(tau, sub(x, y), y), left);
@@ -56,9 +67,25 @@ export function adam(p: usize, item: i32): void {
     secondMoment += SIZE;
     gradient += SIZE;
   }
+  if (any(ne(add(oddValue, oddMoment), zero))) note(address(p, 6), word(p, 19));
+}
+
+/** Notes in the clock where this update has met NaN or infinity, unless it happened before. */
+function note(clock: usize, place: i32): void {
+  if (i32.load(clock, 16)) return;
+  i32.store(clock, place, 20);
+  i32.store(clock, i32.load(clock, 8) + 1, 16);
 }
 
 export function tick(p: usize): void {
   const clock = address(p, 0);
+  const watched = word(p, 7);
+  for (let i = 0; i < watched; i++) {
+    const x = f32.load(address(p, 1 + i));
+    if (x - x != 0) {
+      note(clock, word(p, 8) + i);
+      break;
+    }
+  }
   i32.store(clock, i32.load(clock, 8) + 1, 8);
 }
