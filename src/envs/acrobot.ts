@@ -1,8 +1,10 @@
 import type { PhiloxStream } from '../math/philox.ts';
 import { clip, EpisodicEnvironment, type Outcome } from './episodic.ts';
+import { circle, line, type Scene, tip } from './scene.ts';
 
 const TIME_STEP = 0.2; // s
 const LINK_LENGTH_1 = 1; // m
+const LINK_LENGTH_2 = 1; // m, for drawing and the goal only
 const LINK_MASS_1 = 1; // kg
 const LINK_MASS_2 = 1; // kg
 const LINK_CENTRE_1 = 0.5; // m, joint to centre of mass
@@ -77,6 +79,30 @@ export class Acrobot extends EpisodicEnvironment {
       velocity1,
       velocity2,
     );
+  }
+
+  scene(): Scene {
+    const [angle1, angle2] = this.physics;
+    const shoulder = [0, 0] as const;
+    const elbow = tip(shoulder, LINK_LENGTH_1, Math.PI - angle1); // angles grow anticlockwise from hanging
+    const hand = tip(elbow, LINK_LENGTH_2, Math.PI - angle1 - angle2);
+    return {
+      view: { left: -2.3, right: 2.3, bottom: -2.3, top: 2.3 },
+      shapes: [
+        line(
+          [
+            [-2.2, LINK_LENGTH_1],
+            [2.2, LINK_LENGTH_1],
+          ],
+          0.03,
+          'accent',
+        ),
+        line([shoulder, elbow], 0.16, 'limb'),
+        line([elbow, hand], 0.16, 'body'),
+        circle(shoulder, 0.07, 'joint'),
+        circle(elbow, 0.07, 'joint'),
+      ],
+    };
   }
 }
 

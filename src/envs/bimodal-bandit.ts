@@ -1,4 +1,5 @@
 import { clip, EpisodicEnvironment, type Outcome } from './episodic.ts';
+import { circle, curve, line, type Scene } from './scene.ts';
 
 /** The bumps of exp(reward): weight, centre and standard deviation. */
 export const bimodalModes = [
@@ -57,5 +58,34 @@ export class BimodalBandit extends EpisodicEnvironment {
 
   protected observe(): Float32Array {
     return Float32Array.of(1);
+  }
+
+  /** The target's density over the action, and the last action on it. */
+  scene(): Scene {
+    const density = (action: number) => Math.exp(bimodalReward(action));
+    const [action] = this.physics;
+    return {
+      view: { left: -1.2, right: 1.2, bottom: -0.3, top: 3.2 },
+      shapes: [
+        line(
+          [
+            [-1, 0],
+            [1, 0],
+          ],
+          0.02,
+          'ground',
+        ),
+        curve(density, -1, 1, 0.03, 'limb', 120),
+        line(
+          [
+            [action, 0],
+            [action, density(action)],
+          ],
+          0.02,
+          'accent',
+        ),
+        circle([action, density(action)], 0.06, 'accent'),
+      ],
+    };
   }
 }

@@ -1,5 +1,6 @@
 import type { PhiloxStream } from '../math/philox.ts';
 import { EpisodicEnvironment, type Outcome } from './episodic.ts';
+import { circle, line, rectangle, type Scene, tip } from './scene.ts';
 
 const GRAVITY = 9.8; // m/s²
 const CART_MASS = 1; // kg
@@ -73,5 +74,26 @@ export class CartPole extends EpisodicEnvironment {
 
   protected observe(): Float32Array {
     return Float32Array.from(this.physics);
+  }
+
+  scene(): Scene {
+    const [position, , angle] = this.physics;
+    const axle = [position, 0.15] as const;
+    return {
+      view: { left: -2.8, right: 2.8, bottom: -0.5, top: 1.6 },
+      shapes: [
+        line(
+          [
+            [-MAX_POSITION, 0],
+            [MAX_POSITION, 0],
+          ],
+          0.03,
+          'ground',
+        ),
+        rectangle([position, 0.08], 0.6, 0.3, 'body'),
+        line([axle, tip(axle, 2 * POLE_HALF_LENGTH, angle)], 0.1, 'limb'),
+        circle(axle, 0.05, 'joint'),
+      ],
+    };
   }
 }

@@ -2,6 +2,7 @@
 // arrays instead of NumPy, and with the whole state readable and writable as JSON for checkpoints.
 
 import type { PhiloxState } from '../math/philox.ts';
+import type { Scene } from './scene.ts';
 
 /** Numbers within bounds (one pair a coordinate, ±∞ where there is none), or one of n choices. */
 export type Space =
@@ -64,4 +65,7 @@ export interface Environment {
    * @throws DataError when the state is malformed or belongs to another environment
    */
   setState(state: EnvironmentState): void;
+
+  /** What the current state looks like, as plain data; absent where nothing can be drawn. */
+  scene?(): Scene;
 }

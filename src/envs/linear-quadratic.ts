@@ -2,6 +2,7 @@ import { UsageError } from '../errors.ts';
 import { cholesky, type Matrix } from '../math/matrix.ts';
 import type { PhiloxStream } from '../math/philox.ts';
 import { clip, EpisodicEnvironment, type Outcome } from './episodic.ts';
+import { circle, line, type Scene } from './scene.ts';
 
 /** Linear dynamics and a quadratic cost: s′ = A s + B a + diag(noise) ε, ε ~ N(0, I); r = −(sᵀQ s + aᵀR a). */
 export interface LinearQuadraticSystem {
@@ -117,6 +118,43 @@ export class LinearQuadratic extends EpisodicEnvironment {
 
   protected observe(): Float32Array {
     return Float32Array.from(this.physics);
+  }
+
+  /** The plane of the first two coordinates (position and velocity of the mass), with the origin as the goal. */
+  scene(): Scene {
+    const [x, y = 0] = this.physics;
+    const reach = 4 * this.maxStart;
+    return {
+      view: { left: -reach, right: reach, bottom: -reach, top: reach },
+      shapes: [
+        line(
+          [
+            [-reach, 0],
+            [reach, 0],
+          ],
+          0.01 * reach,
+          'ground',
+        ),
+        line(
+          [
+            [0, -reach],
+            [0, reach],
+          ],
+          0.01 * reach,
+          'ground',
+        ),
+        line(
+          [
+            [0, 0],
+            [x, y],
+          ],
+          0.02 * reach,
+          'faint',
+        ),
+        circle([0, 0], 0.04 * reach, 'accent'),
+        circle([x, y], 0.06 * reach, 'body'),
+      ],
+    };
   }
 }
 

@@ -1,5 +1,7 @@
 import type { PhiloxStream } from '../math/philox.ts';
 import { clip, EpisodicEnvironment, type Outcome } from './episodic.ts';
+import { mountainScene } from './mountain-scene.ts';
+import type { Scene } from './scene.ts';
 
 const MIN_POSITION = -1.2;
 const MAX_POSITION = 0.6;
@@ -62,5 +64,9 @@ export class MountainCarContinuous extends EpisodicEnvironment {
 
   protected observe(): Float32Array {
     return Float32Array.from(this.physics);
+  }
+
+  scene(): Scene {
+    return mountainScene(this.physics[0], GOAL_POSITION);
   }
 }

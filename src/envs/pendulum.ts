@@ -1,5 +1,6 @@
 import type { PhiloxStream } from '../math/philox.ts';
 import { clip, EpisodicEnvironment, type Outcome } from './episodic.ts';
+import { circle, line, type Scene, tip } from './scene.ts';
 
 const MAX_SPEED = 8; // rad/s
 const MAX_TORQUE = 2; // N·m
@@ -58,6 +59,15 @@ export class Pendulum extends EpisodicEnvironment {
   protected observe(): Float32Array {
     const [angle, velocity] = this.physics;
     return Float32Array.of(Math.cos(angle), Math.sin(angle), velocity);
+  }
+
+  scene(): Scene {
+    const pivot = [0, 0] as const;
+    const end = tip(pivot, LENGTH, -this.physics[0]); // θ grows anticlockwise
+    return {
+      view: { left: -1.3, right: 1.3, bottom: -1.3, top: 1.3 },
+      shapes: [line([pivot, end], 0.16, 'limb'), circle(pivot, 0.05, 'joint'), circle(end, 0.1, 'accent')],
+    };
   }
 }
 
