@@ -57,11 +57,33 @@ export class NumericsError extends DivergradError {
   }
 }
 
-/** A missing or failing device: no adapter, device lost, a limit exceeded, a shader refused. */
+/**
+ * What is wrong with a device: there is none, it is gone, it has no memory left, a limit of it is too small, it refuses
+ * a call or a shader, or it does not answer.
+ */
+export type DeviceFault = 'absent' | 'lost' | 'memory' | 'limit' | 'validation' | 'shader' | 'timeout';
+
+/** What is known of a device's failure. */
+export interface DeviceDetails extends ErrorDetails {
+  readonly fault?: DeviceFault;
+  /** The device, as its backend describes it. */
+  readonly adapter?: string;
+  /** Name of the limit that was exceeded. */
+  readonly limit?: string;
+}
+
+/** A missing or failing device, or one used wrongly. */
 export class BackendError extends DivergradError {
   override readonly name = 'BackendError';
-  constructor(problem: string, details?: ErrorDetails) {
+  readonly fault?: DeviceFault;
+  readonly adapter?: string;
+  readonly limit?: string;
+  constructor(problem: string, details: DeviceDetails = {}) {
     super('backend', problem, details);
+    const { fault, adapter, limit } = details;
+    if (fault !== undefined) this.fault = fault;
+    if (adapter !== undefined) this.adapter = adapter;
+    if (limit !== undefined) this.limit = limit;
   }
 }
 

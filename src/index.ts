@@ -60,6 +60,8 @@ export {
   CheckpointError,
   type CheckpointFault,
   DataError,
+  type DeviceDetails,
+  type DeviceFault,
   DivergradError,
   EnvironmentError,
   type ErrorDetails,
@@ -91,6 +93,7 @@ export {
 export type { Checkpoint, CheckpointOptions, RunSettings } from './rl/checkpoint.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
 export { explainFault } from './rl/numerics.ts';
+export { type RecoveryOptions, trainRecovering } from './rl/recovery.ts';
 export {
   ReplayBuffer,
   type ReplayContents,

@@ -65,6 +65,7 @@ class CpuBackend implements Backend {
     } catch (cause) {
       throw new BackendError(`Buffer '${label}' of ${count} elements is past the limit of a typed array.`, {
         cause,
+        fault: 'memory',
       });
     }
   }

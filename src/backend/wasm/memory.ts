@@ -75,7 +75,7 @@ export class Arena {
     } catch (cause) {
       throw new BackendError(
         `'${label}' needs ${formatCount(size)}B, and WebAssembly memory of ${formatCount(has * PAGE)}B cannot grow by as much (its limit is ${formatCount(this.mostPages * PAGE)}B).`,
-        { cause, hint: 'Use a smaller batch or replay buffer, or the cpu backend.' },
+        { cause, fault: 'memory', hint: 'Use a smaller batch or replay buffer, or the cpu backend.' },
       );
     }
     this.f32 = new Float32Array(memory.buffer);

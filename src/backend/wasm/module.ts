@@ -86,7 +86,10 @@ function createMemory(share: boolean): Pick<LoadedModule, 'memory' | 'mostPages'
       }
     }
   }
-  throw new BackendError('The engine cannot reserve WebAssembly memory.', { cause: failure });
+  throw new BackendError('The engine cannot reserve WebAssembly memory.', {
+    cause: failure,
+    fault: 'memory',
+  });
 }
 
 /**

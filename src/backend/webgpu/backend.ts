@@ -1,4 +1,4 @@
-import { BackendError, ShapeError } from '../../errors.ts';
+import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
 import { type KernelSpec, kernelSpec, WORKGROUP } from '../../program/kernels.ts';
 import type { FusedStep, KernelStep, Program, Step } from '../../program/program.ts';
 import { formatCount } from '../../program/program.ts';
@@ -24,6 +24,20 @@ const ALIGNMENT = 256;
  * and hold the whole command stream in memory; up to here a run is one submit.
  */
 const DISPATCHES_PER_SUBMIT = 32768;
+
+/** What to do about each fault. */
+const remedies: Readonly<Record<DeviceFault, string>> = {
+  absent: 'Use the wasm backend.',
+  lost: 'Open the device anew; a training run resumes from its last checkpoint.',
+  memory: 'Use a smaller batch, network or replay buffer, or the wasm backend.',
+  limit: 'Use a smaller batch, network or replay buffer, or the wasm backend.',
+  validation: 'Update the driver, or use the wasm backend.',
+  shader: 'Update the driver, or use the wasm backend.',
+  timeout: 'Open the device anew with fewer updates a run, or use the wasm backend.',
+};
+
+/** Longest wait for the device: more than any run that is cut into pieces should take. */
+const PATIENCE_SECONDS = 600;
 
 class WebGpuBuffer implements DeviceBuffer {
   constructor(
@@ -94,6 +108,7 @@ export class WebGpuBackend implements Backend {
   constructor(
     adapter: GPUAdapter,
     readonly device: GPUDevice,
+    private readonly patienceSeconds = PATIENCE_SECONDS,
   ) {
     const info = adapter.info;
     const software = isSoftwareAdapter(info);
@@ -118,12 +133,14 @@ export class WebGpuBackend implements Backend {
     this.preferences = { mlp: software ? 'tiled' : 'fused' };
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault();
-      this.fail(`The device reports: ${(event as GPUUncapturedErrorEvent).error.message}`);
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.fail(kindOf(error), `The device reports: ${error.message}`);
     });
     device.lost.then((reason) => {
       if (this.disposed) return;
       this.lost = true;
-      this.fail(`The device was lost: ${reason.message || reason.reason}.`);
+      this.failure = undefined; // whatever came before is explained by this
+      this.fail('lost', `The device was lost: ${(reason.message || reason.reason).replace(/\.$/, '')}.`);
     });
     this.unusedRead = this.createBuffer(ALIGNMENT, STORAGE, 'unused inputs');
     this.unusedWrite = this.createBuffer(16 * ALIGNMENT, STORAGE, 'unused outputs');
@@ -134,9 +151,10 @@ export class WebGpuBackend implements Backend {
     for (const limit of ['maxStorageBufferBindingSize', 'maxBufferSize'] as const) {
       const most = this.device.limits[limit];
       if (bytes > most) {
-        throw new BackendError(
+        throw this.error(
+          'limit',
           `'${label}' needs ${formatCount(bytes)}B (${count} elements), more than this adapter's ${limit} of ${formatCount(most)}B.`,
-          { hint: 'Use a smaller batch or replay buffer, or the cpu backend.' },
+          { limit },
         );
       }
     }
@@ -166,10 +184,12 @@ export class WebGpuBackend implements Backend {
     this.submit(encoder);
     this.counters.readbacks++;
     try {
-      await staging.mapAsync(MODE_READ, 0, 4 * count);
+      await this.answer(staging.mapAsync(MODE_READ, 0, 4 * count), `the values of '${label}'`);
     } catch (cause) {
+      if (cause instanceof BackendError) throw cause;
+      await this.lossOrNothing();
       await this.check();
-      throw new BackendError(`'${label}' cannot be read: ${(cause as Error).message}`, { cause });
+      throw this.error('validation', `'${label}' cannot be read: ${(cause as Error).message}`, { cause });
     }
     const bytes = staging.getMappedRange(0, 4 * count).slice(0);
     staging.unmap();
@@ -205,8 +225,8 @@ export class WebGpuBackend implements Backend {
       return { pipeline: pipelines[i], group: this.device.createBindGroup(descriptor), x, y, z };
     });
     const error = await this.device.popErrorScope();
-    if (error) throw new BackendError(`The program cannot be bound: ${error.message}`);
     await this.check();
+    if (error) throw this.error(kindOf(error), `The program cannot be bound: ${error.message}`);
     return {
       run: (times) => this.run(dispatches, times),
       dispose: () => uniforms?.destroy(),
@@ -214,7 +234,14 @@ export class WebGpuBackend implements Backend {
   }
 
   async synchronize(): Promise<void> {
-    await this.device.queue.onSubmittedWorkDone();
+    try {
+      await this.answer(this.device.queue.onSubmittedWorkDone(), 'the end of its work');
+    } catch (cause) {
+      if (cause instanceof BackendError) throw cause;
+      await this.lossOrNothing();
+      await this.check();
+      throw this.error('lost', `The device does not end its work: ${(cause as Error).message}`, { cause });
+    }
     await this.check();
   }
 
@@ -222,8 +249,10 @@ export class WebGpuBackend implements Backend {
     if (this.disposed) return;
     this.disposed = true;
     // Work in flight when a device ends has crashed drivers.
-    if (!this.lost) await this.device.queue.onSubmittedWorkDone().catch(() => undefined);
-    await Promise.all(this.scopes);
+    if (!this.lost) {
+      await this.device.queue.onSubmittedWorkDone().catch(() => undefined);
+      await Promise.all(this.scopes);
+    }
     this.device.destroy();
   }
 
@@ -257,9 +286,10 @@ export class WebGpuBackend implements Backend {
     const code = step.kind === 'kernel' ? kernelCode(step) : fusedCode(step);
     const most = this.device.limits.maxStorageBuffersPerShaderStage;
     if (code.writes.length <= most) return code;
-    throw new BackendError(
+    throw this.error(
+      'limit',
       `'${step.label}' binds ${code.writes.length} buffers, more than this adapter's maxStorageBuffersPerShaderStage of ${most}.`,
-      { hint: 'Use the cpu backend.' },
+      { limit: 'maxStorageBuffersPerShaderStage' },
     );
   }
 
@@ -330,12 +360,13 @@ export class WebGpuBackend implements Backend {
     const wrong = messages.find((message) => message.type === 'error');
     if (wrong) {
       const line = code.wgsl.split('\n')[wrong.lineNum - 1]?.trim() ?? '';
-      throw new BackendError(
+      throw this.error(
+        'shader',
         `The shader of '${label}' does not compile: line ${wrong.lineNum}:${wrong.linePos}: ${wrong.message} («${line}»).`,
       );
     }
     const error = await scope;
-    if (error) throw new BackendError(`The shader of '${label}' is refused: ${error.message}`);
+    if (error) throw this.error('shader', `The shader of '${label}' is refused: ${error.message}`);
     try {
       return await this.device.createComputePipelineAsync({
         label,
@@ -343,7 +374,9 @@ export class WebGpuBackend implements Backend {
         compute: { module, entryPoint: 'main' },
       });
     } catch (cause) {
-      throw new BackendError(`The pipeline of '${label}' cannot be built: ${(cause as Error).message}`, {
+      await this.lossOrNothing();
+      await this.check();
+      throw this.error('shader', `The pipeline of '${label}' cannot be built: ${(cause as Error).message}`, {
         cause,
       });
     }
@@ -354,7 +387,8 @@ export class WebGpuBackend implements Backend {
     const buffer = this.device.createBuffer({ label, size, usage });
     const scope = this.device.popErrorScope().then(
       (error) => {
-        if (error) this.fail(`There is no memory for '${label}' (${formatCount(size)}B): ${error.message}`);
+        if (error)
+          this.fail('memory', `There is no memory for '${label}' (${formatCount(size)}B): ${error.message}`);
       },
       () => undefined, // a lost device, which reports itself
     );
@@ -380,8 +414,43 @@ export class WebGpuBackend implements Backend {
   }
 
   /** The first error is the one to tell; those that follow are mostly its consequences. */
-  private fail(message: string): void {
-    this.failure ??= new BackendError(message);
+  private fail(fault: DeviceFault, message: string): void {
+    this.failure ??= this.error(fault, message);
+  }
+
+  private error(fault: DeviceFault, problem: string, details: DeviceDetails = {}): BackendError {
+    const adapter = this.description;
+    // Drivers report in several lines.
+    const line = problem.replace(/\s+/g, ' ').trim();
+    return new BackendError(`${line} (${adapter})`, { hint: remedies[fault], ...details, fault, adapter });
+  }
+
+  /** @throws BackendError when the device does not answer in time, as one that hangs */
+  private async answer<T>(promise: Promise<T>, what: string): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        // Nothing more is waited for, not even by `dispose`.
+        this.lost = true;
+        this.fail('timeout', `The device has not given ${what} in ${this.patienceSeconds} s.`);
+        reject(this.failure);
+      }, 1000 * this.patienceSeconds);
+    });
+    try {
+      return await Promise.race([promise, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Waits for the news of a loss, which may come after the failures that it causes. */
+  private async lossOrNothing(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = new Promise((done) => {
+      timer = setTimeout(done, 100);
+    });
+    await Promise.race([this.device.lost, soon]);
+    clearTimeout(timer);
   }
 
   /** Throws what went wrong since the last check; a lost device stays lost. */
@@ -392,6 +461,11 @@ export class WebGpuBackend implements Backend {
     if (!this.lost) this.failure = undefined;
     throw failure;
   }
+}
+
+/** What WebGPU calls the error. */
+function kindOf(error: GPUError): DeviceFault {
+  return error.constructor?.name === 'GPUOutOfMemoryError' ? 'memory' : 'validation';
 }
 
 function kernelCode(step: KernelStep): StepCode {

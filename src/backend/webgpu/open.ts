@@ -5,6 +5,8 @@ export interface WebGpuOptions {
   /** Where to get adapters; by default the platform's own `navigator.gpu`, in Node the package `webgpu`. */
   readonly gpu?: GPU;
   readonly powerPreference?: GPUPowerPreference;
+  /** Longest wait for an answer of the device before it counts as hanging, s; 600 when absent. */
+  readonly patienceSeconds?: number;
 }
 
 const whatToDo =
@@ -29,17 +31,21 @@ export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBac
   const adapter = await gpu.requestAdapter({
     powerPreference: options.powerPreference ?? 'high-performance',
   });
-  if (!adapter) throw new BackendError('WebGPU offers no adapter.', { hint: whatToDo });
+  if (!adapter) throw new BackendError('WebGPU offers no adapter.', { hint: whatToDo, fault: 'absent' });
   const limits = Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]]));
   const features: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
   try {
     const device = await adapter.requestDevice({ requiredLimits: limits, requiredFeatures: features });
-    return new WebGpuBackend(adapter, device);
+    return new WebGpuBackend(adapter, device, options.patienceSeconds);
   } catch (cause) {
-    throw new BackendError(`The adapter gives no device: ${(cause as Error).message}`, {
-      cause,
-      hint: whatToDo,
-    });
+    throw new BackendError(
+      `The adapter gives no device: ${(cause as Error).message.replace(/\s+/g, ' ').trim()}`,
+      {
+        cause,
+        fault: 'absent',
+        hint: whatToDo,
+      },
+    );
   }
 }
 
@@ -53,7 +59,7 @@ async function platformGpu(): Promise<GPU> {
   const platform = globalThis as { navigator?: { gpu?: GPU }; process?: { versions?: { node?: string } } };
   if (platform.navigator?.gpu) return platform.navigator.gpu;
   if (!platform.process?.versions?.node) {
-    throw new BackendError('This platform has no WebGPU.', { hint: whatToDo });
+    throw new BackendError('This platform has no WebGPU.', { hint: whatToDo, fault: 'absent' });
   }
   try {
     if (dawn) return dawn;
@@ -65,6 +71,7 @@ async function platformGpu(): Promise<GPU> {
   } catch (cause) {
     throw new BackendError('The package `webgpu`, which gives Node a WebGPU, cannot be loaded.', {
       cause,
+      fault: 'absent',
       hint: whatToDo,
     });
   }
