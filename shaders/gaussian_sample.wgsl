@@ -1,6 +1,6 @@
 // u = mean + σ·noise with log σ clamped, action = tanh u where squash is 1 (else u), and the log-probability of
 // the action in nats: Σ −½ noise² − log σ − ½ log 2π, less log(1 − tanh² u).
-// @include gaussian
+// @include gaussian_sample
 
 struct Params {
   batch: u32,
@@ -21,6 +21,14 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> logProb: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
 
+fn head_at(row: u32, column: u32) -> f32 {
+  return head[row * 2u * params.actions + column];
+}
+
+fn noise_at(at: u32) -> f32 {
+  return noise[at];
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -31,29 +39,5 @@ fn main(
   if (item >= params.samples * params.batch) {
     return;
   }
-  let head_row = (item % params.batch) * 2u * params.actions;
-  var log_prob = 0.0;
-  for (var a = 0u; a < params.actions; a++) {
-    let log_std = clamp(head[head_row + params.actions + a], params.logStdMin, params.logStdMax);
-    let at = item * params.actions + a;
-    let e = noise[at];
-    let u = head[head_row + a] + safe_exp(log_std) * e;
-    if (params.storePreTanh != 0u) {
-      preTanh[at] = u;
-    }
-    log_prob -= 0.5 * e * e + log_std + HALF_LOG_TWO_PI;
-    if (params.squash != 0u) {
-      log_prob -= log_tanh_slope(u);
-    }
-    if (params.storeAction != 0u) {
-      if (params.squash != 0u) {
-        action[at] = safe_tanh(u);
-      } else {
-        action[at] = u;
-      }
-    }
-  }
-  if (params.storeLogProb != 0u) {
-    logProb[item] = log_prob;
-  }
+  draw_sample(item);
 }

@@ -1,7 +1,7 @@
 // Pathwise gradient of gaussian_sample with respect to head: through u at fixed noise, and through the density.
 // With the noise fixed, dlogProb/du is only the Jacobian's 2 tanh u. Summed over samples; the log-sigma gets none
 // where the clamp moved it.
-// @include gaussian
+// @include gaussian_backward
 
 struct Params {
   batch: u32,
@@ -35,39 +35,8 @@ fn main(
   }
   let row = item / params.actions;
   let a = item % params.actions;
+  let gradient = head_gradient(row, a);
   let at_mean = row * 2u * params.actions + a;
-  let raw = head[at_mean + params.actions];
-  let log_std = clamp(raw, params.logStdMin, params.logStdMax);
-  let sigma = safe_exp(log_std);
-  let mean = head[at_mean];
-  var d_mean = 0.0;
-  var d_log_std = 0.0;
-  for (var s = 0u; s < params.samples; s++) {
-    let sample = s * params.batch + row;
-    let at = sample * params.actions + a;
-    let e = noise[at];
-    let u = mean + sigma * e;
-    var du = 0.0;
-    if (params.hasAction != 0u) {
-      du += dAction[at];
-      if (params.squash != 0u) {
-        du *= sech_squared(u);
-      }
-    }
-    if (params.hasPreTanh != 0u) {
-      du += dPreTanh[at];
-    }
-    if (params.hasLogProb != 0u) {
-      let g = dLogProb[sample];
-      if (params.squash != 0u) {
-        du += g * 2.0 * safe_tanh(u);
-      }
-      d_log_std -= g;
-    }
-    d_mean += du;
-    d_log_std += du * sigma * e;
-  }
-  dHead[at_mean] = d_mean;
-  let passes = raw >= params.logStdMin && raw <= params.logStdMax;
-  dHead[at_mean + params.actions] = select(0.0, d_log_std, passes);
+  dHead[at_mean] = gradient.x;
+  dHead[at_mean + params.actions] = gradient.y;
 }

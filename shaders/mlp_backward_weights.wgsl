@@ -1,7 +1,7 @@
 // Gradients of all weights and biases: a workgroup makes one 16×16 tile of one layer of one network, summed over
 // the batch. The bias is the row after the last weight, whose input is one. Sixteen invocations hold 4×4 of the
 // tile each; four such slices take every fourth row of the batch, and meet in workgroup memory once at the end.
-// @include activation
+// @include mlp_weights
 
 struct Params {
   nets: u32,
@@ -33,47 +33,8 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dparameters: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
-const TILE = 16u;
-const SLICES = 4u;
-
-// Slice, then row of the tile, then column in vectors of four.
-var<workgroup> parts: array<vec4f, 256>;
-
-fn dim(i: u32) -> u32 {
-  return array(params.d0, params.d1, params.d2, params.d3, params.d4, params.d5, params.d6)[i];
-}
-
-// The input of a layer's four rows of W from `first` on: one for the bias, anything past it.
-fn input4(row: u32, first: u32) -> vec4f {
-  var value = vec4f(1.0);
-  let at0 = params.x0Offset + (row % params.x0Rows) * params.x0Stride;
-  for (var i = 0u; i < 4u; i++) {
-    let column = first + i;
-    if (column < params.x0Width) {
-      value[i] = x0[at0 + column];
-    } else if (column < params.d0) {
-      value[i] = x1[params.x1Offset + (row % params.x1Rows) * params.x1Stride + column - params.x0Width];
-    }
-  }
-  return value;
-}
-
-fn hidden4(at: u32, first: u32, width: u32) -> vec4f {
-  // A column past the end reads a neighbour, and the bias's one replaces it.
-  let value = vec4f(
-    from_saved(saved[at]),
-    from_saved(saved[at + 1u]),
-    from_saved(saved[at + 2u]),
-    from_saved(saved[at + 3u]),
-  );
-  return select(vec4f(1.0), value, vec4u(first, first + 1u, first + 2u, first + 3u) < vec4u(width));
-}
-
-fn cotangent4(last: bool, at: vec4u) -> vec4f {
-  if (last) {
-    return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
-  }
-  return vec4f(dz[at.x], dz[at.y], dz[at.z], dz[at.w]);
+fn emit(at: u32, value: f32) {
+  dparameters[at] = value;
 }
 
 @compute @workgroup_size(64)
@@ -82,79 +43,5 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let net = group.y;
-  var number = group.z * groups.x + group.x;
-
-  // Which layer the tile belongs to, and where that layer's things begin.
-  var layer = 0u;
-  var weights = 0u;
-  var saved_layer = 0u;
-  var dz_layer = 0u;
-  var across = 0u;
-  var count = 0u;
-  var found = false;
-  for (var l = 0u; l < params.layers; l++) {
-    let inputs = dim(l);
-    let outputs = dim(l + 1u);
-    let columns = (outputs + TILE - 1u) / TILE;
-    let tiles = (inputs + TILE) / TILE * columns;
-    if (!found) {
-      if (number < tiles) {
-        found = true;
-        layer = l;
-        across = columns;
-        weights = count;
-      } else {
-        number -= tiles;
-        saved_layer = dz_layer;
-        dz_layer += params.nets * params.rows * outputs;
-      }
-    }
-    count += (inputs + 1u) * outputs;
-  }
-  if (!found) {
-    return;
-  }
-  let inputs = dim(layer);
-  let outputs = dim(layer + 1u);
-  let last = layer + 1u == params.layers;
-  let slice = thread / 16u;
-  let row = (number / across) * TILE + (thread % 16u) / 4u * 4u;
-  let column = (number % across) * TILE + thread % 4u * 4u;
-  let columns4 = min(vec4u(column, column + 1u, column + 2u, column + 3u), vec4u(outputs - 1u));
-
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
-  let cotangents = select(dz_layer, 0u, last) + net * params.rows * outputs;
-  let hidden = saved_layer + net * params.rows * inputs + row;
-  for (var r = slice; r < params.rows; r += SLICES) {
-    var left: vec4f;
-    if (layer == 0u) {
-      left = input4(r, row);
-    } else {
-      left = hidden4(hidden + r * inputs, row, inputs);
-    }
-    let right = cotangent4(last, cotangents + r * outputs + columns4);
-    sum0 += left.x * right;
-    sum1 += left.y * right;
-    sum2 += left.z * right;
-    sum3 += left.w * right;
-  }
-
-  let at = slice * 64u + (thread % 16u) / 4u * 16u + thread % 4u;
-  parts[at] = sum0;
-  parts[at + 4u] = sum1;
-  parts[at + 8u] = sum2;
-  parts[at + 12u] = sum3;
-  workgroupBarrier();
-  let total = parts[thread] + parts[thread + 64u] + parts[thread + 128u] + parts[thread + 192u];
-  let i = (number / across) * TILE + thread / 4u;
-  for (var j = 0u; j < 4u; j++) {
-    let o = (number % across) * TILE + thread % 4u * 4u + j;
-    if (i <= inputs && o < outputs) {
-      dparameters[net * count + weights + i * outputs + o] = total[j];
-    }
-  }
+  weight_tile(group, groups, thread);
 }

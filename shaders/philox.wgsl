@@ -1,7 +1,6 @@
 // One Philox block an invocation: four words with counter (block, clock[2], draw, clock[3]) and key
 // (clock[0], clock[1]), as bits (0), uniforms in (0, 1) (1) or standard normals (2), stored by their bits.
-// @include math
-// @include philox
+// @include draws
 
 struct Params {
   count: u32,
@@ -12,16 +11,6 @@ struct Params {
 @group(0) @binding(0) var<storage, read> clock: array<u32>;
 @group(0) @binding(1) var<storage, read_write> y: array<u32>;
 @group(0) @binding(2) var<uniform> params: Params;
-
-// The 23 high bits and a half: every step is exact, and neither 0 nor 1 can come out.
-fn uniform_of(word: u32) -> f32 {
-  return (f32(word >> 9u) + 0.5) * 1.1920929e-7;
-}
-
-// Box & Muller.
-fn normals(word0: u32, word1: u32) -> vec2f {
-  return sqrt(-2.0 * safe_log(uniform_of(word0))) * cos_sin_turns(uniform_of(word1));
-}
 
 @compute @workgroup_size(64)
 fn main(

@@ -243,5 +243,7 @@ function requireFinite(values: ArrayLike<number>, what: string): void {
   }
 }
 
-const definedOnly = (options: CompileOptions): Partial<RecordingOptions> =>
-  options.mlp ? { mlp: options.mlp } : {};
+const definedOnly = (options: CompileOptions): Partial<RecordingOptions> => ({
+  ...(options.mlp === undefined ? {} : { mlp: options.mlp }),
+  ...(options.joinedBindings === undefined ? {} : { joinedBindings: options.joinedBindings }),
+});

@@ -57,6 +57,18 @@ interface StepAttributes {
   readonly hasScale: boolean;
 }
 
+/** What every kernel that takes Adam's step is given of its rates. */
+export const adamParams = (options: Required<AdamOptions>): Record<string, number> => ({
+  decoupled: Number(options.decoupled),
+  learningRate: options.learningRate,
+  beta1: options.beta1,
+  beta2: options.beta2,
+  beta1Complement: 1 - options.beta1,
+  beta2Complement: 1 - options.beta2,
+  epsilon: options.epsilon,
+  weightDecay: options.weightDecay,
+});
+
 /**
  * Inputs: gradient, clock, and the scale if there is one. Writes the parameters, the moments and the target, and notes
  * in the clock when a number is not finite. That is no write to the recording: everything reads the clock as it was.
@@ -76,30 +88,18 @@ const adamOp: Op<StepAttributes> = {
       { input: 1 },
     ],
     params: {
+      ...adamParams(options),
       count: node.inputs[0].size,
       hasTarget: Number(states.target !== undefined),
       hasScale: Number(hasScale),
-      decoupled: Number(options.decoupled),
-      learningRate: options.learningRate,
-      beta1: options.beta1,
-      beta2: options.beta2,
-      beta1Complement: 1 - options.beta1,
-      beta2Complement: 1 - options.beta2,
-      epsilon: options.epsilon,
-      weightDecay: options.weightDecay,
       tau,
       place: node.id,
     },
   }),
 };
 
-/**
- * Adam, or AdamW with `decoupled`. The step count is the program's clock, which counts its updates.
- *
- * @throws UsageError for rates outside their range
- * @source Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019 for the decoupled decay
- */
-export function adam(parameters: State, options: AdamOptions): Optimiser {
+/** The options with their defaults. @throws UsageError for rates outside their range */
+export function adamRates(options: AdamOptions): Required<AdamOptions> {
   const {
     learningRate,
     beta1 = 0.9,
@@ -123,7 +123,17 @@ export function adam(parameters: State, options: AdamOptions): Optimiser {
       `adam: learningRate ${learningRate}, beta1 ${beta1}, beta2 ${beta2}, epsilon ${epsilon}, weightDecay ${weightDecay} are not all in range`,
     );
   }
-  const full = { learningRate, beta1, beta2, epsilon, weightDecay, decoupled };
+  return { learningRate, beta1, beta2, epsilon, weightDecay, decoupled };
+}
+
+/**
+ * Adam, or AdamW with `decoupled`. The step count is the program's clock, which counts its updates.
+ *
+ * @throws UsageError for rates outside their range
+ * @source Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019 for the decoupled decay
+ */
+export function adam(parameters: State, options: AdamOptions): Optimiser {
+  const full = adamRates(options);
   const first = new State(`${parameters.name}.m`, parameters.shape);
   const second = new State(`${parameters.name}.v`, parameters.shape);
   return {

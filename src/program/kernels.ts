@@ -212,6 +212,26 @@ export const kernels: readonly KernelSpec[] = [
     (p) => (14 + 3 * p.hasTarget) * p.count,
     ['learningRate', 'beta1', 'beta2', 'beta1Complement', 'beta2Complement', 'epsilon', 'weightDecay', 'tau'],
   ),
+  // entropy = −mean logProb [samples]; then the step of adam on log α with the gradient entropy − targetEntropy.
+  // hasTarget and decoupled are 0.
+  spec(
+    'temperature_step',
+    'parameters:update firstMoment:update secondMoment:update logProb:read entropy:write clock:update:u32',
+    'samples decoupled hasTarget targetEntropy learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement place',
+    one,
+    (p) => p.samples + 15,
+    [
+      'targetEntropy',
+      'learningRate',
+      'beta1',
+      'beta2',
+      'beta1Complement',
+      'beta2Complement',
+      'epsilon',
+      'weightDecay',
+      'tau',
+    ],
+  ),
   // y [count] words: Philox 4×32-10 with counter (block, clock[2], draw, clock[3]) and key (clock[0], clock[1]);
   // kind: bits, uniform in (0, 1), standard normal. Floats are stored by their bits.
   spec(

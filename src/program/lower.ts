@@ -13,6 +13,7 @@ import {
 } from '../tape/index.ts';
 import { assignSlots } from './arena.ts';
 import { Body, type Built, MAX_BINDINGS, reductionSpace, TooWide } from './fuse.ts';
+import { joinSteps } from './join.ts';
 import { kernelSpec } from './kernels.ts';
 import { bytesMoved, mergeNeighbours } from './merge.ts';
 import { Plan } from './plan.ts';
@@ -25,6 +26,7 @@ import {
   type ProgramBuffer,
   type ProgramPort,
   type Step,
+  withBuffers,
 } from './program.ts';
 
 /**
@@ -82,7 +84,9 @@ class Lowering {
     const outputBuffers = buffersOf(outputs, (tensor) =>
       this.buffer(this.plan.locate(tensor)?.base ?? tensor),
     );
-    const steps = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
+    const merged = endClock(mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS));
+    const { joinedBindings } = this.recording.options;
+    const steps = joinedBindings > 0 ? joinSteps(merged, this.buffers, joinedBindings) : merged;
     const { slots, slotOf } = assignSlots(steps, this.buffers);
     // What merged kernels pass on inside themselves needs no memory.
     const kept = [...this.buffers.keys()].filter(
@@ -96,7 +100,7 @@ class Lowering {
     });
     const states = [...this.bufferOf.keys()].filter((key): key is State => !('node' in key));
     return new Program(
-      steps.map((step) => ({ ...step, buffers: step.buffers.map(at) })),
+      steps.map((step) => withBuffers(step, at)),
       buffers,
       slots,
       ports(inputs, inputBuffers, at),
@@ -283,6 +287,14 @@ class Lowering {
       outputs: [0],
     });
   }
+}
+
+/** A temperature's step that comes last advances the clock as well: its one workgroup is the last to read it. */
+function endClock(steps: readonly Step[]): readonly Step[] {
+  const [last, tick] = steps.slice(-2);
+  const ends = last?.kind === 'kernel' && last.kernel === 'temperature_step';
+  if (!ends || tick?.kind !== 'kernel' || tick.kernel !== 'tick') return steps;
+  return [...steps.slice(0, -2), { ...last, params: { ...last.params, advance: 1 } }];
 }
 
 const ports = (

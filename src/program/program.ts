@@ -56,7 +56,30 @@ export interface FusedStep extends StepBase {
   readonly fused: FusedKernel;
 }
 
-export type Step = KernelStep | FusedStep;
+/** Several hand-written kernels in one dispatch; backends that gain nothing from that run the parts. */
+export interface JoinedStep extends StepBase {
+  readonly kind: 'joined';
+  readonly kernel: string;
+  readonly params: Readonly<Record<string, number>>;
+  /** Buffers of the joined kernel in its binding order; `buffers` are those of all parts. */
+  readonly bound: readonly number[];
+  readonly parts: readonly KernelStep[];
+}
+
+export type Step = KernelStep | FusedStep | JoinedStep;
+/** A step that is not several. */
+export type SingleStep = KernelStep | FusedStep;
+
+/** The steps with joined ones taken apart, for backends to which a kernel is a call. */
+export const separateSteps = (steps: readonly Step[]): SingleStep[] =>
+  steps.flatMap((step): readonly SingleStep[] => (step.kind === 'joined' ? step.parts : [step]));
+
+/** The same step over other numbers of buffers. */
+export function withBuffers<S extends Step>(step: S, at: (buffer: number) => number): S {
+  const moved = { ...step, buffers: step.buffers.map(at) };
+  if (step.kind !== 'joined') return moved;
+  return { ...moved, bound: step.bound.map(at), parts: step.parts.map((part) => withBuffers(part, at)) };
+}
 
 export type ProgramBuffer = {
   readonly name: string;
@@ -113,12 +136,14 @@ export class Program {
   toString(): string {
     const rows = this.steps.map((step, i) => [
       String(i).padStart(3),
-      step.kind === 'kernel' ? step.kernel : 'fused',
+      step.kind === 'fused' ? 'fused' : step.kernel,
       step.label,
       step.shapes,
       `${formatCount(step.flops)}FLOP`,
       `${formatCount(step.bytes)}B`,
-      step.buffers.map((b) => (b < 0 ? '–' : this.buffers[b].name)).join(' '),
+      (step.kind === 'joined' ? step.bound : step.buffers)
+        .map((b) => (b < 0 ? '–' : this.buffers[b].name))
+        .join(' '),
     ]);
     const widths = rows.reduce(
       (w, row) => row.map((cell, i) => Math.max(w[i] ?? 0, cell.length)),

@@ -13,13 +13,13 @@ import {
   reshape,
   State,
   stopGradient,
-  sub,
   sum,
   type Tensor,
 } from '../tape/index.ts';
 import { PolicyLearner } from './policy-learner.ts';
 import type { TransitionBatch } from './replay.ts';
 import { softBellmanLoss } from './soft-bellman.ts';
+import { type TemperatureOptimiser, temperatureOptimiser } from './temperature.ts';
 
 /** What the learner controls: coordinates in [−1, 1], or a choice. */
 export type ActionKind =
@@ -80,7 +80,7 @@ export class ActorCritic {
   readonly logTemperature: State;
   readonly options: ActorCriticOptions & typeof actorCriticDefaults;
   readonly targetEntropy: number;
-  private readonly optimisers: { readonly critics: Optimiser; readonly temperature: Optimiser };
+  private readonly optimisers: { readonly critics: Optimiser; readonly temperature: TemperatureOptimiser };
 
   constructor(options: ActorCriticOptions) {
     const full = { ...actorCriticDefaults, ...options };
@@ -118,7 +118,10 @@ export class ActorCritic {
     this.logTemperature = new State('logTemperature', [], Float32Array.of(Math.log(initial)));
     this.optimisers = {
       critics: adam(this.critics.parameters, { learningRate: rates.critics ?? learningRate }),
-      temperature: adam(this.logTemperature, { learningRate: rates.temperature ?? learningRate }),
+      temperature: temperatureOptimiser(this.logTemperature, {
+        learningRate: rates.temperature ?? learningRate,
+        targetEntropy: this.targetEntropy,
+      }),
     };
   }
 
@@ -192,11 +195,8 @@ export class ActorCritic {
       ...(noise.policy ? { noise: noise.policy } : {}),
     });
 
-    const entropy = neg(mean(result.logProb));
-    if (mode === 'auto') {
-      const loss = mul(read(this.logTemperature), sub(entropy, this.targetEntropy));
-      this.optimisers.temperature.step(gradient(loss, this.logTemperature));
-    }
+    const entropy =
+      mode === 'auto' ? this.optimisers.temperature.step(result.logProb) : neg(mean(result.logProb));
     return { criticLoss: bellman.loss, policyLoss: result.loss, entropy, temperature, ...result.diagnostics };
   }
 }

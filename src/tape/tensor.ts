@@ -125,6 +125,8 @@ export class State {
 export interface RecordingOptions {
   /** How networks are computed: one fused kernel a pass, or a tiled matrix product a layer. */
   readonly mlp: 'fused' | 'tiled';
+  /** Most buffers that a kernel made of several may bind; 0 keeps them apart. */
+  readonly joinedBindings: number;
 }
 
 /** Everything recorded for one program. */

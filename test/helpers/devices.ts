@@ -42,7 +42,10 @@ export function recordOnly(
   body: Body,
   options: Partial<RecordingOptions> & { clock?: State } = {},
 ): Recording {
-  const recording = new Recording({ mlp: options.mlp ?? 'fused' }, options.clock ?? clockState(0));
+  const recording = new Recording(
+    { mlp: options.mlp ?? 'fused', joinedBindings: options.joinedBindings ?? 0 },
+    options.clock ?? clockState(0),
+  );
   recordInto(recording, () => {
     for (const [name, tensor] of Object.entries(body({ input }))) recording.outputs.set(name, tensor);
     recording.finish();

@@ -1,4 +1,5 @@
 // What the tests ask of a lowered program.
+import { joinedSpec } from '../../src/program/join.ts';
 import { kernelSpec } from '../../src/program/kernels.ts';
 import type { Program, Step } from '../../src/program/program.ts';
 
@@ -49,14 +50,15 @@ const memoryOf = (program: Program, index: number): string => {
 export function readsAndWrites(program: Program, step: Step): string[] {
   const reads: string[] = [];
   const writes: string[] = [];
-  step.buffers.forEach((buffer, i) => {
+  const bound = step.kind === 'joined' ? step.bound : step.buffers;
+  bound.forEach((buffer, i) => {
     if (buffer < 0) return;
     const access =
-      step.kind === 'kernel'
-        ? kernelSpec(step.kernel).bindings[i].access
-        : i < step.fused.inputs.length
+      step.kind === 'fused'
+        ? i < step.fused.inputs.length
           ? 'read'
-          : 'write';
+          : 'write'
+        : (step.kind === 'joined' ? joinedSpec : kernelSpec)(step.kernel).bindings[i].access;
     (access === 'read' ? reads : writes).push(memoryOf(program, buffer));
   });
   return writes.filter((memory, i) => reads.includes(memory) || writes.indexOf(memory) !== i);

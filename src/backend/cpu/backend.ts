@@ -1,6 +1,6 @@
 import { BackendError, ShapeError, UsageError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
-import type { Program, Step } from '../../program/program.ts';
+import { type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
 import { type Floats, KernelCall, Scratch } from './call.ts';
@@ -40,7 +40,7 @@ class CpuBackend implements Backend {
   readonly name = 'cpu';
   readonly description: string;
   readonly information: Readonly<Record<string, string | number | boolean>>;
-  readonly preferences: RecordingOptions = { mlp: 'fused' };
+  readonly preferences: RecordingOptions = { mlp: 'fused', joinedBindings: 0 };
   readonly counters: Counters = {
     submits: 0,
     dispatches: 0,
@@ -105,7 +105,7 @@ class CpuBackend implements Backend {
       // On a device, words and floats may take turns in one temporary slot; typed arrays cannot.
       return dtype === 'u32' ? new Uint32Array(count) : new this.floats(count);
     });
-    const steps = program.steps.map((step) => this.bind(step, arrays));
+    const steps = separateSteps(program.steps).map((step) => this.bind(step, arrays));
     this.counters.pipelinesCreated += steps.length;
     return new CpuExecutable(steps, this.counters);
   }
@@ -114,7 +114,7 @@ class CpuBackend implements Backend {
 
   async dispose(): Promise<void> {}
 
-  private bind(step: Step, arrays: readonly Values[]): () => void {
+  private bind(step: SingleStep, arrays: readonly Values[]): () => void {
     const unused: Floats = new this.floats(0);
     const bound = step.buffers.map((buffer) => (buffer < 0 ? undefined : arrays[buffer]));
     switch (step.kind) {

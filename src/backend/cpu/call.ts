@@ -49,6 +49,11 @@ export class KernelCall {
     this.scratch = scratch;
   }
 
+  /** The call of another kernel as a part of this one: its parameters are this one's but for those given. */
+  inner(spec: KernelSpec, params: Params, arrays: readonly (Values | undefined)[]): KernelCall {
+    return new KernelCall(spec, { ...this.params, ...params }, arrays, this.unused, this.scratch);
+  }
+
   /** The array bound to `name`, whatever it holds; empty when unused. */
   values(name: string): Values {
     const at = this.spec.bindings.findIndex((binding) => binding.name === name);

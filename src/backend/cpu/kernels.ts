@@ -8,7 +8,7 @@ import {
 import { lossReverseKl, lossScore, lossSnis, lossSoftBellman } from './losses.ts';
 import { assign, gather, matmul, scatterAdd } from './matrix.ts';
 import { mlpBackwardInputs, mlpBackwardWeights, mlpForward } from './mlp.ts';
-import { adam, tick } from './optimiser.ts';
+import { adam, temperatureStep, tick } from './optimiser.ts';
 import { philox, replaySample } from './random.ts';
 
 /** The CPU's twin of every hand-written kernel, by name. */
@@ -26,6 +26,7 @@ export const cpuKernels: Readonly<Record<string, CpuKernel>> = {
   loss_snis: lossSnis,
   loss_soft_bellman: lossSoftBellman,
   adam,
+  temperature_step: temperatureStep,
   philox,
   replay_sample: replaySample,
   gather,

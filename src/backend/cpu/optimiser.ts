@@ -1,3 +1,4 @@
+import { kernelSpec } from '../../program/kernels.ts';
 import type { CpuKernel } from './call.ts';
 
 /**
@@ -59,6 +60,31 @@ function note(clock: Uint32Array, place: number): void {
   clock[5] = place;
   clock[4] = clock[2] + 1;
 }
+
+/**
+ * Entropy of the policy from log-probabilities of its samples, and Adam's step on log α, whose loss
+ * log α·(entropy − target) has the gradient entropy − target.
+ *
+ * @source Haarnoja et al. (2018), "Soft actor-critic algorithms and applications", eq. 18
+ */
+export const temperatureStep: CpuKernel = (call) => {
+  const { samples, targetEntropy } = call.params;
+  const logProb = call.floats('logProb');
+  const entropy = call.floats('entropy');
+  const clock = call.words('clock');
+  const gradient = call.scratch.take('temperature gradient', 1);
+  const bound = ['parameters', 'firstMoment', 'secondMoment'].map((name) => call.floats(name));
+  const step = adam(
+    call.inner(kernelSpec('adam'), { count: 1 }, [...bound, gradient, undefined, undefined, clock]),
+  );
+  return () => {
+    let total = 0;
+    for (let i = 0; i < samples; i++) total -= logProb[i];
+    entropy[0] = total / samples;
+    gradient[0] = total / samples - targetEntropy;
+    step();
+  };
+};
 
 /** Ends an update: looks at the scalars, then clock[2] += 1. */
 export const tick: CpuKernel = (call) => {

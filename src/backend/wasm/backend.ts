@@ -1,6 +1,6 @@
 import { BackendError, ShapeError, UsageError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
-import type { KernelStep, Program, Step } from '../../program/program.ts';
+import { type KernelStep, type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
 import { assembleFused, BLOCK, type Placer } from './fused.ts';
@@ -50,7 +50,7 @@ class WasmBuffer implements DeviceBuffer {
 
 class WasmBackend implements Backend {
   readonly name = 'wasm';
-  readonly preferences: RecordingOptions = { mlp: 'fused' };
+  readonly preferences: RecordingOptions = { mlp: 'fused', joinedBindings: 0 };
   readonly counters: Counters = {
     submits: 0,
     dispatches: 0,
@@ -141,7 +141,7 @@ class WasmBackend implements Backend {
       return address;
     });
     const memory = new ProgramMemory(this.arena, (value) => this.literal(value));
-    const steps = program.steps.map((step) => this.assemble(step, addresses, memory));
+    const steps = separateSteps(program.steps).map((step) => this.assemble(step, addresses, memory));
     this.counters.pipelinesCreated += steps.length;
 
     const shareable = steps.filter(
@@ -184,7 +184,7 @@ class WasmBackend implements Backend {
   }
 
   private assemble(
-    step: Step,
+    step: SingleStep,
     addresses: readonly number[],
     memory: ProgramMemory,
   ): Plan & { readonly kernel: number; readonly address: number } {

@@ -22,6 +22,7 @@ const kernelNumbers = [
   'scatter_add',
   'assign',
   'tick',
+  'temperature_step',
 ];
 
 /** How one step is carried out: work is cut into items, which no thread shares with another. */

@@ -1,6 +1,7 @@
 import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
+import { joinedSpec } from '../../program/join.ts';
 import { type KernelSpec, kernelSpec, WORKGROUP } from '../../program/kernels.ts';
-import type { FusedStep, KernelStep, Program, Step } from '../../program/program.ts';
+import type { FusedStep, JoinedStep, KernelStep, Program, Step } from '../../program/program.ts';
 import { formatCount } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
@@ -130,7 +131,10 @@ export class WebGpuBackend implements Backend {
       maxComputeWorkgroupStorageSize: device.limits.maxComputeWorkgroupStorageSize,
       maxComputeWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
     };
-    this.preferences = { mlp: software ? 'tiled' : 'fused' };
+    this.preferences = {
+      mlp: software ? 'tiled' : 'fused',
+      joinedBindings: device.limits.maxStorageBuffersPerShaderStage,
+    };
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault();
       const { error } = event as GPUUncapturedErrorEvent;
@@ -206,7 +210,7 @@ export class WebGpuBackend implements Backend {
     const codes = program.steps.map((step) => this.codeOf(step));
     const pipelines = await Promise.all(
       program.steps.map((step, i) =>
-        this.pipeline(codes[i], step.kind === 'kernel' ? step.kernel : step.label),
+        this.pipeline(codes[i], step.kind === 'fused' ? step.label : step.kernel),
       ),
     );
     const uniforms = this.uniforms(program.steps);
@@ -283,7 +287,7 @@ export class WebGpuBackend implements Backend {
   }
 
   private codeOf(step: Step): StepCode {
-    const code = step.kind === 'kernel' ? kernelCode(step) : fusedCode(step);
+    const code = step.kind === 'fused' ? fusedCode(step) : kernelCode(step);
     const most = this.device.limits.maxStorageBuffersPerShaderStage;
     if (code.writes.length <= most) return code;
     throw this.error(
@@ -295,11 +299,11 @@ export class WebGpuBackend implements Backend {
 
   /** All parameters of the program in one buffer, one aligned block a step. */
   private uniforms(steps: readonly Step[]): GPUBuffer | undefined {
-    if (!steps.some((step) => step.kind === 'kernel')) return undefined;
+    if (steps.every((step) => step.kind === 'fused')) return undefined;
     const data = new ArrayBuffer(ALIGNMENT * steps.length);
     steps.forEach((step, i) => {
-      if (step.kind !== 'kernel') return;
-      const { params, floats } = kernelSpec(step.kernel);
+      if (step.kind === 'fused') return;
+      const { params, floats } = specOf(step);
       const view = new DataView(data, ALIGNMENT * i, ALIGNMENT);
       params.forEach((name, field) => {
         const value = step.params[name] ?? 0;
@@ -468,12 +472,15 @@ function kindOf(error: GPUError): DeviceFault {
   return error.constructor?.name === 'GPUOutOfMemoryError' ? 'memory' : 'validation';
 }
 
-function kernelCode(step: KernelStep): StepCode {
-  const spec: KernelSpec = kernelSpec(step.kernel);
+const specOf = (step: KernelStep | JoinedStep): KernelSpec =>
+  step.kind === 'joined' ? joinedSpec(step.kernel) : kernelSpec(step.kernel);
+
+function kernelCode(step: KernelStep | JoinedStep): StepCode {
+  const spec = specOf(step);
   return {
     wgsl: specialise(step),
     writes: spec.bindings.map(({ access }) => access !== 'read'),
-    bound: step.buffers,
+    bound: step.kind === 'joined' ? step.bound : step.buffers,
     uniform: true,
     grid: spec.grid(step.params),
   };

@@ -5,27 +5,53 @@ import gaussianLogProb from '../../../shaders/gaussian_log_prob.wgsl';
 import gaussianLogProbBackward from '../../../shaders/gaussian_log_prob_backward.wgsl';
 import gaussianSample from '../../../shaders/gaussian_sample.wgsl';
 import gaussianSampleBackward from '../../../shaders/gaussian_sample_backward.wgsl';
+import gaussianSampleBackwardMlpBackwardInputs from '../../../shaders/gaussian_sample_backward_mlp_backward_inputs.wgsl';
 import activation from '../../../shaders/include/activation.wgsl';
+import adamInclude from '../../../shaders/include/adam.wgsl';
+import drawsInclude from '../../../shaders/include/draws.wgsl';
 import gaussian from '../../../shaders/include/gaussian.wgsl';
+import gaussianBackwardInclude from '../../../shaders/include/gaussian_backward.wgsl';
+import gaussianSampleInclude from '../../../shaders/include/gaussian_sample.wgsl';
 import math from '../../../shaders/include/math.wgsl';
+import mlpBackwardInclude from '../../../shaders/include/mlp_backward.wgsl';
+import mlpForwardInclude from '../../../shaders/include/mlp_forward.wgsl';
+import mlpWeightsInclude from '../../../shaders/include/mlp_weights.wgsl';
 import philoxBlock from '../../../shaders/include/philox.wgsl';
 import sum from '../../../shaders/include/sum.wgsl';
 import lossReverseKl from '../../../shaders/loss_reverse_kl.wgsl';
+import lossReverseKlMlpBackwardInputs from '../../../shaders/loss_reverse_kl_mlp_backward_inputs.wgsl';
 import lossScore from '../../../shaders/loss_score.wgsl';
 import lossSnis from '../../../shaders/loss_snis.wgsl';
 import lossSoftBellman from '../../../shaders/loss_soft_bellman.wgsl';
+import lossSoftBellmanMlpBackwardInputs from '../../../shaders/loss_soft_bellman_mlp_backward_inputs.wgsl';
 import matmul from '../../../shaders/matmul.wgsl';
 import mlpBackwardInputs from '../../../shaders/mlp_backward_inputs.wgsl';
 import mlpBackwardWeights from '../../../shaders/mlp_backward_weights.wgsl';
+import mlpBackwardWeightsAdam from '../../../shaders/mlp_backward_weights_adam.wgsl';
 import mlpForward from '../../../shaders/mlp_forward.wgsl';
+import mlpForwardGaussianSample from '../../../shaders/mlp_forward_gaussian_sample.wgsl';
 import philox from '../../../shaders/philox.wgsl';
 import replaySample from '../../../shaders/replay_sample.wgsl';
 import scatterAdd from '../../../shaders/scatter_add.wgsl';
+import temperatureStep from '../../../shaders/temperature_step.wgsl';
 import tick from '../../../shaders/tick.wgsl';
 import { BackendError } from '../../errors.ts';
-import type { KernelStep } from '../../program/program.ts';
+import type { JoinedStep, KernelStep } from '../../program/program.ts';
 
-const includes: Readonly<Record<string, string>> = { activation, gaussian, math, philox: philoxBlock, sum };
+const includes: Readonly<Record<string, string>> = {
+  activation,
+  gaussian,
+  math,
+  philox: philoxBlock,
+  sum,
+  mlp_forward: mlpForwardInclude,
+  mlp_backward: mlpBackwardInclude,
+  mlp_weights: mlpWeightsInclude,
+  adam: adamInclude,
+  draws: drawsInclude,
+  gaussian_sample: gaussianSampleInclude,
+  gaussian_backward: gaussianBackwardInclude,
+};
 
 /** Puts included text in place of `// @include name` lines, each file once. */
 export function resolveIncludes(source: string, seen: Set<string> = new Set()): string {
@@ -41,6 +67,13 @@ export function resolveIncludes(source: string, seen: Set<string> = new Set()): 
 const sources: Readonly<Record<string, string>> = {
   adam,
   assign,
+  loss_reverse_kl_mlp_backward_inputs: lossReverseKlMlpBackwardInputs,
+  loss_soft_bellman_mlp_backward_inputs: lossSoftBellmanMlpBackwardInputs,
+  gaussian_sample_backward_mlp_backward_inputs: gaussianSampleBackwardMlpBackwardInputs,
+  mlp_forward_gaussian_sample: mlpForwardGaussianSample,
+  mlp_backward_weights_adam: mlpBackwardWeightsAdam,
+  temperature_step: temperatureStep,
+
   gather,
   gaussian_log_prob: gaussianLogProb,
   gaussian_log_prob_backward: gaussianLogProbBackward,
@@ -74,7 +107,7 @@ const choices = /\bparams\.((?:has|store)[A-Z]\w*|activation|baseline|decoupled|
  * adapter compiles it. The tiles of the network kernels become as wide as their widest layer, so that narrow
  * networks leave workgroup memory for others.
  */
-export function specialise(step: KernelStep): string {
+export function specialise(step: KernelStep | JoinedStep): string {
   const { params } = step;
   const widest = Math.max(
     ...Array.from({ length: (params.layers ?? 0) + 1 }, (_, i) => params[`d${i}`] ?? 1),

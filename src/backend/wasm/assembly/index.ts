@@ -5,7 +5,7 @@ import { gaussianLogProb, gaussianLogProbBackward, gaussianSample, gaussianSampl
 import { lossReverseKl, lossScore, lossSnis, lossSoftBellman } from './losses';
 import { assign, gather, matmul, scatterAdd } from './matrix';
 import { mlpBackwardInputs, mlpBackwardWeights, mlpForward } from './mlp';
-import { adam, tick } from './optimiser';
+import { adam, temperatureStep, tick } from './optimiser';
 import { philox, replaySample } from './random';
 import { address, bytes, word } from './block';
 
@@ -48,6 +48,7 @@ function runItems(kernel: i32, p: usize, from: i32, to: i32, scratch: usize): vo
       case 17: scatterAdd(p, item); break;
       case 18: assign(p); break;
       case 19: tick(p); break;
+      case 20: temperatureStep(p); break;
     }
   }
 }

@@ -1,0 +1,36 @@
+// @include math
+// 1 − β^t without the cancellation of a β near 1. Every invocation computes it anew, so it is kept cheap.
+fn bias_correction(beta: f32, complement: f32, t: f32) -> f32 {
+  let rate = t * select(log(max(beta, 1e-30)), log_core(-complement, 0.0), beta > 0.71);
+  return select(1.0 - exp(rate), -expm1_reduced(rate), rate > -0.35);
+}
+
+// The step of one parameter, and of its target.
+fn adam_step(item: u32, gradient: f32) {
+  var p = parameters[item];
+  var g = gradient;
+  if (params.decoupled != 0u) {
+    p *= 1.0 - params.learningRate * params.weightDecay;
+  } else {
+    g += params.weightDecay * p;
+  }
+  let m = params.beta1 * firstMoment[item] + params.beta1Complement * g;
+  let v = params.beta2 * secondMoment[item] + params.beta2Complement * g * g;
+  firstMoment[item] = m;
+  secondMoment[item] = v;
+  let step = atomicLoad(&clock[2]) + 1u;
+  let t = f32(step);
+  let correction1 = bias_correction(params.beta1, params.beta1Complement, t);
+  let correction2 = bias_correction(params.beta2, params.beta2Complement, t);
+  p -= params.learningRate * (m / correction1) / (sqrt(v / correction2) + params.epsilon);
+  parameters[item] = p;
+  // By its bits: a compiler may take for granted that floats are finite.
+  if (max(bitcast<u32>(p) & 0x7f800000u, bitcast<u32>(v) & 0x7f800000u) == 0x7f800000u && atomicLoad(&clock[4]) == 0u) {
+    atomicStore(&clock[5], params.place);
+    atomicStore(&clock[4], step);
+  }
+  if (params.hasTarget != 0u) {
+    let old = target_[item];
+    target_[item] = old + params.tau * (p - old);
+  }
+}

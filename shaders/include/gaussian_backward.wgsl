@@ -1,0 +1,38 @@
+// @include gaussian
+// The gradients of one row's mean and log-sigma of action `a`.
+fn head_gradient(row: u32, a: u32) -> vec2f {
+  let at_mean = row * 2u * params.actions + a;
+  let raw = head[at_mean + params.actions];
+  let log_std = clamp(raw, params.logStdMin, params.logStdMax);
+  let sigma = safe_exp(log_std);
+  let mean = head[at_mean];
+  var d_mean = 0.0;
+  var d_log_std = 0.0;
+  for (var s = 0u; s < params.samples; s++) {
+    let sample = s * params.batch + row;
+    let at = sample * params.actions + a;
+    let e = noise[at];
+    let u = mean + sigma * e;
+    var du = 0.0;
+    if (params.hasAction != 0u) {
+      du += dAction[at];
+      if (params.squash != 0u) {
+        du *= sech_squared(u);
+      }
+    }
+    if (params.hasPreTanh != 0u) {
+      du += dPreTanh[at];
+    }
+    if (params.hasLogProb != 0u) {
+      let g = dLogProb[sample];
+      if (params.squash != 0u) {
+        du += g * 2.0 * safe_tanh(u);
+      }
+      d_log_std -= g;
+    }
+    d_mean += du;
+    d_log_std += du * sigma * e;
+  }
+  let passes = raw >= params.logStdMin && raw <= params.logStdMax;
+  return vec2f(d_mean, select(0.0, d_log_std, passes));
+}

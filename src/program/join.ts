@@ -1,0 +1,242 @@
+import { type BindingSpec, type KernelSpec, kernelSpec, type Params } from './kernels.ts';
+import { bytesMoved } from './merge.ts';
+import type { JoinedStep, KernelStep, Step } from './program.ts';
+
+/**
+ * A kernel that does the work of several hand-written ones that follow each other, because every workgroup of a later
+ * one reads only what the same workgroup of an earlier one wrote. One dispatch instead of several, and what they
+ * hand on need not pass through memory. `shaders/<name>.wgsl` implements it.
+ */
+interface Join {
+  readonly name: string;
+  /** Kernels in their order. */
+  readonly parts: readonly string[];
+  /** The part whose grid is dispatched. */
+  readonly main: number;
+  /** `part.binding` in the shader's order. */
+  readonly bindings: readonly string[];
+  /** `part.binding` of what an earlier part writes for a later one. */
+  readonly links: readonly (readonly [from: string, to: string])[];
+  /** Parameters that are 1 where the binding is used. */
+  readonly flags: Readonly<Record<string, string>>;
+  readonly accepts?: (params: readonly Params[]) => boolean;
+}
+
+const joins: readonly Join[] = [
+  {
+    name: 'mlp_forward_gaussian_sample',
+    parts: ['mlp_forward', 'philox', 'gaussian_sample'],
+    main: 0,
+    bindings: [
+      '0.x0',
+      '0.parameters',
+      '0.y',
+      '0.saved',
+      '1.clock',
+      '1.y',
+      '2.action',
+      '2.preTanh',
+      '2.logProb',
+    ],
+    links: [
+      ['0.y', '2.head'],
+      ['1.y', '2.noise'],
+    ],
+    flags: { storeHead: '0.y', storeNoise: '1.y' },
+    accepts: ([mlp, draw, sample]) => mlp.nets === 1 && mlp.rows === sample.batch && draw.kind === 2,
+  },
+  {
+    name: 'loss_reverse_kl_mlp_backward_inputs',
+    parts: ['loss_reverse_kl', 'mlp_backward_inputs'],
+    main: 1,
+    bindings: [
+      '0.logProb',
+      '0.q',
+      '0.temperature',
+      '0.loss',
+      '0.dLogProb',
+      '1.parameters',
+      '1.saved',
+      '1.dx1',
+    ],
+    links: [['0.dQ', '1.dy']],
+    flags: {},
+    accepts: ([loss, mlp]) => mlp.rows === loss.samples * loss.batch,
+  },
+  {
+    name: 'loss_soft_bellman_mlp_backward_inputs',
+    parts: ['loss_soft_bellman', 'mlp_backward_inputs'],
+    main: 1,
+    bindings: [
+      '0.transition',
+      '0.nextLogProb',
+      '0.nextQ',
+      '0.q',
+      '0.temperature',
+      '0.loss',
+      '0.dQ',
+      '1.parameters',
+      '1.saved',
+      '1.dz',
+    ],
+    links: [['0.dQ', '1.dy']],
+    flags: {},
+    accepts: ([loss, mlp]) => mlp.rows === loss.batch,
+  },
+  {
+    name: 'gaussian_sample_backward_mlp_backward_inputs',
+    parts: ['gaussian_sample_backward', 'mlp_backward_inputs'],
+    main: 1,
+    bindings: [
+      '0.head',
+      '0.noise',
+      '0.dAction',
+      '0.dPreTanh',
+      '0.dLogProb',
+      '0.dHead',
+      '1.parameters',
+      '1.saved',
+      '1.dz',
+    ],
+    links: [['0.dHead', '1.dy']],
+    flags: {},
+    accepts: ([sample, mlp]) => mlp.nets === 1 && mlp.rows === sample.batch,
+  },
+  {
+    name: 'mlp_backward_weights_adam',
+    parts: ['mlp_backward_weights', 'adam'],
+    main: 0,
+    bindings: [
+      '0.x0',
+      '0.x1',
+      '0.saved',
+      '0.dz',
+      '0.dy',
+      '1.parameters',
+      '1.firstMoment',
+      '1.secondMoment',
+      '1.target',
+      '1.clock',
+    ],
+    links: [['0.dparameters', '1.gradient']],
+    flags: {},
+  },
+];
+
+const joinNamed = (name: string): Join => {
+  const found = joins.find((join) => join.name === name);
+  if (!found) throw new Error(`no joined kernel is called '${name}'`);
+  return found;
+};
+
+/** Names of the joined kernels. */
+export const joinedKernels: readonly string[] = joins.map(({ name }) => name);
+
+const locate = (at: string): [part: number, binding: string] => {
+  const [part, binding] = at.split('.');
+  return [Number(part), binding];
+};
+
+/** What a joined kernel binds and takes: the parts' fields in order, each name once, then the flags. */
+export function joinedSpec(name: string): KernelSpec {
+  const join = joinNamed(name);
+  const specs = join.parts.map(kernelSpec);
+  const bindings = join.bindings.map((at): BindingSpec => {
+    const [part, binding] = locate(at);
+    const found = specs[part].bindings.find((candidate) => candidate.name === binding) as BindingSpec;
+    return { ...found, name: at };
+  });
+  return {
+    name,
+    bindings,
+    params: [...new Set([...specs.flatMap(({ params }) => params), ...Object.keys(join.flags)])],
+    floats: specs.flatMap(({ floats }) => floats),
+    grid: (params) => specs[join.main].grid(params),
+    flops: (params) => specs.reduce((total, spec) => total + spec.flops(params), 0),
+  };
+}
+
+/**
+ * Puts neighbouring steps into joined kernels where one fits: one that binds at most `maxBindings` buffers, and whose
+ * parts leave nothing that others read but the joined kernel would not store.
+ *
+ * @param kept buffers that outlive the update: states and outputs
+ */
+export function joinSteps(
+  steps: readonly Step[],
+  buffers: readonly { readonly kind: string; readonly count: number }[],
+  maxBindings: number,
+): Step[] {
+  const result: Step[] = [];
+  for (let i = 0; i < steps.length; ) {
+    const joined = joins.map((join) => tryJoin(join, steps, i, buffers, maxBindings)).find(Boolean);
+    result.push(joined ?? steps[i]);
+    i += joined ? joined.parts.length : 1;
+  }
+  return result;
+}
+
+function tryJoin(
+  join: Join,
+  steps: readonly Step[],
+  at: number,
+  buffers: readonly { readonly kind: string; readonly count: number }[],
+  maxBindings: number,
+): JoinedStep | undefined {
+  const parts = steps.slice(at, at + join.parts.length) as KernelStep[];
+  const fits =
+    join.bindings.length <= maxBindings &&
+    parts.length === join.parts.length &&
+    parts.every((step, i) => step.kind === 'kernel' && step.kernel === join.parts[i]) &&
+    (join.accepts?.(parts.map(({ params }) => params)) ?? true);
+  if (!fits) return undefined;
+  const bufferAt = (place: string): number => {
+    const [part, binding] = locate(place);
+    return parts[part].buffers[kernelSpec(parts[part].kernel).bindings.findIndex((b) => b.name === binding)];
+  };
+  const handedOn = new Set(join.links.map(([from]) => bufferAt(from)));
+  if (join.links.some(([from, to]) => bufferAt(from) < 0 || bufferAt(from) !== bufferAt(to)))
+    return undefined;
+  const readElsewhere = (buffer: number): boolean =>
+    buffers[buffer].kind !== 'temporary' ||
+    steps.some((step, i) => (i < at || i >= at + parts.length) && step.buffers.includes(buffer));
+  const bound = join.bindings.map((place) => {
+    const buffer = bufferAt(place);
+    return handedOn.has(buffer) && !readElsewhere(buffer) ? -1 : buffer;
+  });
+  const covered = new Set(bound);
+  const complete = parts.every((part) =>
+    part.buffers.every(
+      (buffer) => buffer < 0 || covered.has(buffer) || (handedOn.has(buffer) && !readElsewhere(buffer)),
+    ),
+  );
+  if (!complete) return undefined;
+  const { bindings } = joinedSpec(join.name);
+  const used = bound.filter((buffer) => buffer >= 0);
+  // One buffer may be bound twice to be read, never to be written.
+  const clash = bindings.some(
+    ({ access }, i) => access !== 'read' && bound[i] >= 0 && used.filter((b) => b === bound[i]).length > 1,
+  );
+  if (clash) return undefined;
+  const params: Record<string, number> = {};
+  for (const part of parts) {
+    for (const [name, value] of Object.entries(part.params)) {
+      if (params[name] !== undefined && params[name] !== value) return undefined;
+      params[name] = value;
+    }
+  }
+  for (const [flag, place] of Object.entries(join.flags))
+    params[flag] = Number(bound[join.bindings.indexOf(place)] >= 0);
+  return {
+    kind: 'joined',
+    kernel: join.name,
+    label: parts.map(({ label }) => label).join(' + '),
+    parts,
+    params,
+    bound,
+    buffers: [...new Set(parts.flatMap((part) => part.buffers))],
+    flops: parts.reduce((total, { flops }) => total + flops, 0),
+    bytes: bytesMoved(bound, buffers),
+    shapes: parts[join.main].shapes,
+  };
+}
