@@ -6,19 +6,23 @@ import { dispatchSize, isSoftwareAdapter } from '../../src/backend/webgpu/backen
 import { generateFused, literal } from '../../src/backend/webgpu/fused.ts';
 import { mathFor, shaders, specialise } from '../../src/backend/webgpu/shaders.ts';
 import { applyView, contiguousView, type View } from '../../src/math/view.ts';
+import { joinedKernels, joinedSpec } from '../../src/program/join.ts';
 import { kernels, MLP_ROWS, MLP_WIDTH, WORKGROUP } from '../../src/program/kernels.ts';
 import type { FusedKernel } from '../../src/program/program.ts';
 
 /** Names that WGSL reserves carry an underscore. */
 const plain = (name: string): string => name.replace(/_$/, '');
 
+const table = [...kernels, ...joinedKernels.map(joinedSpec)];
+
 test('every kernel has a shader and every shader a kernel', () => {
-  assert.equal(Object.keys(shaders).sort(), kernels.map(({ name }) => name).sort());
+  assert.equal(Object.keys(shaders).sort(), table.map(({ name }) => name).sort());
 });
 
-for (const { name, bindings, params, floats } of kernels) {
+for (const { name, bindings, params, floats } of table) {
   test(`${name}: bindings and parameters agree with the table`, () => {
     const wgsl = shaders[name];
+    const joined = name === 'mlp_forward_gaussian_sample';
     const declared = [
       ...wgsl.matchAll(
         /@group\(0\) @binding\((\d+)\) var<storage, (\w+)> (\w+): array<(?:atomic<)?(\w+)>?>;/g,
@@ -29,13 +33,15 @@ for (const { name, bindings, params, floats } of kernels) {
       name: plain(variable),
       type,
     }));
+    // What philox and the network call y, this joined kernel calls noise, kept as floats, and head.
+    const renamed = declared.map((d) => (/^(head|noise)$/.test(d.name) && joined ? { ...d, name: 'y' } : d));
     const expected = bindings.map((binding, i) => ({
       binding: i,
       access: binding.access === 'read' ? 'read' : 'read_write',
-      name: binding.name,
-      type: binding.type,
+      name: binding.name.replace(/^\d\./, ''),
+      type: joined && binding.name === '1.y' ? 'f32' : binding.type,
     }));
-    assert.equal(declared, expected);
+    assert.equal(renamed, expected);
     assert.match(wgsl, `@group(0) @binding(${bindings.length}) var<uniform> params: Params;`);
     const fields = [...(/struct Params \{([^}]*)\}/.exec(wgsl)?.[1] ?? '').matchAll(/(\w+): (\w+),/g)];
     assert.equal(

@@ -1,0 +1,138 @@
+// Joined kernels on the backend of this run against the same steps one by one on the float64 reference: whole updates
+// of many shapes, so that every joined kernel meets batches and widths below, at and past its tiles.
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
+import { Device } from '../../src/device.ts';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import { chooseEstimator } from '../../src/divergences/registry.ts';
+import type { Activation } from '../../src/nn/index.ts';
+import { joinedKernels } from '../../src/program/join.ts';
+import { ActorCritic } from '../../src/rl/actor-critic.ts';
+import { replayFor } from '../../src/rl/train.ts';
+import { clockState } from '../../src/tape/index.ts';
+import { assertClose, Data, openTested } from '../helpers/kernel-run.ts';
+
+const test = suite('joined');
+
+interface Case {
+  readonly observations: number;
+  readonly actions: number;
+  readonly hidden: readonly number[];
+  readonly batch: number;
+  readonly samples: number;
+  readonly activation: Activation;
+  readonly estimator: string;
+}
+
+const cases: readonly Case[] = [
+  {
+    observations: 1,
+    actions: 1,
+    hidden: [1],
+    batch: 1,
+    samples: 1,
+    activation: 'tanh',
+    estimator: 'reverse-kl/pathwise',
+  },
+  {
+    observations: 5,
+    actions: 3,
+    hidden: [17, 5, 23],
+    batch: 13,
+    samples: 3,
+    activation: 'silu',
+    estimator: 'reverse-kl/pathwise',
+  },
+  {
+    observations: 17,
+    actions: 6,
+    hidden: [37],
+    batch: 67,
+    samples: 1,
+    activation: 'elu',
+    estimator: 'reverse-kl/pathwise',
+  },
+  {
+    observations: 2,
+    actions: 2,
+    hidden: [101, 7],
+    batch: 9,
+    samples: 5,
+    activation: 'gelu',
+    estimator: 'reverse-kl/score:loo',
+  },
+];
+
+/** One update from the same start; every state and output afterwards, and the kernels it took. */
+async function updateOn(device: Device, of: Case, joinedBindings: number) {
+  const { observations, actions, hidden, batch, samples, activation, estimator } = of;
+  const data = new Data(7);
+  const learner = new ActorCritic({
+    observations,
+    actions: { kind: 'box', size: actions },
+    hidden,
+    activation,
+    samples,
+    estimator: chooseEstimator(estimator),
+    family: distributionFamily('tanh-gaussian'),
+  });
+  const replay = replayFor(learner, 50);
+  for (let i = 0; i < 40; i++) {
+    replay.add(device, {
+      observation: data.normal(observations),
+      action: data.uniform(actions),
+      reward: data.normal(1)[0],
+      terminated: i % 7 === 0,
+      nextObservation: data.normal(observations),
+      behaviour: [],
+    });
+  }
+  const update = await device.compile(() => learner.recordUpdate(replay.sample(batch)), {
+    mlp: 'fused',
+    joinedBindings,
+    clock: clockState(5),
+  });
+  update.run(1);
+  const states = new Map<string, Float32Array>();
+  for (const state of learner.states) states.set(state.name, Float32Array.from(await device.read(state)));
+  const scalars: Record<string, number> = {};
+  for (const name of update.program.outputs.keys()) scalars[name] = await update.readScalar(name);
+  const kernels = update.program.steps.map((step) => (step.kind === 'fused' ? 'fused' : step.kernel));
+  update.dispose();
+  return { states, scalars, kernels };
+}
+
+test('every joined kernel does what its parts do, whatever the shapes', async () => {
+  const device = new Device(await openTested());
+  const exact = new Device(createCpuBackend({ precision: 'f64' }));
+  const met = new Set<string>();
+  for (const of of cases) {
+    const joined = await updateOn(device, of, 10);
+    const parts = await updateOn(exact, of, 0);
+    for (const kernel of joined.kernels) met.add(kernel);
+    assert.not.ok(parts.kernels.some((kernel) => joinedKernels.includes(kernel)));
+    const what = JSON.stringify(of);
+    for (const [name, value] of Object.entries(parts.scalars))
+      assertClose([joined.scalars[name]], [value], `${what} ${name}`, { rtol: 2e-5, atol: 2e-6 });
+    for (const [name, expected] of parts.states) {
+      const actual = joined.states.get(name) as Float32Array;
+      // The first moment is a tenth of the gradient; Adam's first step keeps only its sign, which rounding decides
+      // where the gradient vanishes.
+      const moment = parts.states.get(`${name}.m`);
+      const largest = moment ? Math.max(...moment.map(Math.abs)) : 0;
+      const sure = moment
+        ? expected.map((x, i) => (Math.abs(moment[i]) > 1e-4 * largest ? x : actual[i]))
+        : expected;
+      assertClose(actual, sure, `${what} ${name}`, { rtol: 1e-4, scale: 1 });
+    }
+  }
+  assert.equal(
+    joinedKernels.filter((kernel) => !met.has(kernel)),
+    [],
+    'every joined kernel was met',
+  );
+  await device.backend.dispose();
+});
+
+test.run();

@@ -1,0 +1,93 @@
+// Which steps of a program become one kernel, without a device.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { joinedKernels } from '../../src/program/join.ts';
+import type { Program } from '../../src/program/program.ts';
+import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
+import { replayFor } from '../../src/rl/train.ts';
+import { lowered } from '../helpers/devices.ts';
+import { readsAndWrites } from './facts.ts';
+
+function sac(joinedBindings: number, options: Partial<ActorCriticOptions> = {}): Program {
+  const learner = new ActorCritic({
+    observations: 3,
+    actions: { kind: 'box', size: 1 },
+    estimator: chooseEstimator('reverse-kl/pathwise'),
+    family: distributionFamily('tanh-gaussian'),
+    ...options,
+  });
+  const replay = replayFor(learner, 100);
+  return lowered(() => learner.recordUpdate(replay.sample(64)), { mlp: 'fused', joinedBindings });
+}
+
+const names = (program: Program): string[] =>
+  program.steps.map((step) => (step.kind === 'fused' ? `fused ${step.label}` : step.kernel));
+
+test('a SAC update is 13 kernels, the draw from the replay buffer included', () => {
+  assert.equal(names(sac(10)), [
+    'replay_sample',
+    'fused exp',
+    'mlp_forward_gaussian_sample',
+    'mlp_forward',
+    'mlp_forward',
+    'loss_soft_bellman_mlp_backward_inputs',
+    'mlp_backward_weights_adam',
+    'mlp_forward_gaussian_sample',
+    'mlp_forward',
+    'loss_reverse_kl_mlp_backward_inputs',
+    'gaussian_sample_backward_mlp_backward_inputs',
+    'mlp_backward_weights_adam',
+    'temperature_step',
+  ]);
+});
+
+test('a device that binds fewer buffers gets the joined kernels that it can bind', () => {
+  const eight = sac(8);
+  assert.ok(eight.steps.every((step) => step.kind !== 'joined' || step.bound.length <= 8));
+  assert.ok(names(eight).includes('loss_reverse_kl_mlp_backward_inputs'));
+  assert.not.ok(sac(0).steps.some((step) => step.kind === 'joined'));
+});
+
+test('joined or not, an update does the same arithmetic and ends by advancing the clock', () => {
+  const [joined, separate] = [sac(10), sac(0)];
+  assert.is(joined.flops, separate.flops);
+  assert.ok(joined.bytes < separate.bytes);
+  const last = joined.steps.at(-1);
+  assert.is(last?.kind === 'kernel' && last.params.advance, 1);
+  // A fixed temperature has no step of its own to end with.
+  assert.is(names(sac(10, { temperature: 0.2 })).at(-1), 'tick');
+});
+
+test('no joined kernel binds a buffer twice if it writes it', () => {
+  for (const estimator of [
+    'reverse-kl/pathwise',
+    'reverse-kl/score:loo',
+    'forward-kl/snis:policy',
+    'mpo/decoupled',
+  ]) {
+    const choice = { estimator: chooseEstimator(estimator) };
+    const program = sac(16, choice);
+    for (const step of program.steps.filter(({ kind }) => kind === 'joined'))
+      assert.equal(readsAndWrites(program, step), []);
+  }
+});
+
+test('what others read of a joined kernel is stored', () => {
+  for (const joinedBindings of [8, 9, 10, 16]) {
+    const program = sac(joinedBindings);
+    for (const step of program.steps) {
+      if (step.kind !== 'joined') continue;
+      const unstored = step.buffers.filter((b) => b >= 0 && !step.bound.includes(b));
+      for (const b of unstored)
+        assert.not.ok(
+          program.steps.some((other) => other !== step && other.buffers.includes(b)),
+          `${step.kernel} keeps ${program.buffers[b].name} to itself`,
+        );
+    }
+  }
+  assert.is(joinedKernels.length, 5);
+});
+
+test.run();
