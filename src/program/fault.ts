@@ -1,4 +1,4 @@
-import type { KernelStep, Program } from './program.ts';
+import { type KernelStep, type Program, separateSteps } from './program.ts';
 
 /** Words of a clock: see `clockState`. */
 const FIRST_UPDATE = 4;
@@ -24,10 +24,10 @@ export function faultOf(program: Program, clock: ArrayLike<number>): Fault | und
 }
 
 function nameOf({ steps, buffers, outputs }: Program, place: number): string {
-  const watching = steps.filter(
+  const watching = separateSteps(steps).filter(
     (step): step is KernelStep => step.kind === 'kernel' && 'place' in step.params,
   );
-  const step = watching.find(({ kernel, params }) => kernel === 'adam' && params.place === place);
+  const step = watching.find(({ kernel, params }) => kernel !== 'tick' && params.place === place);
   if (step) return `the gradient or the new value of '${buffers[step.buffers[0]].name}'`;
   const tick = watching.find(({ kernel }) => kernel === 'tick');
   const scalar = tick?.buffers[1 + place - tick.params.place];

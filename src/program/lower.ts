@@ -84,7 +84,7 @@ class Lowering {
     const outputBuffers = buffersOf(outputs, (tensor) =>
       this.buffer(this.plan.locate(tensor)?.base ?? tensor),
     );
-    const merged = endClock(mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS));
+    const merged = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
     const { joinedBindings } = this.recording.options;
     const steps = joinedBindings > 0 ? joinSteps(merged, this.buffers, joinedBindings) : merged;
     const { slots, slotOf } = assignSlots(steps, this.buffers);
@@ -287,14 +287,6 @@ class Lowering {
       outputs: [0],
     });
   }
-}
-
-/** A temperature's step that comes last advances the clock as well: its one workgroup is the last to read it. */
-function endClock(steps: readonly Step[]): readonly Step[] {
-  const [last, tick] = steps.slice(-2);
-  const ends = last?.kind === 'kernel' && last.kernel === 'temperature_step';
-  if (!ends || tick?.kind !== 'kernel' || tick.kernel !== 'tick') return steps;
-  return [...steps.slice(0, -2), { ...last, params: { ...last.params, advance: 1 } }];
 }
 
 const ports = (

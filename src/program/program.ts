@@ -159,11 +159,19 @@ export class Program {
 
 /** Which buffers a step reads and writes. */
 export function accesses(step: Step): { readonly read: number[]; readonly written: number[] } {
-  const inputs = step.kind === 'fused' ? step.fused.inputs.length : 0;
-  const access = (i: number) =>
-    step.kind === 'kernel' ? kernelSpec(step.kernel).bindings[i].access : i < inputs ? 'read' : 'write';
   const used = (wanted: 'read' | 'write') =>
-    step.buffers.filter((buffer, i) => buffer >= 0 && (access(i) === 'update' || access(i) === wanted));
+    separateSteps([step]).flatMap((single) => {
+      const inputs = single.kind === 'fused' ? single.fused.inputs.length : 0;
+      const access = (i: number) =>
+        single.kind === 'kernel'
+          ? kernelSpec(single.kernel).bindings[i].access
+          : i < inputs
+            ? 'read'
+            : 'write';
+      return single.buffers.filter(
+        (buffer, i) => buffer >= 0 && (access(i) === 'update' || access(i) === wanted),
+      );
+    });
   return { read: [...new Set(used('read'))], written: [...new Set(used('write'))] };
 }
 

@@ -14,20 +14,20 @@ const temperatureOp: Op<StepAttributes> = {
   call: ({ node, attributes: { options, targetEntropy, states } }) => ({
     kernel: 'temperature_step',
     bindings: [
-      { input: 0 },
       { state: states.parameters },
       { state: states.first },
       { state: states.second },
+      { input: 0 },
       { output: 0 },
       { input: 1 },
     ],
     params: {
       ...adamParams(options),
       samples: node.inputs[0].size,
-      advance: 0,
       hasTarget: 0,
       tau: 0,
       targetEntropy,
+      place: node.id,
     },
   }),
 };

@@ -92,13 +92,12 @@ export function tick(p: usize): void {
 
 /** Entropy and the step of log α, as in src/backend/cpu/optimiser.ts. */
 export function temperatureStep(p: usize): void {
-  const samples = word(p, 6);
-  const advance = word(p, 7) != 0;
-  const logProb = address(p, 0);
-  const parameter = address(p, 1);
-  const first = address(p, 2);
-  const second = address(p, 3);
+  const parameter = address(p, 0);
+  const first = address(p, 1);
+  const second = address(p, 2);
+  const logProb = address(p, 3);
   const clock = address(p, 5);
+  const samples = word(p, 6);
   const rates = p + 80;
   const beta1 = f64.load(rates, 16);
   const beta2 = f64.load(rates, 24);
@@ -107,13 +106,14 @@ export function temperatureStep(p: usize): void {
   const entropy = total / samples;
   f32.store(address(p, 4), <f32>entropy);
   const x = <f64>f32.load(parameter);
-  const g = <f64>(<f32>(entropy - f64.load(rates))) + f64.load(rates, 40) * x;
+  const g = entropy - f64.load(rates) + f64.load(rates, 40) * x;
   const m = beta1 * f32.load(first) + f64.load(rates, 56) * g;
   const v = beta2 * f32.load(second) + f64.load(rates, 64) * g * g;
   const t = <f64>i64.load32_u(clock, 8) + 1;
   const step = f64.load(rates, 8) * m / (1 - Math.pow(beta1, t));
+  const y = <f32>(x - step / (Math.sqrt(v / (1 - Math.pow(beta2, t))) + f64.load(rates, 32)));
   f32.store(first, <f32>m);
   f32.store(second, <f32>v);
-  f32.store(parameter, <f32>(x - step / (Math.sqrt(v / (1 - Math.pow(beta2, t))) + f64.load(rates, 32))));
-  if (advance) i32.store(clock, i32.load(clock, 8) + 1, 8);
+  f32.store(parameter, y);
+  if (y - y + (<f32>v - <f32>v) != 0) note(clock, word(p, 18));
 }
