@@ -93,6 +93,7 @@ export {
 export type { Checkpoint, CheckpointOptions, RunSettings } from './rl/checkpoint.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
 export { explainFault } from './rl/numerics.ts';
+export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
 export { type RecoveryOptions, trainRecovering } from './rl/recovery.ts';
 export {
   ReplayBuffer,

@@ -6,6 +6,7 @@ import { benchCommand } from './bench.ts';
 import { OutputClosed, watchOutput } from './common.ts';
 import { doctorCommand } from './doctor.ts';
 import { matrixCommand } from './matrix.ts';
+import { playCommand } from './play.ts';
 import { qualityCommand } from './quality.ts';
 import { trainCommand } from './train.ts';
 import { verifyCommand } from './verify.ts';
@@ -25,7 +26,15 @@ function createProgram(): Command {
     .exitOverride()
     // Errors of commander are printed below, in one line like all others.
     .configureOutput({ outputError: () => undefined });
-  const commands = [benchCommand, qualityCommand, trainCommand, verifyCommand, doctorCommand, matrixCommand];
+  const commands = [
+    benchCommand,
+    qualityCommand,
+    trainCommand,
+    playCommand,
+    verifyCommand,
+    doctorCommand,
+    matrixCommand,
+  ];
   for (const register of commands) register(program);
   return program.action((name: string | undefined) => {
     const known = program.commands.map((command) => command.name());

@@ -1,4 +1,10 @@
 import type { Device } from '../device.ts';
+import type { Distribution, DistributionFamily } from '../distributions/distribution.ts';
+import { distributionFamilies } from '../distributions/registry.ts';
+import { DataError } from '../errors.ts';
+import { activations } from '../nn/activation.ts';
+import { type Activation, mlp, type Network } from '../nn/index.ts';
+import type { Tensor } from '../tape/index.ts';
 import type { ActorCritic } from './actor-critic.ts';
 
 /** A saved policy: plain JSON, enough to act with. */
@@ -36,4 +42,86 @@ export async function savePolicy(
     activation,
     parameters: Array.from(await device.read(learner.policy.parameters)),
   };
+}
+
+const LARGEST_WIDTH = 65_536;
+
+/**
+ * Checks that a value parsed from JSON is a policy this version can act with.
+ *
+ * @param where what it came from, for the error
+ * @throws DataError naming what is wrong: another kind of file, a newer version, an unknown name, sizes that do not fit
+ *   together, parameters that are not finite
+ */
+export function parsePolicy(value: unknown, where: string): PolicyFile {
+  const wrong = (problem: string, hint?: string) =>
+    new DataError(`${where} ${problem}.`, hint === undefined ? {} : { hint });
+  if (typeof value !== 'object' || value === null || !('kind' in value) || value.kind !== 'divergrad-policy')
+    throw wrong('is not a saved policy', "Name a policy.json that 'train --out' wrote.");
+  const file = value as Readonly<Record<keyof PolicyFile, unknown>>;
+  if (file.version !== 1) {
+    const newer = typeof file.version === 'number' && file.version > 1;
+    throw wrong(
+      `has version ${shown(file.version)}, and this program reads version 1`,
+      newer ? 'Use the newer divergrad that wrote it.' : undefined,
+    );
+  }
+  for (const name of ['environment', 'estimator'] as const)
+    if (typeof file[name] !== 'string') throw wrong(`has ${name} ${shown(file[name])}, not a name`);
+  const family = distributionFamilies.find((candidate) => candidate.name === file.distribution);
+  if (!family) throw wrong(`has the unknown distribution ${shown(file.distribution)}`);
+  const activation = activations.find((candidate) => candidate === file.activation);
+  if (!activation) throw wrong(`has the unknown activation ${shown(file.activation)}`);
+  const width = (x: unknown): x is number =>
+    typeof x === 'number' && Number.isInteger(x) && x >= 1 && x <= LARGEST_WIDTH;
+  const { observations, actions, hidden, parameters } = file;
+  if (!width(observations)) throw wrong(`has observations ${shown(observations)}, not a size`);
+  if (!width(actions)) throw wrong(`has actions ${shown(actions)}, not a size`);
+  if (!Array.isArray(hidden) || hidden.length > 64 || !hidden.every(width))
+    throw wrong(`has hidden ${shown(hidden)}, not a list of sizes`);
+  if (!Array.isArray(parameters)) throw wrong('has no list of parameters');
+  const widths: number[] = [observations, ...hidden, family.parameters(actions)];
+  let needed = 0;
+  for (let i = 1; i < widths.length; i++) needed += (widths[i - 1] + 1) * widths[i];
+  if (parameters.length !== needed)
+    throw wrong(`has ${parameters.length} parameters, and a network of ${widths.join('-')} has ${needed}`);
+  const bad = parameters.findIndex((x) => typeof x !== 'number' || !Number.isFinite(Math.fround(x)));
+  if (bad >= 0) throw wrong(`has ${shown(parameters[bad])} at parameter ${bad}, not a finite number`);
+  return value as PolicyFile;
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'undefined';
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+/** A policy to act with, made of a file: its network and distributions. */
+export class SavedPolicy {
+  readonly network: Network;
+  readonly family: DistributionFamily;
+
+  /** @throws DataError when {@link parsePolicy} refuses the file */
+  constructor(readonly file: PolicyFile) {
+    parsePolicy(file, 'The policy');
+    const { observations, actions, hidden, activation, distribution } = file;
+    const family = distributionFamilies.find(({ name }) => name === distribution) as DistributionFamily;
+    this.family = family;
+    this.network = mlp({
+      inputs: observations,
+      hidden,
+      outputs: family.parameters(actions),
+      activation: activation as Activation,
+      name: 'policy',
+    });
+  }
+
+  /** Puts the parameters on a device; to be done before acting. */
+  load(device: Device): void {
+    device.write(this.network.parameters, Float32Array.from(this.file.parameters));
+  }
+
+  /** The distribution at states [batch, observations]. */
+  distribution(states: Tensor): Distribution {
+    return this.family.make(this.network(states), this.file.actions);
+  }
 }

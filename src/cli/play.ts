@@ -1,0 +1,172 @@
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import type { Command } from 'commander';
+import { type BackendChoice, open } from '../backend/select.ts';
+import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
+import type { Scene } from '../envs/scene.ts';
+import { DataError, UsageError } from '../errors.ts';
+import { parsePolicy, SavedPolicy } from '../rl/policy-file.ts';
+import { animatedPage, animatedSvg, svgFrames } from '../study/animation.ts';
+import { type Episode, meanInterval, play } from '../study/play.ts';
+import {
+  backendChoice,
+  type CommonOptions,
+  print,
+  progressBar,
+  versions,
+  wholeNumber,
+  withCommonOptions,
+  withJsonSwitch,
+} from './common.ts';
+
+interface PlayCommandOptions extends CommonOptions {
+  readonly episodes: number;
+  readonly stochastic?: boolean;
+  readonly env?: string;
+  readonly backend: BackendChoice;
+  readonly render?: string;
+  readonly fps: number;
+  readonly json?: boolean;
+}
+
+/** What `play --json` prints. */
+export interface PlayReport {
+  readonly kind: 'divergrad-play';
+  readonly policy: string;
+  readonly environment: string;
+  readonly distribution: string;
+  readonly stochastic: boolean;
+  readonly seed: number;
+  readonly backend: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly episodes: readonly Episode[];
+  readonly meanReturn: number;
+  /** 95% bootstrap interval of the mean; absent for a single episode. */
+  readonly interval?: readonly [low: number, high: number];
+  readonly rendered?: string;
+}
+
+/** Registers `play`: a saved policy at work. */
+export function playCommand(program: Command): void {
+  const command = program
+    .command('play <policy>')
+    .description('run a saved policy: its returns, and a film of its first episode')
+    .option('--episodes <n>', 'episodes', wholeNumber(1, 10_000), 10)
+    .option('--stochastic', 'sample actions instead of taking the most likely ones')
+    .option('--env <name>', 'play in this environment (default: the one it was trained in)')
+    .option('--backend <name>', 'auto, or a backend by name', backendChoice, 'auto' as BackendChoice)
+    .option(
+      '--render <file>',
+      'draw the first episode: an .svg or .html that plays, or a new folder for one SVG a step',
+    )
+    .option('--fps <n>', 'steps shown in a second', wholeNumber(1, 120), 30);
+  command.addHelpText('after', '\n<policy> is a policy.json, or the folder of a run that holds one.');
+  withJsonSwitch(withCommonOptions(command)).action(run);
+}
+
+async function run(path: string, options: PlayCommandOptions): Promise<void> {
+  const write = options.render === undefined ? undefined : await writerFor(options.render, options.fps);
+  const policy = new SavedPolicy(await readPolicy(path));
+  const { distribution } = policy.file;
+  const name = options.env ?? policy.file.environment;
+  await prepareEnvironment(name);
+  const environments = Array.from({ length: options.episodes }, () => makeEnvironment(name));
+  if (write && environments[0].scene === undefined)
+    throw new UsageError(`The environment '${name}' cannot be drawn.`, { hint: 'Leave --render out.' });
+  const device = await open({ backend: options.backend });
+  const bar = progressBar('playing');
+  const limit = environments[0].maxEpisodeSteps;
+  const stochastic = options.stochastic ?? false;
+  try {
+    const { episodes, scenes } = await play(device, policy, {
+      environments,
+      seed: options.seed,
+      stochastic,
+      record: write !== undefined,
+      onStep: (step, running) => bar.update(step / limit, `${running} episodes running`),
+    });
+    bar.stop();
+    const title = `${name}, ${policy.file.estimator}, ${distribution}, return ${episodes[0].return.toFixed(1)}`;
+    await write?.(scenes, title);
+    const returns = episodes.map((episode) => episode.return);
+    const meanReturn = returns.reduce((sum, value) => sum + value, 0) / returns.length;
+    const interval = meanInterval(returns, options.seed);
+    if (options.json) {
+      const report: PlayReport = {
+        kind: 'divergrad-play',
+        policy: path,
+        environment: name,
+        distribution,
+        stochastic,
+        seed: options.seed,
+        backend: device.backend.description,
+        versions: versions(),
+        episodes,
+        meanReturn,
+        ...(interval ? { interval } : {}),
+        ...(options.render === undefined ? {} : { rendered: options.render }),
+      };
+      print(JSON.stringify(report));
+      return;
+    }
+    print(
+      `${name}, ${policy.file.estimator}, ${distribution}, ${stochastic ? 'sampled' : 'most likely'} actions`,
+    );
+    episodes.forEach((episode, i) => {
+      const end = episode.terminated ? 'terminated' : 'truncated';
+      print(
+        `episode ${String(i + 1).padStart(4)}  seed ${options.seed + i}  return ${episode.return.toFixed(2).padStart(9)}  ${episode.steps} steps, ${end}`,
+      );
+    });
+    const range = interval
+      ? ` [${interval.map((bound) => bound.toFixed(2)).join(', ')}] (95%, bootstrap)`
+      : '';
+    print(`mean return ${meanReturn.toFixed(2)}${range}`);
+    if (options.render !== undefined) print(`${scenes.length} frames in ${options.render}`);
+  } finally {
+    bar.stop();
+    await device.dispose();
+  }
+}
+
+async function readPolicy(path: string) {
+  const file = (await stat(path).catch(() => undefined))?.isDirectory() ? join(path, 'policy.json') : path;
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new DataError(`The policy '${file}' cannot be read: ${cause.message}.`, { cause });
+  });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new DataError(`The policy '${file}' is not JSON: ${(cause as Error).message}.`, { cause });
+  }
+  return parsePolicy(value, `'${file}'`);
+}
+
+type Writer = (scenes: readonly Scene[], title: string) => Promise<void>;
+
+/** How a path is written to, found out before anything is played. */
+async function writerFor(path: string, fps: number): Promise<Writer> {
+  const ending = extname(path).toLowerCase();
+  const failed = (cause: Error) => {
+    throw new DataError(`Cannot write '${path}': ${cause.message}.`, { cause });
+  };
+  if (ending === '.svg' || ending === '.html') {
+    const draw = ending === '.svg' ? animatedSvg : animatedPage;
+    return (scenes, title) => writeFile(path, draw(scenes, title, fps)).catch(failed);
+  }
+  if (ending !== '')
+    throw new UsageError(`--render cannot write '${ending}' files.`, {
+      hint: 'Name an .svg, an .html, or a folder without an ending.',
+    });
+  const held = await readdir(path).catch((error: NodeJS.ErrnoException) =>
+    error.code === 'ENOENT' ? [] : failed(error),
+  );
+  if (held.length > 0)
+    throw new UsageError(`The folder '${path}' is not empty.`, { hint: 'Name a new one for the frames.' });
+  return async (scenes, title) => {
+    await mkdir(path, { recursive: true }).catch(failed);
+    for (const [i, frame] of svgFrames(scenes, title).entries())
+      await writeFile(join(path, `frame-${String(i).padStart(5, '0')}.svg`), frame).catch(failed);
+  };
+}

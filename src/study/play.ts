@@ -1,0 +1,117 @@
+// A saved policy at work: episodes, their returns, and pictures of the first.
+import type { Device } from '../device.ts';
+import type { Environment } from '../envs/environment.ts';
+import type { Scene } from '../envs/scene.ts';
+import { DataError } from '../errors.ts';
+import { PhiloxStream } from '../math/philox.ts';
+import { actionMap } from '../rl/actions.ts';
+import type { SavedPolicy } from '../rl/policy-file.ts';
+import { reshape } from '../tape/index.ts';
+import { quantile } from './statistics.ts';
+
+export interface PlayOptions {
+  readonly environments: readonly Environment[];
+  readonly seed: number;
+  /** Samples actions; otherwise each is the policy's mode. */
+  readonly stochastic: boolean;
+  /** Keeps a scene of each state of the first episode. */
+  readonly record: boolean;
+  readonly onStep?: (step: number, running: number) => void;
+}
+
+export interface Episode {
+  /** Undiscounted. */
+  readonly return: number;
+  readonly steps: number;
+  readonly terminated: boolean;
+  readonly truncated: boolean;
+}
+
+/**
+ * One episode in each environment, reset with consecutive seeds, with one policy call a step for all of them. The modes
+ * are the actions that training evaluates with, so equal seeds give equal returns.
+ *
+ * @throws DataError when the policy does not fit the environment
+ */
+export async function play(
+  device: Device,
+  policy: SavedPolicy,
+  { environments, seed, stochastic, record, onStep }: PlayOptions,
+): Promise<{ readonly episodes: Episode[]; readonly scenes: Scene[] }> {
+  const { file, family } = policy;
+  const [first] = environments;
+  const map = actionMap(first.actionSpace);
+  const observed = first.observationSpace.low.length;
+  if (file.observations !== observed || file.actions !== map.kind.size)
+    throw new DataError(
+      `The policy has ${file.observations} observations and ${file.actions} actions, but '${first.name}' has ${observed} and ${map.kind.size}.`,
+    );
+  if (family.capabilities.actionKind !== map.kind.kind)
+    throw new DataError(
+      `The policy's distribution '${family.name}' does not fit the actions of '${first.name}'.`,
+    );
+  const count = environments.length;
+  const act = await device.compile(
+    ({ input }) => {
+      const distribution = policy.distribution(input('observations', [count, observed]));
+      const sampled = () => reshape(distribution.sample(1).actions, [count, file.actions]);
+      return { action: stochastic ? sampled() : distribution.mode() };
+    },
+    { seed },
+  );
+  policy.load(device);
+  const scenes: Scene[] = [];
+  const keep = () => {
+    const scene = record ? first.scene?.() : undefined;
+    if (scene) scenes.push(scene);
+  };
+  try {
+    const batch = new Float32Array(count * observed);
+    environments.forEach((environment, i) => {
+      batch.set(environment.reset(seed + i), i * observed);
+    });
+    keep();
+    const episodes = environments.map(() => ({ return: 0, steps: 0, terminated: false, truncated: false }));
+    const running = new Set(environments.keys());
+    for (let step = 1; running.size > 0; step++) {
+      act.write({ observations: batch });
+      act.run();
+      const actions = await act.read('action');
+      for (const i of running) {
+        const action = map.toEnvironment(actions.subarray(i * file.actions, (i + 1) * file.actions));
+        const { observation, reward, terminated, truncated } = environments[i].step(action);
+        batch.set(observation, i * observed);
+        const episode = episodes[i];
+        Object.assign(episode, { return: episode.return + reward, steps: step, terminated, truncated });
+        if (i === 0) keep();
+        if (terminated || truncated) running.delete(i);
+      }
+      onStep?.(step, running.size);
+    }
+    return { episodes, scenes };
+  } finally {
+    act.dispose();
+  }
+}
+
+/**
+ * Percentile bootstrap interval of the mean; undefined for fewer than 2 values.
+ *
+ * @source Efron & Tibshirani 1993, section 13.3
+ */
+export function meanInterval(
+  values: readonly number[],
+  seed: number,
+  level = 0.95,
+  draws = 5000,
+): readonly [low: number, high: number] | undefined {
+  const n = values.length;
+  if (n < 2) return undefined;
+  const random = new PhiloxStream(seed, 2);
+  const means = Array.from({ length: draws }, () => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum += values[random.nextInt(n)];
+    return sum / n;
+  }).sort((a, b) => a - b);
+  return [quantile(means, (1 - level) / 2), quantile(means, (1 + level) / 2)];
+}
