@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The one command of the repository: installs and builds whatever is missing, then does what was asked.
 //
-//   node build.mjs <build|test|bench|verify|divergrad|typecheck|lint|format|clean> [arguments…]
+//   node build.mjs <build|test|bench|fuzz|soak|verify|divergrad|typecheck|lint|format|clean> [arguments…]
 //
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
@@ -242,6 +242,19 @@ function fail(message) {
 
 const cli = (args) => script('cli.js', args);
 
+/** A long check that is no part of `npm test`, from test/. */
+async function longCheck(name, args) {
+  await bundle();
+  const esbuild = await import('esbuild');
+  await esbuild.build({
+    ...nodeOptions,
+    packages: 'external',
+    entryPoints: [path('test', name, 'main.ts')],
+    outfile: path('dist', `${name}.js`),
+  });
+  return script(`${name}.js`, args);
+}
+
 const commands = {
   async build() {
     await bundle({ force: true });
@@ -261,6 +274,8 @@ const commands = {
           args.filter((arg) => arg !== '--kernels'),
         )
       : cli(['bench', ...args]),
+  /** Thousands of random programs, backend against backend: for the night. */
+  fuzz: (args) => longCheck('fuzz', args),
   verify: (args) => cli(['verify', ...args]),
   divergrad: (args) => cli(args),
   async typecheck(args) {

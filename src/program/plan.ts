@@ -14,6 +14,7 @@ import {
   literalOp,
   type Node,
   type Recording,
+  type Reduction,
   stateOp,
   type Tensor,
 } from '../tape/index.ts';
@@ -148,7 +149,7 @@ export class Plan {
       const mustStand =
         this.outputs.has(output) || this.forced.has(node) || this.collectGroups(output, groups, into);
       const late = [...into].some((root) => root.id > this.until(output));
-      const shared = into.size > 1 && !isCheap(node);
+      const shared = into.size > 1 && (!isCheap(node) || this.meetsItsExtreme(output));
       if (node.op === constantOp) {
         if (mustStand) this.filled.set(node, node.attributes as number);
         groups.set(node, into);
@@ -158,6 +159,19 @@ export class Plan {
         depths.set(node, 0);
       } else groups.set(node, into);
     }
+  }
+
+  /**
+   * Whether the tensor is compared with its own maximum or minimum, as their derivative does. The extreme is rounded
+   * when it is stored, so nothing computed anew might equal it.
+   */
+  private meetsItsExtreme(tensor: Tensor): boolean {
+    const users = (this.consumers.get(tensor) ?? []).map(({ node }) => node);
+    const extreme = users.some(
+      ({ op, attributes }) => op.reduction && ['max', 'min'].includes((attributes as Reduction).kind),
+    );
+    if (extreme && users.some(({ op }) => op.name === 'equal')) return true;
+    return users.some(({ op, outputs }) => op.view !== undefined && this.meetsItsExtreme(outputs[0]));
   }
 
   /** The last node that reads the buffer of a state for this value of it, through views or not. */

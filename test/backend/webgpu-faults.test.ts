@@ -95,11 +95,14 @@ test('a shader that does not compile: the line is shown', () =>
     const { device } = backend;
     const create = device.createShaderModule.bind(device);
     device.createShaderModule = (descriptor) =>
-      create({ ...descriptor, code: `${descriptor.code}\nfn broken() { let x: u32 = 1.5; }` });
+      create({
+        ...descriptor,
+        code: descriptor.code.replace('@compute', 'fn broken() { let x: u32 = 1.5; } @compute'),
+      });
     await faultOf(
       () => new Device(backend).compile(small),
       'shader',
-      /does not compile: line \d+:\d+: .*«fn broken/,
+      /does not compile: line \d+:\d+: .*u32.*«@compute/,
     );
   }));
 
