@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type BackendChoice, open } from '../backend/select.ts';
-import { unknownName } from '../errors.ts';
+import { type SimdVariant, simdVariants } from '../backend/wasm/module.ts';
+import { UsageError, unknownName } from '../errors.ts';
 import { type GoldenGroup, readFolder } from '../study/golden/folder.ts';
 import type { Precision } from '../study/golden/format.ts';
 import { failureLine, type GroupReport, groupLine, summarise, totalLine } from '../study/golden/report.ts';
@@ -10,6 +11,7 @@ import {
   type CommonOptions,
   nameList,
   print,
+  wholeNumber,
   withCommonOptions,
   withJsonSwitch,
 } from './common.ts';
@@ -18,6 +20,8 @@ interface VerifyOptions extends CommonOptions {
   readonly backend: BackendChoice;
   readonly precision: Precision;
   readonly group: readonly string[];
+  readonly simd?: SimdVariant;
+  readonly threads?: number;
   readonly json?: boolean;
 }
 
@@ -39,18 +43,35 @@ export function verifyCommand(program: Command): void {
     .option('--backend <name>', 'wasm, cpu, webgpu or auto', backendChoice, 'cpu')
     .option('--precision <name>', 'f32, or f64 (cpu only) with the tolerances of float64', 'f32')
     .option(
+      '--simd <build>',
+      `wasm only: which build of the kernels, ${simdVariants.join(', ')}`,
+      simdVariant,
+    )
+    .option(
+      '--threads <n>',
+      'wasm only: threads of every program (default: as many as help)',
+      wholeNumber(1, 64),
+    )
+    .option(
       '--group <name>',
       'only this file or group, e.g. ops or ops_unary; repeatable',
       (text: string, sofar: readonly string[]) => [...sofar, ...nameList(text)],
       [],
     );
   withCommonOptions(withJsonSwitch(command)).action(async (folder: string, options: VerifyOptions) => {
-    const { backend, precision, json } = options;
+    const { backend, precision, json, simd, threads } = options;
+    if ((simd !== undefined || threads !== undefined) && backend !== 'wasm') {
+      throw new UsageError('--simd and --threads are options of the wasm backend.', {
+        hint: 'Add --backend wasm.',
+      });
+    }
+    const wasm = { ...(simd ? { simd } : {}), ...(threads ? { threads } : {}) };
     const groups = select(await readFolder(folder), options.group);
-    const device = await open({ backend, precision });
+    const device = await open({ backend, precision, wasm });
     const reports: GroupReport[] = [];
     const cases: CaseReport[] = [];
-    const { name, description } = device.backend;
+    const { name } = device.backend;
+    let { description } = device.backend;
     try {
       if (!json) print(`${folder} on ${description}`);
       for (const group of groups) {
@@ -60,6 +81,8 @@ export function verifyCommand(program: Command): void {
         cases.push(...verified);
         if (!json) printGroup(report, verified, name === 'webgpu');
       }
+      // With the threads that the programs brought up.
+      description = device.backend.description;
     } finally {
       await device.dispose();
     }
@@ -72,6 +95,13 @@ export function verifyCommand(program: Command): void {
 function printGroup(report: GroupReport, cases: readonly CaseReport[], lenient: boolean): void {
   print(groupLine(report, lenient));
   for (const entry of cases) if (entry.status === 'failed') print(failureLine(entry));
+}
+
+/** @throws UsageError naming the known builds */
+function simdVariant(text: string): SimdVariant {
+  const found = simdVariants.find((name) => name === text);
+  if (!found) throw unknownName('SIMD variant', text, simdVariants);
+  return found;
 }
 
 /** The groups asked for, by file or by the wider name in the documents. @throws UsageError for an unknown name */

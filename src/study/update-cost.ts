@@ -30,26 +30,11 @@ export async function measureWholeUpdate(
   settings: CostSettings,
   onProgress?: OnProgress,
 ): Promise<WholeUpdateCost[]> {
-  const family = distributionFamily(settings.distribution);
-  const kind = family.capabilities.actionKind;
   const variants = ['fused', 'tiled'] as const;
   const updates: Update[] = [];
   try {
-    for (const mlp of variants) {
-      const learner = new ActorCritic({
-        observations: settings.observations,
-        actions: { kind, size: settings.actions },
-        estimator: chooseEstimator(estimator),
-        family,
-        hidden: settings.hidden,
-        seed: settings.seed,
-        ...(settings.samples === null ? {} : { samples: settings.samples }),
-      });
-      const replay = replayFor(learner, TRANSITIONS);
-      fill(device, replay, kind === 'discrete', settings.seed);
-      const clock = clockState(settings.seed);
-      updates.push(await compileUpdate(device, learner, replay, { batch: settings.batch, clock, mlp }));
-    }
+    for (const mlp of variants)
+      updates.push((await compileWholeUpdate(device, estimator, settings, mlp)).update);
     const timings = await interleave(device, updates, settings, onProgress);
     return variants.map((mlp, i) => ({
       estimator,
@@ -62,12 +47,55 @@ export async function measureWholeUpdate(
   }
 }
 
+/** A whole update on a replay buffer full of noise. */
+export async function compileWholeUpdate(
+  device: Device,
+  estimator: string,
+  settings: CostSettings,
+  mlp: 'fused' | 'tiled' = device.backend.preferences.mlp,
+): Promise<{ readonly update: Update; readonly replay: ReplayBuffer }> {
+  const family = distributionFamily(settings.distribution);
+  const kind = family.capabilities.actionKind;
+  const learner = new ActorCritic({
+    observations: settings.observations,
+    actions: { kind, size: settings.actions },
+    estimator: chooseEstimator(estimator),
+    family,
+    hidden: settings.hidden,
+    seed: settings.seed,
+    ...(settings.samples === null ? {} : { samples: settings.samples }),
+  });
+  const replay = replayFor(learner, TRANSITIONS);
+  fill(device, replay, kind === 'discrete', settings.seed, TRANSITIONS);
+  const clock = clockState(settings.seed);
+  return {
+    replay,
+    update: await compileUpdate(device, learner, replay, { batch: settings.batch, clock, mlp }),
+  };
+}
+
+/** {@link compileWholeUpdate} for as long as `body` takes. @param body gets a function that stores one more transition */
+export async function withWholeUpdate<T>(
+  device: Device,
+  estimator: string,
+  settings: CostSettings,
+  body: (update: Update, store: () => void) => Promise<T>,
+): Promise<T> {
+  const { update, replay } = await compileWholeUpdate(device, estimator, settings);
+  const discrete = distributionFamily(settings.distribution).capabilities.actionKind === 'discrete';
+  try {
+    return await body(update, () => fill(device, replay, discrete, settings.seed, 1));
+  } finally {
+    release(device, update);
+  }
+}
+
 /** Transitions of noise: the cost of an update does not depend on what it learns from. */
-function fill(device: Device, replay: ReplayBuffer, discrete: boolean, seed: number): void {
-  const { capacity, observations, actions, behaviour = 0 } = replay.options;
+function fill(device: Device, replay: ReplayBuffer, discrete: boolean, seed: number, count: number): void {
+  const { observations, actions, behaviour = 0 } = replay.options;
   const random = new PhiloxStream(seed);
-  const normals = (count: number) => Float32Array.from({ length: count }, () => random.nextNormal());
-  for (let i = 0; i < capacity; i++) {
+  const normals = (length: number) => Float32Array.from({ length }, () => random.nextNormal());
+  for (let i = 0; i < count; i++) {
     const choice = random.nextInt(actions);
     replay.add(device, {
       observation: normals(observations),

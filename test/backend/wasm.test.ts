@@ -1,12 +1,14 @@
 // What the wasm backend promises beside its kernels' results: error bounds of its elementary functions, no growth over
 // many updates, memory that is used again, and errors that say what is wrong.
+import { setFlagsFromString } from 'node:v8';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openWasm } from '../../src/backend/wasm/backend.ts';
 import { Arena } from '../../src/backend/wasm/memory.ts';
-import type { SimdVariant } from '../../src/backend/wasm/module.ts';
+import { type SimdVariant, simdVariants } from '../../src/backend/wasm/module.ts';
 import { Device } from '../../src/device.ts';
 import { BackendError, UsageError } from '../../src/errors.ts';
+import { PhiloxStream } from '../../src/math/philox.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import { mlp } from '../../src/nn/index.ts';
 import { type ElementwiseName, elementwiseOps, mean, square } from '../../src/tape/index.ts';
@@ -72,6 +74,43 @@ test('elementary functions keep their bounds in ulp', async () => {
     }
   }
   await backend.dispose();
+});
+
+test('sums and logSumExp over a long axis are as exact as over a short one, in every build', async () => {
+  const random = new PhiloxStream(5);
+  // Node 20 has relaxed SIMD behind a flag.
+  setFlagsFromString('--experimental-wasm-relaxed-simd');
+  for (const simd of simdVariants) {
+    const backend = await openWasm({ simd, threads: 1 });
+    for (const length of [7, 512, 4096, 100_003]) {
+      const x = Float32Array.from({ length }, () => 3 + random.nextNormal());
+      const values = await runFusedOn(
+        backend,
+        {
+          shape: [length],
+          reducedAxes: 1,
+          inputs: [contiguousView([length])],
+          element: [{ kind: 'load', input: 0 }],
+          reductions: [
+            { kind: 'sum', value: 0 },
+            { kind: 'logSumExp', value: 0 },
+          ],
+          result: [
+            { kind: 'reduced', index: 0 },
+            { kind: 'reduced', index: 1 },
+          ],
+          outputs: [0, 1],
+        },
+        [x],
+      );
+      const total = x.reduce((sum, value) => sum + value, 0);
+      const largest = x.reduce((most, value) => Math.max(most, value));
+      const log = largest + Math.log(x.reduce((sum, value) => sum + Math.exp(value - largest), 0));
+      assert.ok(ulps(values[0][0], total) <= 0.51, `${simd}: the sum of ${length} is ${values[0][0]}`);
+      assert.ok(ulps(values[1][0], log) <= 0.75, `${simd}: logSumExp of ${length} is ${values[1][0]}`);
+    }
+    await backend.dispose();
+  }
 });
 
 // ---------------------------------------------------------------- steady state

@@ -13,8 +13,8 @@ import { address, bytes, word } from './block';
 import { exp, expm1, log, log1p, sigmoid, sinArray, softplus, tanh } from './math';
 import { digamma, erf, logGamma, trigamma } from './special';
 import {
-  abs, add, div, eq, ge, gt, keep, LANES, load, lt, mul, neg, select, SIZE, splat, sqrt, store, storePart, sub,
-  sumLanes,
+  abs, add, addWide, div, eq, ge, gt, keep, LANES, load, lt, mul, neg, select, SIZE, splat, sqrt, store, storePart,
+  sub, sumWide, wideZero,
 } from './vec';
 import * as vec from './vec';
 
@@ -293,29 +293,34 @@ function smallestOf(x: usize, count: i32): f32 {
   return least;
 }
 
+/** Σ x, in float64: a long axis must lose no more than a short one. */
 function sumOf(x: usize, count: i32): f64 {
   let total: f64 = 0;
   const end = x + bytes(count);
   if (count >= 2 * LANES) {
-    let v = load(x);
-    for (x += SIZE; x + SIZE <= end; x += SIZE) v = add(v, load(x));
-    total = sumLanes(v);
+    let first = addWide(wideZero(), load(x));
+    let second = addWide(wideZero(), load(x + SIZE));
+    for (x += 2 * SIZE; x + 2 * SIZE <= end; x += 2 * SIZE) {
+      first = addWide(first, load(x));
+      second = addWide(second, load(x + SIZE));
+    }
+    total = sumWide(first) + sumWide(second);
   }
   for (; x < end; x += 4) total += f32.load(x);
   return total;
 }
 
-/** Σ e^(x − shift). */
+/** Σ e^(x − shift), in float64. */
 function sumExpOf(x: usize, count: i32, shift: f32): f64 {
-  let v = splat(0);
+  let total = wideZero();
   const by = splat(shift);
   for (let i: i32 = 0; i < count; i += LANES) {
     let e = exp(sub(load(x), by));
     if (count - i < LANES) e = keep(vec.firstLanes(count - i), e);
-    v = add(v, e);
+    total = addWide(total, e);
     x += SIZE;
   }
-  return sumLanes(v);
+  return sumWide(total);
 }
 
 /** Adds a run of one segment, which begins `within` it, to the state; returns the segment's result so far. */

@@ -60,6 +60,10 @@ export const SIZE: usize = 4;
 }
 
 @inline export function sumLanes(x: V): f32 { return x; }
+export type Wide = f64;
+@inline export function wideZero(): Wide { return 0; }
+@inline export function addWide(sum: Wide, x: V): Wide { return sum + <f64>x; }
+@inline export function sumWide(sum: Wide): f64 { return sum; }
 @inline export function maxLanes(x: V): f32 { return x; }
 @inline export function minLanes(x: V): f32 { return x; }
 

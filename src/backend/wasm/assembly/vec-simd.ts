@@ -100,6 +100,17 @@ export const SIZE: usize = 16;
   const y = f32x4.add(x, i32x4.shuffle(x, x, 2, 3, 0, 1));
   return f32x4.extract_lane(y, 0) + f32x4.extract_lane(y, 1);
 }
+/** A sum in float64, of which every lane holds a part. */
+export type Wide = v128;
+@inline export function wideZero(): Wide { return f64x2.splat(0); }
+/** The sum with all lanes of x. */
+@inline export function addWide(sum: Wide, x: V): Wide {
+  const high = i32x4.shuffle(x, x, 2, 3, 0, 1);
+  return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(high)));
+}
+@inline export function sumWide(sum: Wide): f64 {
+  return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
+}
 @inline export function maxLanes(x: V): f32 {
   const y = f32x4.max(x, i32x4.shuffle(x, x, 2, 3, 0, 1));
   return f32x4.extract_lane(f32x4.max(y, i32x4.shuffle(y, y, 1, 0, 3, 2)), 0);
