@@ -120,7 +120,14 @@ export class Ant extends MujocoEnvironment {
   constructor() {
     const observations = CONTACTS + 6 * BODIES;
     super(
-      { name: 'ant', frameSkip: 5, maxEpisodeSteps: 1000, observations, contacts: true },
+      {
+        name: 'ant',
+        frameSkip: 5,
+        maxEpisodeSteps: 1000,
+        observations,
+        contacts: true,
+        camera: { from: 'oblique', reach: 2, centre: [0, 0.5], follow: 1 },
+      },
       sharedModel('ant', antModel),
     );
   }

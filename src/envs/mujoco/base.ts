@@ -4,7 +4,9 @@ import { EnvironmentError } from '../../errors.ts';
 import type { PhiloxStream } from '../../math/philox.ts';
 import type { EnvironmentState } from '../environment.ts';
 import { EpisodicEnvironment, type Outcome } from '../episodic.ts';
+import type { Scene } from '../scene.ts';
 import { CompiledModel, type PhysicsArrays, Simulation, stateSize } from './engine.ts';
+import { type Camera, modelScene } from './scene.ts';
 
 export interface MujocoSettings {
   readonly name: string;
@@ -14,6 +16,8 @@ export interface MujocoSettings {
   readonly observations: number;
   /** Whether contact forces are read. */
   readonly contacts?: boolean;
+  /** How `scene` looks at it; from the side at the first body by default. */
+  readonly camera?: Camera;
 }
 
 /**
@@ -114,6 +118,11 @@ export abstract class MujocoEnvironment extends EpisodicEnvironment {
     return observation;
   }
 
+  /** The shapes as the last step has left them: they lag behind the positions by one engine step, as `xpos` does. */
+  scene(): Scene {
+    return modelScene(this.model, this.arrays, this.settings.camera ?? follower);
+  }
+
   /**
    * Starts an episode at given positions and velocities, in the engine's order and units.
    *
@@ -153,6 +162,8 @@ export abstract class MujocoEnvironment extends EpisodicEnvironment {
     this.simulation.dispose();
   }
 }
+
+const follower: Camera = { from: 'side', reach: 2, centre: [0, 0.9], follow: 1 };
 
 const models = new Map<string, CompiledModel>();
 

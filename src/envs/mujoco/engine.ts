@@ -10,6 +10,13 @@ interface Model {
   readonly nu: number;
   readonly na: number;
   readonly nbody: number;
+  readonly ngeom: number;
+  /** [ngeom] which kind of shape */
+  readonly geom_type: Int32Array;
+  /** [ngeom][3] radius and half length, or half sizes, m */
+  readonly geom_size: Float64Array;
+  /** [ngeom] the body it belongs to, 0 for the world */
+  readonly geom_bodyid: Int32Array;
   /** Samples that delayed actuators and sensors keep. */
   readonly nhistory: number;
   readonly opt: { readonly timestep: number };
@@ -36,6 +43,10 @@ export interface PhysicsArrays {
   readonly xpos: Float64Array;
   /** [nbody][3] their centres of mass, m */
   readonly xipos: Float64Array;
+  /** [ngeom][3] centres of the shapes, m */
+  readonly geom_xpos: Float64Array;
+  /** [ngeom][9] their axes in the world frame, row by row */
+  readonly geom_xmat: Float64Array;
   /** [nsite][3] m */
   readonly site_xpos: Float64Array;
   /** [nbody][10] inertia about the tree's centre of mass, and mass */
@@ -250,6 +261,8 @@ function viewsOf(data: Data): PhysicsArrays {
     qacc_warmstart: data.qacc_warmstart,
     xpos: data.xpos,
     xipos: data.xipos,
+    geom_xpos: data.geom_xpos,
+    geom_xmat: data.geom_xmat,
     site_xpos: data.site_xpos,
     cinert: data.cinert,
     cvel: data.cvel,

@@ -44,7 +44,14 @@ export class Humanoid extends MujocoEnvironment {
   constructor() {
     const shared = sharedModel('humanoid', humanoidModel);
     super(
-      { name: 'humanoid', frameSkip: 5, maxEpisodeSteps: 1000, observations: 348, contacts: true },
+      {
+        name: 'humanoid',
+        frameSkip: 5,
+        maxEpisodeSteps: 1000,
+        observations: 348,
+        contacts: true,
+        camera: { from: 'oblique', reach: 2, centre: [0, 0.9], follow: 1 },
+      },
       shared,
     );
     this.masses = shared.handle.body_mass.slice();

@@ -63,7 +63,13 @@ export const invertedDoublePendulumModel = (): string =>
 export class InvertedDoublePendulum extends MujocoEnvironment {
   constructor() {
     super(
-      { name: 'inverted-double-pendulum', frameSkip: 5, maxEpisodeSteps: 1000, observations: 9 },
+      {
+        name: 'inverted-double-pendulum',
+        frameSkip: 5,
+        maxEpisodeSteps: 1000,
+        observations: 9,
+        camera: { from: 'side', reach: 1.8, centre: [0, 0.5] },
+      },
       sharedModel('inverted-double-pendulum', invertedDoublePendulumModel),
     );
   }

@@ -54,7 +54,13 @@ export const invertedPendulumModel = (): string =>
 export class InvertedPendulum extends MujocoEnvironment {
   constructor() {
     super(
-      { name: 'inverted-pendulum', frameSkip: 2, maxEpisodeSteps: 1000, observations: 4 },
+      {
+        name: 'inverted-pendulum',
+        frameSkip: 2,
+        maxEpisodeSteps: 1000,
+        observations: 4,
+        camera: { from: 'side', reach: 1.2, centre: [0, 0.3] },
+      },
       sharedModel('inverted-pendulum', invertedPendulumModel),
     );
   }

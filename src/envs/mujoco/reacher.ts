@@ -83,7 +83,13 @@ export const reacherModel = (): string => {
 export class Reacher extends MujocoEnvironment {
   constructor() {
     super(
-      { name: 'reacher', frameSkip: 2, maxEpisodeSteps: 50, observations: 10 },
+      {
+        name: 'reacher',
+        frameSkip: 2,
+        maxEpisodeSteps: 50,
+        observations: 10,
+        camera: { from: 'above', reach: 0.45, centre: [0, 0] },
+      },
       sharedModel('reacher', reacherModel),
     );
   }

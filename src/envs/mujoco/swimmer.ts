@@ -64,7 +64,13 @@ export const swimmerModel = (): string => {
 export class Swimmer extends MujocoEnvironment {
   constructor() {
     super(
-      { name: 'swimmer', frameSkip: 4, maxEpisodeSteps: 1000, observations: 8 },
+      {
+        name: 'swimmer',
+        frameSkip: 4,
+        maxEpisodeSteps: 1000,
+        observations: 8,
+        camera: { from: 'above', reach: 2.5, centre: [0, 0], follow: 1 },
+      },
       sharedModel('swimmer', swimmerModel),
     );
   }
