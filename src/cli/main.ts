@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.ts';
 import { matrixCommand } from './matrix.ts';
 import { playCommand } from './play.ts';
 import { qualityCommand } from './quality.ts';
+import { studyCommand } from './study.ts';
 import { throughputCommand } from './throughput.ts';
 import { trainCommand } from './train.ts';
 import { verifyCommand } from './verify.ts';
@@ -31,6 +32,7 @@ function createProgram(): Command {
     benchCommand,
     qualityCommand,
     trainCommand,
+    studyCommand,
     playCommand,
     throughputCommand,
     verifyCommand,

@@ -1,16 +1,10 @@
-import { appendFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type BackendChoice, type OpenedDevice, open } from '../backend/select.ts';
-import { distributionFamily } from '../distributions/registry.ts';
-import { baselineEstimator, chooseEstimator } from '../divergences/registry.ts';
-import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
-import { DataError, UsageError } from '../errors.ts';
-import { actionMap } from '../rl/actions.ts';
-import { ActorCritic, actorCriticDefaults } from '../rl/actor-critic.ts';
-import { savePolicy } from '../rl/policy-file.ts';
-import { type Evaluation, train, trainDefaults } from '../rl/train.ts';
+import type { BackendChoice } from '../backend/select.ts';
+import { baselineEstimator } from '../divergences/registry.ts';
+import type { Evaluation } from '../rl/train.ts';
 import { estimatorHelp } from '../study/matrix.ts';
+import { performRun } from '../study/run.ts';
+import { defaultDistribution, type RunSettings, runDefaults } from '../study/run-settings.ts';
 import {
   backendChoice,
   type CommonOptions,
@@ -37,6 +31,10 @@ interface TrainCommandOptions extends CommonOptions {
   readonly evaluateEvery: number;
   readonly episodes: number;
   readonly backend: BackendChoice;
+  readonly capacity: number;
+  readonly updatesPerStep: number;
+  readonly threads?: number;
+  readonly checkpointEvery: number;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -64,14 +62,9 @@ export function trainCommand(program: Command): void {
       "actions sampled for each state (default: the estimator's own number)",
       wholeNumber(1, 65_536),
     )
-    .option('--hidden <widths>', 'hidden layers, as 64,64', widths, [...actorCriticDefaults.hidden])
-    .option('--batch <n>', 'transitions in a batch', wholeNumber(1, 65_536), trainDefaults.batch)
-    .option(
-      '--learning-rate <x>',
-      "Adam's rate for every network",
-      positive,
-      actorCriticDefaults.learningRate,
-    )
+    .option('--hidden <widths>', 'hidden layers, as 64,64', widths, [...runDefaults.hidden])
+    .option('--batch <n>', 'transitions in a batch', wholeNumber(1, 65_536), runDefaults.batch)
+    .option('--learning-rate <x>', "Adam's rate for every network", positive, runDefaults.learningRate)
     .option(
       '--temperature <x>',
       'a number, or auto to tune it to the target entropy',
@@ -82,22 +75,36 @@ export function trainCommand(program: Command): void {
       '--warmup <n>',
       'steps with random actions before the first update',
       wholeNumber(1, most),
-      trainDefaults.warmup,
+      runDefaults.warmup,
     )
     .option(
       '--evaluate-every <n>',
       'steps between evaluations',
       wholeNumber(1, most),
-      trainDefaults.evaluateEvery,
+      runDefaults.evaluateEvery,
     )
     .option(
       '--episodes <n>',
       'episodes of an evaluation',
       wholeNumber(1, 10_000),
-      trainDefaults.evaluationEpisodes,
+      runDefaults.evaluationEpisodes,
     )
     .option('--backend <name>', 'auto, or a backend by name', backendChoice, 'auto' as BackendChoice)
-    .option('--out <dir>', 'save config, metrics (JSON lines) and policy in this new or empty folder');
+    .option(
+      '--capacity <n>',
+      'transitions in the replay buffer',
+      wholeNumber(1, 100_000_000),
+      runDefaults.capacity,
+    )
+    .option(
+      '--updates-per-step <n>',
+      'gradient steps after each environment step',
+      wholeNumber(0, 10_000),
+      runDefaults.updatesPerStep,
+    )
+    .option('--threads <n>', 'threads of the wasm backend (default: as many as help)', wholeNumber(1, 256))
+    .option('--out <dir>', 'keep the run in this folder; an unfinished run of the same settings goes on')
+    .option('--checkpoint-every <n>', 'steps between checkpoints in that folder', wholeNumber(1, most), 5000);
   command.addHelpText('after', estimatorHelp());
   withJsonSwitch(withCommonOptions(command)).action((options: TrainCommandOptions) => run(options));
 }
@@ -111,99 +118,81 @@ function positive(text: string): number {
 const temperature = (text: string): number | 'auto' => (text === 'auto' ? text : positive(text));
 
 async function run(options: TrainCommandOptions): Promise<void> {
-  await prepareEnvironment(options.env);
-  const environment = makeEnvironment(options.env);
-  const { kind } = actionMap(environment.actionSpace);
-  const family = distributionFamily(
-    options.distribution ?? (kind.kind === 'box' ? 'tanh-gaussian' : 'categorical'),
-  );
-  const learner = new ActorCritic({
-    observations: environment.observationSpace.low.length,
-    actions: kind,
-    estimator: chooseEstimator(options.estimator),
-    family,
+  const settings: RunSettings = {
+    environment: options.env,
+    estimator: options.estimator,
+    distribution: options.distribution ?? (await defaultDistribution(options.env)),
+    ...(options.samples === undefined ? {} : { samples: options.samples }),
+    seed: options.seed,
+    steps: options.steps,
+    batch: options.batch,
     hidden: options.hidden,
     learningRate: options.learningRate,
     temperature: options.temperature,
-    seed: options.seed,
-    ...(options.samples ? { samples: options.samples } : {}),
-  });
-  const device = await open({ backend: options.backend });
+    warmup: options.warmup,
+    updatesPerStep: options.updatesPerStep,
+    evaluateEvery: options.evaluateEvery,
+    evaluationEpisodes: options.episodes,
+    capacity: options.capacity,
+    backend: options.backend,
+  };
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt);
-  try {
-    const record =
-      options.out === undefined ? undefined : await RunFolder.create(options.out, options, learner, device);
-    await learn(options, learner, device, record, stop.signal);
-  } finally {
-    process.removeListener('SIGINT', interrupt);
-    await device.dispose();
-  }
-  if (stop.signal.aborted) process.exitCode = 130;
-}
-
-async function learn(
-  options: TrainCommandOptions,
-  learner: ActorCritic,
-  device: OpenedDevice,
-  record: RunFolder | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  const { estimator, family } = learner.options;
-  if (!options.json) {
-    print(
-      `${options.env}, ${estimator.name}, ${family.name}, ${learner.samples} samples, seed ${options.seed}`,
-    );
-    print(`${device.backend.description} (${device.reason})`);
-  }
+  // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
+  process.once('disconnect', interrupt);
+  const say = options.json ? () => undefined : print;
   const progress = progressBar('training');
-  const start = performance.now();
-  let last = start;
-  const seconds = () => (performance.now() - start) / 1000;
-  let evaluations: Evaluation[];
+  let last = performance.now();
   try {
-    evaluations = await train(device, {
-      makeEnvironment: () => makeEnvironment(options.env),
-      learner,
-      steps: options.steps,
-      batch: options.batch,
-      warmup: options.warmup,
-      evaluateEvery: options.evaluateEvery,
-      evaluationEpisodes: options.episodes,
-      seed: options.seed,
-      signal,
+    const { evaluations, seconds, backend, stopped } = await performRun(settings, {
+      folder: options.out,
+      making: { versions: versions(), command: process.argv.slice(2) },
+      checkpointEvery: options.checkpointEvery,
+      threads: options.threads,
+      signal: stop.signal,
+      onStart: (device, learner, from, warning) => {
+        const { estimator, family } = learner.options;
+        if (warning) process.stderr.write(`divergrad: ${warning} The one before it is used.\n`);
+        say(
+          `${options.env}, ${estimator.name}, ${family.name}, ${learner.samples} samples, seed ${options.seed}`,
+        );
+        say(`${device.backend.description} (${device.reason})`);
+        if (from > 0) say(`goes on from step ${from}`);
+      },
       onStep: (step) => {
         // Twice a second: drawing is not what is being measured.
         if (performance.now() - last < 500) return;
         last = performance.now();
         progress.update(step / options.steps, `${step} steps`);
+        process.send?.({ step });
       },
-      onEvaluation: async (evaluation) => {
-        await record?.append(evaluation, seconds());
-        if (!options.json) print(evaluationLine(evaluation, seconds()));
-      },
+      onEvaluation: (evaluation, at) => say(evaluationLine(evaluation, at)),
+      onRecovery: (loss, step) =>
+        process.stderr.write(`divergrad: ${loss.message} The run goes on from step ${step}.\n`),
     });
+    if (stopped) process.exitCode = 130;
+    const final = evaluations.at(-1);
+    if (options.json)
+      print(
+        JSON.stringify({
+          kind: 'divergrad-training',
+          versions: versions(),
+          backend,
+          seed: options.seed,
+          evaluations,
+          seconds,
+        }),
+      );
+    else if (final)
+      say(
+        `final return ${final.meanReturn.toFixed(1)} (mean of ${final.returns.length} episodes) in ${seconds.toFixed(1)} s${options.out ? `; saved in ${options.out}` : ''}`,
+      );
   } finally {
     progress.stop();
+    process.removeListener('SIGINT', interrupt);
+    if (process.connected) process.disconnect();
   }
-  await record?.finish(device, learner);
-  const final = evaluations.at(-1);
-  if (options.json)
-    print(
-      JSON.stringify({
-        kind: 'divergrad-training',
-        versions: versions(),
-        backend: device.backend.description,
-        seed: options.seed,
-        evaluations,
-        seconds: seconds(),
-      }),
-    );
-  else if (final)
-    print(
-      `final return ${final.meanReturn.toFixed(1)} (mean of ${final.returns.length} episodes) in ${seconds().toFixed(1)} s${record ? `; saved in ${record.path}` : ''}`,
-    );
 }
 
 function evaluationLine({ step, meanReturn, returns, metrics }: Evaluation, seconds: number): string {
@@ -214,63 +203,4 @@ function evaluationLine({ step, meanReturn, returns, metrics }: Evaluation, seco
     .filter((name) => metrics[name] !== undefined)
     .map((name) => `${name} ${metrics[name].toPrecision(3)}`);
   return `step ${String(step).padStart(7)}  return ${meanReturn.toFixed(1).padStart(8)} ± ${spread.toFixed(1)}  ${shown.join('  ')}  ${seconds.toFixed(1)} s`;
-}
-
-/** The folder of one run: what was asked, what was measured, what was learned. */
-class RunFolder {
-  private constructor(
-    readonly path: string,
-    private readonly options: TrainCommandOptions,
-  ) {}
-
-  /** @throws UsageError when the folder holds anything: a run never overwrites another */
-  static async create(
-    path: string,
-    options: TrainCommandOptions,
-    learner: ActorCritic,
-    device: OpenedDevice,
-  ): Promise<RunFolder> {
-    const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw new DataError(`Cannot use '${path}' for the run: ${error.message}.`);
-    });
-    if (held.length > 0)
-      throw new UsageError(`The folder '${path}' is not empty.`, {
-        hint: 'Name a new one; a run never overwrites another.',
-      });
-    await mkdir(path, { recursive: true }).catch((error: Error) => {
-      throw new DataError(`Cannot create '${path}': ${error.message}.`);
-    });
-    const { debug: _debug, json: _json, out: _out, ...settings } = options;
-    const config = {
-      kind: 'divergrad-run',
-      versions: versions(),
-      backend: device.backend.name,
-      adapter: device.backend.description,
-      command: process.argv.slice(2),
-      settings: {
-        ...settings,
-        distribution: learner.options.family.name,
-        samples: learner.samples,
-        targetEntropy: learner.targetEntropy,
-      },
-    };
-    await writeFile(join(path, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
-    return new RunFolder(path, options);
-  }
-
-  async append(evaluation: Evaluation, seconds: number): Promise<void> {
-    await appendFile(
-      join(this.path, 'metrics.jsonl'),
-      `${JSON.stringify({ ...evaluation, seconds: Number(seconds.toFixed(3)) })}\n`,
-    );
-  }
-
-  async finish(device: OpenedDevice, learner: ActorCritic): Promise<void> {
-    const file = join(this.path, 'policy.json');
-    const text = JSON.stringify(await savePolicy(device, learner, this.options.env));
-    // Renamed into place, so that a policy file is whole or absent.
-    await writeFile(`${file}.part`, `${text}\n`);
-    await rename(`${file}.part`, file);
-  }
 }

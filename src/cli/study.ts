@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, extname, join } from 'node:path';
+import type { Command } from 'commander';
+import { DataError } from '../errors.ts';
+import { performStudy, type RunOutcome } from '../study/study.ts';
+import { planStudy, readStudy, runName, trainArguments } from '../study/study-config.ts';
+import {
+  type CommonOptions,
+  print,
+  progressBar,
+  versions,
+  wholeNumber,
+  withCommonOptions,
+  withJsonSwitch,
+} from './common.ts';
+
+interface StudyCommandOptions extends CommonOptions {
+  readonly out?: string;
+  readonly jobs: number;
+  readonly checkpointEvery: number;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+/** Registers `study`: estimators × distributions × environments × seeds. */
+export function studyCommand(program: Command): void {
+  const command = program
+    .command('study')
+    .description('train estimators × distributions × environments × seeds from one file')
+    .argument('<config>', 'the study, as YAML or JSON')
+    .option('--out <dir>', 'folder of the study (default: runs/<name of the file>)')
+    .option('--jobs <n>', 'runs at a time', wholeNumber(1, 1024), availableParallelism())
+    .option(
+      '--checkpoint-every <n>',
+      'steps between checkpoints',
+      wholeNumber(1, Number.MAX_SAFE_INTEGER),
+      2000,
+    )
+    .option('--dry-run', 'list the runs as commands and end');
+  command.addHelpText(
+    'after',
+    `
+The file names estimators and environments, and may name distributions, seeds (a number or a list) and settings:
+
+  estimators: [reverse-kl/pathwise, 'reverse-kl/score:loo']
+  environments: [pendulum, { name: linear-quadratic, steps: 5000 }]
+  seeds: 5
+  settings: { steps: 10000, batch: 64, evaluateEvery: 1000 }
+
+Settings: steps, samples, batch, hidden, learningRate, temperature, warmup, updatesPerStep, evaluateEvery,
+evaluationEpisodes, capacity, backend. What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
+  );
+  withJsonSwitch(withCommonOptions(command)).action((config: string, options: StudyCommandOptions) =>
+    run(config, options),
+  );
+}
+
+async function run(file: string, options: StudyCommandOptions): Promise<void> {
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new DataError(`The study '${file}' cannot be read: ${error.message}.`);
+  });
+  const config = readStudy(text);
+  const { runs, refused } = await planStudy(config, options.seed);
+  const folder = options.out ?? join('runs', basename(file, extname(file)));
+  for (const { environment, estimator, distribution, reason } of refused)
+    process.stderr.write(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}\n`);
+  if (options.dryRun) {
+    if (options.json) print(JSON.stringify({ kind: 'divergrad-study-plan', folder, runs, refused }));
+    else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);
+    return;
+  }
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const progress = progressBar('study');
+  const begun = performance.now();
+  let first: number | undefined;
+  let finished = 0;
+  try {
+    const outcomes = await performStudy({
+      folder,
+      config,
+      runs,
+      refused,
+      jobs: options.jobs,
+      checkpointEvery: options.checkpointEvery,
+      command: [process.execPath, process.argv[1]],
+      making: { versions: versions(), command: process.argv.slice(2) },
+      signal: stop.signal,
+      onProgress: (done, total) => {
+        // What an earlier call has done says nothing of the speed of this one.
+        first ??= done;
+        const rate = (done - first) / (performance.now() - begun);
+        const left = rate > 0 ? ` ${duration((total - done) / rate)} left` : '';
+        progress.update(done / total, `${finished}/${runs.length} runs${left}`);
+      },
+      onRun: (name, outcome) => {
+        finished++;
+        if (process.stderr.isTTY !== true) process.stderr.write(`${outcomeLine(name, outcome)}\n`);
+      },
+    });
+    progress.stop();
+    summarise(folder, outcomes, runs.map(runName), refused, options);
+  } finally {
+    progress.stop();
+    process.removeListener('SIGINT', interrupt).removeListener('SIGTERM', interrupt);
+  }
+  if (stop.signal.aborted) process.exitCode = 130;
+}
+
+function summarise(
+  folder: string,
+  outcomes: ReadonlyMap<string, RunOutcome>,
+  names: readonly string[],
+  refused: readonly unknown[],
+  options: StudyCommandOptions,
+): void {
+  const count = (...states: RunOutcome['state'][]) =>
+    [...outcomes.values()].filter(({ state }) => states.includes(state)).length;
+  const [done, failed] = [count('done', 'skipped'), count('failed')];
+  if (failed > 0) process.exitCode = 1;
+  if (options.json) {
+    const runs = Object.fromEntries(outcomes);
+    print(JSON.stringify({ kind: 'divergrad-study', versions: versions(), folder, runs, refused }));
+    return;
+  }
+  for (const [name, outcome] of outcomes) if (outcome.state === 'failed') print(outcomeLine(name, outcome));
+  const open = names.length - done - failed;
+  print(
+    `${done} of ${names.length} runs done${failed ? `, ${failed} failed` : ''}${open ? `, ${open} left` : ''}; in ${folder}. ${failed || open ? 'The same command goes on with them.' : `Next: divergrad report ${folder}`}`,
+  );
+}
+
+const outcomeLine = (name: string, { state, error, finalReturn, seconds }: RunOutcome): string =>
+  `${state.padEnd(7)} ${name}${finalReturn === undefined ? '' : `  final return ${finalReturn.toFixed(1)}`}${seconds === undefined ? '' : `  ${seconds.toFixed(1)} s`}${error ? `: ${error}` : ''}`;
+
+function duration(ms: number): string {
+  const minutes = ms / 60_000;
+  if (minutes < 1) return `${Math.ceil(ms / 1000)} s`;
+  return minutes < 100 ? `${Math.ceil(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
+}

@@ -1,0 +1,105 @@
+import { type OpenedDevice, open } from '../backend/select.ts';
+import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
+import type { BackendError } from '../errors.ts';
+import type { ActorCritic } from '../rl/actor-critic.ts';
+import { savePolicy } from '../rl/policy-file.ts';
+import { trainRecovering } from '../rl/recovery.ts';
+import type { Evaluation } from '../rl/train.ts';
+import { RunFolder, type RunMaking } from './run-folder.ts';
+import { learnerOf, type RunSettings } from './run-settings.ts';
+
+export interface RunOptions {
+  /** Where to keep the run; an unfinished run of the same settings goes on. */
+  readonly folder?: string | undefined;
+  readonly making: Omit<RunMaking, 'adapter'>;
+  /** Environment steps between checkpoints, for runs with a folder. */
+  readonly checkpointEvery: number;
+  /** Threads of the wasm backend; by default as many as help. */
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal;
+  /** Called once all is ready to learn. @param from the step a resumed run goes on from, else 0 */
+  readonly onStart?: (device: OpenedDevice, learner: ActorCritic, from: number, warning?: string) => void;
+  readonly onStep?: (step: number) => void;
+  readonly onEvaluation?: (evaluation: Evaluation, seconds: number) => void;
+  readonly onRecovery?: (loss: BackendError, step: number) => void;
+}
+
+export interface RunOutcome {
+  readonly evaluations: readonly Evaluation[];
+  readonly seconds: number;
+  readonly backend: string;
+  /** Whether it was stopped before its end. */
+  readonly stopped: boolean;
+}
+
+/**
+ * One training run from its settings to its end, kept in a folder if one is given: what was asked, what was measured,
+ * checkpoints on the way, the policy and the result.
+ *
+ * @throws UsageError for settings that do not go together or a folder in use; what training throws
+ */
+export async function performRun(settings: RunSettings, options: RunOptions): Promise<RunOutcome> {
+  await prepareEnvironment(settings.environment);
+  const learner = learnerOf(settings);
+  const reopen = () =>
+    open({
+      backend: settings.backend,
+      ...(options.threads === undefined ? {} : { wasm: { threads: options.threads } }),
+    });
+  let device = await reopen();
+  const backend = device.backend.description;
+  let folder: RunFolder | undefined;
+  try {
+    folder =
+      options.folder === undefined
+        ? undefined
+        : await RunFolder.open(options.folder, settings, { ...options.making, adapter: backend });
+    options.onStart?.(device, learner, folder?.resume?.step ?? 0, folder?.warning);
+    const begun = performance.now();
+    const since = () => (performance.now() - begun) / 1000;
+    const kept = folder;
+    const {
+      environment: _e,
+      estimator: _s,
+      distribution: _d,
+      hidden: _h,
+      backend: _b,
+      ...numbers
+    } = settings;
+    const trained = await trainRecovering(
+      device,
+      {
+        ...numbers,
+        makeEnvironment: () => makeEnvironment(settings.environment),
+        learner,
+        ...(options.signal ? { signal: options.signal } : {}),
+        ...(options.onStep ? { onStep: options.onStep } : {}),
+        checkpoint: kept && {
+          every: options.checkpointEvery,
+          resume: kept.resume,
+          save: (checkpoint) => kept.save(checkpoint),
+        },
+        onEvaluation: async (evaluation) => {
+          await kept?.append(evaluation, since());
+          options.onEvaluation?.(evaluation, kept?.seconds(since()) ?? since());
+        },
+      },
+      { reopen, ...(options.onRecovery ? { onRecovery: options.onRecovery } : {}) },
+    );
+    device = trained.device;
+    const stopped = options.signal?.aborted === true;
+    if (!stopped) await folder?.finish(await savePolicy(device, learner, settings.environment), since());
+    return {
+      evaluations: trained.evaluations,
+      seconds: folder?.seconds(since()) ?? since(),
+      backend,
+      stopped,
+    };
+  } catch (error) {
+    await folder?.fail(error).catch(() => undefined);
+    throw error;
+  } finally {
+    await folder?.close();
+    await device.dispose().catch(() => undefined);
+  }
+}

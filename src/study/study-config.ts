@@ -1,0 +1,242 @@
+import { parse } from 'yaml';
+import { distributionFamily } from '../distributions/registry.ts';
+import { chooseEstimator } from '../divergences/registry.ts';
+import { environments } from '../envs/registry.ts';
+import { closestMatch, DataError, unknownName } from '../errors.ts';
+import { defaultDistribution, type RunSettings, refusal, runDefaults } from './run-settings.ts';
+
+/** A study as its file says it, with every default filled in. */
+export interface StudyConfig {
+  readonly title: string;
+  readonly estimators: readonly string[];
+  /** Empty: each environment's own. */
+  readonly distributions: readonly string[];
+  readonly environments: readonly ({ readonly name: string } & Overrides)[];
+  readonly seeds: readonly number[];
+  readonly settings: Overrides;
+  readonly onIncompatible: 'skip' | 'error';
+}
+
+type Overrides = Partial<Omit<RunSettings, 'environment' | 'estimator' | 'distribution' | 'seed'>>;
+
+/** A run that cannot be, and why. */
+export interface RefusedRun {
+  readonly environment: string;
+  readonly estimator: string;
+  readonly distribution: string;
+  readonly reason: string;
+}
+
+type Check = (value: unknown, path: string) => unknown;
+
+const fail = (path: string, value: unknown, wanted: string): never => {
+  const seen = JSON.stringify(value) ?? 'nothing';
+  throw new DataError(
+    `${path} is ${seen.length > 60 ? `${seen.slice(0, 60)}…` : seen}; it must be ${wanted}.`,
+  );
+};
+
+const whole =
+  (from: number, to = Number.MAX_SAFE_INTEGER): Check =>
+  (value, path) =>
+    Number.isInteger(value) && (value as number) >= from && (value as number) <= to
+      ? value
+      : fail(path, value, `a whole number from ${from}${to < Number.MAX_SAFE_INTEGER ? ` to ${to}` : ''}`);
+
+const positive: Check = (value, path) =>
+  typeof value === 'number' && value > 0 && Number.isFinite(value)
+    ? value
+    : fail(path, value, 'a number above 0');
+
+const oneOf =
+  (...known: readonly string[]): Check =>
+  (value, path) =>
+    known.includes(value as string) ? value : fail(path, value, `one of ${known.join(', ')}`);
+
+const listOf =
+  (check: Check, least = 1): Check =>
+  (value, path) => {
+    if (!Array.isArray(value) || value.length < least)
+      return fail(path, value, `a list of at least ${least}`);
+    return value.map((item, i) => check(item, `${path}[${i}]`));
+  };
+
+/** What a study may say of every run, and of those of one environment. */
+const settingChecks: Readonly<Record<string, Check>> = {
+  steps: whole(1),
+  samples: whole(1, 65_536),
+  batch: whole(1, 65_536),
+  hidden: listOf(whole(1, 65_536)),
+  learningRate: positive,
+  temperature: (value, path) => (value === 'auto' ? value : positive(value, path)),
+  warmup: whole(1),
+  updatesPerStep: whole(0, 10_000),
+  evaluateEvery: whole(1),
+  evaluationEpisodes: whole(1, 10_000),
+  capacity: whole(1, 100_000_000),
+  backend: oneOf('auto', 'wasm', 'cpu', 'webgpu'),
+};
+
+/** An object with known keys only. */
+function fields(value: unknown, path: string, known: readonly string[]): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail(path, value, `a mapping with ${known.join(', ')}`);
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    const close = closestMatch(key, known);
+    throw new DataError(
+      `${path === 'the study' ? '' : `${path}.`}${key} is not a setting${close ? `; did you mean '${close}'?` : '.'}`,
+      { hint: `Known: ${known.join(', ')}.` },
+    );
+  }
+  return value as Record<string, unknown>;
+}
+
+function overrides(value: unknown, path: string, also: readonly string[] = []): Overrides {
+  const given = fields(value, path, [...also, ...Object.keys(settingChecks)]);
+  const checked = Object.entries(settingChecks).flatMap(([key, check]) =>
+    Object.hasOwn(given, key) ? [[key, check(given[key], `${path}.${key}`)]] : [],
+  );
+  return Object.fromEntries(checked);
+}
+
+const named =
+  (check: (name: string) => unknown): Check =>
+  (value, path) => {
+    if (typeof value !== 'string') return fail(path, value, 'a name');
+    try {
+      check(value);
+    } catch (error) {
+      throw new DataError(`${path}: ${(error as Error).message}`);
+    }
+    return value;
+  };
+
+const environmentName = named((name) => {
+  const known = environments.map((entry) => entry.name);
+  if (!known.includes(name)) throw unknownName('environment', name, known);
+});
+
+/**
+ * Reads a study from YAML, of which JSON is a part.
+ *
+ * @throws DataError that names the key, what it holds and what it may hold
+ */
+export function readStudy(text: string): StudyConfig {
+  let document: unknown;
+  try {
+    // Aliases could make a small file into an endless list.
+    document = parse(text, { maxAliasCount: 100, schema: 'core', merge: false, logLevel: 'error' });
+  } catch (error) {
+    throw new DataError(`The study is not YAML or JSON: ${(error as Error).message.split('\n')[0]}`);
+  }
+  const keys = [
+    'title',
+    'estimators',
+    'distributions',
+    'environments',
+    'seeds',
+    'settings',
+    'onIncompatible',
+  ];
+  const given = fields(document, 'the study', keys);
+  const unique = <T>(list: T[]): T[] => [...new Set(list)];
+  const estimators = listOf(named((name) => chooseEstimator(name)))(
+    given.estimators,
+    'estimators',
+  ) as string[];
+  const distributions = listOf(
+    named((name) => distributionFamily(name)),
+    0,
+  )(given.distributions ?? [], 'distributions') as string[];
+  const list = listOf((value, path) => {
+    if (typeof value === 'string') return { name: environmentName(value, path) };
+    const entry = fields(value, path, ['name', ...Object.keys(settingChecks)]);
+    return { name: environmentName(entry.name, `${path}.name`), ...overrides(entry, path, ['name']) };
+  })(given.environments, 'environments') as StudyConfig['environments'];
+  const names = list.map(({ name }) => name);
+  const twice = names.findIndex((name, i) => names.indexOf(name) !== i);
+  if (twice >= 0) fail(`environments[${twice}]`, names[twice], 'named once');
+  const seeds = (
+    Array.isArray(given.seeds)
+      ? listOf(whole(0))(given.seeds, 'seeds')
+      : Array.from({ length: whole(1, 10_000)(given.seeds ?? 5, 'seeds') as number }, (_, i) => i)
+  ) as number[];
+  return {
+    title: given.title === undefined ? '' : (named(() => undefined)(given.title, 'title') as string),
+    estimators: unique(estimators.map((name) => chooseEstimator(name).name)),
+    distributions: unique(distributions),
+    environments: list,
+    seeds: unique(seeds),
+    settings: overrides(given.settings ?? {}, 'settings'),
+    onIncompatible: oneOf('skip', 'error')(given.onIncompatible ?? 'skip', 'onIncompatible') as
+      | 'skip'
+      | 'error',
+  };
+}
+
+/**
+ * Every run of a study, seeds outermost, so that a study that is stopped has whole comparisons; and what cannot be.
+ *
+ * @param baseSeed added to every seed
+ * @throws DataError when something cannot be and the study does not allow that
+ */
+export async function planStudy(
+  config: StudyConfig,
+  baseSeed: number,
+): Promise<{ readonly runs: RunSettings[]; readonly refused: RefusedRun[] }> {
+  const cells: Omit<RunSettings, 'seed'>[] = [];
+  const refused: RefusedRun[] = [];
+  for (const { name: environment, ...own } of config.environments) {
+    const distributions =
+      config.distributions.length > 0 ? config.distributions : [await defaultDistribution(environment)];
+    for (const distribution of distributions) {
+      for (const estimator of config.estimators) {
+        const cell = { environment, estimator, distribution };
+        const reason = await refusal(cell);
+        if (reason === undefined) cells.push({ ...runDefaults, ...config.settings, ...own, ...cell });
+        else refused.push({ ...cell, reason });
+      }
+    }
+  }
+  if (config.onIncompatible === 'error' && refused.length > 0) {
+    const [first] = refused;
+    throw new DataError(
+      `${refused.length} combinations cannot be; the first: ${first.estimator} with ${first.distribution} in ${first.environment}: ${first.reason}`,
+      { hint: "Leave them out, or say 'onIncompatible: skip'." },
+    );
+  }
+  return {
+    runs: config.seeds.flatMap((seed) => cells.map((cell) => ({ ...cell, seed: baseSeed + seed }))),
+    refused,
+  };
+}
+
+/** A run's folder in its study. */
+export const runName = ({ environment, estimator, distribution, seed }: RunSettings): string =>
+  [environment, estimator.replace('/', '_').replace(':', '+'), distribution, `seed-${seed}`].join('--');
+
+/** The options of `train` that make this run. */
+export function trainArguments(settings: RunSettings): string[] {
+  const values: Record<string, string | number | undefined> = {
+    env: settings.environment,
+    estimator: settings.estimator,
+    distribution: settings.distribution,
+    samples: settings.samples,
+    seed: settings.seed,
+    steps: settings.steps,
+    batch: settings.batch,
+    hidden: settings.hidden.join(','),
+    'learning-rate': settings.learningRate,
+    temperature: settings.temperature,
+    warmup: settings.warmup,
+    'updates-per-step': settings.updatesPerStep,
+    'evaluate-every': settings.evaluateEvery,
+    episodes: settings.evaluationEpisodes,
+    capacity: settings.capacity,
+    backend: settings.backend,
+  };
+  return Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, String(value)],
+  );
+}

@@ -1,0 +1,140 @@
+// Carries out the runs of a study in processes of their own, as many at a time as asked for. What is done stays done: a
+// run is skipped when its folder holds a result, and goes on from its last checkpoint when it does not.
+import { spawn } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UsageError } from '../errors.ts';
+import { takeLock } from './lock.ts';
+import { differences, readConfig, readResult, writeWhole } from './run-folder.ts';
+import type { RunSettings } from './run-settings.ts';
+import { type RefusedRun, runName, type StudyConfig, trainArguments } from './study-config.ts';
+
+export interface StudyOptions {
+  readonly folder: string;
+  readonly config: StudyConfig;
+  readonly runs: readonly RunSettings[];
+  readonly refused: readonly RefusedRun[];
+  /** Processes at a time. */
+  readonly jobs: number;
+  readonly checkpointEvery: number;
+  /** The command line that `train` is a command of: program and arguments before it. */
+  readonly command: readonly [string, ...string[]];
+  readonly making: {
+    readonly versions: Readonly<Record<string, string>>;
+    readonly command: readonly string[];
+  };
+  readonly signal: AbortSignal;
+  /** Environment steps of all runs that are done, and of all; called often. */
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly onRun?: (name: string, outcome: RunOutcome) => void;
+}
+
+export interface RunOutcome {
+  readonly state: 'done' | 'skipped' | 'failed' | 'stopped';
+  /** What it said when it failed. */
+  readonly error?: string;
+  readonly finalReturn?: number;
+  readonly seconds?: number;
+}
+
+/**
+ * Runs a study.
+ *
+ * @returns the outcome of every run by name
+ * @throws UsageError when another process is at work in the folder, or it holds a run with other settings
+ */
+export async function performStudy(options: StudyOptions): Promise<Map<string, RunOutcome>> {
+  const { folder, runs, jobs, config, refused, making } = options;
+  const runsFolder = join(folder, 'runs');
+  await mkdir(runsFolder, { recursive: true });
+  const lock = await takeLock(join(folder, 'study.lock'));
+  const outcomes = new Map<string, RunOutcome>();
+  const stepsDone = new Map<string, number>();
+  const total = runs.reduce((sum, run) => sum + run.steps, 0);
+  const report = () => {
+    let done = 0;
+    for (const steps of stepsDone.values()) done += steps;
+    options.onProgress?.(done, total);
+  };
+  const settle = (run: RunSettings, outcome: RunOutcome) => {
+    outcomes.set(runName(run), outcome);
+    stepsDone.set(runName(run), run.steps);
+    options.onRun?.(runName(run), outcome);
+    report();
+  };
+  try {
+    for (const run of runs) await requireOwn(join(runsFolder, runName(run)), run);
+    const document = { kind: 'divergrad-study', ...making, config, refused };
+    await writeWhole(join(folder, 'study.json'), `${JSON.stringify(document, null, 2)}\n`);
+    const waiting: RunSettings[] = [];
+    for (const run of runs) {
+      const result = await readResult(join(runsFolder, runName(run)));
+      if (result)
+        settle(run, { state: 'skipped', finalReturn: result.evaluations.at(-1)?.meanReturn ?? Number.NaN });
+      else waiting.push(run);
+    }
+    const work = async () => {
+      for (let run = waiting.shift(); run && !options.signal.aborted; run = waiting.shift()) {
+        const name = runName(run);
+        settle(
+          run,
+          await performInProcess(run, join(runsFolder, name), options, (step) => {
+            stepsDone.set(name, step);
+            report();
+          }),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: jobs }, work));
+  } finally {
+    await lock.release();
+  }
+  return outcomes;
+}
+
+async function requireOwn(folder: string, run: RunSettings): Promise<void> {
+  const config = await readConfig(folder);
+  const differing = config ? differences(config, run) : [];
+  if (differing.length === 0) return;
+  throw new UsageError(`'${folder}' holds a run with other settings: ${differing.join(', ')}.`, {
+    hint: 'Name another folder for the changed study with --out.',
+  });
+}
+
+async function performInProcess(
+  run: RunSettings,
+  folder: string,
+  { command: [program, ...before], checkpointEvery, signal }: StudyOptions,
+  onStep: (step: number) => void,
+): Promise<RunOutcome> {
+  const args = ['train', ...trainArguments(run), '--out', folder];
+  // One thread each: processes are the better use of processors, and numbers do not depend on it.
+  const extra = ['--threads', '1', '--checkpoint-every', String(checkpointEvery), '--json'];
+  const child = spawn(program, [...before, ...args, ...extra], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  const stop = () => child.kill('SIGINT');
+  signal.addEventListener('abort', stop, { once: true });
+  let complaint = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    complaint = (complaint + text).slice(-4000);
+  });
+  child.on('message', (message: { step?: unknown }) => {
+    if (typeof message?.step === 'number') onStep(message.step);
+  });
+  const code = await new Promise<number | string>((done) => {
+    child.on('error', (error) => done(error.message));
+    child.on('close', (status, ending) => done(status ?? ending ?? 'no exit code'));
+  });
+  signal.removeEventListener('abort', stop);
+  const result = await readResult(folder).catch(() => undefined);
+  if (result)
+    return {
+      state: 'done',
+      finalReturn: result.evaluations.at(-1)?.meanReturn ?? Number.NaN,
+      seconds: result.seconds,
+    };
+  if (signal.aborted) return { state: 'stopped' };
+  const last = complaint.trim().split('\n').at(-1);
+  return { state: 'failed', error: last || `ended with ${code}` };
+}
