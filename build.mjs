@@ -276,6 +276,8 @@ const commands = {
       : cli(['bench', ...args]),
   /** Thousands of random programs, backend against backend: for the night. */
   fuzz: (args) => longCheck('fuzz', args),
+  /** 100,000 updates, a thousand programs, large batches and networks: memory stays flat. */
+  soak: (args) => longCheck('soak', args),
   verify: (args) => cli(['verify', ...args]),
   divergrad: (args) => cli(args),
   async typecheck(args) {

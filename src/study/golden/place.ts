@@ -9,7 +9,7 @@ export class Place {
 
   /** @throws DataError always: one line, `file: case 'name': key: problem` */
   fail(problem: string): never {
-    throw new DataError(`${this.where}: ${problem}`);
+    throw new DataError(`${shortened(this.where)}: ${shortened(problem)}`);
   }
 
   /** The same value under a better name. */
@@ -85,4 +85,10 @@ const kindOf = (value: unknown): string => {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'string' ? `'${value.slice(0, 40)}'` : typeof value;
+};
+
+/** Names come from the document: however long, the message stays one that can be read. */
+const shortened = (text: string): string => {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > 600 ? `${line.slice(0, 300)}…${line.slice(-200)}` : line;
 };
