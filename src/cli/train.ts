@@ -35,6 +35,7 @@ interface TrainCommandOptions extends CommonOptions {
   readonly updatesPerStep: number;
   readonly threads?: number;
   readonly checkpointEvery: number;
+  readonly debugNumerics?: boolean;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -104,7 +105,11 @@ export function trainCommand(program: Command): void {
     )
     .option('--threads <n>', 'threads of the wasm backend (default: as many as help)', wholeNumber(1, 256))
     .option('--out <dir>', 'keep the run in this folder; an unfinished run of the same settings goes on')
-    .option('--checkpoint-every <n>', 'steps between checkpoints in that folder', wholeNumber(1, most), 5000);
+    .option('--checkpoint-every <n>', 'steps between checkpoints in that folder', wholeNumber(1, most), 5000)
+    .option(
+      '--debug-numerics',
+      'repeat a run that meets NaN or infinity, to name the operation where it begins',
+    );
   command.addHelpText('after', estimatorHelp());
   withJsonSwitch(withCommonOptions(command)).action((options: TrainCommandOptions) => run(options));
 }
@@ -150,6 +155,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
       making: { versions: versions(), command: process.argv.slice(2) },
       checkpointEvery: options.checkpointEvery,
       threads: options.threads,
+      debugNumerics: options.debugNumerics,
       signal: stop.signal,
       onStart: (device, learner, from, warning) => {
         const { estimator, family } = learner.options;

@@ -1,10 +1,12 @@
 import { type OpenedDevice, open } from '../backend/select.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
-import type { BackendError } from '../errors.ts';
+import { type BackendError, NumericsError } from '../errors.ts';
 import type { ActorCritic } from '../rl/actor-critic.ts';
+import { explainFault } from '../rl/numerics.ts';
 import { savePolicy } from '../rl/policy-file.ts';
 import { trainRecovering } from '../rl/recovery.ts';
-import type { Evaluation } from '../rl/train.ts';
+import type { Evaluation, TrainOptions } from '../rl/train.ts';
+import { findCheckpoint } from './checkpoint-file.ts';
 import { RunFolder, type RunMaking } from './run-folder.ts';
 import { learnerOf, type RunSettings } from './run-settings.ts';
 
@@ -17,6 +19,8 @@ export interface RunOptions {
   /** Threads of the wasm backend; by default as many as help. */
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal;
+  /** Repeats a run that met NaN or infinity, to name the operation where it began. */
+  readonly debugNumerics?: boolean | undefined;
   /** Called once all is ready to learn. @param from the step a resumed run goes on from, else 0 */
   readonly onStart?: (device: OpenedDevice, learner: ActorCritic, from: number, warning?: string) => void;
   readonly onStep?: (step: number) => void;
@@ -49,6 +53,7 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
   let device = await reopen();
   const backend = device.backend.description;
   let folder: RunFolder | undefined;
+  let training: TrainOptions | undefined;
   try {
     folder =
       options.folder === undefined
@@ -66,26 +71,26 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
       backend: _b,
       ...numbers
     } = settings;
-    const trained = await trainRecovering(
-      device,
-      {
-        ...numbers,
-        makeEnvironment: () => makeEnvironment(settings.environment),
-        learner,
-        ...(options.signal ? { signal: options.signal } : {}),
-        ...(options.onStep ? { onStep: options.onStep } : {}),
-        checkpoint: kept && {
-          every: options.checkpointEvery,
-          resume: kept.resume,
-          save: (checkpoint) => kept.save(checkpoint),
-        },
-        onEvaluation: async (evaluation) => {
-          await kept?.append(evaluation, since());
-          options.onEvaluation?.(evaluation, kept?.seconds(since()) ?? since());
-        },
+    training = {
+      ...numbers,
+      makeEnvironment: () => makeEnvironment(settings.environment),
+      learner,
+      ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.onStep ? { onStep: options.onStep } : {}),
+      checkpoint: kept && {
+        every: options.checkpointEvery,
+        resume: kept.resume,
+        save: (checkpoint) => kept.save(checkpoint),
       },
-      { reopen, ...(options.onRecovery ? { onRecovery: options.onRecovery } : {}) },
-    );
+      onEvaluation: async (evaluation) => {
+        await kept?.append(evaluation, since());
+        options.onEvaluation?.(evaluation, kept?.seconds(since()) ?? since());
+      },
+    };
+    const trained = await trainRecovering(device, training, {
+      reopen,
+      ...(options.onRecovery ? { onRecovery: options.onRecovery } : {}),
+    });
     device = trained.device;
     const stopped = options.signal?.aborted === true;
     if (!stopped) await folder?.finish(await savePolicy(device, learner, settings.environment), since());
@@ -97,9 +102,34 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     };
   } catch (error) {
     await folder?.fail(error).catch(() => undefined);
+    if (options.debugNumerics && training && error instanceof NumericsError)
+      throw await explained(error, training, reopen, options.folder);
     throw error;
   } finally {
     await folder?.close();
     await device.dispose().catch(() => undefined);
+  }
+}
+
+/** The error with the operation in which it began, found by repeating the run from its last checkpoint. */
+async function explained(
+  error: NumericsError,
+  training: TrainOptions,
+  reopen: () => Promise<OpenedDevice>,
+  folder: string | undefined,
+): Promise<NumericsError> {
+  const last = folder === undefined ? undefined : await findCheckpoint(folder);
+  const device = await reopen();
+  try {
+    return await explainFault(
+      device,
+      {
+        ...training,
+        checkpoint: training.checkpoint && { ...training.checkpoint, resume: last?.checkpoint },
+      },
+      error,
+    );
+  } finally {
+    await device.dispose();
   }
 }
