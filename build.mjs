@@ -136,6 +136,7 @@ const bundles = [
     options: { ...shared, platform: 'neutral', mainFields: ['module', 'main'] },
   },
   { entry: 'src/cli/main.ts', out: 'dist/cli.js', options: nodeOptions, executable: true },
+  { entry: 'src/study/environment-worker.ts', out: 'dist/environment-worker.js', options: nodeOptions },
   { entry: 'bench/main.ts', out: 'dist/bench.js', options: nodeOptions },
 ];
 

@@ -54,6 +54,7 @@ export type { PhysicsArrays } from './envs/mujoco/engine.ts';
 export { fromMjcf, type MjcfOptions, type MjcfStep } from './envs/mujoco/mjcf.ts';
 export { type EnvironmentEntry, environments, makeEnvironment, prepareEnvironment } from './envs/registry.ts';
 export type { Point, Scene, Shape, Tone } from './envs/scene.ts';
+export { LocalVector, type VectorEnvironment, type VectorTransition } from './envs/vector.ts';
 
 export {
   BackendError,

@@ -49,7 +49,7 @@ The file names estimators and environments, and may name distributions, seeds (a
   settings: { steps: 10000, batch: 64, evaluateEvery: 1000 }
 
 Settings: steps, samples, batch, hidden, learningRate, temperature, warmup, updatesPerStep, evaluateEvery,
-evaluationEpisodes, capacity, backend. What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
+evaluationEpisodes, capacity, parallelEnvironments, backend. What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
   );
   withJsonSwitch(withCommonOptions(command)).action((config: string, options: StudyCommandOptions) =>
     run(config, options),

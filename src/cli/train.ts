@@ -33,6 +33,8 @@ interface TrainCommandOptions extends CommonOptions {
   readonly backend: BackendChoice;
   readonly capacity: number;
   readonly updatesPerStep: number;
+  readonly parallelEnvironments: number;
+  readonly workers: number;
   readonly threads?: number;
   readonly checkpointEvery: number;
   readonly debugNumerics?: boolean;
@@ -103,6 +105,18 @@ export function trainCommand(program: Command): void {
       wholeNumber(0, 10_000),
       runDefaults.updatesPerStep,
     )
+    .option(
+      '--parallel-environments <n>',
+      'environments stepped together with one policy call',
+      wholeNumber(1, 4096),
+      1,
+    )
+    .option(
+      '--workers <n>',
+      'worker threads that share them, where physics takes longest; numbers do not depend on it',
+      wholeNumber(0, 256),
+      0,
+    )
     .option('--threads <n>', 'threads of the wasm backend (default: as many as help)', wholeNumber(1, 256))
     .option('--out <dir>', 'keep the run in this folder; an unfinished run of the same settings goes on')
     .option('--checkpoint-every <n>', 'steps between checkpoints in that folder', wholeNumber(1, most), 5000)
@@ -139,6 +153,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
     evaluateEvery: options.evaluateEvery,
     evaluationEpisodes: options.episodes,
     capacity: options.capacity,
+    ...(options.parallelEnvironments === 1 ? {} : { parallelEnvironments: options.parallelEnvironments }),
     backend: options.backend,
   };
   const stop = new AbortController();
@@ -155,6 +170,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
       making: { versions: versions(), command: process.argv.slice(2) },
       checkpointEvery: options.checkpointEvery,
       threads: options.threads,
+      workers: options.workers,
       debugNumerics: options.debugNumerics,
       signal: stop.signal,
       onStart: (device, learner, from, warning) => {

@@ -86,7 +86,18 @@ export function runSettings(settings: TrainOptions & typeof trainDefaults, envir
   const { batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed, learner } =
     settings;
   const { estimator, family, familyOptions, actions, learningRates, ...options } = learner.options;
-  const chosen = { batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed };
+  // One environment is not said, as it was not when there could be no more.
+  const several = settings.environments && settings.environments.count > 1;
+  const chosen = {
+    ...(several ? { environments: settings.environments?.count ?? 1 } : {}),
+    batch,
+    capacity,
+    warmup,
+    updatesPerStep,
+    evaluateEvery,
+    evaluationEpisodes,
+    seed,
+  };
   const own = {
     ...options,
     samples: learner.samples,

@@ -1,5 +1,6 @@
 import type { Device, Update } from '../device.ts';
 import type { Environment } from '../envs/environment.ts';
+import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { clockState, type State } from '../tape/index.ts';
@@ -32,6 +33,11 @@ export interface TrainOptions {
   readonly seed?: number;
   readonly onStep?: (step: number) => void;
   readonly onEvaluation?: (evaluation: Evaluation) => void | Promise<void>;
+  /**
+   * Environments to learn in, stepped together with one policy call; one from `makeEnvironment` when absent. A step of
+   * all of them counts as that many steps, and is followed by as many times `updatesPerStep` updates.
+   */
+  readonly environments?: VectorEnvironment | undefined;
   /** Stops the run after the current step. */
   readonly signal?: AbortSignal;
   /** Saves the whole run at times, and goes on from one saved. */
@@ -163,6 +169,14 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     throw new UsageError(`updatesPerStep must be a whole number from 0; got ${updatesPerStep}.`);
   }
   const environment = settings.makeEnvironment();
+  const environments = settings.environments ?? new LocalVector([environment]);
+  const { count } = environments;
+  for (const [name, value] of Object.entries({ steps, evaluateEvery })) {
+    if (value % count !== 0)
+      throw new UsageError(
+        `${name} is ${value}; with ${count} environments it must be a multiple of ${count}.`,
+      );
+  }
   const run = runSettings(settings, environment.name);
   const resumed = settings.checkpoint?.resume;
   if (resumed) requireSameSettings(resumed.settings, run);
@@ -172,7 +186,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   const behaviour = learner.policyLearner.behaviourParameters;
   const act = await device.compile(
     ({ input }) => {
-      const head = learner.policy(input('observation', [1, learner.options.observations]));
+      const head = learner.policy(input('observation', [count, learner.options.observations]));
       const { actions } = learner.policyLearner.distributionOf(head).sample(1);
       return behaviour > 0 ? { action: actions, head } : { action: actions };
     },
@@ -192,7 +206,8 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   states.delete(replay.storage);
   states.delete(replay.fill);
   let [step, updates, saved] = [0, 0, 0];
-  let observation: Float32Array;
+  let observations: Float32Array[];
+  const batchOfObservations = new Float32Array(count * learner.options.observations);
   const save = async () => {
     saved = step;
     await requireSound(update, step);
@@ -202,7 +217,10 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       updates,
       evaluations: [...evaluations],
       random: random.getState(),
-      environments: [{ state: environment.getState(), observation: observation.slice() }],
+      environments: (await environments.getStates()).map((state, i) => ({
+        state,
+        observation: observations[i].slice(),
+      })),
       states: await saveStates(device, states),
       replay: await replay.save(device),
     });
@@ -213,41 +231,52 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       saved = step;
       evaluations.push(...resumed.evaluations);
       random.setState(resumed.random);
-      environment.setState(resumed.environments[0].state);
-      observation = resumed.environments[0].observation.slice();
+      await environments.setStates(resumed.environments.map(({ state }) => state));
+      observations = resumed.environments.map(({ observation }) => observation.slice());
       restoreStates(device, states, resumed.states);
       replay.restore(device, resumed.replay);
     } else {
-      observation = environment.reset(seed);
+      observations = await environments.reset(seed);
     }
     while (step < steps && !settings.signal?.aborted) {
-      step++;
-      const warming = step <= warmup;
-      let action: ArrayLike<number> = new Float32Array(0);
-      let head: ArrayLike<number> = new Float32Array(0);
+      const warming = step < warmup;
+      const before = step;
+      step += count;
+      let actions: ArrayLike<number> = [];
+      let heads: ArrayLike<number> = [];
       if (!warming || behaviour > 0) {
-        act.write({ observation });
+        observations.forEach((observation, i) => {
+          batchOfObservations.set(observation, i * observation.length);
+        });
+        act.write({ observation: batchOfObservations });
         act.run();
-        if (behaviour > 0) head = await act.read('head');
-        if (!warming) action = await act.read('action');
-        if (!finite(action)) throw await notFinite(update, 'the action', step);
+        if (behaviour > 0) heads = await act.read('head');
+        if (!warming) actions = await act.read('action');
+        if (!finite(actions)) throw await notFinite(update, 'the action', step);
       }
-      if (warming) action = randomAction(map, random);
-      const transition = environment.step(map.toEnvironment(action));
-      replay.add(device, {
-        observation,
-        action,
-        reward: transition.reward,
-        terminated: transition.terminated,
-        nextObservation: transition.observation,
-        behaviour: head,
+      const part = (values: ArrayLike<number>, i: number, width: number) =>
+        Float32Array.from({ length: values.length > 0 ? width : 0 }, (_, k) => values[i * width + k]);
+      const chosen = observations.map((_, i) =>
+        warming ? randomAction(map, random) : part(actions, i, map.kind.size),
+      );
+      const transitions = await environments.step(
+        chosen.map((action) => Float32Array.from(map.toEnvironment(action))),
+      );
+      transitions.forEach(({ observation, reward, terminated }, i) => {
+        replay.add(device, {
+          observation: observations[i],
+          action: chosen[i],
+          reward,
+          terminated,
+          nextObservation: observation,
+          behaviour: part(heads, i, behaviour),
+        });
       });
-      observation =
-        transition.terminated || transition.truncated ? environment.reset() : transition.observation;
+      observations = transitions.map(({ next }) => next);
       if (!warming && updatesPerStep > 0) {
-        if (finder) await finder.run(update, updates, updatesPerStep);
-        else update.run(updatesPerStep);
-        updates += updatesPerStep;
+        if (finder) await finder.run(update, updates, updatesPerStep * count);
+        else update.run(updatesPerStep * count);
+        updates += updatesPerStep * count;
       }
       settings.onStep?.(step);
       await breathe();
@@ -259,7 +288,8 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
         evaluations.push(evaluation);
         await settings.onEvaluation?.(evaluation);
       }
-      if (settings.checkpoint && step % settings.checkpoint.every === 0) await save();
+      const { every } = settings.checkpoint ?? { every: Number.POSITIVE_INFINITY };
+      if (Math.floor(step / every) > Math.floor(before / every)) await save();
     }
     if (settings.checkpoint && settings.signal?.aborted && step > saved) await save();
   } finally {

@@ -27,6 +27,8 @@ export interface RunSettings {
   readonly evaluateEvery: number;
   readonly evaluationEpisodes: number;
   readonly capacity: number;
+  /** Environments stepped together with one policy call; absent for one. */
+  readonly parallelEnvironments?: number;
   readonly backend: BackendChoice;
 }
 

@@ -1,5 +1,6 @@
 import { type OpenedDevice, open } from '../backend/select.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
+import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { type BackendError, NumericsError } from '../errors.ts';
 import type { ActorCritic } from '../rl/actor-critic.ts';
 import { explainFault } from '../rl/numerics.ts';
@@ -7,6 +8,7 @@ import { savePolicy } from '../rl/policy-file.ts';
 import { trainRecovering } from '../rl/recovery.ts';
 import type { Evaluation, TrainOptions } from '../rl/train.ts';
 import { findCheckpoint } from './checkpoint-file.ts';
+import { WorkerVector } from './environment-workers.ts';
 import { RunFolder, type RunMaking } from './run-folder.ts';
 import { learnerOf, type RunSettings } from './run-settings.ts';
 
@@ -18,6 +20,8 @@ export interface RunOptions {
   readonly checkpointEvery: number;
   /** Threads of the wasm backend; by default as many as help. */
   readonly threads?: number | undefined;
+  /** Worker threads that share parallel environments; 0 for none. */
+  readonly workers?: number | undefined;
   readonly signal?: AbortSignal;
   /** Repeats a run that met NaN or infinity, to name the operation where it began. */
   readonly debugNumerics?: boolean | undefined;
@@ -54,6 +58,7 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
   const backend = device.backend.description;
   let folder: RunFolder | undefined;
   let training: TrainOptions | undefined;
+  const environments = vectorOf(settings, options.workers ?? 0);
   try {
     folder =
       options.folder === undefined
@@ -69,12 +74,14 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
       distribution: _d,
       hidden: _h,
       backend: _b,
+      parallelEnvironments: _p,
       ...numbers
     } = settings;
     training = {
       ...numbers,
       makeEnvironment: () => makeEnvironment(settings.environment),
       learner,
+      environments,
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.onStep ? { onStep: options.onStep } : {}),
       checkpoint: kept && {
@@ -107,8 +114,19 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     throw error;
   } finally {
     await folder?.close();
+    await environments?.dispose();
     await device.dispose().catch(() => undefined);
   }
+}
+
+/** A run's parallel environments, if it has several. */
+function vectorOf(
+  { environment, parallelEnvironments = 1 }: RunSettings,
+  workers: number,
+): VectorEnvironment | undefined {
+  if (workers > 0) return new WorkerVector(environment, parallelEnvironments, workers);
+  if (parallelEnvironments === 1) return undefined;
+  return new LocalVector(Array.from({ length: parallelEnvironments }, () => makeEnvironment(environment)));
 }
 
 /** The error with the operation in which it began, found by repeating the run from its last checkpoint. */

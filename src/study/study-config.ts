@@ -74,6 +74,7 @@ const settingChecks: Readonly<Record<string, Check>> = {
   evaluateEvery: whole(1),
   evaluationEpisodes: whole(1, 10_000),
   capacity: whole(1, 100_000_000),
+  parallelEnvironments: whole(1, 4096),
   backend: oneOf('auto', 'wasm', 'cpu', 'webgpu'),
 };
 
@@ -234,6 +235,7 @@ export function trainArguments(settings: RunSettings): string[] {
     'evaluate-every': settings.evaluateEvery,
     episodes: settings.evaluationEpisodes,
     capacity: settings.capacity,
+    'parallel-environments': settings.parallelEnvironments,
     backend: settings.backend,
   };
   return Object.entries(values).flatMap(([name, value]) =>

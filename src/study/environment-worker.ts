@@ -1,0 +1,35 @@
+// What runs in a worker: a slice of a run's environments.
+import { parentPort, workerData } from 'node:worker_threads';
+import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
+import { LocalVector } from '../envs/vector.ts';
+import type { SliceRequest, WorkerSlice } from './environment-workers.ts';
+
+const { environment, count, first } = workerData as WorkerSlice;
+await prepareEnvironment(environment);
+const slice = new LocalVector(
+  Array.from({ length: count }, () => makeEnvironment(environment)),
+  first,
+);
+
+parentPort?.on('message', (request: SliceRequest) => {
+  try {
+    parentPort?.postMessage({ value: answer(request) });
+  } catch (error) {
+    parentPort?.postMessage({ error });
+  }
+});
+
+function answer(request: SliceRequest): unknown {
+  switch (request.kind) {
+    case 'reset':
+      return slice.reset(request.seed);
+    case 'step':
+      return slice.step(request.actions);
+    case 'getStates':
+      return slice.getStates();
+    case 'setStates':
+      return slice.setStates(request.states);
+    default:
+      throw new Error(`unknown request ${JSON.stringify(request satisfies never)}`);
+  }
+}

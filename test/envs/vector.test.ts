@@ -1,0 +1,49 @@
+// Several environments stepped together: each as it would be alone, and training on them.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { makeEnvironment } from '../../src/envs/registry.ts';
+import { environmentSeed, LocalVector } from '../../src/envs/vector.ts';
+import { PhiloxStream } from '../../src/math/philox.ts';
+
+test('each environment does what it does alone, through resets', () => {
+  const vector = new LocalVector([0, 1, 2].map(() => makeEnvironment('cartpole')));
+  const alone = [0, 1, 2].map(() => makeEnvironment('cartpole'));
+  const random = new PhiloxStream(4);
+  let expected = alone.map((environment, i) => environment.reset(environmentSeed(7, i)));
+  assert.equal(vector.reset(7), expected);
+  let ends = 0;
+  for (let step = 0; step < 200; step++) {
+    const actions = alone.map(() => Float32Array.of(random.nextInt(2)));
+    const transitions = vector.step(actions);
+    expected = alone.map((environment, i) => {
+      const transition = environment.step(actions[i]);
+      const { next, ...rest } = transitions[i];
+      assert.equal(rest, transition);
+      const ended = transition.terminated || transition.truncated;
+      if (ended) ends++;
+      const first = ended ? environment.reset() : transition.observation;
+      assert.equal(next, first);
+      return first;
+    });
+  }
+  assert.ok(ends > 10);
+});
+
+test('the first has the seed of a single one, the others streams of their own', () => {
+  const seeds = Array.from({ length: 100 }, (_, i) => environmentSeed(3, i));
+  assert.is(seeds[0], 3);
+  assert.is(new Set(seeds).size, 100);
+  assert.not.equal(environmentSeed(4, 1), environmentSeed(3, 1));
+});
+
+test('states go out and in', () => {
+  const make = () => new LocalVector([0, 1].map(() => makeEnvironment('pendulum')));
+  const [a, b] = [make(), make()];
+  a.reset(1);
+  const push = [Float32Array.of(0.3), Float32Array.of(-1)];
+  a.step(push);
+  b.setStates(JSON.parse(JSON.stringify(a.getStates())));
+  assert.equal(a.step(push), b.step(push));
+});
+
+test.run();
