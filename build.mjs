@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The one command of the repository: installs and builds whatever is missing, then does what was asked.
 //
-//   node build.mjs <build|test|bench|fuzz|soak|verify|divergrad|typecheck|lint|format|clean> [arguments…]
+//   node build.mjs <command> [arguments…], the commands being
+//   build test bench fuzz soak verify divergrad web screenshots typecheck lint format clean
 //
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
@@ -195,6 +196,35 @@ export async function bundle({ force = false } = {}) {
   }
 }
 
+// ---------------------------------------------------------------- the page
+
+/** Builds the page in dist/web: static files that may be put anywhere. */
+export async function buildWeb({ force = false } = {}) {
+  install();
+  await compileKernels();
+  const newest = Math.max(
+    newestSource(),
+    ...[...sources(path('web'))].map((file) => mtime(file)),
+    mtime(path('web/style.css')),
+    mtime(path('web/index.html')),
+  );
+  if (!force && mtime(path('dist/web/index.html')) >= newest) return;
+  const esbuild = await import('esbuild');
+  rmSync(path('dist/web'), { recursive: true, force: true });
+  await esbuild.build({
+    ...shared,
+    platform: 'browser',
+    entryPoints: { main: path('web/main.ts'), worker: path('web/worker.ts') },
+    outdir: path('dist/web'),
+    splitting: true,
+    chunkNames: 'chunk-[hash]',
+    minify: true,
+  });
+  // The page itself comes last: its time is the time of the build.
+  for (const file of ['style.css', 'index.html'])
+    writeFileSync(path('dist/web', file), readFileSync(path('web', file)));
+}
+
 // ---------------------------------------------------------------- running
 
 /** Starts a program, passes signals to it, and resolves to the exit code a shell would report. */
@@ -260,11 +290,13 @@ const commands = {
   async build() {
     await bundle({ force: true });
     if (!existsSync(path('src/index.ts'))) return 0;
+    await buildWeb({ force: true });
     rmSync(path('dist/types'), { recursive: true, force: true });
     return tool('typescript', 'tsc', ['-p', path('tsconfig.build.json')]);
   },
   async test(args) {
     await bundle();
+    await buildWeb();
     return run(process.execPath, [path('test/run.mjs'), ...args]);
   },
   /** What the package itself measures; with `--kernels`, kernels beside development-only peers. */
@@ -281,6 +313,19 @@ const commands = {
   soak: (args) => longCheck('soak', args),
   verify: (args) => cli(['verify', ...args]),
   divergrad: (args) => cli(args),
+  /** Serves the page until interrupted: web [PORT] */
+  async web([port = '8080']) {
+    await buildWeb();
+    const { serve } = await import('./web/serve.mjs');
+    const { url } = await serve({ port: Number(port) }).catch((error) => fail(error.message));
+    console.log(`the page is at ${url}`);
+    return new Promise((done) => process.once('SIGINT', () => done(0)));
+  },
+  /** Takes the pictures of docs/web in the headless Chromium of the tests. */
+  async screenshots() {
+    await buildWeb();
+    return run(process.execPath, [path('web/screenshots.mjs')]);
+  },
   async typecheck(args) {
     install();
     return tool('typescript', 'tsc', ['-p', path('tsconfig.json'), '--noEmit', ...args]);
@@ -306,4 +351,5 @@ if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1]
     process.exit(2);
   }
   process.exitCode = await commands[name](args);
+  if (name === 'web') process.exit();
 }

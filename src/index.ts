@@ -95,6 +95,7 @@ export type { Checkpoint, CheckpointOptions, RunSettings } from './rl/checkpoint
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
 export { explainFault } from './rl/numerics.ts';
 export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
+export { type PolicyBatch, PolicyLearner, type PolicyLearnerOptions } from './rl/policy-learner.ts';
 export { type RecoveryOptions, trainRecovering } from './rl/recovery.ts';
 export {
   ReplayBuffer,
@@ -123,6 +124,13 @@ export {
   measureCost,
   type UpdateCost,
 } from './study/cost.ts';
+export {
+  measureScaling,
+  type ScalingAxis,
+  type ScalingReport,
+  scalingAxes,
+  scalingDefaults,
+} from './study/scaling.ts';
 export { type Interval, median, medianInterval, quantile } from './study/statistics.ts';
 export { measureWholeUpdate, type WholeUpdateCost } from './study/update-cost.ts';
 
