@@ -8,6 +8,7 @@
 //   webgpu    the same files in Node on Dawn
 //   deno      the same files in Deno on wgpu
 //   chromium  the same files in a page of a headless Chromium
+//   web       test/web/: the built page in that Chromium, with WebGPU and without
 //
 // A file is bundled once per kind of runtime and runs in a process of its own, two at a time, so a crash
 // or a hang costs one file. WebGPU always means the software driver here: the same on every machine.
@@ -33,6 +34,7 @@ const suiteNames = [
   'deno-wasm',
   'chromium',
   'chromium-wasm',
+  'web',
 ];
 
 // ---------------------------------------------------------------- arguments
@@ -73,7 +75,8 @@ function* find(folder) {
 
 const files = [...find(join(root, 'test'))].filter((file) => file.includes(options.only));
 const deviceFiles = files.filter((file) => file.startsWith('test/device/'));
-const nodeFiles = files.filter((file) => !file.startsWith('test/device/'));
+const webFiles = files.filter((file) => file.startsWith('test/web/'));
+const nodeFiles = files.filter((file) => !/^test\/(device|web)\//.test(file));
 // Files that start processes take longest: first, so that the two workers end together.
 const startsProcesses = (file) => /^test\/(process|smoke)\//.test(file);
 nodeFiles.sort((a, b) => startsProcesses(b) - startsProcesses(a));
@@ -335,6 +338,7 @@ const suites = {
   'deno-wasm': { target: 'web', files: deviceFiles, job: inDeno('wasm') },
   chromium: { target: 'web', files: deviceFiles, job: inChromium('webgpu') },
   'chromium-wasm': { target: 'web', files: deviceFiles, job: inChromium('wasm') },
+  web: { target: 'node', files: webFiles, job: inNode('cpu') },
 };
 
 const begun = performance.now();

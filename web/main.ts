@@ -68,7 +68,16 @@ class Page implements Shell {
       main.append(panel);
     }
     list.addEventListener('keydown', (event) => this.onKey(event));
-    root.replaceChildren(h('div', { class: 'bar' }, list, this.choice.element), this.device, main);
+    root.replaceChildren(
+      h(
+        'nav',
+        { class: 'bar', 'aria-label': 'Parts of this page, and its device' },
+        list,
+        this.choice.element,
+      ),
+      this.device,
+      main,
+    );
     this.sayPlatform();
     const { tab, settings } = readAddress();
     this.open(this.tabs.find(({ name }) => name === tab) ?? this.tabs[0], settings);

@@ -344,6 +344,7 @@ export class SeeTab implements Tab {
       panel.history.push({ step, loss, divergences: all, share });
       if (panel.history.length > HISTORY) panel.history = panel.history.filter((_, at) => at % 2 === 0);
     });
+    if (this.limit !== undefined && frames[0].step >= this.limit && !this.paused) this.setPaused(true);
     this.status.say(
       this.paused ? 'Paused.' : `${this.panels.length} policies side by side, step ${frames[0].step}.`,
     );

@@ -1,0 +1,39 @@
+// Opens the built page in the headless Chromium: used by the tests of the page.
+import { serve } from '../../web/serve.mjs';
+import { launch } from './browser.mjs';
+
+/** @param gpu whether the browser has WebGPU, on the software driver */
+export async function openSite({ gpu }) {
+  const { url, stop } = await serve();
+  const browser = await launch({ gpu });
+  const problems = [];
+  return {
+    problems,
+    async page(address, options = {}) {
+      const page = await browser.newPage(options);
+      page.on('console', (message) => {
+        // That the sandbox of a report refuses its scripts is what is wanted.
+        const refused = message.text().startsWith('Blocked script execution');
+        if (message.type() === 'error' && !refused) problems.push(message.text());
+      });
+      page.on('pageerror', (error) => problems.push(error.message));
+      page.on('request', (request) => {
+        const known = /^(data|blob|about):/.test(request.url()) || request.url().startsWith(url);
+        if (!known) problems.push(`asked another host: ${request.url()}`);
+      });
+      await page.addInitScript(() => {
+        globalThis.longTasks = [];
+        new PerformanceObserver((list) => {
+          for (const { startTime, duration } of list.getEntries())
+            globalThis.longTasks.push({ startTime, duration });
+        }).observe({ type: 'longtask', buffered: true });
+      });
+      await page.goto(url + address);
+      return page;
+    },
+    async close() {
+      await browser.close();
+      stop();
+    },
+  };
+}
