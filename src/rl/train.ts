@@ -282,7 +282,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       await breathe();
       if (step % evaluateEvery === 0 || step === steps) {
         const metrics = updates > 0 ? await readMetrics(update, step) : {};
-        const returns = await evaluator.run(startsOf(seed, evaluations.length));
+        const returns = await evaluator.run(evaluationSeed(seed, evaluations.length));
         const meanReturn = returns.reduce((total, value) => total + value, 0) / returns.length;
         const evaluation = { step, updates, returns, meanReturn, metrics };
         evaluations.push(evaluation);
@@ -320,7 +320,7 @@ function breather(): () => Promise<void> | undefined {
  * Seed of an evaluation's first start. Every evaluation of every run has starts of its own: with shared ones the luck of
  * a few starts would look like a finding, and averages over seeds would not average it out.
  */
-function startsOf(seed: number, evaluation: number): number {
+export function evaluationSeed(seed: number, evaluation: number): number {
   const stream = new PhiloxStream(seed, 2);
   stream.setState({ ...stream.getState(), position: evaluation });
   return stream.nextUint32();
