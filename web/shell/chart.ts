@@ -23,7 +23,7 @@ export interface ChartOptions {
 }
 
 const [width, height] = [460, 240];
-const margin = { left: 56, right: 12, top: 10, bottom: 38 };
+const margin = { left: 56, right: 20, top: 10, bottom: 38 };
 
 /** Colours that stay apart for colour-blind eyes, of which each theme has its own shades. */
 export const seriesColor = (index: number): string => `var(--series-${index % 6})`;
