@@ -120,7 +120,8 @@ for (const gpu of [true, false]) {
   });
 
   test('Learn: returns equal those of the command line, and no task on the page is long', async () => {
-    const page = await site.page(`${learnAddress}&backend=wasm`);
+    const on = gpu ? 'webgpu' : 'wasm';
+    const page = await site.page(`${learnAddress}&backend=${on}`);
     const begun = await page.evaluate(() => performance.now());
     await page.getByRole('button', { name: 'Train', exact: true }).click();
     await page.getByText('Trained 2 policies.').waitFor({ timeout: 120_000 });
@@ -143,7 +144,7 @@ for (const gpu of [true, false]) {
         '--estimator',
         'reverse-kl/score:loo',
         '--backend',
-        'wasm',
+        on,
         '--seed',
         '3',
       ],
