@@ -315,6 +315,10 @@ const commands = {
   divergrad: (args) => cli(args),
   /** Serves the page until interrupted: web [PORT] */
   async web([port = '8080']) {
+    if (!/^\d+$/.test(port) || Number(port) > 65_535)
+      fail(
+        `the port is '${port}'; it must be a whole number from 0 to 65535, as in: node build.mjs web 9000`,
+      );
     await buildWeb();
     const { serve } = await import('./web/serve.mjs');
     const { url } = await serve({ port: Number(port) }).catch((error) => fail(error.message));

@@ -91,7 +91,7 @@ export {
   type ActorCriticOptions,
   actorCriticDefaults,
 } from './rl/actor-critic.ts';
-export type { Checkpoint, CheckpointOptions, RunSettings } from './rl/checkpoint.ts';
+export type { Checkpoint, CheckpointOptions, CheckpointSettings } from './rl/checkpoint.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
 export { explainFault } from './rl/numerics.ts';
 export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';

@@ -15,16 +15,17 @@ const types = {
 /** Starts the server on this machine only; port 0 takes a free one. @returns its address and a way to stop it */
 export async function serve({ port = 0, isolated = true } = {}) {
   const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     if (isolated) {
       response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
       response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
     }
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Cache-Control', 'no-cache');
-    const file = join(folder, normalize(pathname === '/' ? '/index.html' : decodeURIComponent(pathname)));
-    if (!file.startsWith(folder + sep)) return response.writeHead(404).end();
+    // An address that is none, such as /%, ends here too: one bad request must not end the server.
     try {
+      const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+      const file = join(folder, normalize(pathname === '/' ? '/index.html' : decodeURIComponent(pathname)));
+      if (!file.startsWith(folder + sep)) throw new Error('outside the folder');
       const body = await readFile(file);
       response.setHeader('Content-Type', types[file.split('.').pop()] ?? 'application/octet-stream');
       response.end(body);

@@ -128,7 +128,7 @@ function summarise(
   for (const [name, outcome] of outcomes) if (outcome.state === 'failed') print(outcomeLine(name, outcome));
   const open = names.length - done - failed;
   print(
-    `${done} of ${names.length} runs done${failed ? `, ${failed} failed` : ''}${open ? `, ${open} left` : ''}; in ${folder}. ${failed || open ? 'The same command goes on with them.' : `Next: divergrad report ${folder}`}`,
+    `${done} of ${names.length} runs done${failed ? `, ${failed} failed` : ''}${open ? `, ${open} left` : ''}; in ${folder}.${failed || open ? ' The same command goes on with them.' : ''}`,
   );
 }
 

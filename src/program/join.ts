@@ -160,7 +160,7 @@ export function joinedSpec(name: string): KernelSpec {
  * Puts neighbouring steps into joined kernels where one fits: one that binds at most `maxBindings` buffers, and whose
  * parts leave nothing that others read but the joined kernel would not store.
  *
- * @param kept buffers that outlive the update: states and outputs
+ * @param buffers what the steps' indices stand for; all but temporaries outlive the update
  */
 export function joinSteps(
   steps: readonly Step[],

@@ -9,11 +9,11 @@ import type { ReplayContents } from './replay.ts';
 import type { Evaluation, TrainOptions, trainDefaults } from './train.ts';
 
 /** What a run was asked for: a run resumes only from a checkpoint that agrees. */
-export type RunSettings = Readonly<Record<string, string | number>>;
+export type CheckpointSettings = Readonly<Record<string, string | number>>;
 
 /** A training run between two environment steps. */
 export interface Checkpoint {
-  readonly settings: RunSettings;
+  readonly settings: CheckpointSettings;
   /** Environment steps taken. */
   readonly step: number;
   /** Gradient steps taken. */
@@ -82,7 +82,10 @@ export function restoreStates(
 }
 
 /** What a checkpoint must agree in with the run that resumes from it. Its length may differ. */
-export function runSettings(settings: TrainOptions & typeof trainDefaults, environment: string): RunSettings {
+export function runSettings(
+  settings: TrainOptions & typeof trainDefaults,
+  environment: string,
+): CheckpointSettings {
   const { batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed, learner } =
     settings;
   const { estimator, family, familyOptions, actions, learningRates, ...options } = learner.options;
@@ -120,9 +123,9 @@ export function runSettings(settings: TrainOptions & typeof trainDefaults, envir
 }
 
 /** @throws CheckpointError naming the settings that differ */
-export function requireSameSettings(saved: RunSettings, wanted: RunSettings): void {
+export function requireSameSettings(saved: CheckpointSettings, wanted: CheckpointSettings): void {
   const names = new Set([...Object.keys(wanted), ...Object.keys(saved)]);
-  const of = (settings: RunSettings, name: string) =>
+  const of = (settings: CheckpointSettings, name: string) =>
     Object.hasOwn(settings, name) ? settings[name] : 'none';
   const differing = [...names].filter((name) => of(saved, name) !== of(wanted, name));
   if (differing.length === 0) return;

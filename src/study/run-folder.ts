@@ -110,13 +110,14 @@ export class RunFolder {
     if (config) {
       const differing = differences(config, settings);
       if (differing.length > 0) throw refuse(`holds another run: ${differing.join(', ')}`);
-      if (await readResult(path)) throw refuse('holds a finished run');
     }
     await mkdir(path, { recursive: true }).catch((error: Error) => {
       throw new DataError(`Cannot create '${path}': ${error.message}.`);
     });
     const lock = await takeLock(join(path, 'run.lock'));
     try {
+      // The process that held the lock may have come to the end meanwhile.
+      if (await readResult(path)) throw refuse('holds a finished run');
       const found = await findCheckpoint(path);
       const folder = new RunFolder(path, lock, found?.checkpoint, found?.skipped?.message);
       await folder.keepUntil(found?.checkpoint.step ?? 0);

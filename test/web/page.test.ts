@@ -39,6 +39,21 @@ size('is below 250 kB compressed, shaders and kernels included', () => {
 });
 size.run();
 
+const server = suite('the server');
+server('survives addresses that are none, and gives nothing outside its folder', async () => {
+  const { serve } = (await import(pathToFileURL(join(process.cwd(), 'web/serve.mjs')).href)) as {
+    serve(): Promise<{ url: string; stop(): void }>;
+  };
+  const { url, stop } = await serve();
+  const status = async (path: string) => (await fetch(url + path)).status;
+  assert.is(await status('%'), 404);
+  assert.is(await status('..%2f..%2fpackage.json'), 404);
+  assert.is(await status('nothing.js'), 404);
+  assert.is(await status('index.html'), 200);
+  stop();
+});
+server.run();
+
 const axeSource = readFileSync(
   createRequire(join(process.cwd(), 'package.json')).resolve('axe-core'),
   'utf8',
