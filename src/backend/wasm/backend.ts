@@ -7,14 +7,15 @@ import { assembleFused, BLOCK, type Placer } from './fused.ts';
 import { Arena } from './memory.ts';
 import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
 import { kernelNumber, type Plan, planOf } from './plan.ts';
+import { ThreadChoice } from './thread-choice.ts';
 import { availableThreads, Pool, SYNC_BYTES } from './threads.ts';
 
 export interface WasmOptions {
   /** Which build of the kernels; the best the engine accepts by default. */
   readonly simd?: SimdVariant;
   /**
-   * Most threads a program may use; by default as many as a measurement finds useful, once a program is loaded that is
-   * large enough. Results do not depend on it.
+   * Threads of a program; by default one or as many as a measurement finds useful, whichever its late runs were faster
+   * with, once a program is loaded that is large enough. Results do not depend on it.
    */
   readonly threads?: number;
 }
@@ -32,9 +33,9 @@ export async function openWasm({ simd, threads }: WasmOptions = {}): Promise<Bac
 }
 
 /** Work of an update below which waking threads costs more than it gains. */
-const PROGRAM_WORTH_THREADS_NS = 400_000;
+const PROGRAM_WORTH_THREADS_NS = 100_000;
 /** Work of a step below which it stays on one thread. */
-const STEP_WORTH_THREADS_NS = 15_000;
+const STEP_WORTH_THREADS_NS = 5_000;
 
 class WasmBuffer implements DeviceBuffer {
   freed = false;
@@ -159,7 +160,7 @@ class WasmBackend implements Backend {
         return [step.kernel, step.address, step.items, grain];
       }),
     );
-    return new WasmExecutable(this, memory, table, steps.length, worth);
+    return new WasmExecutable(this, memory, table, steps.length, worth, this.wantedThreads === undefined);
   }
 
   async synchronize(): Promise<void> {}
@@ -171,16 +172,25 @@ class WasmBackend implements Backend {
     pool?.dispose();
   }
 
-  /** Runs a table of steps; allocates nothing. */
-  run(table: number, steps: number, times: number, share: boolean): void {
+  /** Whether programs can be shared between threads. */
+  get hasThreads(): boolean {
+    return this.threads > 1;
+  }
+
+  /** Counts a run of `times` updates. */
+  count(times: number, steps: number): void {
     if (this.disposed) throw new BackendError('The device was disposed of.');
+    this.counters.submits++;
+    this.counters.dispatches += times * steps;
+  }
+
+  /** Runs a table of steps; allocates nothing. */
+  execute(table: number, steps: number, times: number, share: boolean): void {
     const { kernels } = this.loaded;
-    if (share && this.threads > 1) {
+    if (share) {
       const { sync, threads, scratch, scratchPitch } = this;
       kernels.executeShared(sync, table, steps, times, threads, scratch, scratchPitch);
     } else kernels.execute(table, steps, times, this.scratch);
-    this.counters.submits++;
-    this.counters.dispatches += times * steps;
   }
 
   private assemble(
@@ -224,17 +234,17 @@ class WasmBackend implements Backend {
     this.scratch = this.arena.allocate(this.scratchPitch * this.scratchThreads, 'scratch memory');
   }
 
-  /** Starts workers and finds out by measurement how many of them help. */
+  /** Starts workers; where there may be more than two threads, a measurement says how many help. */
   private async startPool(): Promise<Pool | undefined> {
     const most = this.wantedThreads ?? availableThreads();
     if (most < 2) return undefined;
     this.sync = this.arena.allocate(SYNC_BYTES, 'synchronisation');
     const pool = await Pool.start(this.loaded, this.sync, most);
-    if (pool) this.threads = this.wantedThreads ?? this.measureThreads(most);
+    if (pool) this.threads = this.wantedThreads ?? (most > 2 ? this.measureThreads(most) : most);
     return pool;
   }
 
-  /** The fewest threads within a tenth of the fastest at a matrix product of the size of a large layer. */
+  /** The fewest threads, from 2, within a tenth of the fastest at a matrix product of the size of a large layer. */
   private measureThreads(most: number): number {
     const size = 256;
     const memory = new ProgramMemory(this.arena, () => 0);
@@ -258,7 +268,7 @@ class WasmBackend implements Backend {
     const table = memory.place([kernelNumber('matmul'), block, size / 32, 1]);
     this.threads = most;
     this.reserveScratch(plan.scratch);
-    const counts = Array.from({ length: most }, (_, i) => i + 1);
+    const counts = Array.from({ length: most - 1 }, (_, i) => i + 2);
     const best = counts.map(() => Number.POSITIVE_INFINITY);
     const { kernels } = this.loaded;
     const { sync, scratch, scratchPitch } = this;
@@ -336,18 +346,35 @@ class ProgramMemory implements Placer {
 
 class WasmExecutable implements Executable {
   private disposed = false;
+  private readonly choice: ThreadChoice | undefined;
 
   constructor(
     private readonly backend: WasmBackend,
     private readonly memory: ProgramMemory,
     private readonly table: number,
     private readonly steps: number,
+    /** Whether it is large enough for threads, and whether they are chosen run by run. */
     private readonly share: boolean,
-  ) {}
+    choose: boolean,
+  ) {
+    if (choose) this.choice = new ThreadChoice();
+  }
 
   run(times: number): void {
     if (this.disposed) throw new BackendError('The program was disposed of.');
-    this.backend.run(this.table, this.steps, times, this.share);
+    const { backend, table, steps, choice } = this;
+    backend.count(times, steps);
+    const share = this.share && backend.hasThreads;
+    if (!share || !choice) {
+      backend.execute(table, steps, times, share);
+      return;
+    }
+    for (let i = 0; i < times; i++) {
+      const shared = choice.next();
+      const begun = performance.now();
+      backend.execute(table, steps, 1, shared);
+      choice.record(shared, performance.now() - begun);
+    }
   }
 
   dispose(): void {

@@ -45,12 +45,12 @@ export const kernelNumber = (name: string): number => kernelNumbers.indexOf(name
 /** Rows of the batch that an item of the network kernels carries: enough to pay for packing weights. */
 const rowBlock = (rows: number): number => (rows <= 128 ? 32 : 64);
 /** Inputs of a layer, rows of its weight gradient, in an item of `mlp_backward_weights`. */
-const INPUT_BLOCK = 64;
+const inputBlock = (widest: number): number => (widest <= 128 ? 32 : 64);
 /** Rows gathered at a time by `mlp_backward_weights`. */
 const GATHER_ROWS = 256;
 /** Elements in an item of the Gaussian kernels. */
 const GAUSSIAN_BLOCK = 512;
-const ADAM_BLOCK = 4096;
+const ADAM_BLOCK = 1024;
 const PHILOX_WORDS = 1024;
 const REPLAY_ROWS = 64;
 
@@ -92,10 +92,10 @@ export function planOf(name: string, p: Params, gemm: number): KernelPlan {
       return plan(nets * blocks(p.rows, each), gemm + tiles * (aligned(4 * each * widest) + 64), [each]);
     }
     case 'mlp_backward_weights': {
-      const perNet = widths(p)
-        .slice(0, -1)
-        .reduce((total, inputs) => total + blocks(inputs, INPUT_BLOCK), 0);
-      return plan(p.nets * perNet, gemm + 4 * GATHER_ROWS * INPUT_BLOCK + 64, [INPUT_BLOCK, perNet]);
+      const inputs = widths(p).slice(0, -1);
+      const each = inputBlock(Math.max(...inputs));
+      const perNet = inputs.reduce((total, width) => total + blocks(width, each), 0);
+      return plan(p.nets * perNet, gemm + 4 * GATHER_ROWS * each + 64, [each, perNet]);
     }
     case 'gaussian_sample':
     case 'gaussian_sample_backward':

@@ -2,7 +2,7 @@ import { address, bytes, word } from './block';
 import { add, any, div, firstLanes, keep, LANES, load, madd, mul, ne, SIZE, splat, sqrt, storePart, sub } from './vec';
 
 /** Elements an item of `adam` handles. */
-const ADAM_BLOCK: i32 = 4096;
+const ADAM_BLOCK: i32 = 1024;
 
 /**
  * Adam as in src/backend/cpu/optimiser.ts. The rates are read as float64 behind the parameters, because
