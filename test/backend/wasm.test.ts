@@ -12,7 +12,7 @@ import { PhiloxStream } from '../../src/math/philox.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import { mlp } from '../../src/nn/index.ts';
 import { type ElementwiseName, elementwiseOps, mean, square } from '../../src/tape/index.ts';
-import { runFusedOn } from '../helpers/kernel-run.ts';
+import { runFusedOn, runKernelOn } from '../helpers/kernel-run.ts';
 
 const test = suite('wasm');
 
@@ -150,6 +150,43 @@ test('programs and buffers give their memory back', async () => {
   }
   assert.is(bytes.at(-1), bytes[0]);
   await device.dispose();
+});
+
+test('the moments of a dead unit end at 0, not among subnormal floats, and NaN stays NaN', async () => {
+  for (const simd of simdVariants) {
+    const backend = await openWasm({ simd });
+    const moments = Float32Array.of(1.2e-38, -1.2e-38, 2e-38, Number.NaN, 1);
+    const zeros = new Float32Array(moments.length);
+    const { firstMoment, secondMoment } = await runKernelOn(
+      backend,
+      'adam',
+      {
+        ...{
+          count: moments.length,
+          hasTarget: 0,
+          hasScale: 0,
+          decoupled: 0,
+          weightDecay: 0,
+          tau: 0,
+          place: 0,
+        },
+        ...{ learningRate: 1e-3, beta1: 0.9, beta2: 0.9, epsilon: 1e-8 },
+        ...{ beta1Complement: 0.1, beta2Complement: 0.1 },
+      },
+      {
+        parameters: zeros,
+        firstMoment: moments,
+        secondMoment: moments.map(Math.abs),
+        gradient: zeros,
+        clock: new Uint32Array(8),
+      },
+    );
+    // 1.2e-38 · 0.9 is below the smallest normal float, 1.18e-38; 2e-38 · 0.9 is not.
+    const expected = [0, 0, Math.fround(0.9 * Math.fround(2e-38)), Number.NaN, Math.fround(0.9)];
+    assert.equal([...firstMoment], expected, simd);
+    assert.equal([...secondMoment], expected, simd);
+    await backend.dispose();
+  }
 });
 
 test('the arena gives neighbours back as one', () => {

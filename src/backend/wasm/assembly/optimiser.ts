@@ -1,8 +1,16 @@
 import { address, bytes, word } from './block';
-import { add, any, div, firstLanes, keep, LANES, load, madd, mul, ne, SIZE, splat, sqrt, storePart, sub } from './vec';
+import {
+  abs, add, any, div, firstLanes, keep, LANES, load, lt, madd, mul, ne, select, SIZE, splat, sqrt, storePart, sub, V,
+} from './vec';
 
 /** Elements an item of `adam` handles. */
 const ADAM_BLOCK: i32 = 1024;
+/** Smallest normal float. The moments of a unit that is dead for long fall below, where arithmetic takes ten times as long. */
+const SMALLEST: f32 = 1.1754944e-38;
+
+@inline function flush(x: V, smallest: V, zero: V): V {
+  return select(lt(abs(x), smallest), zero, x);
+}
 
 /**
  * Adam as in src/backend/cpu/optimiser.ts. The rates are read as float64 behind the parameters, because
@@ -38,13 +46,14 @@ export function adam(p: usize, item: i32): void {
   let target = address(p, 4) + begin;
   // 0 while all is finite: 0·x is NaN for NaN and infinity.
   const zero = splat(0);
+  const smallest = splat(SMALLEST);
   let oddValue = zero;
   let oddMoment = zero;
   for (let left = min(ADAM_BLOCK, count - first); left > 0; left -= LANES) {
     const old = load(parameters);
     const g = madd(decay, old, mul(load(gradient), factor));
-    const m = madd(take1, g, mul(keep1, load(firstMoment)));
-    const v = madd(mul(take2, g), g, mul(keep2, load(secondMoment)));
+    const m = flush(madd(take1, g, mul(keep1, load(firstMoment))), smallest, zero);
+    const v = flush(madd(mul(take2, g), g, mul(keep2, load(secondMoment))), smallest, zero);
     const move = div(mul(m, step), add(sqrt(mul(v, correction)), epsilon));
     const x = sub(mul(old, shrink), move);
     storePart(firstMoment, m, left);
