@@ -23,10 +23,15 @@ const [score, , exact] = fDivergence({
   },
 });
 
-/** CUBO of order 2 in log space, ½ log E_π[(p̃/π)²]: the χ² upper bound, whose exponential would overflow. */
+/**
+ * CUBO of order 2 in log space, ½ log E_π[(p̃/π)²]: the χ² upper bound, whose exponential would overflow. Over a target
+ * that is more than twice as wide, χ² is infinite; what K samples see of it is then smallest where the target is not,
+ * and the gradient drives the policy away.
+ */
 const pathwise: Estimator = {
   name: 'chi2/pathwise',
-  title: 'χ²(p ‖ π), pathwise upper bound (CUBO)',
+  title:
+    'χ²(p ‖ π), pathwise upper bound (CUBO); drives off a policy with less than half of the target’s variance',
   formula: '½ log mean_k exp 2(log p̃ − log π)',
   source: 'Dieng et al. 2017, eq. 2, in log space',
   quality: 'consistent',

@@ -126,7 +126,14 @@ const exact = {
 };
 
 /** Mean of the estimated gradient over `states` independent states, and its standard error. */
-async function estimate(name: string, K: number, states: number, runs = 1, offset = 0) {
+async function estimate(
+  name: string,
+  K: number,
+  states: number,
+  runs = 1,
+  offset = 0,
+  policyLogStd = logStd,
+) {
   const choice = chooseEstimator(name);
   const device = exactDevice();
   const update = await device.compile(
@@ -150,7 +157,7 @@ async function estimate(name: string, K: number, states: number, runs = 1, offse
     },
     { seed: 12 },
   );
-  update.write({ head: Array.from({ length: 2 * states }, (_, i) => (i % 2 ? logStd : mu)) });
+  update.write({ head: Array.from({ length: 2 * states }, (_, i) => (i % 2 ? policyLogStd : mu)) });
   const values: number[][] = [[], []];
   for (let run = 0; run < runs; run++) {
     update.run();
@@ -190,6 +197,21 @@ test('reverse-kl/score:mean is the gradient times 1 − 1/K', async () => {
     assert.ok(Math.abs(mean - expected) < 4 * error, `part ${i}: ${mean} ± ${error}, expected ${expected}`);
     assert.ok(Math.abs(mean - exact.reverse[i]) > 4 * error, 'the bias does not show: the test is too weak');
   });
+});
+
+test('chi2/pathwise pulls a wide policy to the target and drives a narrow one away', async () => {
+  // ∂/∂mean = −(a* − m)/(2s² − v) for variances s² of the policy and v of the target; at s² ≤ v/2 the divergence is
+  // infinite, and for s → 0 all samples have the gradient −Q′(m)/α of their log-ratio, with its sign turned over.
+  const wide = await estimate('chi2/pathwise', 256, 200, 5, 0, 0.5 * Math.log(4 * targetVariance));
+  const expected = -(centre - mu) / (8 * targetVariance - targetVariance);
+  const [{ mean, error }] = wide;
+  assert.ok(
+    Math.abs(mean - expected) < 4 * error + 0.05 * Math.abs(expected),
+    `${mean} ± ${error}, ${expected}`,
+  );
+  const [narrow] = await estimate('chi2/pathwise', 16, 200, 5, 0, 0.5 * Math.log(0.001 * targetVariance));
+  const away = (centre - mu) / targetVariance;
+  assert.ok(Math.abs(narrow.mean - away) < 4 * narrow.error + 0.05 * away, `${narrow.mean}, ${away}`);
 });
 
 test('leave-one-out has less variance than no baseline', async () => {
