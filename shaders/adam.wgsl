@@ -3,6 +3,9 @@
 // clock[5].
 // @include adam
 
+// Parameters an invocation takes, those of a workgroup side by side.
+const ITEMS = 8u;
+
 struct Params {
   count: u32,
   hasTarget: u32,
@@ -35,13 +38,14 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let item = (group.y * groups.x + group.x) * 64u + local;
-  if (item >= params.count) {
-    return;
+  let first = (group.y * groups.x + group.x) * 64u * ITEMS + local;
+  begin_adam();
+  for (var item = first; item < min(first + 64u * ITEMS, params.count); item += 64u) {
+    var g = gradient[item];
+    if (params.hasScale != 0u) {
+      g *= scale[0];
+    }
+    adam_step(item, g);
   }
-  var g = gradient[item];
-  if (params.hasScale != 0u) {
-    g *= scale[0];
-  }
-  adam_step(item, g);
+  end_adam();
 }

@@ -28,7 +28,7 @@ fn smallest(item: u32, count: u32) -> f32 {
   return least;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) thread: u32) {
   let count = params.samples * params.batch;
   let scale = 1.0 / f32(count);

@@ -34,7 +34,7 @@ fn f_of(i: u32, count: u32, inverse_temperature: f32) -> f32 {
   return logProb[i] - smallest(i, count) * inverse_temperature;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) thread: u32) {
   let count = params.samples * params.batch;
   let scale = 1.0 / f32(count);

@@ -35,7 +35,7 @@ fn log_weight(i: u32, count: u32, inverse_temperature: f32) -> f32 {
   return smallest(i, count) * inverse_temperature - logProposal[i];
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) thread: u32) {
   let count = params.samples * params.batch;
   let batch = f32(params.batch);

@@ -34,7 +34,7 @@ fn smallest(item: u32, count: u32) -> f32 {
   return least;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) thread: u32) {
   let batch = f32(params.batch);
   var total = 0.0;

@@ -60,5 +60,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
+  begin_adam();
   weight_tile(group, groups, thread);
+  end_adam();
 }

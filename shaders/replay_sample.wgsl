@@ -2,6 +2,9 @@
 // storage[⌊bits_i·fill[0]/2^32⌋], bits_i the words of draw `draw`.
 // @include philox
 
+// Columns an invocation copies, since the words of a draw cost more than a few copies.
+const COLUMNS = 16u;
+
 struct Params {
   batch: u32,
   width: u32,
@@ -21,11 +24,15 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let item = (group.y * groups.x + group.x) * 64u + local;
-  if (item >= params.batch * params.width) {
+  let runs = (params.width + COLUMNS - 1u) / COLUMNS;
+  let row = item / runs;
+  if (row >= params.batch) {
     return;
   }
-  let row = item / params.width;
+  let first = item % runs * COLUMNS;
   let words = philox(vec4u(row / 4u, clock[2], params.draw, clock[3]), vec2u(clock[0], clock[1]));
   let entry = mul_high(words[row % 4u], fill[0]);
-  y[item] = storage_[entry * params.width + item % params.width];
+  for (var column = first; column < min(first + COLUMNS, params.width); column++) {
+    y[row * params.width + column] = storage_[entry * params.width + column];
+  }
 }

@@ -30,7 +30,7 @@ struct Params {
 // No target network follows a temperature.
 var<private> target_: array<f32, 1>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) thread: u32) {
   var total = 0.0;
   for (var i = thread; i < params.samples; i += THREADS) {
@@ -40,6 +40,8 @@ fn main(@builtin(local_invocation_index) thread: u32) {
   if (thread == 0u) {
     let mean = sum / f32(params.samples);
     entropy[0] = mean;
+    begin_adam();
     adam_step(0u, mean - params.targetEntropy);
+    end_adam();
   }
 }

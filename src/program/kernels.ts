@@ -40,9 +40,23 @@ export const WEIGHT_TILE = 16;
 /** Rows and columns of the output tile of one workgroup of `matmul`. */
 export const MATMUL_TILE = 32;
 
+/** Parameters that one invocation of `adam` takes. */
+export const ADAM_ITEMS = 8;
+/** Columns that one invocation of `replay_sample` copies. */
+export const REPLAY_COLUMNS = 16;
+/** Invocations at most in the one workgroup of the kernels that sum over all items, and at least. */
+export const SUM_THREADS = { most: 256, least: 16 };
+/** Longest edge of the tile that one invocation of the layer kernels makes in registers. */
+export const LAYER_TILE = 8;
+/** Invocations in a workgroup of the layer kernels: few, so that small layers fill all cores. */
+export const LAYER_GROUP = 8;
+
 /** Activations as the kernels number them. */
 export const activations = ['identity', 'relu', 'tanh', 'silu', 'elu', 'softplus', 'gelu'] as const;
 export type Activation = (typeof activations)[number];
+
+/** Whether the network kernels save the activation's input; of the others they save the output. */
+export const savesInput = (kind: Activation): boolean => kind === 'silu' || kind === 'gelu';
 
 /** Score-function baselines as `loss_score` numbers them. */
 export const scoreBaselines = ['none', 'mean', 'loo', 'value'] as const;
@@ -90,6 +104,15 @@ export function weightTiles(p: Params): number {
   return tiles;
 }
 
+/** The edge of equal tiles, none longer than LAYER_TILE, that cover `count` with the least excess. */
+export const tileEdge = (count: number): number => ceil(count, ceil(count, LAYER_TILE));
+
+/** Workgroups of a layer kernel of [nets, rows, columns] with a tile for each invocation, and some more items. */
+const layerGrid = (nets: number, rows: number, columns: number, more = 0): ReturnType<typeof one> => {
+  const tiles = nets * ceil(rows, LAYER_TILE) * ceil(columns, LAYER_TILE);
+  return { workgroups: [ceil(tiles + more, LAYER_GROUP), 1, 1] };
+};
+
 const one = (): { workgroups: readonly [number, number, number] } => ({ workgroups: [1, 1, 1] });
 
 export const kernels: readonly KernelSpec[] = [
@@ -129,6 +152,32 @@ export const kernels: readonly KernelSpec[] = [
     `nets rows layers activation ${segmentFields} ${dimFields}`,
     (p) => ({ workgroups: [weightTiles(p), p.nets, 1] }),
     (p) => 2 * p.nets * p.rows * weightCount(p),
+  ),
+  // One layer of the above. Parameters of a network begin at net·parametersStride, the layer's at parametersOffset.
+  // Row r of segment i lies at offset + net·xNet + (r mod rows)·stride. y, z [nets, rows, outputs].
+  spec(
+    'mlp_layer_forward',
+    'x0:read x1:read parameters:read y:write z:write',
+    'nets rows outputs activation parametersOffset parametersStride storeZ x0Offset x0Net x0Stride x0Rows x0Width hasX1 x1Offset x1Stride x1Rows x1Width',
+    (p) => layerGrid(p.nets, p.rows, p.outputs),
+    (p) => 2 * p.nets * p.rows * (p.x0Width + p.x1Width) * p.outputs,
+  ),
+  // dx [nets, rows, columns], or with sumNets [rows, columns]: of the inputs from firstInput on. saved as dx.
+  spec(
+    'mlp_layer_backward',
+    'dy:read parameters:read saved:read dx:write',
+    'nets rows outputs firstInput columns activation hasSaved sumNets parametersOffset parametersStride',
+    (p) => layerGrid(p.sumNets ? 1 : p.nets, p.rows, p.columns),
+    (p) => 2 * p.nets * p.rows * p.columns * p.outputs,
+  ),
+  // Of one segment's weights, at weightsOffset in a network's parameters, and with hasBias of the bias. activation is
+  // that of a hidden layer's saved values, 0 for inputs.
+  spec(
+    'mlp_layer_backward_weights',
+    'x:read dy:read dparameters:write',
+    'nets rows inputs outputs activation hasBias weightsOffset biasOffset parametersStride xOffset xNet xStride xRows',
+    (p) => layerGrid(p.nets, p.inputs, p.outputs, p.hasBias * p.nets * p.outputs),
+    (p) => 2 * p.nets * p.rows * p.inputs * p.outputs,
   ),
   // head [batch, 2·actions] = mean beside log-std (clamped to the bounds); noise [samples, batch, actions].
   // squash 1: action = tanh(preTanh), log-prob with its Jacobian. Either store flag may be 0.
@@ -208,7 +257,7 @@ export const kernels: readonly KernelSpec[] = [
     'adam',
     'parameters:update firstMoment:update secondMoment:update gradient:read target:update scale:read clock:update:u32',
     'count hasTarget hasScale decoupled learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement place',
-    (p) => ({ items: p.count }),
+    (p) => ({ items: ceil(p.count, ADAM_ITEMS) }),
     (p) => (14 + 3 * p.hasTarget) * p.count,
     ['learningRate', 'beta1', 'beta2', 'beta1Complement', 'beta2Complement', 'epsilon', 'weightDecay', 'tau'],
   ),
@@ -246,7 +295,7 @@ export const kernels: readonly KernelSpec[] = [
     'replay_sample',
     'storage:read fill:read:u32 clock:read:u32 y:write',
     'batch width draw',
-    (p) => ({ items: p.batch * p.width }),
+    (p) => ({ items: p.batch * ceil(p.width, REPLAY_COLUMNS) }),
     (p) => p.batch * p.width,
   ),
   spec(

@@ -15,6 +15,7 @@ import { assignSlots } from './arena.ts';
 import { Body, type Built, MAX_BINDINGS, reductionSpace, TooWide } from './fuse.ts';
 import { joinSteps } from './join.ts';
 import { kernelSpec } from './kernels.ts';
+import { takeLayersApart } from './layers.ts';
 import { bytesMoved, mergeNeighbours } from './merge.ts';
 import { Plan } from './plan.ts';
 import {
@@ -85,8 +86,9 @@ class Lowering {
       this.buffer(this.plan.locate(tensor)?.base ?? tensor),
     );
     const merged = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
-    const { joinedBindings } = this.recording.options;
-    const steps = joinedBindings > 0 ? joinSteps(merged, this.buffers, joinedBindings) : merged;
+    const { mlp, joinedBindings } = this.recording.options;
+    const apart = mlp === 'layered' ? takeLayersApart(merged, this.buffers, this.temporary) : merged;
+    const steps = joinedBindings > 0 ? joinSteps(apart, this.buffers, joinedBindings) : apart;
     const { slots, slotOf } = assignSlots(steps, this.buffers);
     // What merged kernels pass on inside themselves needs no memory.
     const kept = [...this.buffers.keys()].filter(
@@ -161,6 +163,9 @@ class Lowering {
     this.bufferOf.set(key, this.buffers.length - 1);
     return this.buffers.length - 1;
   }
+
+  private readonly temporary = (name: string, count: number): number =>
+    this.buffers.push({ kind: 'temporary', name, count, dtype: 'f32' }) - 1;
 
   // ---- hand-written kernels -----------------------------------------------------------------------
 

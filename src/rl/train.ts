@@ -3,7 +3,7 @@ import type { Environment } from '../envs/environment.ts';
 import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
-import { clockState, type State } from '../tape/index.ts';
+import { clockState, type MlpKernels, type State } from '../tape/index.ts';
 import { type ActionMap, actionMap } from './actions.ts';
 import type { ActorCritic } from './actor-critic.ts';
 import {
@@ -74,7 +74,7 @@ export function compileUpdate(
   device: Device,
   learner: ActorCritic,
   replay: ReplayBuffer,
-  options: { readonly batch: number; readonly clock?: State; readonly mlp?: 'fused' | 'tiled' },
+  options: { readonly batch: number; readonly clock?: State; readonly mlp?: MlpKernels },
 ): Promise<Update> {
   const { batch, ...compile } = options;
   return device.compile(() => learner.recordUpdate(replay.sample(batch)), compile);

@@ -10,7 +10,7 @@ import { PhiloxStream } from '../math/philox.ts';
 import { mlp, type Network } from '../nn/index.ts';
 import type { Program } from '../program/program.ts';
 import { PolicyLearner } from '../rl/policy-learner.ts';
-import { mul, reshape, sum, type Tensor } from '../tape/index.ts';
+import { type MlpKernels, mul, reshape, sum, type Tensor } from '../tape/index.ts';
 import { version } from '../version.ts';
 import { type Interval, median, medianInterval } from './statistics.ts';
 import { interleave, type OnProgress, type Timing } from './timing.ts';
@@ -99,7 +99,7 @@ export interface CostReport {
   readonly precision: string;
   readonly information: Readonly<Record<string, string | number | boolean>>;
   readonly versions: Readonly<Record<string, string>>;
-  readonly settings: CostSettings & { readonly mlp: 'fused' | 'tiled' };
+  readonly settings: CostSettings & { readonly mlp: MlpKernels };
   /** The estimator to which ratios are taken. */
   readonly baseline: string;
   readonly rows: readonly CostRow[];

@@ -5,14 +5,14 @@ import { PhiloxStream } from '../math/philox.ts';
 import { ActorCritic } from '../rl/actor-critic.ts';
 import type { ReplayBuffer } from '../rl/replay.ts';
 import { compileUpdate, replayFor } from '../rl/train.ts';
-import { clockState } from '../tape/index.ts';
+import { clockState, type MlpKernels } from '../tape/index.ts';
 import { type CostSettings, release, type UpdateCost, updateCost } from './cost.ts';
 import { interleave, type OnProgress } from './timing.ts';
 
 /** A whole update of an actor-critic with one way to compute networks. */
 export interface WholeUpdateCost extends UpdateCost {
   readonly estimator: string;
-  readonly mlp: 'fused' | 'tiled';
+  readonly mlp: MlpKernels;
   /** Whether the backend takes this way by itself. */
   readonly preferred: boolean;
 }
@@ -21,8 +21,8 @@ export interface WholeUpdateCost extends UpdateCost {
 const TRANSITIONS = 1024;
 
 /**
- * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with fused and with
- * tiled networks.
+ * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with each way that
+ * the backend has to compute networks.
  */
 export async function measureWholeUpdate(
   device: Device,
@@ -30,7 +30,8 @@ export async function measureWholeUpdate(
   settings: CostSettings,
   onProgress?: OnProgress,
 ): Promise<WholeUpdateCost[]> {
-  const variants = ['fused', 'tiled'] as const;
+  const variants: readonly MlpKernels[] =
+    device.backend.name === 'webgpu' ? ['fused', 'layered', 'tiled'] : ['fused', 'tiled'];
   const updates: Update[] = [];
   try {
     for (const mlp of variants)
@@ -52,7 +53,7 @@ export async function compileWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
-  mlp: 'fused' | 'tiled' = device.backend.preferences.mlp,
+  mlp: MlpKernels = device.backend.preferences.mlp,
 ): Promise<{ readonly update: Update; readonly replay: ReplayBuffer }> {
   const family = distributionFamily(settings.distribution);
   const kind = family.capabilities.actionKind;

@@ -121,10 +121,15 @@ export class State {
   }
 }
 
+/**
+ * How networks are computed: one fused kernel a pass; the same taken apart, a kernel a layer; or a tiled matrix product
+ * a layer with everything else on its own, which networks of any size and with layer normalisation take anyway.
+ */
+export type MlpKernels = 'fused' | 'layered' | 'tiled';
+
 /** Choices that recording depends on, given by the device that will run the program. */
 export interface RecordingOptions {
-  /** How networks are computed: one fused kernel a pass, or a tiled matrix product a layer. */
-  readonly mlp: 'fused' | 'tiled';
+  readonly mlp: MlpKernels;
   /** Most buffers that a kernel made of several may bind; 0 keeps them apart. */
   readonly joinedBindings: number;
 }

@@ -174,7 +174,7 @@ test('the adapter is described, and a software adapter said to be one', () => {
   assert.match(backend.description, /WebGPU on .*float32/);
   if (backend.information.software) {
     assert.match(backend.description, '(software)');
-    assert.is(backend.preferences.mlp, 'tiled');
+    assert.is(backend.preferences.mlp, 'layered');
   }
 });
 

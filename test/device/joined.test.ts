@@ -1,4 +1,4 @@
-// Joined kernels on the backend of this run against the same steps one by one on the float64 reference: whole updates
+// Joined kernels, and those of single layers, on the backend of this run against the same steps one by one on the float64 reference: whole updates
 // of many shapes, so that every joined kernel meets batches and widths below, at and past its tiles.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,8 @@ import type { Activation } from '../../src/nn/index.ts';
 import { joinedKernels } from '../../src/program/join.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import { replayFor } from '../../src/rl/train.ts';
-import { clockState } from '../../src/tape/index.ts';
+import { clockState, type MlpKernels } from '../../src/tape/index.ts';
+import { testBackend } from '../helpers/devices.ts';
 import { assertClose, Data, openTested } from '../helpers/kernel-run.ts';
 
 const test = suite('joined');
@@ -65,7 +66,7 @@ const cases: readonly Case[] = [
 ];
 
 /** One update from the same start; every state and output afterwards, and the kernels it took. */
-async function updateOn(device: Device, of: Case, joinedBindings: number) {
+async function updateOn(device: Device, of: Case, mlp: MlpKernels, joinedBindings: number) {
   const { observations, actions, hidden, batch, samples, activation, estimator } = of;
   const data = new Data(7);
   const learner = new ActorCritic({
@@ -89,7 +90,7 @@ async function updateOn(device: Device, of: Case, joinedBindings: number) {
     });
   }
   const update = await device.compile(() => learner.recordUpdate(replay.sample(batch)), {
-    mlp: 'fused',
+    mlp,
     joinedBindings,
     clock: clockState(5),
   });
@@ -108,24 +109,11 @@ test('every joined kernel does what its parts do, whatever the shapes', async ()
   const exact = new Device(createCpuBackend({ precision: 'f64' }));
   const met = new Set<string>();
   for (const of of cases) {
-    const joined = await updateOn(device, of, 10);
-    const parts = await updateOn(exact, of, 0);
+    const joined = await updateOn(device, of, 'fused', 10);
+    const parts = await updateOn(exact, of, 'fused', 0);
     for (const kernel of joined.kernels) met.add(kernel);
     assert.not.ok(parts.kernels.some((kernel) => joinedKernels.includes(kernel)));
-    const what = JSON.stringify(of);
-    for (const [name, value] of Object.entries(parts.scalars))
-      assertClose([joined.scalars[name]], [value], `${what} ${name}`, { rtol: 2e-5, atol: 2e-6 });
-    for (const [name, expected] of parts.states) {
-      const actual = joined.states.get(name) as Float32Array;
-      // The first moment is a tenth of the gradient; Adam's first step keeps only its sign, which rounding decides
-      // where the gradient vanishes.
-      const moment = parts.states.get(`${name}.m`);
-      const largest = moment ? Math.max(...moment.map(Math.abs)) : 0;
-      const sure = moment
-        ? expected.map((x, i) => (Math.abs(moment[i]) > 1e-4 * largest ? x : actual[i]))
-        : expected;
-      assertClose(actual, sure, `${what} ${name}`, { rtol: 1e-4, scale: 1 });
-    }
+    compareUpdates(joined, parts, JSON.stringify(of));
   }
   assert.equal(
     joinedKernels.filter((kernel) => !met.has(kernel)),
@@ -134,5 +122,36 @@ test('every joined kernel does what its parts do, whatever the shapes', async ()
   );
   await device.backend.dispose();
 });
+
+if (testBackend() !== 'wasm') {
+  test('an update of networks taken apart by layer is that of whole ones, whatever the shapes', async () => {
+    const device = new Device(await openTested());
+    const exact = new Device(createCpuBackend({ precision: 'f64' }));
+    for (const of of cases) {
+      const layered = await updateOn(device, of, 'layered', 10);
+      assert.ok(layered.kernels.includes('mlp_layer_forward'));
+      compareUpdates(layered, await updateOn(exact, of, 'fused', 0), `${JSON.stringify(of)}, layered`);
+    }
+    await device.backend.dispose();
+  });
+}
+
+type Updated = Awaited<ReturnType<typeof updateOn>>;
+
+function compareUpdates(joined: Updated, parts: Updated, what: string): void {
+  for (const [name, value] of Object.entries(parts.scalars))
+    assertClose([joined.scalars[name]], [value], `${what} ${name}`, { rtol: 2e-5, atol: 2e-6 });
+  for (const [name, expected] of parts.states) {
+    const actual = joined.states.get(name) as Float32Array;
+    // The first moment is a tenth of the gradient; Adam's first step keeps only its sign, which rounding decides
+    // where the gradient vanishes.
+    const moment = parts.states.get(`${name}.m`);
+    const largest = moment ? Math.max(...moment.map(Math.abs)) : 0;
+    const sure = moment
+      ? expected.map((x, i) => (Math.abs(moment[i]) > 1e-4 * largest ? x : actual[i]))
+      : expected;
+    assertClose(actual, sure, `${what} ${name}`, { rtol: 1e-4, scale: 1 });
+  }
+}
 
 test.run();

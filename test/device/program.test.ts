@@ -19,6 +19,7 @@ import {
   literal,
   logSoftmax,
   logSumExp,
+  type MlpKernels,
   matmul,
   max,
   maximum,
@@ -39,7 +40,7 @@ import {
   where,
 } from '../../src/tape/index.ts';
 import { allclose } from '../helpers/allclose.ts';
-import { type Body, evaluate, exactDevice, openDevice } from '../helpers/devices.ts';
+import { type Body, evaluate, exactDevice, openDevice, testBackend } from '../helpers/devices.ts';
 import { normals } from '../helpers/gradcheck.ts';
 
 let device: Device;
@@ -99,7 +100,7 @@ test('reductions of 1, 63, 64, 65, 1000 and 70,001 elements', async () => {
   }
 });
 
-const networkStep = (mode: 'fused' | 'tiled') => {
+const networkStep = (mode: MlpKernels) => {
   const network = mlp({ inputs: 3, hidden: [16, 16], outputs: 2, nets: 2, activation: 'tanh', seed: 3 });
   const optimiser = adam(network.parameters, { learningRate: 1e-2 });
   const body: Body = ({ input }) => {
@@ -111,7 +112,9 @@ const networkStep = (mode: 'fused' | 'tiled') => {
   return { network, body, mode };
 };
 
-for (const mode of ['fused', 'tiled'] as const) {
+const ways: readonly MlpKernels[] =
+  testBackend() === 'wasm' ? ['fused', 'tiled'] : ['fused', 'layered', 'tiled'];
+for (const mode of ways) {
   test(`20 training steps of a network, ${mode}: the losses and parameters of float64`, async () => {
     const train = async (on: Device) => {
       const { network, body } = networkStep(mode);

@@ -6,6 +6,7 @@ import type { Program } from '../../src/program/program.ts';
 import {
   clockState,
   input,
+  type MlpKernels,
   Recording,
   type RecordingOptions,
   recordInto,
@@ -63,7 +64,7 @@ export type Data = Readonly<Record<string, ArrayLike<number>>>;
 export async function evaluate<Names extends string>(
   body: (recorder: Recorder) => Readonly<Record<Names, Tensor>>,
   inputs: Data = {},
-  { device = exactDevice(), seed = 0, mlp }: { device?: Device; seed?: number; mlp?: 'fused' | 'tiled' } = {},
+  { device = exactDevice(), seed = 0, mlp }: { device?: Device; seed?: number; mlp?: MlpKernels } = {},
 ): Promise<Record<Names, Float64Array>> {
   const update = await device.compile(body, { seed, ...(mlp ? { mlp } : {}) });
   update.write(inputs);

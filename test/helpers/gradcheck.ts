@@ -1,6 +1,6 @@
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { sizeOf } from '../../src/math/shape.ts';
-import { grad, literal, mul, sum, type Tensor } from '../../src/tape/index.ts';
+import { grad, literal, type MlpKernels, mul, sum, type Tensor } from '../../src/tape/index.ts';
 import { allclose, type Tolerance } from './allclose.ts';
 import { exactDevice } from './devices.ts';
 
@@ -30,11 +30,7 @@ export const randomInput = (shape: readonly number[], seed = 1, scale = 1): Chec
 export async function gradcheck(
   body: (inputs: Readonly<Record<string, Tensor>>) => Tensor,
   inputs: Readonly<Record<string, CheckedInput>>,
-  {
-    step = 1e-5,
-    mlp,
-    ...tolerance
-  }: Tolerance & { readonly step?: number; readonly mlp?: 'fused' | 'tiled' } = {},
+  { step = 1e-5, mlp, ...tolerance }: Tolerance & { readonly step?: number; readonly mlp?: MlpKernels } = {},
 ): Promise<Record<string, Float64Array>> {
   const device = exactDevice();
   const names = Object.keys(inputs);

@@ -1,4 +1,4 @@
-// Networks: the fused kernels and the tiled path give the same numbers, and those are the formula's.
+// Networks: the fused kernels, those of a layer and the tiled path give the same numbers, and those are the formula's.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ShapeError, UsageError } from '../../src/errors.ts';
@@ -11,7 +11,7 @@ import {
   parameterCount,
 } from '../../src/nn/index.ts';
 import { fitsFused } from '../../src/nn/mlp-op.ts';
-import { grad, literal, mul, read, State, sum, type Tensor } from '../../src/tape/index.ts';
+import { grad, literal, type MlpKernels, mul, read, State, sum, type Tensor } from '../../src/tape/index.ts';
 import { allclose } from '../helpers/allclose.ts';
 import { evaluate, exactDevice, lowered } from '../helpers/devices.ts';
 import { gradcheck, normals, randomInput } from '../helpers/gradcheck.ts';
@@ -23,7 +23,7 @@ interface Case {
 }
 
 /** Output, and the gradients of its weighted sum in the parameters and every segment. */
-async function everything({ options, segments }: Case, mode: 'fused' | 'tiled') {
+async function everything({ options, segments }: Case, mode: MlpKernels) {
   const network = mlp(options);
   const inputs = Object.fromEntries(segments.map((shape, i) => [`x${i}`, randomInput(shape, 20 + i)]));
   const body = ({ input }: { input: (name: string, shape: readonly number[]) => Tensor }) => {
@@ -81,11 +81,14 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 for (const [name, setting] of Object.entries(cases)) {
-  test(`fused and tiled agree: ${name}`, async () => {
+  test(`fused, layered and tiled agree: ${name}`, async () => {
     const [fused, tiled] = [await everything(setting, 'fused'), await everything(setting, 'tiled')];
-    assert.ok(fused.isFused && !tiled.isFused);
-    for (const [part, values] of Object.entries(tiled.values))
+    const layered = await everything(setting, 'layered');
+    assert.ok(fused.isFused && !layered.isFused && !tiled.isFused);
+    for (const [part, values] of Object.entries(tiled.values)) {
       allclose(fused.values[part], values, { rtol: 1e-11, atol: 1e-12 }, part);
+      allclose(layered.values[part], values, { rtol: 1e-11, atol: 1e-12 }, `${part}, layered`);
+    }
   });
 }
 

@@ -1,5 +1,7 @@
 import { sigmoid, softplus } from '../../math/special.ts';
-import { type Activation, activations } from '../../program/kernels.ts';
+import { type Activation, activations, savesInput } from '../../program/kernels.ts';
+
+export { savesInput };
 
 /** The activation a kernel's parameter numbers. @throws Error when there is none */
 export function activationOf(index: number): Activation {
@@ -7,9 +9,6 @@ export function activationOf(index: number): Activation {
   if (name === undefined) throw new Error(`no activation has number ${index}`);
   return name;
 }
-
-/** Whether the network kernels save the activation's input; of the others they save the output. */
-export const savesInput = (kind: Activation): boolean => kind === 'silu' || kind === 'gelu';
 
 const GELU_SCALE = Math.sqrt(2 / Math.PI);
 const GELU_CUBIC = 0.044715;

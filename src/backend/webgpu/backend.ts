@@ -132,7 +132,7 @@ export class WebGpuBackend implements Backend {
       maxComputeWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
     };
     this.preferences = {
-      mlp: software ? 'tiled' : 'fused',
+      mlp: software ? 'layered' : 'fused',
       joinedBindings: device.limits.maxStorageBuffersPerShaderStage,
     };
     device.addEventListener('uncapturederror', (event) => {

@@ -30,12 +30,16 @@ import mlpBackwardWeights from '../../../shaders/mlp_backward_weights.wgsl';
 import mlpBackwardWeightsAdam from '../../../shaders/mlp_backward_weights_adam.wgsl';
 import mlpForward from '../../../shaders/mlp_forward.wgsl';
 import mlpForwardGaussianSample from '../../../shaders/mlp_forward_gaussian_sample.wgsl';
+import mlpLayerBackward from '../../../shaders/mlp_layer_backward.wgsl';
+import mlpLayerBackwardWeights from '../../../shaders/mlp_layer_backward_weights.wgsl';
+import mlpLayerForward from '../../../shaders/mlp_layer_forward.wgsl';
 import philox from '../../../shaders/philox.wgsl';
 import replaySample from '../../../shaders/replay_sample.wgsl';
 import scatterAdd from '../../../shaders/scatter_add.wgsl';
 import temperatureStep from '../../../shaders/temperature_step.wgsl';
 import tick from '../../../shaders/tick.wgsl';
 import { BackendError } from '../../errors.ts';
+import { activations, type Params, SUM_THREADS, tileEdge } from '../../program/kernels.ts';
 import type { JoinedStep, KernelStep } from '../../program/program.ts';
 
 const includes: Readonly<Record<string, string>> = {
@@ -87,6 +91,9 @@ const sources: Readonly<Record<string, string>> = {
   mlp_backward_inputs: mlpBackwardInputs,
   mlp_backward_weights: mlpBackwardWeights,
   mlp_forward: mlpForward,
+  mlp_layer_backward: mlpLayerBackward,
+  mlp_layer_backward_weights: mlpLayerBackwardWeights,
+  mlp_layer_forward: mlpLayerForward,
   philox,
   replay_sample: replaySample,
   scatter_add: scatterAdd,
@@ -98,23 +105,54 @@ export const shaders: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(sources).map(([name, source]) => [name, resolveIncludes(source)]),
 );
 
+/** Rows and columns that a layer kernel's tiles divide. */
+const layerTiles: Readonly<Record<string, readonly [rows: string, columns: string]>> = {
+  mlp_layer_forward: ['rows', 'outputs'],
+  mlp_layer_backward: ['rows', 'columns'],
+  mlp_layer_backward_weights: ['inputs', 'outputs'],
+};
+
 /** Parameters that choose what a kernel does, rather than say how much of it. */
+const layerChoices = /\bparams\.((?:has|store)[A-Z]\w*|activation)\b/g;
 const choices = /\bparams\.((?:has|store)[A-Z]\w*|activation|baseline|decoupled|kind|layers|nets|squash)\b/g;
 
 /**
  * The kernel of a step with the parameters that choose its code written in as literals, and of each `switch`
  * over one of them only the case that was chosen: software adapters otherwise compute every case, and every
  * adapter compiles it. The tiles of the network kernels become as wide as their widest layer, so that narrow
- * networks leave workgroup memory for others.
+ * networks leave workgroup memory for others; those of a layer as fit it, with their loops unrolled, so that they stay
+ * in registers.
  */
 export function specialise(step: KernelStep | JoinedStep): string {
   const { params } = step;
+  const tiles = layerTiles[step.kernel];
+  if (tiles) {
+    const [rows, columns] = tiles.map((name) => tileEdge(params[name]));
+    const fit = params[tiles[0]] % rows === 0 && params[tiles[1]] % columns === 0;
+    const source = shaders[step.kernel]
+      .replace(/\bconst ROWS = \d+u/, `const ROWS = ${rows}u`)
+      .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${columns}u`)
+      .replace(/\bconst FIT = false/, `const FIT = ${fit}`);
+    // What ends a tile is unrolled, too, where it is little: compiling takes time in proportion.
+    const short = fit && ['identity', 'relu'].includes(activations[params.activation]);
+    const text = short ? source.replaceAll('@unroll short', '@unroll') : source;
+    return unroll(chosen(text, layerChoices, params), { ROWS: rows, COLUMNS: columns });
+  }
   const widest = Math.max(
     ...Array.from({ length: (params.layers ?? 0) + 1 }, (_, i) => params[`d${i}`] ?? 1),
   );
-  return shaders[step.kernel]
+  const items = (params.samples ?? 1) * (params.batch ?? 1);
+  const threads = Math.min(SUM_THREADS.most, Math.max(SUM_THREADS.least, 2 ** Math.ceil(Math.log2(items))));
+  const source = shaders[step.kernel]
     .replace(/\bconst WIDTH = \d+u/, `const WIDTH = ${widest}u`)
-    .replace(choices, (_text, name: string) => `${params[name] ?? 0}u`)
+    .replace(`const THREADS = ${SUM_THREADS.most}u`, `const THREADS = ${threads}u`);
+  return chosen(source, choices, params);
+}
+
+/** The text with the parameters that `names` finds as literals, and of each `switch` over one the case chosen. */
+function chosen(source: string, names: RegExp, params: Params): string {
+  return source
+    .replace(names, (_text, name: string) => `${params[name] ?? 0}u`)
     .replace(
       /^( *)switch (\d+u) \{\n([\s\S]*?)^\1\}\n/gm,
       (_text, indent: string, chosen: string, body: string) => {
@@ -123,6 +161,22 @@ export function specialise(step: KernelStep | JoinedStep): string {
         return `${indent}${block?.[3] ?? ''}\n`;
       },
     );
+}
+
+/**
+ * Writes each loop marked `// @unroll`, over one of the constants given, as its body again and again with the number of
+ * the pass as a literal. Software adapters keep an array in registers only if nothing else indexes it.
+ */
+export function unroll(source: string, constants: Readonly<Record<string, number>>): string {
+  const loop = /^( *)for \(var (\w+) = 0u; \2 < (\w+); \2\+\+\) \{ \/\/ @unroll\n([\s\S]*?)^\1\}\n/gm;
+  return source.replace(loop, (_text, indent: string, variable: string, constant: string, body: string) => {
+    const inner = unroll(body, constants);
+    const passes = Array.from(
+      { length: constants[constant] },
+      (_, i) => `${indent}{\n${inner.replace(new RegExp(`\\b${variable}\\b`, 'g'), `${i}u`)}${indent}}\n`,
+    );
+    return passes.join('');
+  });
 }
 
 /** The declarations of `shaders/include/math.wgsl` that a text uses, directly or through each other. */

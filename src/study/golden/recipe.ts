@@ -1,4 +1,5 @@
-import type { RecordingOptions } from '../../tape/index.ts';
+import type { BackendName } from '../../backend/backend.ts';
+import type { MlpKernels } from '../../tape/index.ts';
 import type { GoldenCase } from './format.ts';
 import type { Setting } from './setting.ts';
 
@@ -14,7 +15,7 @@ export interface Recipe {
    */
   readonly transcendental: (golden: GoldenCase) => boolean;
   /** Ways of recording networks that must all pass; by default the device's own. */
-  readonly recordings?: (golden: GoldenCase) => readonly RecordingOptions['mlp'][];
+  readonly recordings?: (golden: GoldenCase, backend: BackendName) => readonly MlpKernels[];
 }
 
 export const always = (): boolean => true;

@@ -1,0 +1,248 @@
+// The kernels of single layers on the backend of this run against the float64 reference: alone, as what the whole
+// networks are taken apart into, and over whole updates. Sizes lie below, at and past a tile.
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Device } from '../../src/device.ts';
+import { BackendError } from '../../src/errors.ts';
+import { type Activation, adam, mlp } from '../../src/nn/index.ts';
+import { activations, LAYER_TILE, type Params, tileEdge } from '../../src/program/kernels.ts';
+import { grad, gradient, literal, mul, read, sum } from '../../src/tape/index.ts';
+import { type Body, evaluate, exactDevice, openDevice, testBackend } from '../helpers/devices.ts';
+import { normals } from '../helpers/gradcheck.ts';
+import { assertClose, Data, oracle, runKernelOn, type Start } from '../helpers/kernel-run.ts';
+
+const test = suite('layers');
+
+let device: Device;
+test.before(async () => {
+  device = await openDevice();
+});
+test.after(() => device.dispose());
+
+test('tiles cover a length with the least excess', () => {
+  for (let count = 1; count <= 300; count++) {
+    const edge = tileEdge(count);
+    assert.ok(edge >= 1 && edge <= LAYER_TILE);
+    assert.ok(Math.ceil(count / edge) <= Math.ceil(count / LAYER_TILE));
+    assert.ok(edge === 1 || Math.ceil(count / (edge - 1)) > Math.ceil(count / LAYER_TILE));
+  }
+});
+
+if (testBackend() === 'wasm') {
+  test('wasm has no such kernels and says so', async () => {
+    const network = mlp({ inputs: 2, hidden: [3], outputs: 1 });
+    const body: Body = ({ input }) => ({ y: network(input('x', [4, 2])) });
+    const error = await device.compile(body, { mlp: 'layered' }).catch((thrown: unknown) => thrown);
+    assert.instance(error, BackendError);
+    assert.match((error as BackendError).hint ?? '', /fused/);
+  });
+} else {
+  const tolerance = { rtol: 5e-6, scale: 1 };
+  const compare = async (
+    kernel: string,
+    params: Params,
+    bindings: Record<string, Start>,
+    outputs: readonly string[],
+  ): Promise<void> => {
+    const actual = await runKernelOn(device.backend, kernel, params, bindings);
+    const expected = await runKernelOn(oracle, kernel, params, bindings);
+    for (const name of outputs)
+      assertClose(actual[name], expected[name], `${kernel} ${JSON.stringify(params)} ${name}`, tolerance);
+  };
+
+  /** Networks, rows, inputs and outputs. */
+  const sizes = [
+    [1, 1, 1, 1],
+    [2, 8, 8, 8],
+    [1, 7, 17, 3],
+    [3, 9, 5, 23],
+    [2, 67, 13, 1],
+    [1, 130, 64, 65],
+  ];
+
+  test('mlp_layer_forward: one and two segments, rows that repeat, z', async () => {
+    const data = new Data(31);
+    for (const [i, [nets, rows, inputs, outputs]] of sizes.entries()) {
+      for (const second of [0, 2]) {
+        const count = (inputs + second + 1) * outputs + 3;
+        const storeZ = (i + second / 2) % 2;
+        const params = {
+          nets,
+          rows,
+          outputs,
+          activation: (i + second) % activations.length,
+          parametersOffset: 2,
+          parametersStride: count,
+          storeZ,
+          x0Offset: 1,
+          x0Net: second ? 0 : rows * (inputs + 1),
+          x0Stride: inputs + 1,
+          x0Rows: Math.ceil(rows / (1 + (i % 2))),
+          x0Width: inputs,
+          hasX1: Number(second > 0),
+          x1Offset: 3,
+          x1Stride: second,
+          x1Rows: rows,
+          x1Width: second,
+        };
+        const bindings = {
+          x0: data.normal(1 + nets * rows * (inputs + 1)),
+          x1: second ? data.normal(3 + rows * second) : undefined,
+          parameters: data.normal(2 + nets * count, 0.4),
+          y: nets * rows * outputs,
+          z: storeZ ? nets * rows * outputs : undefined,
+        };
+        await compare('mlp_layer_forward', params, bindings, storeZ ? ['y', 'z'] : ['y']);
+      }
+    }
+  });
+
+  test('mlp_layer_backward: through every activation, and summed over networks', async () => {
+    const data = new Data(32);
+    for (const [i, [nets, rows, inputs, outputs]] of sizes.entries()) {
+      const firstInput = Math.floor(inputs / 3);
+      for (const sumNets of [0, 1]) {
+        const columns = sumNets ? inputs - firstInput : inputs;
+        const params = {
+          nets,
+          rows,
+          outputs,
+          firstInput: sumNets ? firstInput : 0,
+          columns,
+          activation: i + 1,
+          hasSaved: 1 - sumNets,
+          sumNets,
+          parametersOffset: 5,
+          parametersStride: inputs * outputs + 1,
+        };
+        const bindings = {
+          dy: data.normal(nets * rows * outputs),
+          parameters: data.normal(5 + nets * (inputs * outputs + 1)),
+          // Within the range of what tanh saves.
+          saved: sumNets ? undefined : data.uniform(nets * rows * columns, -0.9, 0.9),
+          dx: (sumNets ? 1 : nets) * rows * columns,
+        };
+        await compare('mlp_layer_backward', params, bindings, ['dx']);
+      }
+    }
+  });
+
+  test('mlp_layer_backward_weights: with and without the bias, from inputs and from saved values', async () => {
+    const data = new Data(33);
+    for (const [i, [nets, rows, inputs, outputs]] of sizes.entries()) {
+      for (const hasBias of [0, 1]) {
+        const count = (inputs + 1) * outputs;
+        const params = {
+          nets,
+          rows,
+          inputs,
+          outputs,
+          activation: hasBias * (i + 1),
+          hasBias,
+          weightsOffset: 0,
+          biasOffset: inputs * outputs,
+          parametersStride: count,
+          xOffset: 1,
+          xNet: hasBias ? rows * inputs : 0,
+          xStride: inputs,
+          xRows: hasBias ? rows : Math.ceil(rows / 2),
+        };
+        const bindings = {
+          x: data.normal(1 + nets * rows * inputs),
+          dy: data.normal(nets * rows * outputs),
+          dparameters: nets * count,
+        };
+        await compare('mlp_layer_backward_weights', params, bindings, ['dparameters']);
+      }
+    }
+  });
+
+  interface Case {
+    readonly inputs: number;
+    readonly hidden: readonly number[];
+    readonly outputs: number;
+    readonly nets: number;
+    readonly activation: Activation;
+    readonly segments: readonly (readonly number[])[];
+  }
+  const cases: readonly Case[] = [
+    { inputs: 1, hidden: [1], outputs: 1, nets: 1, activation: 'relu', segments: [[1, 1]] },
+    { inputs: 3, hidden: [], outputs: 2, nets: 1, activation: 'relu', segments: [[5, 3]] },
+    { inputs: 5, hidden: [7, 13, 11], outputs: 3, nets: 1, activation: 'tanh', segments: [[17, 5]] },
+    { inputs: 2, hidden: [3, 4, 5, 4, 3], outputs: 1, nets: 2, activation: 'silu', segments: [[9, 2]] },
+    { inputs: 2, hidden: [129, 64], outputs: 1, nets: 1, activation: 'gelu', segments: [[33, 2]] },
+    {
+      inputs: 5,
+      hidden: [6, 17],
+      outputs: 1,
+      nets: 2,
+      activation: 'softplus',
+      segments: [
+        [4, 3],
+        [3, 4, 2],
+      ],
+    },
+    {
+      inputs: 23,
+      hidden: [31],
+      outputs: 6,
+      nets: 3,
+      activation: 'elu',
+      segments: [
+        [67, 17],
+        [67, 6],
+      ],
+    },
+  ];
+  for (const { segments, nets, ...options } of cases) {
+    test(`a network of ${options.inputs}-${options.hidden.join('-')}-${options.outputs}, ${options.activation}: values and every gradient`, async () => {
+      const network = mlp({ ...options, nets });
+      const data = Object.fromEntries(
+        segments.map((shape, i) => [
+          `x${i}`,
+          normals(
+            shape.reduce((a, b) => a * b, 1),
+            40 + i,
+          ),
+        ]),
+      );
+      const body = ({ input }: Parameters<Body>[0]) => {
+        const xs = segments.map((shape, i) => input(`x${i}`, shape));
+        const parameters = read(network.parameters);
+        const y = network(...xs);
+        const loss = sum(mul(y, literal(normals(y.size, 50), y.shape)));
+        const [dParameters, ...dx] = grad(loss, [parameters, ...xs]);
+        return { y, dParameters, ...Object.fromEntries(dx.map((g, i) => [`dx${i}`, g])) } as Record<
+          string,
+          typeof y
+        >;
+      };
+      const actual = await evaluate(body, data, { device, mlp: 'layered' });
+      const expected = await evaluate(body, data, { device: exactDevice(), mlp: 'fused' });
+      for (const [name, values] of Object.entries(expected))
+        assertClose(actual[name], values, name, { rtol: 1e-5, scale: 1 });
+    });
+  }
+
+  test('a step is one dispatch a layer and pass, and leaves nothing in memory that another step needs', async () => {
+    const network = mlp({ inputs: 3, hidden: [16, 16], outputs: 2, seed: 3 });
+    const optimiser = adam(network.parameters, { learningRate: 1e-2 });
+    const update = await device.compile(
+      ({ input }) => {
+        const loss = sum(network(input('x', [33, 3])));
+        optimiser.step(gradient(loss, network.parameters));
+        return { loss };
+      },
+      { mlp: 'layered' },
+    );
+    const count = (kernel: string) =>
+      update.program.steps.filter((step) => step.kind === 'kernel' && step.kernel === kernel).length;
+    assert.equal(
+      ['mlp_layer_forward', 'mlp_layer_backward', 'mlp_layer_backward_weights'].map(count),
+      [3, 2, 3],
+    );
+    update.dispose();
+  });
+}
+
+test.run();
