@@ -4,10 +4,20 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dispatchSize, isSoftwareAdapter } from '../../src/backend/webgpu/backend.ts';
 import { generateFused, literal } from '../../src/backend/webgpu/fused.ts';
-import { mathFor, shaders, specialise } from '../../src/backend/webgpu/shaders.ts';
+import { mathFor, shaders, specialise, unroll } from '../../src/backend/webgpu/shaders.ts';
 import { applyView, contiguousView, type View } from '../../src/math/view.ts';
 import { joinedKernels, joinedSpec } from '../../src/program/join.ts';
-import { kernels, MLP_ROWS, MLP_WIDTH, WORKGROUP } from '../../src/program/kernels.ts';
+import {
+  ADAM_ITEMS,
+  kernels,
+  LAYER_GROUP,
+  LAYER_TILE,
+  MLP_ROWS,
+  MLP_WIDTH,
+  REPLAY_COLUMNS,
+  SUM_THREADS,
+  WORKGROUP,
+} from '../../src/program/kernels.ts';
 import type { FusedKernel } from '../../src/program/program.ts';
 
 /** Names that WGSL reserves carry an underscore. */
@@ -58,6 +68,14 @@ test('shaders repeat the sizes of the table', () => {
     assert.match(shaders[name], `const ROWS = ${MLP_ROWS}u;`);
     assert.match(shaders[name], `const WIDTH = ${MLP_WIDTH}u;`);
   }
+  for (const name of ['mlp_layer_forward', 'mlp_layer_backward', 'mlp_layer_backward_weights']) {
+    assert.match(shaders[name], `const ROWS = ${LAYER_TILE}u;\nconst COLUMNS = ${LAYER_TILE}u;`);
+    assert.match(shaders[name], `@workgroup_size(${LAYER_GROUP})`);
+  }
+  for (const name of ['loss_reverse_kl', 'loss_score', 'loss_snis', 'loss_soft_bellman', 'temperature_step'])
+    assert.match(shaders[name], `const THREADS = ${SUM_THREADS.most}u;`);
+  assert.match(shaders.adam, `const ITEMS = ${ADAM_ITEMS}u;`);
+  assert.match(shaders.replay_sample, `const COLUMNS = ${REPLAY_COLUMNS}u;`);
   for (const { name, grid } of kernels) {
     const size = grid(Object.fromEntries(['layers', 'count', 'rows', 'batch'].map((field) => [field, 1])));
     if ('items' in size) assert.match(shaders[name], `@workgroup_size(${WORKGROUP})`);
@@ -81,6 +99,45 @@ test('a specialised kernel keeps the chosen case only', () => {
   assert.match(wgsl, 'const WIDTH = 48u;');
   assert.not.match(wgsl, 'switch');
   assert.not.match(wgsl, 'params.storeSaved');
+});
+
+test('marked loops over constants are written out, and no others', () => {
+  const loops = `for (var r = 0u; r < R; r++) { // @unroll
+  for (var c = 0u; c < C; c++) { // @unroll
+    sums[r * 3u + c] += right[c];
+  }
+}
+for (var i = 0u; i < R; i++) {
+  rest(i);
+}
+`;
+  const written = unroll(loops, { R: 2, C: 3 });
+  assert.equal(
+    [...written.matchAll(/sums\[(.*)\] \+= right\[(.*)\];/g)].map(([, to, column]) => [to, column]),
+    [0, 1].flatMap((r) => [0, 1, 2].map((c) => [`${r}u * 3u + ${c}u`, `${c}u`])),
+  );
+  assert.match(written, 'for (var i = 0u; i < R; i++) {\n  rest(i);');
+  assert.is(written.match(/for/g)?.length, 1);
+});
+
+test('a layer kernel has tiles that fit its layer, and asks nothing of an edge that no tile passes', () => {
+  const layer = (rows: number, outputs: number) =>
+    specialise({
+      kind: 'kernel',
+      kernel: 'mlp_layer_forward',
+      params: { nets: 2, rows, outputs, activation: 1, hasX1: 0, storeZ: 0 },
+      label: '',
+      buffers: [],
+      flops: 0,
+      bytes: 0,
+      shapes: '',
+    });
+  assert.match(layer(64, 2), 'const ROWS = 8u;\nconst COLUMNS = 2u;');
+  assert.match(layer(17, 9), 'const ROWS = 6u;\nconst COLUMNS = 5u;');
+  assert.match(layer(64, 2), 'const FIT = true;');
+  assert.match(layer(17, 9), 'const FIT = false;');
+  assert.not.match(layer(64, 2), /for \(var [rc] /);
+  assert.match(layer(17, 9), /for \(var r = 0u; r < ROWS; r\+\+\)/);
 });
 
 test('the mathematics a text needs comes with what that needs', () => {

@@ -520,6 +520,8 @@ test('replay_sample draws the rows that the words say', async () => {
     [1, 1, 1],
     [13, 5, 40],
     [64, 9, 33],
+    [5, 16, 40],
+    [7, 37, 50],
   ]) {
     const storage = data.normal(50 * width);
     const bindings = { storage, fill: Uint32Array.of(filled, 0), clock, y: batch * width };
