@@ -200,5 +200,5 @@ export {
 } from './tape/index.ts';
 export { randomBits, randomNormal, randomUniform } from './tape/random.ts';
 export { assign, gradient } from './tape/state.ts';
-export { clockState, type DType, read, State, Tensor } from './tape/tensor.ts';
+export { clockState, type DType, type MlpKernels, read, State, Tensor } from './tape/tensor.ts';
 export { version } from './version.ts';
