@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type OpenedDevice, open } from '../src/backend/select.ts';
+import { allowRelaxedSimd } from '../src/cli/relaxed-simd.ts';
 import { BackendError } from '../src/errors.ts';
 import {
   type DenseRow,
@@ -14,12 +15,14 @@ import {
   measureDense,
   ownDense,
 } from './kernels/dense.ts';
+import { type GemmReport, measureGemm } from './kernels/gemm.ts';
 import { type GpuJsMode, gpuJsDense } from './kernels/gpujs-dense.ts';
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'string' } },
 });
 
+allowRelaxedSimd();
 // gpu.js looks for WebGPU where browsers have it.
 if (!globalThis.navigator?.gpu) {
   const { create, globals } = await import('webgpu');
@@ -29,10 +32,10 @@ if (!globalThis.navigator?.gpu) {
 
 const devices: OpenedDevice[] = [];
 const peers: GpuJsMode[] = [];
-for (const backend of ['cpu', 'webgpu'] as const) {
+for (const backend of ['cpu', 'wasm', 'webgpu'] as const) {
   try {
     devices.push(await open({ backend }));
-    peers.push(backend);
+    if (backend !== 'wasm') peers.push(backend);
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;
     console.error(`divergrad: ${error.message}`);
@@ -55,8 +58,10 @@ try {
   for (const device of devices) await device.dispose();
 }
 
+const gemm: GemmReport = await measureGemm(256, [1, 2], options.quick ? 7 : 101);
+
 const text = JSON.stringify(
-  { kind: 'divergrad-kernels', adapters: devices.map(({ backend }) => backend.description), rows },
+  { kind: 'divergrad-kernels', adapters: devices.map(({ backend }) => backend.description), rows, gemm },
   null,
   2,
 );
@@ -88,5 +93,18 @@ function print(): void {
     const label = `${size.rows}×${size.inputs}×${size.outputs}`;
     const cells = numbers.map((value) => value.toPrecision(3).padStart(11));
     console.log([label.padEnd(14), name.padEnd(16), ...cells].join('  '));
+  }
+  console.log(
+    `\nproduct of two ${gemm.size}×${gemm.size} matrices on wasm beside multiply-adds in registers: medians of ${gemm.rounds}` +
+      ' interleaved rounds [intervals]\n',
+  );
+  const heads = ['GFLOP/s', 'peak GFLOP/s', 'of the peak', 'to one thread'];
+  console.log(`${'build'.padEnd(9)}threads${heads.map((head) => head.padStart(22)).join('')}`);
+  for (const { simd, threads, ...figures } of gemm.rows) {
+    const { gflops, peakGflops, shareOfPeak, speedup } = figures;
+    const cells = [gflops, peakGflops, shareOfPeak, speedup].map(({ median, interval: { low, high } }) =>
+      `${median.toPrecision(3)} [${low.toPrecision(3)}, ${high.toPrecision(3)}]`.padStart(22),
+    );
+    console.log(`${simd.padEnd(9)}${String(threads).padStart(7)}${cells.join('')}`);
   }
 }
