@@ -83,8 +83,8 @@ export {
 } from './nn/adam.ts';
 export { layerNormalise, type MlpOptions, mlp, type Network, type ParameterEntry } from './nn/mlp.ts';
 export type { Fault } from './program/fault.ts';
+export { type ProgramMemory, programMemory } from './program/memory.ts';
 export { type FusedStep, type KernelStep, Program, type Step } from './program/program.ts';
-
 export {
   type ActionKind,
   ActorCritic,
@@ -113,7 +113,6 @@ export {
   train,
   trainDefaults,
 } from './rl/train.ts';
-
 export {
   type CostOptions,
   type CostReport,
@@ -127,6 +126,8 @@ export {
 export {
   measureScaling,
   type ScalingAxis,
+  type ScalingLaw,
+  type ScalingOptions,
   type ScalingReport,
   scalingAxes,
   scalingDefaults,

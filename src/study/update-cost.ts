@@ -20,17 +20,20 @@ export interface WholeUpdateCost extends UpdateCost {
 /** Transitions in the replay buffer from which batches are drawn. */
 const TRANSITIONS = 1024;
 
+/** Ways to compute networks. */
+const mlpVariants = ['fused', 'tiled'] as const;
+
 /**
  * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with fused and with
- * tiled networks.
+ * tiled networks, or only one of them.
  */
 export async function measureWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
   onProgress?: OnProgress,
+  variants: readonly ('fused' | 'tiled')[] = mlpVariants,
 ): Promise<WholeUpdateCost[]> {
-  const variants = ['fused', 'tiled'] as const;
   const updates: Update[] = [];
   try {
     for (const mlp of variants)
