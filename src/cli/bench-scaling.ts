@@ -37,7 +37,8 @@ export function printScaling(scaling: ScalingReport): void {
   const { axis, values, reports, wholeUpdates, laws, ends } = scaling;
   print(`  ms/update (ratio to ${reports[0].baseline}) against ${axis}`);
   const table = compactTable(['program', ...values.map(String)]);
-  for (const { estimator } of reports[0].rows) {
+  const names = new Set(reports.flatMap(({ rows }) => rows.map(({ estimator }) => estimator)));
+  for (const estimator of names) {
     const cells = reports.map(({ rows }) => {
       const row = rows.find((candidate) => candidate.estimator === estimator);
       return row ? `${fixed(row.msPerUpdate)} (${fixed(row.ratio)})` : '–';

