@@ -25,6 +25,8 @@ export interface KernelSpec {
   grid(p: Params): { items: number } | { workgroups: readonly [number, number, number] };
   /** Multiply and add count as two, a transcendental as one. */
   flops(p: Params): number;
+  /** Elements of a binding that are read or written, by its name, where those are fewer than the buffer holds. */
+  touches?(p: Params): Readonly<Record<string, number>>;
 }
 
 /** Items a workgroup of a one-dimensional kernel handles; WGSL files declare the same size. */
@@ -65,7 +67,20 @@ const spec = (
   grid: KernelSpec['grid'],
   flops: KernelSpec['flops'],
   floats: readonly string[] = [],
-): KernelSpec => ({ name, bindings: bind(bindings), params: params.split(' '), floats, grid, flops });
+  touches?: KernelSpec['touches'],
+): KernelSpec => ({
+  ...{ name, bindings: bind(bindings), params: params.split(' '), floats, grid, flops },
+  ...(touches ? { touches } : {}),
+});
+
+/** Elements along an axis with this stride: one where all have the same place. */
+const along = (stride: number, extent: number): number => (stride === 0 ? 1 : extent);
+
+/** A batch of input rows is often a part of wider ones. */
+const segmentsTouched = (p: Params): Readonly<Record<string, number>> => ({
+  x0: p.x0Rows * p.x0Width,
+  x1: p.x1Rows * p.x1Width,
+});
 
 const dims = (p: Params): number[] => Array.from({ length: p.layers + 1 }, (_, i) => p[`d${i}`]);
 const dimFields = Array.from({ length: MLP_LAYERS + 1 }, (_, i) => `d${i}`).join(' ');
@@ -100,6 +115,13 @@ export const kernels: readonly KernelSpec[] = [
     'batch rows columns inner aOffset aBatch aRow aColumn bOffset bBatch bRow bColumn biasOffset biasBatch hasBias activation storeZ',
     (p) => ({ workgroups: [ceil(p.columns, MATMUL_TILE), ceil(p.rows, MATMUL_TILE), p.batch] }),
     (p) => 2 * p.batch * p.rows * p.columns * p.inner,
+    [],
+    // Weights are a part of all parameters.
+    (p) => ({
+      a: along(p.aBatch, p.batch) * along(p.aRow, p.rows) * along(p.aColumn, p.inner),
+      b: along(p.bBatch, p.batch) * along(p.bRow, p.inner) * along(p.bColumn, p.columns),
+      bias: along(p.biasBatch, p.batch) * p.columns,
+    }),
   ),
   // x1Width is 0 when there is one segment. gelu is the tanh form.
   // One or two input segments side by side: row r of segment i is at offset + (r mod rows)·stride.
@@ -112,6 +134,8 @@ export const kernels: readonly KernelSpec[] = [
     `nets rows layers activation storeSaved ${segmentFields} ${dimFields}`,
     (p) => ({ workgroups: [ceil(p.rows, MLP_ROWS), p.nets, 1] }),
     (p) => 2 * p.nets * p.rows * weightCount(p),
+    [],
+    segmentsTouched,
   ),
   // dz: gradient before each hidden activation, laid out as saved. dx is summed over networks and, where a
   // segment has fewer rows than the batch, written for every row (the caller sums).
@@ -129,6 +153,8 @@ export const kernels: readonly KernelSpec[] = [
     `nets rows layers activation ${segmentFields} ${dimFields}`,
     (p) => ({ workgroups: [weightTiles(p), p.nets, 1] }),
     (p) => 2 * p.nets * p.rows * weightCount(p),
+    [],
+    segmentsTouched,
   ),
   // head [batch, 2·actions] = mean beside log-std (clamped to the bounds); noise [samples, batch, actions].
   // squash 1: action = tanh(preTanh), log-prob with its Jacobian. Either store flag may be 0.
@@ -199,6 +225,7 @@ export const kernels: readonly KernelSpec[] = [
     one,
     (p) => (8 + 5 * p.nets) * p.batch,
     ['discount'],
+    (p) => ({ transition: 2 * p.batch }),
   ),
   // t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay, else g += weightDecay·p;
   // m, v, p as Kingma & Ba, with 1 − β given: float32 would lose five digits of it. With hasTarget: target += tau·(p − target), after the step.
@@ -248,6 +275,8 @@ export const kernels: readonly KernelSpec[] = [
     'batch width draw',
     (p) => ({ items: p.batch * p.width }),
     (p) => p.batch * p.width,
+    [],
+    (p) => ({ storage: p.batch * p.width }),
   ),
   spec(
     'gather',
@@ -255,6 +284,8 @@ export const kernels: readonly KernelSpec[] = [
     'outer entries picks inner',
     (p) => ({ items: p.outer * p.picks * p.inner }),
     () => 0,
+    [],
+    (p) => ({ x: p.outer * p.picks * p.inner }),
   ),
   spec(
     'scatter_add',
