@@ -53,7 +53,9 @@ export function printScaling(scaling: ScalingReport): void {
   }
   print(table.toString());
   if (laws.length > 0) {
-    print('  ms = overhead + FLOP / rate; the knee is where both cost the same [95% intervals]');
+    print(
+      '  ms = overhead + FLOP / rate; the knee is where both cost the same [95% intervals]; slopes are d log ms / d log FLOP',
+    );
     const lawTable = compactTable([
       'program',
       'overhead ms',
@@ -83,7 +85,7 @@ export function printScaling(scaling: ScalingReport): void {
 
 function lawCells(law: ScalingLaw): string[] {
   const { estimator, overheadMs, overheadInterval, gflops, gflopsInterval, worstMisfit } = law;
-  const { knee, kneeInterval, kneeSize, kneeWhere, sizes } = law;
+  const { knee, kneeInterval, kneeSize, kneeWhere, sizes, slopes } = law;
   const orNone = (value: number | null, text: (value: number) => string) =>
     value === null ? '∞' : text(value);
   const count = (value: number) => formatCount(value).trim();
@@ -99,6 +101,7 @@ function lawCells(law: ScalingLaw): string[] {
     `${orNone(knee, count)} [${orNone(kneeInterval.low, count)}, ${orNone(kneeInterval.high, count)}]`,
     where[kneeWhere],
     `${(100 * worstMisfit).toFixed(0)}%`,
+    slopes.map((slope) => slope.toFixed(2)).join(' '),
   ];
 }
 
