@@ -309,13 +309,10 @@ const commands = {
     await buildWeb();
     return run(process.execPath, [path('test/run.mjs'), ...args]);
   },
-  /** What the package itself measures; with `--kernels`, kernels beside development-only peers. */
+  /** What the package itself measures; with `--kernels` or `--roofline`, what needs development-only packages. */
   bench: (args) =>
-    args.includes('--kernels')
-      ? script(
-          'bench.js',
-          args.filter((arg) => arg !== '--kernels'),
-        )
+    args.includes('--kernels') || args.includes('--roofline')
+      ? script('bench.js', args)
       : cli(['bench', ...args]),
   /** Thousands of random programs, backend against backend: for the night. */
   fuzz: (args) => longCheck('fuzz', args),

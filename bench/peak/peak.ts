@@ -40,3 +40,20 @@ export function bandwidthAt(
   const share = (at - low) / (high - low);
   return best[next - 1] ** (1 - share) * best[next] ** share;
 }
+
+/** The largest of several measurements: what the machine can do, not what its neighbours let it. */
+export function bestOf(rounds: number, measure: () => number): number;
+export function bestOf(rounds: number, measure: () => Promise<number>): Promise<number>;
+export function bestOf(rounds: number, measure: () => number | Promise<number>): number | Promise<number> {
+  const first = measure();
+  if (typeof first === 'number') {
+    let best = first;
+    for (let round = 1; round < rounds; round++) best = Math.max(best, measure() as number);
+    return best;
+  }
+  return (async () => {
+    let best = await first;
+    for (let round = 1; round < rounds; round++) best = Math.max(best, await measure());
+    return best;
+  })();
+}
