@@ -2,6 +2,7 @@
 
 export type { Backend, BackendName, Counters, Values } from './backend/backend.ts';
 export type { Precision } from './backend/cpu/backend.ts';
+export { crossoverFlops, expectedMs, measureSpeed, type Speed, type Work } from './backend/crossover.ts';
 export {
   type BackendChoice,
   backendNames,
@@ -112,6 +113,7 @@ export {
   type TrainOptions,
   train,
   trainDefaults,
+  trainingWork,
 } from './rl/train.ts';
 export {
   type CostOptions,

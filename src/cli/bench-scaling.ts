@@ -66,7 +66,7 @@ export function printScaling(scaling: ScalingReport): void {
     ]);
     for (const law of laws) lawTable.push(lawCells(law));
     print(lawTable.toString());
-  }
+  } else print(`  work grows less than fourfold with ${axis}: no law is fitted`);
   print(`  memory against ${axis}: arena, and the largest set of temporaries alive at once; other memory`);
   const memory = compactTable(['program', 'size', 'arena', 'alive', 'over', 'states', 'inputs', 'constants']);
   const largest = new Map(pointsOf(scaling).map((point) => [point.estimator, point]));

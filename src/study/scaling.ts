@@ -78,6 +78,7 @@ export interface ScalingReport {
   readonly wholeUpdates: readonly WholeUpdateCost[];
   readonly longestMs: number;
   readonly ends: readonly ScalingEnd[];
+  /** None for programs whose work grows less than fourfold along the axis. */
   readonly laws: readonly ScalingLaw[];
 }
 
@@ -192,6 +193,9 @@ function lawsOf(
   ];
 }
 
+/** Growth of work along an axis below which no law is fitted. */
+const LEAST_GROWTH = 4;
+
 /** @param costs one for each size, as far as there are any */
 function lawOf(
   estimator: string,
@@ -202,6 +206,9 @@ function lawOf(
     const cost = costs[i];
     return cost ? [{ size, work: cost.flops, ms: cost.msPerUpdate }] : [];
   });
+  // Where work hardly grows, a line through the noise says nothing.
+  const works = points.map(({ work }) => work);
+  if (Math.max(...works) < LEAST_GROWTH * Math.min(...works)) return [];
   const line = fitLine(points);
   if (!line) return [];
   const { msPerWork, msPerWorkInterval, ...rest } = line;

@@ -103,14 +103,24 @@ const settings = {
   depth: ({ hidden }: { hidden: readonly number[] }) => hidden.length,
   actions: ({ actions }: { actions: number }) => actions,
 } as const;
+/** Far enough apart for a law. */
+const ends = {
+  samples: [1, 30, 60],
+  batch: [1, 30, 60],
+  width: [1, 30, 60],
+  depth: [1, 8, 16],
+  actions: [1, 300, 600],
+} as const;
 for (const axis of ['samples', 'batch', 'width', 'depth', 'actions'] as const) {
   scaling(`${axis}: every size is measured once, in order, with its work and its law`, async () => {
     const options = { ...quick, wholeUpdate: true, longestMs: 1e6 };
-    const report = await withDevice((device) => measureScaling(device, axis, [6, 1, 3, 3], options));
-    assert.equal(report.values, [1, 3, 6]);
+    const [first, middle, last] = ends[axis];
+    const sizes = [last, first, middle, middle];
+    const report = await withDevice((device) => measureScaling(device, axis, sizes, options));
+    assert.equal(report.values, [first, middle, last]);
     assert.equal(report.ends, []);
     const set = report.reports.map((each) => settings[axis](each.settings));
-    assert.equal(set, [1, 3, 6]);
+    assert.equal(set, [first, middle, last]);
     const flops = report.reports.map(({ rows }) => rows[0].flops);
     assert.ok(flops[0] < flops[1] && flops[1] < flops[2], flops.join(' '));
     assert.is(report.wholeUpdates.length, 3);
@@ -118,8 +128,8 @@ for (const axis of ['samples', 'batch', 'width', 'depth', 'actions'] as const) {
       report.laws.map(({ estimator }) => estimator),
       ['reverse-kl/pathwise', wholeUpdateName],
     );
-    for (const { sizes, slopes: local, kneeWhere } of report.laws) {
-      assert.equal([sizes, local.length], [[1, 3, 6], 2]);
+    for (const { sizes: fitted, slopes: local, kneeWhere } of report.laws) {
+      assert.equal([fitted, local.length], [[first, middle, last], 2]);
       assert.ok(['below', 'inside', 'above'].includes(kneeWhere));
     }
     assert.equal(JSON.parse(JSON.stringify(report)), report, 'plain JSON');
@@ -139,15 +149,20 @@ scaling('an axis ends where an update is expected to take too long, and says so'
 
 scaling('an estimator that needs more samples than the first size joins at the next', async () => {
   const options = { ...quick, estimators: ['reverse-kl/pathwise', 'reverse-kl/score:loo'] };
-  const report = await withDevice((device) => measureScaling(device, 'samples', [1, 2, 3, 4], options));
+  const report = await withDevice((device) => measureScaling(device, 'samples', [1, 8, 32, 64], options));
   assert.equal(
     report.reports.map(({ rows }) => rows.length),
     [1, 2, 2, 2],
   );
   assert.equal(
     report.laws.map(({ estimator, sizes }) => `${estimator} ${sizes}`),
-    ['reverse-kl/pathwise 1,2,3,4', 'reverse-kl/score:loo 2,3,4'],
+    ['reverse-kl/pathwise 1,8,32,64', 'reverse-kl/score:loo 8,32,64'],
   );
+});
+
+scaling('where work hardly grows, no law is made up', async () => {
+  const report = await withDevice((device) => measureScaling(device, 'batch', [4, 5, 6, 7], quick));
+  assert.equal(report.laws, []);
 });
 
 scaling('sizes that are none are refused, unknown axes named', async () => {
