@@ -20,6 +20,13 @@ function chains(times: number, x: number, y: number): number {
   return a + b + c + d + e + f + g + h;
 }
 
+/** GFLOP/s of multiplications and additions in registers: one measurement of some ms. */
+export function javaScriptGflops(): number {
+  const begun = performance.now();
+  chains(STEPS, 0.5, 1);
+  return (2 * SUMS * STEPS) / (performance.now() - begun) / 1e6;
+}
+
 function read(values: Float32Array, times: number): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   for (let time = 0; time < times; time++) {
@@ -57,11 +64,7 @@ export function measureJavaScriptPeak(
   sizes: readonly number[],
   rounds: number,
 ): Omit<Peak, 'launchMicroseconds'> {
-  const gflops = bestOf(rounds, () => {
-    const begun = performance.now();
-    chains(STEPS, 0.5, 1);
-    return (2 * SUMS * STEPS) / (performance.now() - begun) / 1e6;
-  });
+  const gflops = bestOf(rounds, javaScriptGflops);
   const rows = sizes.map((bytes): Streams => {
     const [reads, triads] = streams.map((stream) => bestOf(rounds, () => gigabytesPerSecond(stream, bytes)));
     return { bytes, read: reads, triad: triads };

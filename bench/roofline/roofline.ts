@@ -38,6 +38,8 @@ export interface StepTimingOptions {
   readonly rounds: number;
   /** Least duration of one measurement of a step. */
   readonly minimumMs: number;
+  /** Called in every round, to measure something else beside the steps. */
+  readonly beside?: (() => void) | undefined;
 }
 
 /** The least times of a step, and the largest of them. */
@@ -83,7 +85,7 @@ const kernelOf = (step: Step): string => (step.kind === 'fused' ? 'fused' : step
 export async function timeSteps(
   device: Device,
   update: Update,
-  { rounds, minimumMs }: StepTimingOptions,
+  { rounds, minimumMs, beside }: StepTimingOptions,
 ): Promise<number[]> {
   const { program } = update;
   const saved = await Promise.all(
@@ -116,6 +118,7 @@ export async function timeSteps(
     for (let round = 0; round < rounds; round++) {
       for (const [i, section] of sections.entries())
         measured[i].push((await once(section, times[i])) / times[i]);
+      beside?.();
       restore();
       await new Promise((done) => setTimeout(done, 0));
     }
