@@ -26,6 +26,13 @@ export function rooflineChart(panels: readonly RooflinePanel[], facts: string): 
         y: gflops,
       })),
   );
+  const most = Math.max(...panels.map(({ rows }) => rows.length));
+  /** Those that take long, by their rank in the panel. */
+  const labelled = Array.from({ length: most }, (_, rank) =>
+    panels.flatMap(({ name }) =>
+      dots.filter(({ panel, shareOfTime }) => panel === name && shareOfTime >= 0.05).slice(rank, rank + 1),
+    ),
+  ).filter((row) => row.length > 0);
   const roofs = panels.flatMap(({ name, peak }) => {
     const rates = peak.streams.map(({ read, triad }) => Math.max(read, triad));
     // From the nearest memory and from the farthest.
@@ -48,6 +55,7 @@ export function rooflineChart(panels: readonly RooflinePanel[], facts: string): 
     marginLeft: 60,
     marginBottom: 44,
     marginTop: 36,
+    insetTop: 10,
     x: { type: 'log', label: 'FLOP for a byte moved', grid: true, tickFormat: plainPower },
     y: { type: 'log', label: 'GFLOP/s', grid: true, tickFormat: plainPower },
     fx: { label: null, domain: panels.map(({ name }) => name), padding: 0.06 },
@@ -57,9 +65,12 @@ export function rooflineChart(panels: readonly RooflinePanel[], facts: string): 
       Plot.frame({ stroke: '#ccc' }),
       Plot.line(roofs, { x: 'x', y: 'y', fx: 'panel', z: 'roof', stroke: '#444', strokeWidth: 1.2 }),
       Plot.dot(dots, { x: 'x', y: 'y', fx: 'panel', r: 'shareOfTime', fill: 'limit', fillOpacity: 0.8 }),
-      Plot.text(
-        dots.filter(({ shareOfTime }) => shareOfTime >= 0.05),
-        { x: 'x', y: 'y', fx: 'panel', text: 'kernel', dy: -16, fontSize: 10, lineAnchor: 'bottom' },
+      ...labelled.map((row, i) =>
+        // Kernels of one kind lie close together: their names stand under each other.
+        Plot.text(row, {
+          ...{ x: 'x', y: 'y', fx: 'panel', text: 'kernel', fontSize: 10 },
+          ...{ dx: 12, dy: 18 + 12 * i, textAnchor: 'end' },
+        }),
       ),
     ],
   });

@@ -60,7 +60,7 @@ export function scalingChart(summary: ScalingSummary): string {
   const { settings } = series[0];
   const facts =
     'Dots: medians, bars: their intervals. Dashed: overhead + FLOP / rate. Cross: where both cost the same. ' +
-    `Else batch ${settings.batch}, hidden ${settings.hidden.join('-')}, ${settings.observations} observations, ${settings.actions} actions.`;
+    `Else batch ${settings.batch}, hidden ${settings.hidden.join('-')}, ${settings.observations} observations, actions of size ${settings.actions}.`;
   const question = `How does the time of an update grow with the ${axis === 'samples' ? 'number of samples' : axis === 'batch' ? 'batch' : axis === 'actions' ? 'size of an action' : `${axis} of the networks`}?`;
   return framed(document, plot as unknown as Element, { question, facts, names: backends, ...size });
 }
