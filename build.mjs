@@ -18,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { constants } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { hasHardwareGpu, softwareVulkanEnv } from './test/runner/software-gpu.mjs';
 
@@ -51,54 +51,64 @@ export function install() {
 
 // ---------------------------------------------------------------- kernels in WebAssembly
 
-const kernelSources = path('src/backend/wasm/assembly');
-
 /**
  * The builds of the same sources: which file stands for `./vec`, and what the engine must have. Threads need the
  * memory to be declared shared; the library takes that back where it runs without them.
  */
-const kernelBuilds = {
+const simdBuilds = {
   relaxed: { vec: 'vec-simd.ts', features: ['simd', 'relaxed-simd', 'threads'] },
   simd: { vec: 'vec-simd.ts', features: ['simd', 'threads'] },
+};
+const kernelBuilds = {
+  ...simdBuilds,
   scalar: { vec: 'vec-scalar.ts', features: [] },
 };
 
-/** Compiles src/backend/wasm/assembly to dist/wasm when it has changed; the bundles embed the result. */
+/** What is compiled to WebAssembly: `dist/wasm/<prefix><build>.wasm`, from index.ts and what lies beside it. */
+const wasmModules = [
+  { folder: path('src/backend/wasm/assembly'), prefix: '', builds: kernelBuilds },
+  { folder: path('bench/peak/assembly'), prefix: 'peak-', builds: simdBuilds },
+];
+
+/** Compiles what runs as WebAssembly to dist/wasm when it has changed; the bundles embed the result. */
 export async function compileKernels({ force = false } = {}) {
-  const newest = Math.max(
-    ...[path('build.mjs'), kernelSources, ...sources(kernelSources)].map((file) => mtime(file)),
-  );
-  const stale = Object.entries(kernelBuilds).filter(
-    ([name]) => force || mtime(path(`dist/wasm/${name}.wasm`)) < newest,
-  );
-  if (stale.length === 0) return;
+  for (const { folder, prefix, builds } of wasmModules) {
+    if (!existsSync(folder)) continue;
+    const newest = Math.max(...[path('build.mjs'), folder, ...sources(folder)].map((file) => mtime(file)));
+    for (const [name, build] of Object.entries(builds)) {
+      const out = `${prefix}${name}`;
+      if (force || mtime(path(`dist/wasm/${out}.wasm`)) < newest) await compileModule(folder, out, build);
+    }
+  }
+}
+
+async function compileModule(folder, out, { vec, features }) {
   const { main } = await import('assemblyscript/asc');
   mkdirSync(path('dist/wasm'), { recursive: true });
-  for (const [name, { vec, features }] of stale) {
-    const { error, stderr } = await main(
-      [
-        ...['index.ts', '--outFile', name, '-O3', '--noAssert', '--runtime', 'stub'],
-        // Where the host's blocks begin is asked of the module (`heapBase`); address 0 means an unused binding.
-        ...['--importMemory', '--initialMemory', '2', '--maximumMemory', '65536', '--memoryBase', '1024'],
-        ...(features.includes('threads') ? ['--sharedMemory'] : []),
-        ...features.flatMap((feature) => ['--enable', feature]),
-      ],
-      {
-        readFile: (file) => {
-          const source = join(kernelSources, file.endsWith('vec.ts') ? vec : basename(file));
-          return existsSync(source) ? readFileSync(source, 'utf8') : null;
-        },
-        // Under its final name only when whole: another process may be bundling.
-        writeFile: (_file, contents) => {
-          const target = path(`dist/wasm/${name}.wasm`);
-          writeFileSync(`${target}.${process.pid}`, contents);
-          renameSync(`${target}.${process.pid}`, target);
-        },
-        listFiles: () => [],
+  const { error, stderr } = await main(
+    [
+      ...['index.ts', '--outFile', out, '-O3', '--noAssert', '--runtime', 'stub'],
+      // Where the host's blocks begin is asked of the module (`heapBase`); address 0 means an unused binding.
+      ...['--importMemory', '--initialMemory', '2', '--maximumMemory', '65536', '--memoryBase', '1024'],
+      ...(features.includes('threads') ? ['--sharedMemory'] : []),
+      ...features.flatMap((feature) => ['--enable', feature]),
+    ],
+    {
+      readFile: (file) => {
+        const source = join(folder, file.endsWith('vec.ts') ? vec : basename(file));
+        return existsSync(source) ? readFileSync(source, 'utf8') : null;
       },
-    );
-    if (error) fail(`the kernels do not compile: ${error.message}\n${stderr}`);
-  }
+      // Under its final name only when whole: another process may be bundling.
+      writeFile: (_file, contents) => {
+        const target = path(`dist/wasm/${out}.wasm`);
+        writeFileSync(`${target}.${process.pid}`, contents);
+        renameSync(`${target}.${process.pid}`, target);
+      },
+      listFiles: () => [],
+    },
+  );
+  if (error)
+    fail(`the WebAssembly in ${relative(root, folder)} does not compile: ${error.message}\n${stderr}`);
 }
 
 // ---------------------------------------------------------------- bundles
@@ -299,13 +309,10 @@ const commands = {
     await buildWeb();
     return run(process.execPath, [path('test/run.mjs'), ...args]);
   },
-  /** What the package itself measures; with `--kernels`, kernels beside development-only peers. */
+  /** What the package itself measures; with `--kernels` or `--roofline`, what needs development-only packages. */
   bench: (args) =>
-    args.includes('--kernels')
-      ? script(
-          'bench.js',
-          args.filter((arg) => arg !== '--kernels'),
-        )
+    args.includes('--kernels') || args.includes('--roofline')
+      ? script('bench.js', args)
       : cli(['bench', ...args]),
   /** Thousands of random programs, backend against backend: for the night. */
   fuzz: (args) => longCheck('fuzz', args),

@@ -1,92 +1,102 @@
-// Benchmarks beside development-only peers, which the published package does not hold:
-//
-//   npm run bench -- --kernels [--quick] [--json FILE|-]
+// Benchmarks that the published package does not hold: beside development-only peers, and against the machine's peaks.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type OpenedDevice, open } from '../src/backend/select.ts';
-import { BackendError } from '../src/errors.ts';
+import { allowRelaxedSimd } from '../src/cli/relaxed-simd.ts';
+import { DataError, DivergradError, UsageError, unknownName } from '../src/errors.ts';
+import { type BackendName, backendNames } from '../src/index.ts';
+import { measureKernels, printKernels } from './kernels/run.ts';
 import {
-  type DenseRow,
-  type DenseRunner,
-  denseData,
-  denseFlops,
-  denseSizes,
-  measureDense,
-  ownDense,
-} from './kernels/dense.ts';
-import { type GpuJsMode, gpuJsDense } from './kernels/gpujs-dense.ts';
+  measureRoofline,
+  type RooflineSize,
+  rooflineSizes,
+  rooflineText,
+  writeRoofline,
+} from './roofline/run.ts';
 
-const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean' }, json: { type: 'string' } },
-});
+const usage = `npm run bench -- --kernels [--quick] [--json FILE|-]
+  one dense layer on every backend beside gpu.js, and the matrix product on wasm beside this machine's multiply-add peak
 
-// gpu.js looks for WebGPU where browsers have it.
-if (!globalThis.navigator?.gpu) {
-  const { create, globals } = await import('webgpu');
-  Object.assign(globalThis, globals);
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu: create([]) }, configurable: true });
+npm run bench -- --roofline [--sizes small,big] [--backends wasm,cpu,webgpu] [--threads 1,2] [--quick] [--json FILE|-]
+                            [--out FOLDER]
+  every kernel of a SAC update against this machine's measured peaks of arithmetic, memory and launches;
+  --out writes roofline.json and a picture for each size`;
+
+const names = <T extends string>(text: string, known: readonly T[], what: string): T[] =>
+  text.split(',').map((name) => {
+    const found = known.find((each) => each === name.trim());
+    if (!found) throw unknownName(what, name.trim(), known);
+    return found;
+  });
+
+function threadCounts(text: string): number[] {
+  const counts = text.split(',').map(Number);
+  if (counts.every((count) => Number.isInteger(count) && count >= 1 && count <= 64)) return counts;
+  throw new UsageError(`--threads is '${text}'; it must be whole numbers from 1 to 64, as in: --threads 1,2`);
 }
 
-const devices: OpenedDevice[] = [];
-const peers: GpuJsMode[] = [];
-for (const backend of ['cpu', 'webgpu'] as const) {
-  try {
-    devices.push(await open({ backend }));
-    peers.push(backend);
-  } catch (error) {
-    if (!(error instanceof BackendError)) throw error;
-    console.error(`divergrad: ${error.message}`);
+async function main(): Promise<void> {
+  const { values: options } = parseArgs({
+    options: {
+      kernels: { type: 'boolean' },
+      roofline: { type: 'boolean' },
+      sizes: { type: 'string', default: 'small,big' },
+      backends: { type: 'string', default: 'wasm,cpu,webgpu' },
+      threads: { type: 'string', default: '1,2' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      out: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (options.help) return console.log(usage);
+  if (options.roofline === options.kernels) throw new UsageError(`Say one of these:\n${usage}`);
+  allowRelaxedSimd();
+  // gpu.js looks for WebGPU where browsers have it, and so do the peaks.
+  if (!globalThis.navigator?.gpu) {
+    const { create, globals } = await import('webgpu');
+    Object.assign(globalThis, globals);
+    // As the library opens it: clearing workgroup memory takes seconds to compile on a software adapter.
+    const gpu = create(['enable-dawn-features=disable_workgroup_init']);
+    Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
   }
-}
-const rows: DenseRow[] = [];
-try {
-  for (const size of denseSizes) {
-    const data = denseData(size, 0);
-    const runners: DenseRunner[] = [];
-    try {
-      for (const device of devices) runners.push(await ownDense(device, size, data));
-      for (const mode of peers) runners.push(gpuJsDense(size, data, { mode }));
-      rows.push(...(await measureDense(runners, size, options.quick ? 3 : 11)));
-    } finally {
-      for (const runner of runners) await runner.dispose();
-    }
+  const { quick, json, out } = options;
+  if (options.kernels) {
+    const report = await measureKernels(quick);
+    await output(json, report, () => printKernels(report));
+    return;
   }
-} finally {
-  for (const device of devices) await device.dispose();
+  const report = await measureRoofline({
+    sizes: names(options.sizes, Object.keys(rooflineSizes) as RooflineSize[], 'size'),
+    backends: names<BackendName>(options.backends, backendNames, 'backend'),
+    threads: threadCounts(options.threads),
+    quick,
+  });
+  if (out !== undefined) await writeRoofline(out, report);
+  await output(json, report, () => console.log(rooflineText(report)));
 }
 
-const text = JSON.stringify(
-  { kind: 'divergrad-kernels', adapters: devices.map(({ backend }) => backend.description), rows },
-  null,
-  2,
-);
-if (options.json === '-') process.stdout.write(`${text}\n`);
-else {
+/** JSON alone on standard output, or text and a file. */
+async function output(file: string | undefined, report: object, print: () => void): Promise<void> {
+  const text = `${JSON.stringify(report, null, 2)}\n`;
+  if (file === '-') {
+    process.stdout.write(text);
+    return;
+  }
   print();
-  if (options.json) await writeFile(options.json, `${text}\n`);
+  if (file === undefined) return;
+  try {
+    await writeFile(file, text);
+  } catch (cause) {
+    throw new DataError(`Cannot write '${file}': ${(cause as Error).message}.`, { cause });
+  }
 }
 
-function print(): void {
-  for (const { backend } of devices) console.log(`${backend.name}: ${backend.description}`);
-  console.log(
-    'relu(x·W + b), rows × inputs × outputs: median ms a pass that waits for its result, and GFLOP/s;\n' +
-      'gpu.js takes its operands from the host and returns its results there in every pass.\n',
-  );
-  console.log(
-    ['size'.padEnd(14), 'on'.padEnd(16), 'forward ms', 'GFLOP/s', 'backward ms', 'GFLOP/s']
-      .map((cell, i) => (i < 2 ? cell : cell.padStart(11)))
-      .join('  '),
-  );
-  for (const { name, size, forwardMs, backwardMs } of rows) {
-    const flops = denseFlops(size);
-    const numbers = [
-      forwardMs,
-      flops.forward / forwardMs / 1e6,
-      backwardMs,
-      flops.backward / backwardMs / 1e6,
-    ];
-    const label = `${size.rows}×${size.inputs}×${size.outputs}`;
-    const cells = numbers.map((value) => value.toPrecision(3).padStart(11));
-    console.log([label.padEnd(14), name.padEnd(16), ...cells].join('  '));
-  }
+try {
+  await main();
+} catch (error) {
+  const wrong =
+    error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+  if (!(error instanceof DivergradError) && !wrong) throw error;
+  console.error(`divergrad: ${(error as Error).message}`);
+  process.exitCode = wrong ? 2 : 1;
 }

@@ -2,6 +2,7 @@
 
 export type { Backend, BackendName, Counters, Values } from './backend/backend.ts';
 export type { Precision } from './backend/cpu/backend.ts';
+export { crossoverFlops, expectedMs, measureSpeed, type Speed, type Work } from './backend/crossover.ts';
 export {
   type BackendChoice,
   backendNames,
@@ -83,8 +84,8 @@ export {
 } from './nn/adam.ts';
 export { layerNormalise, type MlpOptions, mlp, type Network, type ParameterEntry } from './nn/mlp.ts';
 export type { Fault } from './program/fault.ts';
+export { type ProgramMemory, programMemory } from './program/memory.ts';
 export { type FusedStep, type KernelStep, Program, type Step } from './program/program.ts';
-
 export {
   type ActionKind,
   ActorCritic,
@@ -112,8 +113,8 @@ export {
   type TrainOptions,
   train,
   trainDefaults,
+  trainingWork,
 } from './rl/train.ts';
-
 export {
   type CostOptions,
   type CostReport,
@@ -127,6 +128,8 @@ export {
 export {
   measureScaling,
   type ScalingAxis,
+  type ScalingLaw,
+  type ScalingOptions,
   type ScalingReport,
   scalingAxes,
   scalingDefaults,

@@ -2,13 +2,14 @@ import { Device } from '../device.ts';
 import { BackendError, UsageError, unknownName } from '../errors.ts';
 import type { Backend, BackendName } from './backend.ts';
 import { createCpuBackend, type Precision } from './cpu/backend.ts';
+import { expectedMs, measureSpeed, type Speed, type Work } from './crossover.ts';
 import { openWasm, type WasmOptions } from './wasm/backend.ts';
 import { openWebGpu } from './webgpu/open.ts';
 
 /** Every backend, in the order in which `auto` prefers them. */
 export const backendNames: readonly BackendName[] = ['webgpu', 'wasm', 'cpu'];
 
-/** A backend by name, or `auto`: webgpu on a real GPU, else wasm. */
+/** A backend by name, or `auto`: see {@link open}. */
 export type BackendChoice = 'auto' | BackendName;
 
 export interface OpenOptions {
@@ -17,6 +18,8 @@ export interface OpenOptions {
   readonly precision?: Precision;
   /** Threads and instructions of the wasm backend, which chooses both by itself. */
   readonly wasm?: WasmOptions;
+  /** What will be done over and over, from which `auto` tells whether a GPU is worth its launches. */
+  readonly work?: Work;
 }
 
 /** A device that remembers why its backend was chosen. */
@@ -32,12 +35,18 @@ export class OpenedDevice extends Device {
 
 /**
  * Opens a backend. `auto` takes webgpu on a real GPU and wasm otherwise: a software adapter is a CPU behind many
- * layers, so it is used only when webgpu is asked for by name. Where the engine has no WebAssembly, `auto` takes
- * the cpu.
+ * layers, so it is used only when webgpu is asked for by name. Where the work is known, both are measured, and the one
+ * that should take less time for it is taken: a small update is over on the CPU before a GPU has started its kernels.
+ * Where the engine has no WebAssembly, `auto` takes the cpu.
  *
  * @throws UsageError for an unknown name, BackendError when the backend asked for cannot be opened
  */
-export async function open({ backend = 'auto', precision, wasm }: OpenOptions = {}): Promise<OpenedDevice> {
+export async function open({
+  backend = 'auto',
+  precision,
+  wasm,
+  work,
+}: OpenOptions = {}): Promise<OpenedDevice> {
   if (precision !== undefined && precision !== 'f32' && precision !== 'f64') {
     throw unknownName('precision', String(precision), ['f32', 'f64']);
   }
@@ -48,7 +57,7 @@ export async function open({ backend = 'auto', precision, wasm }: OpenOptions = 
     case 'auto':
       return precision === 'f64'
         ? openCpu('f64', 'f64 storage was asked for, which only the cpu backend has')
-        : openAuto(wasm);
+        : openAuto(wasm, work);
     case 'cpu':
       return openCpu(precision, 'asked for by name');
     case 'wasm':
@@ -63,7 +72,7 @@ export async function open({ backend = 'auto', precision, wasm }: OpenOptions = 
 const openCpu = (precision: Precision | undefined, reason: string): OpenedDevice =>
   new OpenedDevice(createCpuBackend(precision ? { precision } : {}), reason);
 
-async function openAuto(wasm: WasmOptions | undefined): Promise<OpenedDevice> {
+async function openAuto(wasm: WasmOptions | undefined, work: Work | undefined): Promise<OpenedDevice> {
   let webgpu: Backend;
   try {
     webgpu = await openWebGpu();
@@ -71,10 +80,43 @@ async function openAuto(wasm: WasmOptions | undefined): Promise<OpenedDevice> {
     if (error instanceof BackendError) return openFallback(wasm, `no WebGPU: ${error.message}`);
     throw error;
   }
-  if (webgpu.information.software !== true) return new OpenedDevice(webgpu, 'a GPU was found');
+  if (webgpu.information.software !== true) {
+    const reason = 'a GPU was found';
+    return work ? openFaster(webgpu, wasm, work, reason) : new OpenedDevice(webgpu, reason);
+  }
   await webgpu.dispose();
   const reason = `the only adapter is software (${webgpu.description}), which is used only when webgpu is asked for by name`;
   return openFallback(wasm, reason);
+}
+
+/** The GPU or wasm, whichever should take less time for the work. */
+async function openFaster(
+  webgpu: Backend,
+  wasm: WasmOptions | undefined,
+  work: Work,
+  reason: string,
+): Promise<OpenedDevice> {
+  const fallback = await openFallback(wasm, reason);
+  const gpu = new OpenedDevice(webgpu, reason);
+  const speeds = { gpu: await measureSpeed(gpu), cpu: await measureSpeed(fallback) };
+  const { faster, text } = compareSpeeds(work, speeds.gpu, speeds.cpu, fallback.backend.name);
+  await (faster === 'gpu' ? fallback : gpu).dispose();
+  return new OpenedDevice((faster === 'gpu' ? gpu : fallback).backend, text);
+}
+
+/** Which of two devices should take less time for the work, and the sentence that says why. */
+export function compareSpeeds(
+  work: Work,
+  gpu: Speed,
+  cpu: Speed,
+  cpuName: BackendName,
+): { readonly faster: 'gpu' | 'cpu'; readonly text: string } {
+  const [onGpu, onCpu] = [expectedMs(work, gpu), expectedMs(work, cpu)];
+  const faster = onGpu < onCpu ? 'gpu' : 'cpu';
+  const part = (name: string, ms: number, { launchMs, gflops }: Speed) =>
+    `${ms.toPrecision(2)} ms on ${name} (${(1000 * launchMs).toPrecision(2)} µs a launch, ${gflops.toPrecision(2)} GFLOP/s)`;
+  const text = `${(work.flops / 1e6).toPrecision(3)} MFLOP in ${work.kernels} kernels should take ${part('the GPU', onGpu, gpu)} and ${part(cpuName, onCpu, cpu)}`;
+  return { faster, text };
 }
 
 async function openFallback(wasm: WasmOptions | undefined, reason: string): Promise<OpenedDevice> {

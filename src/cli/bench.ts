@@ -1,9 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { type BackendChoice, backendNames, type OpenedDevice, open } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
-import { BackendError, DataError } from '../errors.ts';
+import { BackendError, DataError, UsageError } from '../errors.ts';
 import { formatCount } from '../program/program.ts';
 import {
   type CostOptions,
@@ -17,18 +16,20 @@ import {
 import { estimatorHelp } from '../study/matrix.ts';
 import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../study/parts.ts';
 import {
+  longestMsDefault,
   measureScaling,
   type ScalingAxis,
   type ScalingReport,
   scalingAxes,
-  scalingAxis,
   scalingDefaults,
 } from '../study/scaling.ts';
 import type { Interval } from '../study/statistics.ts';
 import { measureWholeUpdate, type WholeUpdateCost } from '../study/update-cost.ts';
+import { milliseconds, printScaling, scalingAxisList, writeScaling } from './bench-scaling.ts';
 import {
   backendChoice,
   type CommonOptions,
+  compactTable,
   nameList,
   type Progress,
   print,
@@ -51,15 +52,17 @@ interface BenchOptions extends CommonOptions {
   readonly json?: string;
   readonly quick?: boolean;
   readonly parts?: boolean;
-  readonly scaling?: ScalingAxis;
+  readonly scaling?: ScalingAxis[];
   readonly sizes?: number[];
+  readonly longestMs: number;
+  readonly out?: string;
 }
 
 /** What was measured on one backend. */
 export interface BackendReport extends CostReport {
   readonly wholeUpdate: readonly WholeUpdateCost[];
   readonly parts?: readonly EstimatorParts[];
-  readonly scaling?: ScalingReport;
+  readonly scaling?: readonly ScalingReport[];
 }
 
 /** What `bench --json` writes. */
@@ -102,8 +105,14 @@ export function benchCommand(program: Command): void {
     .option(actions, 'size of an action (default: 1; 2 choices where they are discrete)', parseActions)
     .option('--json <file>', 'also write the results as JSON; - for standard output, without the tables')
     .option('--parts', 'also time the parts of an update: networks, sampling, loss, backward, optimiser')
-    .option('--scaling <axis>', `also measure along one axis: ${scalingAxes.join(', ')}`, scalingAxis)
-    .option('--sizes <list>', 'sizes along that axis, as 16,64,256', widths)
+    .option(
+      '--scaling <axes>',
+      `also measure along axes, as a,b or all: ${scalingAxes.join(', ')}`,
+      scalingAxisList,
+    )
+    .option('--sizes <list>', 'sizes along the only axis, as 16,64,256', widths)
+    .option('--longest-ms <ms>', 'an axis ends where an update takes longer', milliseconds, longestMsDefault)
+    .option('--out <folder>', 'with --scaling, write AXIS.json and a picture, AXIS.svg, for each axis')
     .option('--quick', 'fewer and shorter measurements, for a first look');
   command.addHelpText('after', estimatorHelp());
   withCommonOptions(command).action((options: BenchOptions) => bench(options));
@@ -126,6 +135,15 @@ async function bench(options: BenchOptions): Promise<void> {
   const settings = costSettings(cost);
   const family = distributionFamily(settings.distribution);
   const { baseline } = costChoices(family, settings.actions, options.estimators);
+
+  if (options.sizes && options.scaling?.length !== 1) {
+    throw new UsageError('--sizes goes with --scaling and one axis.', {
+      hint: `Add --scaling ${scalingAxes[1]}, say.`,
+    });
+  }
+  if (options.out !== undefined && !options.scaling) {
+    throw new UsageError('--out goes with --scaling.', { hint: 'Use --json for the cost table.' });
+  }
 
   const date = new Date().toISOString();
   const reports: BenchDocument['reports'][number][] = [];
@@ -153,6 +171,7 @@ async function bench(options: BenchOptions): Promise<void> {
   if (!quiet) for (const { backend, reason } of absent) print(`${backend}: not present: ${reason}`);
   const result: BenchDocument = { kind: 'divergrad-cost', date, reports, absent };
   if (options.json !== undefined) await writeJson(options.json, result);
+  if (options.out !== undefined) await writeScaling(options.out, date, reports);
 }
 
 /** What is measured only when asked for. */
@@ -162,16 +181,24 @@ async function extras(
   cost: CostOptions,
   bar: Progress,
 ): Promise<Pick<BackendReport, 'parts' | 'scaling'>> {
-  const { scaling: axis } = options;
   const parts = options.parts
     ? await measureAllParts(device, cost, (done) => bar.update(done, 'parts'))
     : undefined;
-  const scaling = axis
-    ? await measureScaling(device, axis, options.sizes ?? scalingDefaults[axis], cost, (done) =>
-        bar.update(done, `scaling with ${axis}`),
-      )
-    : undefined;
-  return { ...(parts ? { parts } : {}), ...(scaling ? { scaling } : {}) };
+  const scaling: ScalingReport[] = [];
+  for (const axis of options.scaling ?? []) {
+    // A size is one of many: fewer rounds than the table has.
+    const effort = options.quick ? {} : { rounds: 9, minimumMs: 20 };
+    scaling.push(
+      await measureScaling(
+        device,
+        axis,
+        options.sizes ?? scalingDefaults[axis],
+        { ...cost, ...effort, longestMs: options.longestMs, wholeUpdate: true },
+        (done) => bar.update(done, `scaling with ${axis}`),
+      ),
+    );
+  }
+  return { ...(parts ? { parts } : {}), ...(options.scaling ? { scaling } : {}) };
 }
 
 /** Opens a backend; one that is only looked for may be missing. */
@@ -234,7 +261,7 @@ function printReport(report: BenchDocument['reports'][number]): void {
   }
   print(whole.toString());
   if (report.parts) printParts(report.parts);
-  if (report.scaling) printScaling(report.scaling);
+  for (const scaling of report.scaling ?? []) printScaling(scaling);
   print('');
 }
 
@@ -244,19 +271,6 @@ function printParts(all: readonly EstimatorParts[]): void {
   for (const { estimator, parts } of all) {
     const ms = (name: PartName) => parts.find(({ part }) => part === name)?.msPerUpdate;
     table.push([estimator, ...partNames.map((name) => fixedOrNone(ms(name)))]);
-  }
-  print(table.toString());
-}
-
-function printScaling({ axis, values, reports }: ScalingReport): void {
-  print(`  ms/update (ratio to ${reports[0].baseline}) against ${axis}`);
-  const table = compactTable(['estimator', ...values.map(String)]);
-  for (const { estimator } of reports[0].rows) {
-    const cells = reports.map(({ rows }) => {
-      const row = rows.find((candidate) => candidate.estimator === estimator);
-      return row ? `${fixed(row.msPerUpdate)} (${fixed(row.ratio)})` : '–';
-    });
-    table.push([estimator, ...cells]);
   }
   print(table.toString());
 }
@@ -274,22 +288,6 @@ const counts = (cost: UpdateCost): (string | number)[] => [
   formatCount(cost.bytes),
   formatCount(cost.arenaBytes),
 ];
-
-/** A table without borders, which fits a terminal and can be cut into columns. */
-function compactTable(head: string[]): Table.Table {
-  const none = Object.fromEntries(
-    [
-      ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-      ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
-    ].map((place) => [place, '']),
-  );
-  return new Table({
-    head,
-    chars: { ...none, middle: ' ' },
-    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
-  });
-}
 
 const trimmed = (value: number): string => String(Number(value.toFixed(2)));
 

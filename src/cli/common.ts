@@ -1,4 +1,5 @@
 import cliProgress from 'cli-progress';
+import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendChoice, backendNames } from '../backend/select.ts';
 import { unknownName } from '../errors.ts';
@@ -115,4 +116,20 @@ export function progressBar(title: string): Progress {
     },
     stop: () => bar.stop(),
   };
+}
+
+/** A table without borders, which fits a terminal and can be cut into columns. */
+export function compactTable(head: string[]): Table.Table {
+  const none = Object.fromEntries(
+    [
+      ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
+      ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
+    ].map((place) => [place, '']),
+  );
+  return new Table({
+    head,
+    chars: { ...none, middle: ' ' },
+    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
+  });
 }

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { DivergradError, UsageError, unknownName } from '../errors.ts';
 import { version } from '../version.ts';
@@ -8,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { matrixCommand } from './matrix.ts';
 import { playCommand } from './play.ts';
 import { qualityCommand } from './quality.ts';
+import { allowRelaxedSimd } from './relaxed-simd.ts';
 import { studyCommand } from './study.ts';
 import { throughputCommand } from './throughput.ts';
 import { trainCommand } from './train.ts';
@@ -64,12 +64,6 @@ function withCauses(stack: string, error: unknown): string {
   return cause instanceof Error
     ? `${stack}\ncaused by ${withCauses(cause.stack ?? cause.message, cause)}`
     : stack;
-}
-
-/** Node before 22 has relaxed SIMD behind a flag; the wasm backend is a third faster with it. */
-function allowRelaxedSimd(): void {
-  const old = Number.parseInt(process.versions.node, 10) < 22;
-  if (old && !('Deno' in globalThis)) setFlagsFromString('--experimental-wasm-relaxed-simd');
 }
 
 watchOutput();

@@ -1,39 +1,81 @@
 import type { Step } from './program.ts';
 
+/** A temporary's elements, and the first and last step that binds it. */
+interface Lifetime {
+  readonly buffer: number;
+  readonly count: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+interface Slots {
+  /** Elements of each slot. */
+  readonly slots: number[];
+  /** Slot of each buffer; −1 for what is no temporary, or is never used. */
+  readonly slotOf: number[];
+}
+
 /**
- * Gives each temporary a slot such that two alive at once never share one: the largest first, each into the
- * smallest slot that is free for all its life, else into a new one. A step's results never share a slot with its
- * operands, so a kernel never reads and writes one buffer.
+ * Gives each temporary a slot such that two alive at once never share one. A step's results never share a slot with
+ * its operands, so a kernel never reads and writes one buffer.
  *
- * @source greedy by size over shared objects (Pisarchyk & Lee 2020, section 4.2)
+ * No order of placement is best for every program, so a few are tried and the smallest arena is kept: the largest
+ * first; by the step at which most is alive, the fullest first; and as they come into use.
+ *
+ * @source greedy by size and by breadth over shared objects (Pisarchyk & Lee 2020, sections 4.2 and 4.3)
  */
 export function assignSlots(
   steps: readonly Step[],
   buffers: readonly { readonly kind: string; readonly count: number }[],
-): { slots: number[]; slotOf: number[] } {
-  const first = new Array<number>(buffers.length).fill(-1);
-  const last = new Array<number>(buffers.length).fill(-1);
+): Slots {
+  const lifetimes = lifetimesOf(steps, buffers);
+  const alive = steps.map((_, at) =>
+    lifetimes.reduce((sum, { first, last, count }) => sum + (first <= at && at <= last ? count : 0), 0),
+  );
+  const fullest = ({ first, last }: Lifetime) => Math.max(...alive.slice(first, last + 1));
+  const bySize = (a: Lifetime, b: Lifetime) => b.count - a.count || a.first - b.first;
+  const orders = [
+    bySize,
+    (a: Lifetime, b: Lifetime) => fullest(b) - fullest(a) || bySize(a, b),
+    (a: Lifetime, b: Lifetime) => a.first - b.first || bySize(a, b),
+  ];
+  const tried = orders.map((order) => place([...lifetimes].sort(order), buffers.length));
+  const total = ({ slots }: Slots) => slots.reduce((sum, count) => sum + count, 0);
+  return tried.reduce((best, next) => (total(next) < total(best) ? next : best));
+}
+
+function lifetimesOf(
+  steps: readonly Step[],
+  buffers: readonly { readonly kind: string; readonly count: number }[],
+): Lifetime[] {
+  const found = new Map<number, { first: number; last: number }>();
   steps.forEach((step, at) => {
     for (const buffer of step.buffers) {
-      if (buffer < 0) continue;
-      if (first[buffer] < 0) first[buffer] = at;
-      last[buffer] = at;
+      if (buffer < 0 || buffers[buffer].kind !== 'temporary') continue;
+      const known = found.get(buffer);
+      if (known) known.last = at;
+      else found.set(buffer, { first: at, last: at });
     }
   });
+  return [...found].map(([buffer, life]) => ({ buffer, count: buffers[buffer].count, ...life }));
+}
+
+/** Each into the tightest slot that is free for all its life, else into the largest free one, which grows, else into a new one. */
+function place(order: readonly Lifetime[], buffers: number): Slots {
   const slots: number[] = [];
-  const slotOf = new Array<number>(buffers.length).fill(-1);
-  const tenants: number[][] = [];
-  const order = [...buffers.keys()]
-    .filter((b) => buffers[b].kind === 'temporary' && first[b] >= 0)
-    .sort((a, b) => buffers[b].count - buffers[a].count || first[a] - first[b]);
-  for (const buffer of order) {
-    const free = (slot: number) =>
-      tenants[slot].every((other) => last[other] < first[buffer] || last[buffer] < first[other]);
-    // Slots were opened from the largest to the smallest, so the last free one fits most tightly.
-    const slot = [...slots.keys()].filter(free).at(-1) ?? slots.length;
-    slots[slot] ??= buffers[buffer].count;
-    tenants[slot] = [...(tenants[slot] ?? []), buffer];
-    slotOf[buffer] = slot;
+  const tenants: Lifetime[][] = [];
+  const slotOf = new Array<number>(buffers).fill(-1);
+  for (const life of order) {
+    const free = [...slots.keys()].filter((slot) =>
+      tenants[slot].every(({ first, last }) => last < life.first || life.last < first),
+    );
+    const fitting = free.filter((slot) => slots[slot] >= life.count);
+    const tightest = fitting.sort((a, b) => slots[a] - slots[b])[0];
+    const largest = free.sort((a, b) => slots[b] - slots[a])[0];
+    const slot = tightest ?? largest ?? slots.length;
+    slots[slot] = Math.max(slots[slot] ?? 0, life.count);
+    tenants[slot] = [...(tenants[slot] ?? []), life];
+    slotOf[life.buffer] = slot;
   }
   return { slots, slotOf };
 }

@@ -1,6 +1,6 @@
 import { type BindingSpec, type KernelSpec, kernelSpec, type Params } from './kernels.ts';
-import { bytesMoved } from './merge.ts';
 import type { JoinedStep, KernelStep, Step } from './program.ts';
+import { bytesMoved } from './work.ts';
 
 /**
  * A kernel that does the work of several hand-written ones that follow each other, because every workgroup of a later
@@ -227,8 +227,8 @@ function tryJoin(
   }
   for (const [flag, place] of Object.entries(join.flags))
     params[flag] = Number(bound[join.bindings.indexOf(place)] >= 0);
-  return {
-    kind: 'joined',
+  const joined = {
+    kind: 'joined' as const,
     kernel: join.name,
     label: parts.map(({ label }) => label).join(' + '),
     parts,
@@ -236,7 +236,7 @@ function tryJoin(
     bound,
     buffers: [...new Set(parts.flatMap((part) => part.buffers))],
     flops: parts.reduce((total, { flops }) => total + flops, 0),
-    bytes: bytesMoved(bound, buffers),
     shapes: parts[join.main].shapes,
   };
+  return { ...joined, bytes: bytesMoved(joined, buffers) };
 }

@@ -25,6 +25,8 @@ export interface KernelSpec {
   grid(p: Params): { items: number } | { workgroups: readonly [number, number, number] };
   /** Multiply and add count as two, a transcendental as one. */
   flops(p: Params): number;
+  /** Elements of a binding that are read or written, by its name, where those are fewer than the buffer holds. */
+  touches?(p: Params): Readonly<Record<string, number>>;
 }
 
 /** Items a workgroup of a one-dimensional kernel handles; WGSL files declare the same size. */
@@ -79,7 +81,20 @@ const spec = (
   grid: KernelSpec['grid'],
   flops: KernelSpec['flops'],
   floats: readonly string[] = [],
-): KernelSpec => ({ name, bindings: bind(bindings), params: params.split(' '), floats, grid, flops });
+  touches?: KernelSpec['touches'],
+): KernelSpec => ({
+  ...{ name, bindings: bind(bindings), params: params.split(' '), floats, grid, flops },
+  ...(touches ? { touches } : {}),
+});
+
+/** Elements along an axis with this stride: one where all have the same place. */
+const along = (stride: number, extent: number): number => (stride === 0 ? 1 : extent);
+
+/** A batch of input rows is often a part of wider ones. */
+const segmentsTouched = (p: Params): Readonly<Record<string, number>> => ({
+  x0: p.x0Rows * p.x0Width,
+  x1: p.x1Rows * p.x1Width,
+});
 
 const dims = (p: Params): number[] => Array.from({ length: p.layers + 1 }, (_, i) => p[`d${i}`]);
 const dimFields = Array.from({ length: MLP_LAYERS + 1 }, (_, i) => `d${i}`).join(' ');
@@ -123,6 +138,13 @@ export const kernels: readonly KernelSpec[] = [
     'batch rows columns inner aOffset aBatch aRow aColumn bOffset bBatch bRow bColumn biasOffset biasBatch hasBias activation storeZ',
     (p) => ({ workgroups: [ceil(p.columns, MATMUL_TILE), ceil(p.rows, MATMUL_TILE), p.batch] }),
     (p) => 2 * p.batch * p.rows * p.columns * p.inner,
+    [],
+    // Weights are a part of all parameters.
+    (p) => ({
+      a: along(p.aBatch, p.batch) * along(p.aRow, p.rows) * along(p.aColumn, p.inner),
+      b: along(p.bBatch, p.batch) * along(p.bRow, p.inner) * along(p.bColumn, p.columns),
+      bias: along(p.biasBatch, p.batch) * p.columns,
+    }),
   ),
   // x1Width is 0 when there is one segment. gelu is the tanh form.
   // One or two input segments side by side: row r of segment i is at offset + (r mod rows)·stride.
@@ -135,6 +157,8 @@ export const kernels: readonly KernelSpec[] = [
     `nets rows layers activation storeSaved ${segmentFields} ${dimFields}`,
     (p) => ({ workgroups: [ceil(p.rows, MLP_ROWS), p.nets, 1] }),
     (p) => 2 * p.nets * p.rows * weightCount(p),
+    [],
+    segmentsTouched,
   ),
   // dz: gradient before each hidden activation, laid out as saved. dx is summed over networks and, where a
   // segment has fewer rows than the batch, written for every row (the caller sums).
@@ -152,6 +176,8 @@ export const kernels: readonly KernelSpec[] = [
     `nets rows layers activation ${segmentFields} ${dimFields}`,
     (p) => ({ workgroups: [weightTiles(p), p.nets, 1] }),
     (p) => 2 * p.nets * p.rows * weightCount(p),
+    [],
+    segmentsTouched,
   ),
   // One layer of the above. Parameters of a network begin at net·parametersStride, the layer's at parametersOffset.
   // Row r of segment i lies at offset + net·xNet + (r mod rows)·stride. y, z [nets, rows, outputs].
@@ -161,6 +187,12 @@ export const kernels: readonly KernelSpec[] = [
     'nets rows outputs activation parametersOffset parametersStride storeZ x0Offset x0Net x0Stride x0Rows x0Width hasX1 x1Offset x1Stride x1Rows x1Width',
     (p) => layerGrid(p.nets, p.rows, p.outputs),
     (p) => 2 * p.nets * p.rows * (p.x0Width + p.x1Width) * p.outputs,
+    [],
+    (p) => ({
+      x0: along(p.x0Net, p.nets) * p.x0Rows * p.x0Width,
+      x1: p.x1Rows * p.x1Width,
+      parameters: p.nets * (p.x0Width + p.x1Width + 1) * p.outputs,
+    }),
   ),
   // dx [nets, rows, columns], or with sumNets [rows, columns]: of the inputs from firstInput on. saved as dx.
   spec(
@@ -169,6 +201,8 @@ export const kernels: readonly KernelSpec[] = [
     'nets rows outputs firstInput columns activation hasSaved sumNets parametersOffset parametersStride',
     (p) => layerGrid(p.sumNets ? 1 : p.nets, p.rows, p.columns),
     (p) => 2 * p.nets * p.rows * p.columns * p.outputs,
+    [],
+    (p) => ({ parameters: p.nets * p.columns * p.outputs }),
   ),
   // Of one segment's weights, at weightsOffset in a network's parameters, and with hasBias of the bias. activation is
   // that of a hidden layer's saved values, 0 for inputs.
@@ -178,6 +212,11 @@ export const kernels: readonly KernelSpec[] = [
     'nets rows inputs outputs activation hasBias weightsOffset biasOffset parametersStride xOffset xNet xStride xRows',
     (p) => layerGrid(p.nets, p.inputs, p.outputs, p.hasBias * p.nets * p.outputs),
     (p) => 2 * p.nets * p.rows * p.inputs * p.outputs,
+    [],
+    (p) => ({
+      x: along(p.xNet, p.nets) * p.xRows * p.inputs,
+      dparameters: p.nets * (p.inputs + p.hasBias) * p.outputs,
+    }),
   ),
   // head [batch, 2·actions] = mean beside log-std (clamped to the bounds); noise [samples, batch, actions].
   // squash 1: action = tanh(preTanh), log-prob with its Jacobian. Either store flag may be 0.
@@ -248,6 +287,7 @@ export const kernels: readonly KernelSpec[] = [
     one,
     (p) => (8 + 5 * p.nets) * p.batch,
     ['discount'],
+    (p) => ({ transition: 2 * p.batch }),
   ),
   // t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay, else g += weightDecay·p;
   // m, v, p as Kingma & Ba, with 1 − β given: float32 would lose five digits of it. With hasTarget: target += tau·(p − target), after the step.
@@ -297,6 +337,8 @@ export const kernels: readonly KernelSpec[] = [
     'batch width draw',
     (p) => ({ items: p.batch * ceil(p.width, REPLAY_COLUMNS) }),
     (p) => p.batch * p.width,
+    [],
+    (p) => ({ storage: p.batch * p.width }),
   ),
   spec(
     'gather',
@@ -304,6 +346,8 @@ export const kernels: readonly KernelSpec[] = [
     'outer entries picks inner',
     (p) => ({ items: p.outer * p.picks * p.inner }),
     () => 0,
+    [],
+    (p) => ({ x: p.outer * p.picks * p.inner }),
   ),
   spec(
     'scatter_add',

@@ -1,6 +1,6 @@
 import { activations, kernelSpec, type Params, savesInput } from './kernels.ts';
-import { bytesMoved } from './merge.ts';
 import type { KernelStep, Step } from './program.ts';
+import { bytesMoved } from './work.ts';
 
 interface BufferFacts {
   readonly kind: string;
@@ -57,16 +57,16 @@ export function takeLayersApart(
         const stepBuffers = spec.bindings.map(({ name }) => named.get(name) ?? -1);
         const given: Params = { nets: params.nets, rows: params.rows, ...own };
         const all = Object.fromEntries(spec.params.map((field) => [field, given[field] ?? 0]));
-        apart.push({
-          kind: 'kernel',
+        const taken = {
+          kind: 'kernel' as const,
           kernel,
           label: `${step.label} ${layer}`,
           params: all,
           buffers: stepBuffers,
           flops: spec.flops(all),
-          bytes: bytesMoved(stepBuffers, buffers),
           shapes: `[${params.nets}, ${params.rows}] ${layers[layer].inputs} → ${layers[layer].outputs}`,
-        });
+        };
+        apart.push({ ...taken, bytes: bytesMoved(taken, buffers) });
       },
     });
     return apart;

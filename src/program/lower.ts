@@ -1,4 +1,4 @@
-import { formatShape, sizeOf } from '../math/shape.ts';
+import { formatShape } from '../math/shape.ts';
 import type { View } from '../math/view.ts';
 import {
   inputOp,
@@ -16,10 +16,9 @@ import { Body, type Built, MAX_BINDINGS, reductionSpace, TooWide } from './fuse.
 import { joinSteps } from './join.ts';
 import { kernelSpec } from './kernels.ts';
 import { takeLayersApart } from './layers.ts';
-import { bytesMoved, mergeNeighbours } from './merge.ts';
+import { mergeNeighbours } from './merge.ts';
 import { Plan } from './plan.ts';
 import {
-  type Expression,
   type FusedStep,
   fusedLabel,
   type KernelStep,
@@ -199,7 +198,7 @@ class Lowering {
       params: call.params,
       buffers,
       flops: spec.flops(call.params),
-      bytes: bytesMoved(buffers, this.buffers),
+      bytes: 0, // counted once neighbours are merged
       shapes: `${node.inputs.map((input) => formatShape(input.shape)).join(' ')} → ${node.outputs
         .filter((_, i) => live(i))
         .map((output) => formatShape(output.shape))
@@ -214,19 +213,14 @@ class Lowering {
     const built = node.op.reduction ? this.buildReduction(node) : this.buildElementwise(node);
     const output = this.buffer(node.outputs[0]);
     const buffers = [...built.inputBuffers, output];
-    const points = sizeOf(built.fused.shape);
-    const operations = (list: readonly Expression[]) =>
-      list.filter((expression) => expression.kind === 'operation').length;
-    const kept = sizeOf(node.outputs[0].shape);
     const step: FusedStep = {
       kind: 'fused',
       label: built.label,
       fused: built.fused,
       buffers,
-      flops:
-        points * (operations(built.fused.element) + built.fused.reductions.length) +
-        kept * operations(built.fused.result),
-      bytes: bytesMoved(buffers, this.buffers),
+      // Both counted once neighbours are merged.
+      flops: 0,
+      bytes: 0,
       shapes: fusedLabel(built.fused),
     };
     this.steps.push(step);

@@ -1,15 +1,11 @@
 import { sameShape } from '../math/shape.ts';
 import { isPlain } from '../math/view.ts';
 import type { Expression, FusedStep, Step } from './program.ts';
+import { bytesMoved, fusedFlops } from './work.ts';
 
 interface BufferFacts {
   readonly kind: string;
   readonly count: number;
-}
-
-/** Bytes a step moves: each buffer it binds, once. */
-export function bytesMoved(bound: readonly number[], buffers: readonly BufferFacts[]): number {
-  return [...new Set(bound)].reduce((total, b) => total + (b < 0 ? 0 : 4 * buffers[b].count), 0);
 }
 
 /**
@@ -29,7 +25,11 @@ export function mergeNeighbours(
     if (merged) result[result.length - 1] = merged;
     else result.push(step);
   }
-  return dropUnread(result, buffers).map((step) => ({ ...step, bytes: bytesMoved(step.buffers, buffers) }));
+  return dropUnread(result, buffers).map((step) => ({
+    ...step,
+    ...(step.kind === 'fused' ? { flops: fusedFlops(step.fused) } : {}),
+    bytes: bytesMoved(step, buffers),
+  }));
 }
 
 /** Whether a kernel has a result phase, into which its outputs then index. */
@@ -102,8 +102,8 @@ function merge(a: FusedStep, b: FusedStep, maxBindings: number): FusedStep | und
     kind: 'fused',
     label: `${a.label} + ${b.label}`,
     shapes: a.shapes,
-    flops: a.flops + b.flops,
-    bytes: a.bytes + b.bytes,
+    flops: 0,
+    bytes: 0,
     buffers: [...inputBuffers, ...aOutputs, ...bOutputs],
     fused: {
       shape: a.fused.shape,

@@ -39,7 +39,7 @@ interface StepBase {
   /** Indices into `Program.buffers`, in the kernel's binding order (fused: inputs, then outputs); −1 is unused. */
   readonly buffers: readonly number[];
   readonly flops: number;
-  /** Bytes read and written, each binding once. */
+  /** Bytes read and bytes written, added; each element that must be touched once each way. */
   readonly bytes: number;
   /** Shapes for the listing. */
   readonly shapes: string;

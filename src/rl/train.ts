@@ -1,9 +1,11 @@
+import type { Work } from '../backend/crossover.ts';
 import type { Device, Update } from '../device.ts';
 import type { Environment } from '../envs/environment.ts';
 import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
-import { clockState, type MlpKernels, type State } from '../tape/index.ts';
+import { lower } from '../program/lower.ts';
+import { clockState, type MlpKernels, Recording, recordInto, type State } from '../tape/index.ts';
 import { type ActionMap, actionMap } from './actions.ts';
 import type { ActorCritic } from './actor-critic.ts';
 import {
@@ -79,6 +81,26 @@ export function compileUpdate(
   const { batch, ...compile } = options;
   return device.compile(() => learner.recordUpdate(replay.sample(batch)), compile);
 }
+
+/**
+ * What one step of training with one update asks of a device, for `open` to choose one: nothing is computed and no
+ * device needed. Choosing the action is a network on one state, and one result that is waited for.
+ */
+export function trainingWork(learner: ActorCritic, batch: number): Work {
+  const recording = new Recording({ mlp: 'fused', joinedBindings: MOST_JOINED_BINDINGS }, clockState(0));
+  recordInto(recording, () => {
+    for (const [name, tensor] of Object.entries(
+      learner.recordUpdate(replayFor(learner, batch).sample(batch)),
+    ))
+      recording.outputs.set(name, tensor);
+    recording.finish();
+  });
+  const { flops, kernels } = lower(recording);
+  return { flops, kernels, readbacks: 1 };
+}
+
+/** Storage buffers that GPUs bind for one kernel: enough for every kernel that joins others. */
+const MOST_JOINED_BINDINGS = 10;
 
 /** A replay buffer of the shape a learner needs. */
 export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer {

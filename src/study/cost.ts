@@ -8,6 +8,7 @@ import { boltzmann } from '../divergences/target.ts';
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { mlp, type Network } from '../nn/index.ts';
+import { type ProgramMemory, programMemory } from '../program/memory.ts';
 import type { Program } from '../program/program.ts';
 import { PolicyLearner } from '../rl/policy-learner.ts';
 import { type MlpKernels, mul, reshape, sum, type Tensor } from '../tape/index.ts';
@@ -57,7 +58,7 @@ export interface KernelShare {
 }
 
 /** What one update costs; plain JSON. */
-export interface UpdateCost {
+export interface UpdateCost extends ProgramMemory {
   /** Times it was measured. */
   readonly rounds: number;
   /** Median over the rounds, with an interval for it. */
@@ -76,10 +77,6 @@ export interface UpdateCost {
   readonly flops: number;
   /** Read and written by the kernels of one update. */
   readonly bytes: number;
-  /** Of the temporaries. */
-  readonly arenaBytes: number;
-  /** Of parameters, optimiser moments and counters. */
-  readonly stateBytes: number;
   readonly shares: readonly KernelShare[];
 }
 
@@ -307,8 +304,7 @@ export function updateCost(program: Program, { ms, updatesPerRun, counted }: Tim
     pipelinesCreated: counted.pipelinesCreated,
     flops: program.flops,
     bytes: program.bytes,
-    arenaBytes: program.arenaBytes,
-    stateBytes: 4 * program.states.reduce((total, state) => total + state.size, 0),
+    ...programMemory(program),
     shares: kernelShares(program),
   };
 }

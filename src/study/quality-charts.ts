@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
+import { colours, framed, plainPower, plotDocument } from './figure.ts';
 import type { QualityReport, QualityRow } from './quality.ts';
 import type { Figure } from './quality-statistics.ts';
 
@@ -21,20 +21,7 @@ const exemplary = ['tanh-gaussian', 'gaussian', 'tanh-gaussian-mixture', 'catego
 /** Targets drawn first: where estimators differ. */
 const telling = ['bimodal', 'choices', 'quadratic'];
 const panels = 4;
-/** Readable by those who do not tell red from green. @source Petroff 2021, "Accessible color sequences" */
-const colours = [
-  '#3f90da',
-  '#ffa90e',
-  '#bd1f01',
-  '#94a4a2',
-  '#832db6',
-  '#a96b59',
-  '#e76300',
-  '#b9ac70',
-  '#717581',
-  '#92dadd',
-];
-const size = { width: 960, height: 640, margin: 24 };
+const size = { width: 960, height: 640 };
 
 /** A chart's points: one row each. */
 interface Point {
@@ -182,7 +169,7 @@ function draw(
   names: readonly string[],
   points: readonly Point[],
 ): string {
-  const { document } = parseHTML('<html><body></body></html>');
+  const document = plotDocument();
   const channels = { x: 'x', fx: 'column', fy: 'line', stroke: 'estimator' } as const;
   const told = points.filter(({ resolved }) => resolved);
   const untold = points.filter(({ resolved }) => !resolved);
@@ -192,14 +179,14 @@ function draw(
     text: `${distribution}, ${target}, temperature ${temperature}`,
   }));
   const plot = Plot.plot({
-    document: document as unknown as Document,
+    document,
     width: size.width,
     height: size.height,
     marginLeft: 64,
     marginBottom: 44,
     marginTop: 36,
-    x: { type: 'log', label: x, grid: true, tickFormat: plain },
-    y: { type: 'log', label: y, grid: true, tickFormat: plain },
+    x: { type: 'log', label: x, grid: true, tickFormat: plainPower },
+    y: { type: 'log', label: y, grid: true, tickFormat: plainPower },
     fx: { axis: null, padding: 0.08 },
     fy: { axis: null, padding: 0.14 },
     color: { domain: [...names], range: colours.slice(0, names.length) },
@@ -219,55 +206,7 @@ function draw(
       }),
     ],
   });
-  const columns = 4;
-  const legendTop = 66;
-  const top = legendTop + Math.ceil(names.length / columns) * 20 + 8;
-  const outer = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  const put = (name: string, attributes: Record<string, string | number>, text = '') => {
-    const element = document.createElementNS('http://www.w3.org/2000/svg', name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
-    element.textContent = text;
-    outer.appendChild(element);
-  };
-  const height = top + size.height + size.margin;
-  const width = size.width + 2 * size.margin;
-  const attributes = {
-    xmlns: 'http://www.w3.org/2000/svg',
-    viewBox: `0 0 ${width} ${height}`,
-    width,
-    height,
-  };
-  for (const [key, value] of Object.entries(attributes)) outer.setAttribute(key, String(value));
-  outer.setAttribute('font-family', 'system-ui, sans-serif');
-  put('title', {}, question);
-  put('rect', { width, height, fill: 'white' });
-  put('text', { x: size.margin, y: 30, 'font-size': 19, 'font-weight': 600 }, question);
   const { backend, precision, settings } = report;
   const facts = `${note} ${backend}, ${precision}, ${settings.replications} replications at most, seed ${settings.seed}.`;
-  put('text', { x: size.margin, y: 50, 'font-size': 12, fill: '#555' }, facts);
-  names.forEach((name, i) => {
-    const left = size.margin + (i % columns) * (size.width / columns);
-    const line = legendTop + Math.floor(i / columns) * 20;
-    put('rect', { x: left, y: line, width: 12, height: 12, fill: colours[i] });
-    put('text', { x: left + 18, y: line + 11, 'font-size': 12 }, name);
-  });
-  // A group instead of a picture in a picture, and none of the style sheet that pages need.
-  const group = document.createElementNS('http://www.w3.org/2000/svg', 'g');
-  for (const name of ['fill', 'font-family', 'text-anchor']) {
-    group.setAttribute(name, plot.getAttribute(name) ?? '');
-  }
-  group.setAttribute('font-size', '12');
-  group.setAttribute('transform', `translate(${size.margin},${top})`);
-  for (const child of [...plot.childNodes]) {
-    if (child.nodeName.toLowerCase() !== 'style') group.appendChild(child as never);
-  }
-  outer.appendChild(group as never);
-  return `${outer.toString()}\n`;
-}
-
-/** 0.01 or 1,000 as they are, extremes as powers of ten. */
-function plain(value: number): string {
-  const exponent = Math.round(Math.log10(value));
-  if (Math.abs(value / 10 ** exponent - 1) > 1e-6) return '';
-  return exponent >= -3 && exponent <= 3 ? String(Number(value.toPrecision(1))) : `1e${exponent}`;
+  return framed(document, plot, { question, facts, names, ...size });
 }

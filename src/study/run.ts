@@ -6,7 +6,7 @@ import type { ActorCritic } from '../rl/actor-critic.ts';
 import { explainFault } from '../rl/numerics.ts';
 import { savePolicy } from '../rl/policy-file.ts';
 import { trainRecovering } from '../rl/recovery.ts';
-import type { Evaluation, TrainOptions } from '../rl/train.ts';
+import { type Evaluation, type TrainOptions, trainingWork } from '../rl/train.ts';
 import { findCheckpoint } from './checkpoint-file.ts';
 import { WorkerVector } from './environment-workers.ts';
 import { RunFolder, type RunMaking } from './run-folder.ts';
@@ -49,9 +49,11 @@ export interface RunOutcome {
 export async function performRun(settings: RunSettings, options: RunOptions): Promise<RunOutcome> {
   await prepareEnvironment(settings.environment);
   const learner = learnerOf(settings);
+  const work = settings.backend === 'auto' ? trainingWork(learner, settings.batch) : undefined;
   const reopen = () =>
     open({
       backend: settings.backend,
+      ...(work ? { work } : {}),
       ...(options.threads === undefined ? {} : { wasm: { threads: options.threads } }),
     });
   let device = await reopen();

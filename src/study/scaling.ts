@@ -1,26 +1,89 @@
 import type { Device } from '../device.ts';
-import { UsageError, unknownName } from '../errors.ts';
-import { type CostOptions, type CostReport, costDefaults, measureCost } from './cost.ts';
+import { distributionFamily } from '../distributions/registry.ts';
+import type { EstimatorChoice } from '../divergences/estimator.ts';
+import { BackendError, UsageError, unknownName } from '../errors.ts';
+import {
+  type CostOptions,
+  type CostReport,
+  type CostRow,
+  type CostSettings,
+  compilePolicyUpdate,
+  costChoices,
+  costDefaults,
+  costSettings,
+  measureCost,
+  release,
+  type UpdateCost,
+} from './cost.ts';
+import { type Bounds, fitLine, type Line, sizeAt, slopes } from './knee.ts';
 import type { OnProgress } from './timing.ts';
+import { measureWholeUpdate, type WholeUpdateCost } from './update-cost.ts';
 
 /** What can grow while everything else stays. */
-export const scalingAxes = ['samples', 'batch', 'width', 'actions'] as const;
+export const scalingAxes = ['samples', 'batch', 'width', 'depth', 'actions'] as const;
 export type ScalingAxis = (typeof scalingAxes)[number];
 
-/** Sizes tried when none are given. */
+/** Sizes tried when none are given; an axis ends earlier where an update takes too long. */
 export const scalingDefaults: Readonly<Record<ScalingAxis, readonly number[]>> = {
-  samples: [2, 8, 32, 128],
-  batch: [16, 64, 256, 1024],
-  width: [16, 64, 256],
-  actions: [1, 2, 4, 8],
+  samples: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
+  batch: [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536],
+  width: [16, 32, 64, 128, 256, 512, 1024, 2048],
+  depth: [1, 2, 3, 4, 5, 6, 8],
+  actions: [1, 2, 4, 8, 16, 32, 64],
 };
+
+export interface ScalingOptions extends CostOptions {
+  /** An axis ends for an estimator whose update is expected to take longer at the next size, ms. */
+  readonly longestMs?: number;
+  /** Whether to measure a whole actor-critic update as well, with the baseline as its estimator. */
+  readonly wholeUpdate?: boolean;
+}
+
+/** An estimator that was not measured at a size, nor beyond it. */
+export interface ScalingEnd {
+  readonly estimator: string;
+  readonly size: number;
+  readonly reason: string;
+}
+
+/** How the time of one program follows its work. */
+export interface ScalingLaw extends Omit<Line, 'msPerWork' | 'msPerWorkInterval'> {
+  /** An estimator, or {@link wholeUpdateName}. */
+  readonly estimator: string;
+  readonly sizes: readonly number[];
+  /** Rate at which work is done beyond the overhead; null where time does not grow with it. */
+  readonly gflops: number | null;
+  readonly gflopsInterval: { readonly low: number | null; readonly high: number | null };
+  /**
+   * Size on the axis at which overhead and work take the same time; null when no size measured does so much work, or
+   * every one does more.
+   */
+  readonly kneeSize: number | null;
+  /** Where the knee lies: the program is linear throughout, changes within, or is bound by overhead throughout. */
+  readonly kneeWhere: 'below' | 'inside' | 'above';
+  /** d log time / d log work from each size to the next. */
+  readonly slopes: readonly number[];
+}
+
+/** The name under which a whole actor-critic update stands beside estimators. */
+export const wholeUpdateName = 'whole update';
 
 export interface ScalingReport {
   readonly axis: ScalingAxis;
+  /** Sizes that were measured. */
   readonly values: readonly number[];
-  /** One cost report for each value. */
+  /** One cost report for each value; estimators too slow for it, or refused with so few samples, are missing. */
   readonly reports: readonly CostReport[];
+  /** One whole update for each value, until it became too slow; empty unless asked for. */
+  readonly wholeUpdates: readonly WholeUpdateCost[];
+  readonly longestMs: number;
+  readonly ends: readonly ScalingEnd[];
+  /** None for programs whose work grows less than fourfold along the axis. */
+  readonly laws: readonly ScalingLaw[];
 }
+
+/** Milliseconds past which an update ends an axis, when nothing is said. */
+export const longestMsDefault = 500;
 
 /** @throws UsageError naming the known axes */
 export function scalingAxis(text: string): ScalingAxis {
@@ -30,8 +93,8 @@ export function scalingAxis(text: string): ScalingAxis {
 }
 
 /**
- * The cost table at several sizes of one axis: actions sampled for each state (K), states in the batch, width of
- * the hidden layers, or coordinates of an action.
+ * The cost table at several sizes of one axis: actions sampled for each state (K), states in the batch, width or number
+ * of the hidden layers, or coordinates of an action; and the law that times follow.
  *
  * @throws UsageError when a size does not suit the axis
  */
@@ -39,21 +102,160 @@ export async function measureScaling(
   device: Device,
   axis: ScalingAxis,
   values: readonly number[],
-  options: CostOptions = {},
+  options: ScalingOptions = {},
   onProgress?: OnProgress,
 ): Promise<ScalingReport> {
-  if (values.some((value) => !Number.isInteger(value) || value < 1)) {
-    throw new UsageError(`Sizes of ${axis} must be whole numbers from 1; got ${values.join(', ')}.`);
+  if (values.length === 0 || values.some((value) => !Number.isInteger(value) || value < 1)) {
+    throw new UsageError(
+      `Sizes of ${axis} must be whole numbers from 1; got ${values.join(', ') || 'none'}.`,
+    );
   }
+  const { longestMs = longestMsDefault, wholeUpdate = false, ...cost } = options;
+  const ascending = [...new Set(values)].sort((a, b) => a - b);
+  const measured: number[] = [];
   const reports: CostReport[] = [];
-  for (const [i, value] of values.entries()) {
-    const sized = { ...options, ...sizes(axis, value, options) };
-    reports.push(await measureCost(device, sized, (done) => onProgress?.((i + done) / values.length)));
+  const wholeUpdates: WholeUpdateCost[] = [];
+  const ends: ScalingEnd[] = [];
+  const last = new Map<string, { readonly size: number; readonly ms: number }>();
+  for (const [i, size] of ascending.entries()) {
+    const settings = costSettings({ ...cost, ...sizes(axis, size, cost) });
+    const { choices, baseline } = costChoices(
+      distributionFamily(settings.distribution),
+      settings.actions,
+      cost.estimators,
+    );
+    const fits = (name: string): boolean => {
+      if (ends.some(({ estimator }) => estimator === name)) return false;
+      const before = last.get(name);
+      const expected = before ? before.ms * growthOf(axis, before.size, size) : 0;
+      if (expected <= longestMs) return true;
+      const reason = `an update was expected to take ${expected.toPrecision(2)} ms, more than ${longestMs}`;
+      ends.push({ estimator: name, size, reason });
+      return false;
+    };
+    const kept = choices.filter(({ name }) => fits(name));
+    if (!kept.some(({ name }) => name === baseline)) break;
+    const step = (done: number) => onProgress?.((i + done) / ascending.length);
+    try {
+      const accepted: string[] = [];
+      for (const choice of kept)
+        if (await accepts(device, axis, choice, settings)) accepted.push(choice.name);
+      const whole = wholeUpdate && fits(wholeUpdateName);
+      const report = await measureCost(
+        device,
+        { ...settings, estimators: accepted, ...(cost.versions ? { versions: cost.versions } : {}) },
+        (done) => step(whole ? 0.7 * done : done),
+      );
+      reports.push(report);
+      measured.push(size);
+      for (const { estimator, msPerUpdate } of report.rows) last.set(estimator, { size, ms: msPerUpdate });
+      if (whole) {
+        const [measuredWhole] = await measureWholeUpdate(
+          device,
+          baseline,
+          settings,
+          (done) => step(0.7 + 0.3 * done),
+          [device.backend.preferences.mlp],
+        );
+        wholeUpdates.push(measuredWhole);
+        last.set(wholeUpdateName, { size, ms: measuredWhole.msPerUpdate });
+      }
+    } catch (error) {
+      // A device that refuses a program for its size goes on with others; any other failure is one.
+      const tooLarge = error instanceof BackendError && ['memory', 'limit'].includes(error.fault ?? '');
+      if (!tooLarge || reports.length === 0) throw error;
+      ends.push({ estimator: reports[0].baseline, size, reason: error.message });
+      break;
+    }
   }
-  return { axis, values, reports };
+  return {
+    axis,
+    values: measured,
+    reports,
+    wholeUpdates,
+    longestMs,
+    ends,
+    laws: lawsOf(measured, reports, wholeUpdates),
+  };
 }
 
+function lawsOf(
+  sizes: readonly number[],
+  reports: readonly CostReport[],
+  wholeUpdates: readonly WholeUpdateCost[],
+): ScalingLaw[] {
+  const names = [...new Set(reports.flatMap(({ rows }) => rows.map(({ estimator }) => estimator)))];
+  const rowsOf = (name: string): (CostRow | undefined)[] =>
+    reports.map(({ rows }) => rows.find(({ estimator }) => estimator === name));
+  return [
+    ...names.flatMap((name) => lawOf(name, sizes, rowsOf(name))),
+    ...lawOf(wholeUpdateName, sizes, wholeUpdates),
+  ];
+}
+
+/** Growth of work along an axis below which no law is fitted. */
+const LEAST_GROWTH = 4;
+
+/** @param costs one for each size, as far as there are any */
+function lawOf(
+  estimator: string,
+  all: readonly number[],
+  costs: readonly (UpdateCost | undefined)[],
+): ScalingLaw[] {
+  const points = all.flatMap((size, i) => {
+    const cost = costs[i];
+    return cost ? [{ size, work: cost.flops, ms: cost.msPerUpdate }] : [];
+  });
+  // Where work hardly grows, a line through the noise says nothing.
+  const works = points.map(({ work }) => work);
+  if (Math.max(...works) < LEAST_GROWTH * Math.min(...works)) return [];
+  const line = fitLine(points);
+  if (!line) return [];
+  const { msPerWork, msPerWorkInterval, ...rest } = line;
+  const gflops = (ms: number) => (ms > 0 ? 1e-6 / ms : null);
+  const inverted = ({ low, high }: Bounds) => ({ low: gflops(high), high: gflops(low) });
+  const { knee } = line;
+  const above = knee === null || knee > points[points.length - 1].work;
+  return [
+    {
+      estimator,
+      sizes: points.map(({ size }) => size),
+      ...rest,
+      gflops: gflops(msPerWork),
+      gflopsInterval: inverted(msPerWorkInterval),
+      kneeSize: knee === null ? null : sizeAt(points, knee),
+      kneeWhere: above ? 'above' : knee < points[0].work ? 'below' : 'inside',
+      slopes: slopes(points),
+    },
+  ];
+}
+
+/** Whether an estimator works with so few samples; only that axis has sizes that some refuse. */
+async function accepts(
+  device: Device,
+  axis: ScalingAxis,
+  choice: EstimatorChoice,
+  settings: CostSettings,
+): Promise<boolean> {
+  if (axis !== 'samples' || (settings.samples ?? MOST_REFUSED) >= MOST_REFUSED) return true;
+  try {
+    release(device, await compilePolicyUpdate(device, choice, settings));
+    return true;
+  } catch (error) {
+    if (error instanceof UsageError) return false;
+    throw error;
+  }
+}
+
+/** No estimator needs more samples than this. */
+const MOST_REFUSED = 8;
+
+/** How much longer an update may take at the next size: its work grows no faster. */
+const growthOf = (axis: ScalingAxis, from: number, to: number): number =>
+  (to / from) ** (axis === 'width' ? 2 : 1);
+
 function sizes(axis: ScalingAxis, value: number, options: CostOptions): Partial<CostOptions> {
+  const hidden = options.hidden ?? costDefaults.hidden;
   switch (axis) {
     case 'samples':
       return { samples: value };
@@ -62,7 +264,9 @@ function sizes(axis: ScalingAxis, value: number, options: CostOptions): Partial<
     case 'actions':
       return { actions: value };
     case 'width':
-      return { hidden: (options.hidden ?? costDefaults.hidden).map(() => value) };
+      return { hidden: hidden.map(() => value) };
+    case 'depth':
+      return { hidden: Array.from({ length: value }, () => hidden[0] ?? costDefaults.hidden[0]) };
     default:
       return axis satisfies never;
   }

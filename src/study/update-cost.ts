@@ -20,18 +20,21 @@ export interface WholeUpdateCost extends UpdateCost {
 /** Transitions in the replay buffer from which batches are drawn. */
 const TRANSITIONS = 1024;
 
+/** Ways in which a backend computes networks. */
+const mlpVariants = (device: Device): readonly MlpKernels[] =>
+  device.backend.name === 'webgpu' ? ['fused', 'layered', 'tiled'] : ['fused', 'tiled'];
+
 /**
  * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with each way that
- * the backend has to compute networks.
+ * the backend has to compute networks, or only some of them.
  */
 export async function measureWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
   onProgress?: OnProgress,
+  variants: readonly MlpKernels[] = mlpVariants(device),
 ): Promise<WholeUpdateCost[]> {
-  const variants: readonly MlpKernels[] =
-    device.backend.name === 'webgpu' ? ['fused', 'layered', 'tiled'] : ['fused', 'tiled'];
   const updates: Update[] = [];
   try {
     for (const mlp of variants)

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { milliseconds, scalingAxisList } from '../../src/cli/bench-scaling.ts';
 import { backendChoice, nameList, versions, wholeNumber, widths } from '../../src/cli/common.ts';
 import { UsageError } from '../../src/errors.ts';
 
@@ -34,6 +35,21 @@ test('lists of names hold no empty name', () => {
 test('backends are known by name', () => {
   for (const name of ['auto', 'cpu', 'wasm', 'webgpu']) assert.is(backendChoice(name), name);
   for (const name of ['', 'CPU', 'all', '__proto__']) refuses(() => backendChoice(name), UsageError);
+});
+
+test('axes of scaling are names or all, each once', () => {
+  assert.equal(scalingAxisList('width, batch,width'), ['width', 'batch']);
+  assert.equal(scalingAxisList('all'), ['samples', 'batch', 'width', 'depth', 'actions']);
+  refuses(() => scalingAxisList('height'), UsageError);
+  refuses(() => scalingAxisList('batch,'), InvalidArgumentError);
+});
+
+test('milliseconds are a number above 0', () => {
+  assert.is(milliseconds('0.5'), 0.5);
+  assert.is(milliseconds('1e3'), 1000);
+  for (const text of ['', ' ', '0', '-1', 'NaN', 'Infinity', '5ms']) {
+    refuses(() => milliseconds(text), InvalidArgumentError);
+  }
 });
 
 test('versions name the package, the runtime and its engine', () => {

@@ -7,6 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BenchDocument } from '../../src/cli/bench.ts';
 import type { DoctorReport } from '../../src/cli/doctor.ts';
+import type { ScalingSummary } from '../../src/study/scaling-summary.ts';
 
 const cli = process.env.DIVERGRAD_CLI ?? 'dist/cli.js';
 const runtimes = {
@@ -117,6 +118,11 @@ const usage: [args: string[], expected: RegExp][] = [
   [['train', '--env', 'pendulm'], /Unknown environment 'pendulm'.*pendulum/],
   [['train', '--env', 'pendulum', '--estimator', 'forward-kl/sniss'], /Unknown estimator.*forward-kl\/snis/],
   [['train', '--env', 'pendulum', '--distribution', 'categorical'], /categorical/],
+  [['bench', '--scaling', 'height'], /Unknown axis of scaling 'height'.*batch/],
+  [['bench', '--scaling', 'batch', '--longest-ms', '0'], /--longest-ms.*milliseconds/],
+  [['bench', '--sizes', '1,2'], /--sizes goes with --scaling/],
+  [['bench', '--sizes', '1,2', '--scaling', 'all'], /--sizes goes with --scaling and one axis/],
+  [['bench', '--out', '/tmp/x'], /--out goes with --scaling/],
   [['train', '--env', 'pendulum', '--steps', '0'], /--steps.*whole number/],
   [['train', '--env', 'pendulum', '--backend', 'cuda'], /Unknown backend 'cuda'/],
   [['verify'], /folder/],
@@ -229,6 +235,27 @@ for (const runtime of everywhere) {
       checkBench(stdout, backend, three);
     });
   }
+  results(`${runtime}: bench --scaling writes sizes, laws and a picture`, () => {
+    const out = mkdtempSync(join(tmpdir(), 'divergrad-scaling-'));
+    try {
+      const [first] = three;
+      const own = ['bench', '--quick', '--batch', '4', '--hidden', '8', '--estimators', first];
+      const axis = ['--backend', 'cpu', '--scaling', 'depth', '--sizes', '16,1,2', '--out', out];
+      const { code, stdout, stderr } = run(runtime, [...own, ...axis]);
+      assert.is(code, 0, stderr);
+      assert.match(stdout, /ms\/update .* against depth/);
+      assert.match(stdout, /knee depth/);
+      const summary = JSON.parse(readFileSync(join(out, 'depth.json'), 'utf8')) as ScalingSummary;
+      assert.is(summary.kind, 'divergrad-scaling');
+      assert.equal(
+        summary.series[0].points.filter(({ estimator }) => estimator === first).map(({ size }) => size),
+        [1, 2, 16],
+      );
+      assert.match(readFileSync(join(out, 'depth.svg'), 'utf8'), /^<svg /);
+    } finally {
+      rmSync(out, { recursive: true });
+    }
+  });
   results(`${runtime}: ends after an error that follows WebGPU's use`, () => {
     const args = ['bench', '--backend', 'webgpu', ...tiny, '--json', '/nowhere/x.json'];
     const outcome = run(runtime, args);

@@ -30,7 +30,7 @@ export interface MeasureEvent {
 
 export interface BackendReport extends CostReport {
   readonly wholeUpdate: readonly WholeUpdateCost[];
-  readonly scaling?: ScalingReport;
+  readonly scaling?: readonly ScalingReport[];
 }
 
 /** The document `divergrad bench --json` writes. */
@@ -71,6 +71,9 @@ export async function measure(
   return { kind: 'divergrad-cost', date, reports, absent };
 }
 
+/** The sweep over batch sizes ends where an update takes longer: a visitor waits for it. */
+const SWEEP_LONGEST_MS = 100;
+
 async function measureOne(
   device: OpenedDevice,
   { cost, batches }: MeasureSettings,
@@ -87,8 +90,13 @@ async function measureOne(
     device,
     'batch',
     batches,
-    { ...cost, estimators: [report.baseline], rounds: Math.min(cost.rounds ?? costDefaults.rounds, 7) },
+    {
+      ...cost,
+      estimators: [report.baseline],
+      rounds: Math.min(cost.rounds ?? costDefaults.rounds, 7),
+      longestMs: SWEEP_LONGEST_MS,
+    },
     (done) => progress(share + 0.1 + (0.9 - share) * done, `${name}: batch sizes`),
   );
-  return { ...report, wholeUpdate, scaling };
+  return { ...report, wholeUpdate, scaling: [scaling] };
 }

@@ -115,11 +115,13 @@ function adapter({
 
 /** Time against batch size on each backend, and from which size on the GPU is ahead. */
 function crossover(reports: readonly BackendReport[]): HTMLElement | undefined {
-  const scaled = reports.filter(({ scaling }) => scaling?.axis === 'batch');
+  const scaled = reports.flatMap(({ scaling, ...report }) =>
+    (scaling ?? []).filter(({ axis }) => axis === 'batch').map((batch) => ({ ...report, scaling: batch })),
+  );
   if (scaled.length === 0) return undefined;
   const series = scaled.map(({ backend, scaling }, color): Series => {
-    const points = (scaling?.values ?? []).map((value, i) => {
-      const cost = scaling?.reports[i].rows[0];
+    const points = scaling.values.map((value, i) => {
+      const cost = scaling.reports[i].rows[0];
       return {
         x: value,
         y: cost?.msPerUpdate ?? Number.NaN,

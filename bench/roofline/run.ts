@@ -1,0 +1,283 @@
+// npm run bench -- --roofline: peaks of this machine, and every kernel of a SAC update against them.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BackendName } from '../../src/backend/backend.ts';
+import { type OpenedDevice, open } from '../../src/backend/select.ts';
+import { progressBar, versions } from '../../src/cli/common.ts';
+import type { Update } from '../../src/device.ts';
+import { BackendError, DataError } from '../../src/errors.ts';
+import { type CostOptions, costSettings, release } from '../../src/study/cost.ts';
+import { median } from '../../src/study/statistics.ts';
+import { interleave } from '../../src/study/timing.ts';
+import { compileWholeUpdate } from '../../src/study/update-cost.ts';
+import type { MlpKernels } from '../../src/tape/index.ts';
+import { javaScriptGflops, measureJavaScriptPeak } from '../peak/javascript.ts';
+import { bestOf, type Peak } from '../peak/peak.ts';
+import { measureStreams, WasmPeak } from '../peak/wasm.ts';
+import { measureWebGpuPeak } from '../peak/webgpu.ts';
+import { rooflineChart } from './chart.ts';
+import {
+  launchMicroseconds,
+  type RooflineRow,
+  rooflineRows,
+  type StepTimingOptions,
+  timeSteps,
+  timesByKernel,
+} from './roofline.ts';
+
+/** The update that is measured: sizes at which this library is compared with others. */
+export const rooflineSizes: Readonly<Record<'small' | 'big', CostOptions>> = {
+  small: { observations: 3, actions: 1, batch: 64, hidden: [64, 64] },
+  big: { observations: 17, actions: 6, batch: 256, hidden: [256, 256] },
+};
+export type RooflineSize = keyof typeof rooflineSizes;
+
+export interface RooflineOptions {
+  readonly sizes: readonly RooflineSize[];
+  readonly backends: readonly BackendName[];
+  /** Of the wasm backend, each in turn. */
+  readonly threads: readonly number[];
+  readonly quick: boolean;
+}
+
+/** One update on one backend. */
+export interface RooflineResult {
+  readonly size: RooflineSize;
+  readonly name: string;
+  readonly adapter: string;
+  readonly peak: Peak;
+  readonly mlp: MlpKernels;
+  readonly rows: readonly RooflineRow[];
+  /** Of all kernels, each run by itself. */
+  readonly kernelsMs: number;
+  /** Of the update as it is used. */
+  readonly updateMs: number;
+}
+
+/** What `--json` writes. */
+export interface RooflineReport {
+  readonly kind: 'divergrad-roofline';
+  /** ISO 8601, when the run began. */
+  readonly date: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly results: readonly RooflineResult[];
+  readonly absent: readonly { readonly backend: string; readonly reason: string }[];
+}
+
+const KIB = 1024;
+const streamBytes = [16 * KIB, 128 * KIB, 1024 * KIB, 8192 * KIB, 65_536 * KIB, 262_144 * KIB];
+/** A software adapter takes long for large ones, and its driver's own cost hides small ones. */
+const gpuStreamBytes = [1024 * KIB, 16_384 * KIB, 65_536 * KIB];
+
+const usualTiming: StepTimingOptions = { rounds: 15, minimumMs: 4 };
+const quickTiming: StepTimingOptions = { rounds: 5, minimumMs: 1 };
+/** A submit, and waiting for it, costs a software adapter a millisecond or more: many dispatches have to share it. */
+const gpuTiming: StepTimingOptions = { rounds: 5, minimumMs: 50 };
+
+type Machine = Omit<Peak, 'launchMicroseconds'>;
+
+/** A machine's peak, with what measures its arithmetic again. */
+interface Measured {
+  readonly machine: Machine;
+  /** GFLOP/s at this moment; absent where that takes long. */
+  readonly gflops?: () => number;
+  dispose(): void;
+}
+
+export async function measureRoofline(options: RooflineOptions): Promise<RooflineReport> {
+  const date = new Date().toISOString();
+  const results: RooflineResult[] = [];
+  const absent: RooflineReport['absent'][number][] = [];
+  const places = options.backends.flatMap((backend): { backend: BackendName; threads: number }[] =>
+    (backend === 'wasm' ? options.threads : [1]).map((threads) => ({ backend, threads })),
+  );
+  const bar = progressBar('roofline');
+  try {
+    for (const [i, { backend, threads }] of places.entries()) {
+      const name = backend === 'wasm' ? `wasm, ${threads} thread${threads > 1 ? 's' : ''}` : backend;
+      const step = (done: number, what: string) => bar.update((i + done) / places.length, `${name}: ${what}`);
+      step(0, 'peaks');
+      let device: OpenedDevice;
+      try {
+        device = await open(backend === 'wasm' ? { backend, wasm: { threads } } : { backend });
+      } catch (error) {
+        if (!(error instanceof BackendError)) throw error;
+        absent.push({ backend, reason: error.message });
+        continue;
+      }
+      try {
+        const measured = await measurePeak(device, threads, options.quick);
+        try {
+          for (const [j, size] of options.sizes.entries()) {
+            step(0.3 + (0.7 * j) / options.sizes.length, size);
+            results.push(await measureOne(device, name, size, measured, options.quick));
+          }
+        } finally {
+          measured.dispose();
+        }
+      } finally {
+        await device.dispose();
+      }
+    }
+  } finally {
+    bar.stop();
+  }
+  return { kind: 'divergrad-roofline', date, versions: versions(), results, absent };
+}
+
+async function measurePeak(device: OpenedDevice, threads: number, quick: boolean): Promise<Measured> {
+  const rounds = quick ? 3 : 15;
+  const dispose = () => undefined;
+  switch (device.backend.name) {
+    case 'cpu':
+      return {
+        machine: measureJavaScriptPeak(streamBytes, rounds),
+        gflops: javaScriptGflops,
+        dispose,
+      };
+    case 'webgpu':
+      return { machine: await measureWebGpuPeak(navigator.gpu, gpuStreamBytes, quick ? 2 : 5), dispose };
+    case 'wasm': {
+      const variant = device.backend.information.simd === 'relaxed' ? 'relaxed' : 'simd';
+      const peak = await WasmPeak.open(variant, threads, Math.max(...streamBytes));
+      const instructions =
+        variant === 'relaxed' ? '128-bit multiply-adds' : '128-bit multiplications and additions';
+      const gflops = bestOf(5 * rounds, () => peak.gflops());
+      const rates = measureStreams(peak, streamBytes, quick ? 2 : 5);
+      return {
+        machine: { backend: 'wasm', instructions, threads, gflops, streams: rates },
+        gflops: () => peak.gflops(),
+        dispose: () => peak.dispose(),
+      };
+    }
+    default:
+      return device.backend.name satisfies never;
+  }
+}
+
+async function measureOne(
+  device: OpenedDevice,
+  name: string,
+  size: RooflineSize,
+  { machine, gflops }: Measured,
+  quick: boolean,
+): Promise<RooflineResult> {
+  const settings = costSettings(rooflineSizes[size]);
+  const { mlp } = device.backend.preferences;
+  const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, mlp);
+  try {
+    const timing = device.backend.name === 'webgpu' ? gpuTiming : quick ? quickTiming : usualTiming;
+    // A shared machine's clock differs from one minute to the next: the peak that counts is that of the same rounds.
+    const rates: number[] = [];
+    const beside = gflops && (() => void rates.push(gflops()));
+    const ms = await timeSteps(device, update, { ...timing, beside });
+    const updateMs = await timeWhole(device, update, timing);
+    const times = timesByKernel(update.program, ms);
+    const peak: Peak = {
+      ...machine,
+      gflops: rates.length > 0 ? median(rates) : machine.gflops,
+      launchMicroseconds: launchMicroseconds(update.program, ms),
+    };
+    return {
+      size,
+      name,
+      adapter: device.backend.description,
+      peak,
+      mlp,
+      // What a launch is measured by says nothing about itself.
+      rows: rooflineRows(times, peak).filter(({ kernel }) => kernel !== 'tick'),
+      kernelsMs: times.reduce((total, time) => total + time.ms, 0),
+      updateMs,
+    };
+  } finally {
+    release(device, update);
+  }
+}
+
+/** Median milliseconds of the whole update. */
+async function timeWhole(
+  device: OpenedDevice,
+  update: Update,
+  { rounds, minimumMs }: StepTimingOptions,
+): Promise<number> {
+  const [timing] = await interleave(device, [update], {
+    rounds,
+    minimumMs: 5 * minimumMs,
+    maximumMs: 10_000,
+  });
+  return median(timing.ms);
+}
+
+const three = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+const percent = (value: number): string => `${(100 * value).toFixed(value < 0.1 ? 1 : 0)}%`;
+
+/** The report as text. */
+export function rooflineText({ results, absent }: RooflineReport): string {
+  const lines: string[] = [];
+  let described = '';
+  for (const { size, name, adapter, peak, mlp, rows, kernelsMs, updateMs } of results) {
+    if (described !== name) {
+      described = name;
+      lines.push(`${name}: ${adapter}`);
+      lines.push(`  arithmetic: ${peak.instructions}, ${peak.threads} thread${peak.threads > 1 ? 's' : ''}`);
+      const streams = peak.streams.map(
+        ({ bytes, read, triad }) => `${binary(bytes)} ${three(read)} / ${three(triad)}`,
+      );
+      lines.push(`  memory, GB/s read / triad, by bytes for each thread: ${streams.join(', ')}`);
+    }
+    const { observations, actions, batch, hidden } = costSettings(rooflineSizes[size]);
+    lines.push(
+      `  ${size}: observations ${observations}, actions ${actions}, batch ${batch}, hidden ${hidden.join('-')}, ${mlp} networks; ` +
+        `peak ${three(peak.gflops)} GFLOP/s, a launch costs ${three(peak.launchMicroseconds)} µs; kernels by themselves ${three(kernelsMs)} ms, the update ${three(updateMs)} ms`,
+    );
+    const heads = ['count', 'FLOP', 'bytes', 'FLOP/B', 'µs', 'of time', 'GFLOP/s', 'GB/s', 'of roof'];
+    lines.push(`  ${'kernel'.padEnd(28)}${heads.map((head) => head.padStart(10)).join('')}  bound by`);
+    for (const row of rows) {
+      const cells = [
+        String(row.count),
+        metric(row.flops),
+        metric(row.bytes),
+        three(row.intensity),
+        three(1e3 * row.ms),
+        percent(row.shareOfTime),
+        three(row.gflops),
+        three(row.gigabytesPerSecond),
+        percent(row.shareOfRoof),
+      ];
+      lines.push(
+        `  ${row.kernel.padEnd(28)}${cells.map((cell) => cell.padStart(10)).join('')}  ${row.limit}`,
+      );
+    }
+    lines.push('');
+  }
+  for (const { backend, reason } of absent) lines.push(`${backend}: not present: ${reason}`);
+  return lines.join('\n');
+}
+
+const binary = (bytes: number): string =>
+  bytes >= KIB * KIB ? `${bytes / KIB / KIB} MiB` : `${bytes / KIB} KiB`;
+
+function metric(value: number): string {
+  const units = ['', 'k', 'M', 'G'];
+  let unit = 0;
+  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
+  return unit === 0 ? String(value) : `${value.toPrecision(3)} ${units[unit]}`;
+}
+
+/** Writes roofline.json and a picture for each size. */
+export async function writeRoofline(folder: string, report: RooflineReport): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'roofline.json'), `${JSON.stringify(report, null, 1)}\n`);
+    for (const size of new Set(report.results.map((result) => result.size))) {
+      const panels = report.results.filter((result) => result.size === size);
+      const { observations, actions, batch, hidden } = costSettings(rooflineSizes[size]);
+      const facts =
+        `Kernels of one SAC update, ${observations} observations, ${actions} actions, batch ${batch}, hidden ${hidden.join('-')}; ` +
+        'area: share of the time. Lines: measured peaks, memory nearest and farthest. Colour: what limits.';
+      await writeFile(join(folder, `${size}.svg`), rooflineChart(panels, facts));
+    }
+  } catch (cause) {
+    throw new DataError(`Cannot write to '${folder}': ${(cause as Error).message}.`, { cause });
+  }
+}

@@ -1,0 +1,74 @@
+import { sizeOf } from '../math/shape.ts';
+import type { View } from '../math/view.ts';
+import { kernelSpec } from './kernels.ts';
+import { type FusedKernel, fusedOutputs, type SingleStep, type Step } from './program.ts';
+
+interface BufferFacts {
+  readonly count: number;
+}
+
+/** What a step is before its bytes are known. */
+type Uncounted<S> = S extends unknown ? Omit<S, 'bytes'> : never;
+
+/**
+ * Bytes a step reads and bytes it writes, added: every element that it must touch, once each way, however often the
+ * kernel comes back to it. A state that is updated counts twice. What the parts of a joined step hand on to each other
+ * is written, not read again.
+ */
+export function bytesMoved(step: Uncounted<Step>, buffers: readonly BufferFacts[]): number {
+  const parts: readonly Uncounted<SingleStep>[] = step.kind === 'joined' ? step.parts : [step];
+  const bound = new Set(step.kind === 'joined' ? step.bound : step.buffers);
+  const read = new Map<number, number>();
+  const written = new Map<number, number>();
+  for (const part of parts) {
+    const before = new Set(written.keys());
+    for (const { buffer, reads, writes } of touched(part, buffers)) {
+      if (!bound.has(buffer)) continue;
+      if (reads > 0 && !before.has(buffer)) add(read, buffer, reads);
+      if (writes > 0) add(written, buffer, writes);
+    }
+  }
+  let elements = 0;
+  for (const counted of [read, written])
+    for (const [buffer, count] of counted) elements += Math.min(count, buffers[buffer].count);
+  return 4 * elements;
+}
+
+const add = (counts: Map<number, number>, buffer: number, count: number): void => {
+  counts.set(buffer, (counts.get(buffer) ?? 0) + count);
+};
+
+/** Floating-point operations of a generated kernel: one for each operation at each point, and one for each fold. */
+export function fusedFlops({ shape, reducedAxes, element, reductions, result }: FusedKernel): number {
+  const operations = (list: FusedKernel['element']) =>
+    list.filter((expression) => expression.kind === 'operation').length;
+  const kept = sizeOf(shape.slice(0, shape.length - reducedAxes));
+  return sizeOf(shape) * (operations(element) + reductions.length) + kept * operations(result);
+}
+
+/** Elements of each binding that the step reads and writes. */
+function touched(
+  step: Uncounted<SingleStep>,
+  buffers: readonly BufferFacts[],
+): { readonly buffer: number; readonly reads: number; readonly writes: number }[] {
+  if (step.kind === 'fused') {
+    const { fused } = step;
+    return step.buffers.map((buffer, i) =>
+      i < fused.inputs.length
+        ? { buffer, reads: viewed(fused.inputs[i]), writes: 0 }
+        : { buffer, reads: 0, writes: fusedOutputs(fused) },
+    );
+  }
+  const { bindings, touches } = kernelSpec(step.kernel);
+  const partly = touches?.(step.params) ?? {};
+  return step.buffers.flatMap((buffer, i) => {
+    if (buffer < 0) return [];
+    const { name, access } = bindings[i];
+    const count = partly[name] ?? buffers[buffer].count;
+    return [{ buffer, reads: access === 'write' ? 0 : count, writes: access === 'read' ? 0 : count }];
+  });
+}
+
+/** Elements that a view shows; what it repeats or pads with zeros is there once, or not at all. */
+const viewed = ({ axes }: View): number =>
+  axes.reduce((total, { stride, count }) => total * (stride === 0 ? Math.min(1, count) : count), 1);

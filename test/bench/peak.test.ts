@@ -1,0 +1,112 @@
+// The measured peak does the work it counts, and a matrix product cannot be faster.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { measureGemm } from '../../bench/kernels/gemm.ts';
+import { bandwidthAt } from '../../bench/peak/peak.ts';
+import { hasVariant, measureStreams, WasmPeak } from '../../bench/peak/wasm.ts';
+import relaxedBytes from '../../dist/wasm/peak-relaxed.wasm';
+import simdBytes from '../../dist/wasm/peak-simd.wasm';
+import { allowRelaxedSimd } from '../../src/cli/relaxed-simd.ts';
+
+allowRelaxedSimd();
+
+interface PeakExports {
+  heapBase(): number;
+  chains8(times: number, x: number, y: number): number;
+  chains10(times: number, x: number, y: number): number;
+  chains12(times: number, x: number, y: number): number;
+  products(times: number, p: number): number;
+  read(p: number, bytes: number, times: number): number;
+  triad(p: number, bytes: number, times: number, scale: number): void;
+}
+
+for (const [variant, bytes] of [
+  ['relaxed', relaxedBytes],
+  ['simd', simdBytes],
+] as const) {
+  test(`${variant}: every multiply-add and every byte that is counted takes part in the result`, async () => {
+    assert.ok(hasVariant(variant));
+    const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
+    const { instance } = await WebAssembly.instantiate(bytes, { env: { memory, abort: () => undefined } });
+    const exports = instance.exports as unknown as PeakExports;
+    // c ← 2c + 1 from 1: 2ⁿ⁺¹ − 1 after n steps, in 4 lanes of every sum.
+    for (const [name, sums] of [
+      ['chains8', 8],
+      ['chains10', 10],
+      ['chains12', 12],
+    ] as const)
+      assert.is(exports[name](5, 2, 1), sums * 4 * (2 ** 6 - 1), name);
+
+    const floats = new Float32Array(memory.buffer);
+    const p = 64 * Math.ceil(exports.heapBase() / 64);
+    // Sums begin at ¼, ½, ¾, 5/4 twice over, the left factors are 1 and 2.
+    floats.set([1, 2], p / 4);
+    assert.is(exports.products(8, p), 4 * 2.75 * (2 + 8 * (1 + 2)));
+
+    const count = 192;
+    floats.set(
+      Float32Array.from({ length: count }, (_, i) => i),
+      p / 4,
+    );
+    assert.is(exports.read(p, 4 * count, 3), (3 * count * (count - 1)) / 2);
+    exports.triad(p, 4 * count, 1, 0.5);
+    const third = count / 3;
+    for (let i = 0; i < third; i++) assert.is(floats[p / 4 + i], third + i + 0.5 * (2 * third + i));
+    assert.is(floats[p / 4 + third], third, 'nothing else is written');
+  });
+}
+
+test('a matrix product stays below the multiply-adds in registers, on one thread and on two', async () => {
+  const { rows } = await measureGemm(128, [1, 2], 25);
+  assert.equal(
+    rows.map(({ simd, threads }) => `${simd} ${threads}`),
+    ['relaxed 1', 'relaxed 2', 'simd 1', 'simd 2'],
+  );
+  for (const { simd, threads, gflops, peakGflops } of rows) {
+    const text = `${simd}, ${threads} threads: ${gflops.best} of ${peakGflops.best} GFLOP/s`;
+    assert.ok(gflops.median > 0.5, text);
+    // The best of many: both share the machine with other tests, so one round may say anything.
+    assert.ok(gflops.best < 1.15 * peakGflops.best, text);
+  }
+});
+
+test('threads are measured together: no more comes of two than twice what one does', async () => {
+  const peaks = await Promise.all([1, 2].map((threads) => WasmPeak.open('simd', threads, 1 << 20)));
+  try {
+    const best = (of: (peak: WasmPeak) => number) =>
+      peaks.map((peak) => Math.max(...Array.from({ length: 15 }, () => of(peak))));
+    for (const [one, two] of [
+      best((peak) => peak.gflops()),
+      best((peak) => peak.gigabytesPerSecond('read', 1 << 16)),
+    ]) {
+      // Where the second core is busy with something else, two threads may be slower than one.
+      assert.ok(two > 0.2 * one && two < 3 * one, `${one}, ${two}`);
+    }
+    const rows = measureStreams(peaks[1], [1 << 14, 1 << 18], 2);
+    assert.equal(
+      rows.map(({ bytes }) => bytes),
+      [1 << 14, 1 << 18],
+    );
+    for (const { read, triad } of rows) assert.ok(read > 0.1 && triad > 0.1 && read < 1e4 && triad < 1e4);
+    assert.throws(() => peaks[0].gigabytesPerSecond('read', 1 << 21), /more than/);
+  } finally {
+    for (const peak of peaks) peak.dispose();
+  }
+});
+
+test('bandwidth between measured working sets is log-linear, and constant beyond them', () => {
+  const peak = {
+    threads: 2,
+    streams: [
+      { bytes: 1024, read: 100, triad: 50 },
+      { bytes: 1024 * 16, read: 20, triad: 25 },
+    ],
+  };
+  assert.is(bandwidthAt(peak, 10), 100);
+  assert.is(bandwidthAt(peak, 2 * 1024), 100);
+  assert.ok(Math.abs(bandwidthAt(peak, 2 * 4096) - 50) < 1e-9, 'the geometric mean half way');
+  assert.ok(Math.abs(bandwidthAt(peak, 2 * 16_384) - 25) < 1e-9);
+  assert.is(bandwidthAt(peak, 1e12), 25);
+});
+
+test.run();

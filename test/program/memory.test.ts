@@ -1,0 +1,100 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
+import { Device } from '../../src/device.ts';
+import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { programMemory } from '../../src/program/memory.ts';
+import { type KernelStep, Program, type ProgramBuffer } from '../../src/program/program.ts';
+import { compilePolicyUpdate, costSettings } from '../../src/study/cost.ts';
+import { compileWholeUpdate } from '../../src/study/update-cost.ts';
+import { leastArenaBytes } from './facts.ts';
+
+const temporary = (name: string, count: number, slot: number): ProgramBuffer => ({
+  ...{ name, count, slot },
+  kind: 'temporary',
+  dtype: 'f32',
+});
+const step = (...buffers: number[]): KernelStep => ({
+  kind: 'kernel',
+  kernel: 'assign',
+  label: 'assign',
+  params: {},
+  buffers,
+  flops: 0,
+  bytes: 0,
+  shapes: '',
+});
+const program = (
+  steps: readonly KernelStep[],
+  buffers: readonly ProgramBuffer[],
+  slots: readonly number[],
+): Program => new Program(steps, buffers, slots, new Map(), new Map(), []);
+
+test('a chain keeps two of its temporaries alive at a time', () => {
+  const buffers = [10, 20, 30, 5].map((count, i) => temporary(`%${i}`, count, i));
+  const steps = [step(0), step(0, 1), step(1, 2), step(2, 3)];
+  const memory = programMemory(program(steps, buffers, [10, 20, 30, 5]));
+  assert.is(memory.liveBytes, 4 * (20 + 30));
+  assert.is(memory.arenaBytes, 4 * 65);
+});
+
+test('what is used again later stays alive in between, and unused bindings count for nothing', () => {
+  const buffers = [
+    temporary('kept', 100, 0),
+    temporary('a', 7, 1),
+    temporary('b', 9, 1),
+    temporary('c', 3, 2),
+  ];
+  const steps = [step(0, -1), step(1, 3), step(2), step(-1, 0)];
+  assert.is(programMemory(program(steps, buffers, [100, 9, 3])).liveBytes, 4 * (100 + 10));
+});
+
+test('a step that binds a buffer twice holds it once, and one that nothing binds is not held', () => {
+  const buffers = [temporary('a', 8, 0), temporary('never', 1000, 1)];
+  assert.is(programMemory(program([step(0, 0)], buffers, [8, 1000])).liveBytes, 32);
+  assert.is(programMemory(program([], [], [])).liveBytes, 0);
+});
+
+test('memory of every kind is told apart', () => {
+  const state = { name: 's', size: 6, dtype: 'f32', shape: [6] } as never;
+  const common = { dtype: 'f32' } as const;
+  const buffers: ProgramBuffer[] = [
+    { ...common, kind: 'state', name: 's', count: 6, state },
+    { ...common, kind: 'input', name: 'x', count: 3 },
+    { ...common, kind: 'output', name: 'y', count: 2 },
+    { ...common, kind: 'literal', name: 'c', count: 5, values: new Float32Array(5) },
+    temporary('t', 4, 0),
+  ];
+  assert.equal(programMemory(program([step(0, 1, 4), step(4, 3, 2)], buffers, [4])), {
+    arenaBytes: 16,
+    liveBytes: 16,
+    stateBytes: 24,
+    portBytes: 20,
+    literalBytes: 20,
+  });
+});
+
+test('real programs: the arena is no smaller than what is alive at once, and not much larger', async () => {
+  const device = new Device(createCpuBackend());
+  try {
+    const settings = costSettings({ batch: 16, hidden: [24, 24] });
+    const names = ['reverse-kl/pathwise', 'forward-kl/snis:policy', 'mpo/decoupled', 'renyi/dreg:0.5'];
+    const programs = [
+      (await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, 'fused')).update.program,
+      (await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, 'tiled')).update.program,
+    ];
+    for (const name of names)
+      programs.push((await compilePolicyUpdate(device, chooseEstimator(name), settings)).program);
+    for (const each of programs) {
+      const { arenaBytes, liveBytes } = programMemory(each);
+      assert.is(liveBytes, leastArenaBytes(each));
+      assert.ok(liveBytes > 0 && arenaBytes >= liveBytes);
+      // Slots of whole buffers; docs/scaling.md has the figures for larger programs, where less is lost.
+      assert.ok(arenaBytes <= 1.4 * liveBytes, `${arenaBytes} bytes for ${liveBytes}`);
+    }
+  } finally {
+    await device.dispose();
+  }
+});
+
+test.run();
