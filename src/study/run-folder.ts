@@ -1,13 +1,13 @@
 // The folder of one training run: config.json, metrics.jsonl, checkpoints, policy.json, and result.json last, whose
 // presence says that the run is whole.
-import { appendFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
 import type { PolicyFile } from '../rl/policy-file.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
-import { type Lock, takeLock } from './lock.ts';
+import { isClaim, type Lock, takeLock } from './lock.ts';
 import type { RunSettings } from './run-settings.ts';
 
 /** What a run was made with, besides its settings. */
@@ -105,7 +105,7 @@ export class RunFolder {
       new UsageError(`The folder '${path}' ${why}.`, {
         hint: 'Name a new one; a run never overwrites another.',
       });
-    if (!config && held.some((name) => !/^(run\.lock|config\.json\.part)$/.test(name)))
+    if (!config && held.some((name) => name !== 'config.json.part' && !isClaim(name, 'run.lock')))
       throw refuse('is not empty');
     if (config) {
       const differing = differences(config, settings);
@@ -179,7 +179,7 @@ export class RunFolder {
   /** Notes why the run failed; the next one over the folder tries again. */
   async fail(error: unknown): Promise<void> {
     const { name, message } = error as Error;
-    await writeFile(join(this.path, 'error.json'), `${JSON.stringify({ name, message })}\n`);
+    await writeWhole(join(this.path, 'error.json'), `${JSON.stringify({ name, message })}\n`);
   }
 
   close(): Promise<void> {

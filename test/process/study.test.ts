@@ -106,9 +106,12 @@ test('an interrupt ends the runs, keeps them, and exits with 130', async () => {
   child.kill('SIGINT');
   const code = await new Promise((done) => child.on('close', done));
   assert.is(code, 130);
-  assert.not.ok(readdirSync(out).includes('study.lock'));
+  assert.not.ok(readdirSync(out).some((name) => name.includes('.lock')));
   for (const run of readdirSync(join(out, 'runs')))
-    assert.not.ok(readdirSync(join(out, 'runs', run)).includes('run.lock'), run);
+    assert.not.ok(
+      readdirSync(join(out, 'runs', run)).some((name) => name.includes('.lock')),
+      run,
+    );
 });
 
 test.run();
