@@ -1,9 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { type BackendChoice, backendNames, type OpenedDevice, open } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
-import { BackendError, DataError } from '../errors.ts';
+import { BackendError } from '../errors.ts';
 import { formatCount } from '../program/program.ts';
 import {
   type CostOptions,
@@ -29,6 +28,7 @@ import { measureWholeUpdate, type WholeUpdateCost } from '../study/update-cost.t
 import {
   backendChoice,
   type CommonOptions,
+  making,
   nameList,
   type Progress,
   print,
@@ -37,6 +37,7 @@ import {
   wholeNumber,
   widths,
   withCommonOptions,
+  writeResult,
 } from './common.ts';
 
 interface BenchOptions extends CommonOptions {
@@ -67,6 +68,9 @@ export interface BenchDocument {
   readonly kind: 'divergrad-cost';
   /** ISO 8601, when the run began. */
   readonly date: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** The arguments that give it again. */
+  readonly command: readonly string[];
   readonly reports: readonly BackendReport[];
   /** Backends that could not be opened, and why. */
   readonly absent: readonly { readonly backend: string; readonly reason: string }[];
@@ -151,7 +155,7 @@ async function bench(options: BenchOptions): Promise<void> {
     if (!quiet) printReport(reports[reports.length - 1]);
   }
   if (!quiet) for (const { backend, reason } of absent) print(`${backend}: not present: ${reason}`);
-  const result: BenchDocument = { kind: 'divergrad-cost', date, reports, absent };
+  const result: BenchDocument = { kind: 'divergrad-cost', date, ...making(), reports, absent };
   if (options.json !== undefined) await writeJson(options.json, result);
 }
 
@@ -192,11 +196,7 @@ async function openPresent(
 async function writeJson(file: string, result: BenchDocument): Promise<void> {
   const text = JSON.stringify(result, null, 2);
   if (file === '-') return print(text);
-  try {
-    await writeFile(file, `${text}\n`);
-  } catch (cause) {
-    throw new DataError(`Cannot write '${file}': ${(cause as Error).message}.`, { cause });
-  }
+  await writeResult(file, `${text}\n`);
 }
 
 function printReport(report: BenchDocument['reports'][number]): void {

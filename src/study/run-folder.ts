@@ -22,6 +22,8 @@ export type Metric = Evaluation & { readonly seconds: number };
 
 export interface RunResult {
   readonly kind: 'divergrad-result';
+  /** What made it; absent in results of earlier versions. */
+  readonly made?: RunMaking & { readonly settings: RunSettings };
   readonly seconds: number;
   readonly evaluations: readonly Metric[];
 }
@@ -88,6 +90,7 @@ export class RunFolder {
     readonly resume: Checkpoint | undefined,
     /** What to tell the user of an unusable checkpoint. */
     readonly warning: string | undefined,
+    private readonly made: RunMaking & { readonly settings: RunSettings },
   ) {}
 
   /**
@@ -119,7 +122,10 @@ export class RunFolder {
       // The process that held the lock may have come to the end meanwhile.
       if (await readResult(path)) throw refuse('holds a finished run');
       const found = await findCheckpoint(path);
-      const folder = new RunFolder(path, lock, found?.checkpoint, found?.skipped?.message);
+      const folder = new RunFolder(path, lock, found?.checkpoint, found?.skipped?.message, {
+        ...making,
+        settings,
+      });
       await folder.keepUntil(found?.checkpoint.step ?? 0);
       if (!config)
         await writeWhole(
@@ -165,9 +171,10 @@ export class RunFolder {
 
   /** Writes policy and result, and removes the checkpoints, which nothing needs any more. */
   async finish(policy: PolicyFile, since: number): Promise<void> {
-    await writeWhole(join(this.path, 'policy.json'), `${JSON.stringify(policy)}\n`);
+    await writeWhole(join(this.path, 'policy.json'), `${JSON.stringify({ ...policy, made: this.made })}\n`);
     const result: RunResult = {
       kind: 'divergrad-result',
+      made: this.made,
       seconds: this.seconds(since),
       evaluations: this.metrics,
     };

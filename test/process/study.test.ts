@@ -31,13 +31,16 @@ const study = (out: string, ...more: string[]) => [
   ...more,
 ];
 
-/** Every result of a study without its wall-clock times. */
+/** Every result of a study without its wall-clock times and the command that made it. */
 function results(out: string): Record<string, unknown> {
   const runs = readdirSync(join(out, 'runs'));
   return Object.fromEntries(
     runs.sort().map((run) => {
       const text = readFileSync(join(out, 'runs', run, 'result.json'), 'utf8');
-      return [run, JSON.parse(text, (key, value) => (key === 'seconds' ? undefined : value))];
+      return [
+        run,
+        JSON.parse(text, (key, value) => (key === 'seconds' || key === 'made' ? undefined : value)),
+      ];
     }),
   );
 }
