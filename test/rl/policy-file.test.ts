@@ -63,7 +63,7 @@ test('bounds of log-std given to a learner are in its policy, infinite ones too'
     });
     const draw = async (device: Device, act: Pick<SavedPolicy, 'distribution'>) => {
       const update = await device.compile(({ input }) => ({
-        actions: act.distribution(input('states', [4, 3])).rsample(5).actions,
+        actions: act.distribution(input('states', [4, 3])).sample(5).actions,
       }));
       update.write({ states });
       update.run();
