@@ -9,9 +9,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -35,6 +37,11 @@ export function install() {
   // npm writes this file last, so an interrupted install is seen as none.
   const installed = mtime(path('node_modules/.package-lock.json'));
   if (installed > 0 && installed >= mtime(path('package-lock.json'))) return;
+  // `npm ci` empties node_modules first, and would empty what a link points to.
+  if (lstatSync(path('node_modules'), { throwIfNoEntry: false })?.isSymbolicLink())
+    fail(
+      `node_modules is a link to ${readlinkSync(path('node_modules'))}, which installing would empty; remove the link`,
+    );
   console.error('divergrad: installing development dependencies (npm ci)');
   const npm = process.env.npm_execpath;
   const [command, args] = npm

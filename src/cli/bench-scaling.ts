@@ -1,5 +1,5 @@
 // What `bench --scaling` prints and writes.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { DataError } from '../errors.ts';
@@ -15,7 +15,7 @@ import {
 } from '../study/scaling.ts';
 import { scalingChart } from '../study/scaling-charts.ts';
 import { pointsOf, summariseScaling } from '../study/scaling-summary.ts';
-import { compactTable, nameList, print } from './common.ts';
+import { compactTable, nameList, print, writeResult } from './common.ts';
 
 /** Parses `batch,width`, or `all`. @throws UsageError naming the known axes */
 export const scalingAxisList = (text: string): ScalingAxis[] =>
@@ -119,8 +119,8 @@ export async function writeScaling(
         (report.scaling ?? []).filter((each) => each.axis === axis).map((scaling) => ({ report, scaling })),
       );
       const summary = summariseScaling(date, axis, measured);
-      await writeFile(join(folder, `${axis}.json`), `${JSON.stringify(summary, null, 1)}\n`);
-      await writeFile(join(folder, `${axis}.svg`), scalingChart(summary));
+      await writeResult(join(folder, `${axis}.json`), `${JSON.stringify(summary, null, 1)}\n`);
+      await writeResult(join(folder, `${axis}.svg`), scalingChart(summary));
     }
   } catch (cause) {
     throw new DataError(`Cannot write to '${folder}': ${(cause as Error).message}.`, { cause });

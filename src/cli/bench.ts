@@ -1,8 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type BackendChoice, backendNames, type OpenedDevice, open } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
-import { BackendError, DataError, UsageError } from '../errors.ts';
+import { BackendError, UsageError } from '../errors.ts';
 import { formatCount } from '../program/program.ts';
 import {
   type CostOptions,
@@ -30,6 +29,7 @@ import {
   backendChoice,
   type CommonOptions,
   compactTable,
+  making,
   nameList,
   type Progress,
   print,
@@ -38,6 +38,7 @@ import {
   wholeNumber,
   widths,
   withCommonOptions,
+  writeResult,
 } from './common.ts';
 
 interface BenchOptions extends CommonOptions {
@@ -70,6 +71,9 @@ export interface BenchDocument {
   readonly kind: 'divergrad-cost';
   /** ISO 8601, when the run began. */
   readonly date: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** The arguments that give it again. */
+  readonly command: readonly string[];
   readonly reports: readonly BackendReport[];
   /** Backends that could not be opened, and why. */
   readonly absent: readonly { readonly backend: string; readonly reason: string }[];
@@ -169,7 +173,7 @@ async function bench(options: BenchOptions): Promise<void> {
     if (!quiet) printReport(reports[reports.length - 1]);
   }
   if (!quiet) for (const { backend, reason } of absent) print(`${backend}: not present: ${reason}`);
-  const result: BenchDocument = { kind: 'divergrad-cost', date, reports, absent };
+  const result: BenchDocument = { kind: 'divergrad-cost', date, ...making(), reports, absent };
   if (options.json !== undefined) await writeJson(options.json, result);
   if (options.out !== undefined) await writeScaling(options.out, date, reports);
 }
@@ -219,11 +223,7 @@ async function openPresent(
 async function writeJson(file: string, result: BenchDocument): Promise<void> {
   const text = JSON.stringify(result, null, 2);
   if (file === '-') return print(text);
-  try {
-    await writeFile(file, `${text}\n`);
-  } catch (cause) {
-    throw new DataError(`Cannot write '${file}': ${(cause as Error).message}.`, { cause });
-  }
+  await writeResult(file, `${text}\n`);
 }
 
 function printReport(report: BenchDocument['reports'][number]): void {

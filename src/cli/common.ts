@@ -1,8 +1,11 @@
+import { realpath, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendChoice, backendNames } from '../backend/select.ts';
-import { unknownName } from '../errors.ts';
+import { DataError, unknownName } from '../errors.ts';
+import { writeWhole } from '../study/run-folder.ts';
 import { version } from '../version.ts';
 
 /** Options that every command has besides its own. */
@@ -62,6 +65,56 @@ export function versions(): Record<string, string> {
     ...(deno ? { deno: deno.version.deno } : { node: process.versions.node }),
     v8: deno ? deno.version.v8 : process.versions.v8,
     platform: `${process.platform} ${process.arch}`,
+  };
+}
+
+/** What a result was made with: the versions, and the arguments that give it again. */
+export const making = () => ({ versions: versions(), command: process.argv.slice(2) });
+
+/**
+ * Writes a result whole or not at all; a device or a pipe is written to as it is.
+ *
+ * @throws DataError naming the file
+ */
+export async function writeResult(file: string, text: string): Promise<void> {
+  try {
+    const held = await stat(file).catch(() => undefined);
+    if (held && !held.isFile()) await writeFile(file, text);
+    else await writeWhole(held ? await realpath(file) : file, text);
+  } catch (cause) {
+    throw new DataError(`Cannot write '${file}': ${(cause as Error).message}.`, { cause });
+  }
+}
+
+/** Ctrl-C and the request to end, for commands with something to save first; the second one ends at once. */
+export interface Interruption {
+  readonly signal: AbortSignal;
+  /** Takes the place of an interrupt, as when the parent process has gone. */
+  interrupt(): void;
+  /** Gives the signals back, and sets the exit code that a shell would report if one came. */
+  end(): void;
+}
+
+export function interruption(): Interruption {
+  const stop = new AbortController();
+  const names = ['SIGINT', 'SIGTERM'] as const;
+  let exitCode = 128 + constants.signals.SIGINT;
+  const end = () => {
+    for (const name of names) process.removeListener(name, interrupt);
+  };
+  const interrupt = (name: NodeJS.Signals) => {
+    exitCode = 128 + constants.signals[name];
+    stop.abort();
+    end();
+  };
+  for (const name of names) process.on(name, interrupt);
+  return {
+    signal: stop.signal,
+    interrupt: () => stop.abort(),
+    end: () => {
+      end();
+      if (stop.signal.aborted) process.exitCode = exitCode;
+    },
   };
 }
 

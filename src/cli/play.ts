@@ -11,12 +11,13 @@ import { type Episode, meanInterval, play } from '../study/play.ts';
 import {
   backendChoice,
   type CommonOptions,
+  making,
   print,
   progressBar,
-  versions,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
+  writeResult,
 } from './common.ts';
 
 interface PlayCommandOptions extends CommonOptions {
@@ -39,6 +40,8 @@ export interface PlayReport {
   readonly seed: number;
   readonly backend: string;
   readonly versions: Readonly<Record<string, string>>;
+  /** The arguments that give it again. */
+  readonly command: readonly string[];
   readonly episodes: readonly Episode[];
   readonly meanReturn: number;
   /** 95% bootstrap interval of the mean; absent for a single episode. */
@@ -100,7 +103,7 @@ async function run(path: string, options: PlayCommandOptions): Promise<void> {
         stochastic,
         seed: options.seed,
         backend: device.backend.description,
-        versions: versions(),
+        ...making(),
         episodes,
         meanReturn,
         ...(interval ? { interval } : {}),
@@ -153,7 +156,7 @@ async function writerFor(path: string, fps: number): Promise<Writer> {
   };
   if (ending === '.svg' || ending === '.html') {
     const draw = ending === '.svg' ? animatedSvg : animatedPage;
-    return (scenes, title) => writeFile(path, draw(scenes, title, fps)).catch(failed);
+    return (scenes, title) => writeResult(path, draw(scenes, title, fps));
   }
   if (ending !== '')
     throw new UsageError(`--render cannot write '${ending}' files.`, {

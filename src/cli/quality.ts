@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -16,6 +16,7 @@ import {
 } from '../study/quality.ts';
 import type { Figure } from '../study/quality-statistics.ts';
 import { compactJson, summarise } from '../study/quality-summary.ts';
+import { writeWhole } from '../study/run-folder.ts';
 import {
   backendChoice,
   type CommonOptions,
@@ -116,7 +117,7 @@ async function writeReport(folder: string, document: QualityDocument): Promise<v
   ]);
   try {
     await mkdir(folder, { recursive: true });
-    for (const [name, text] of files) await writeFile(join(folder, name), text);
+    for (const [name, text] of files) await writeWhole(join(folder, name), text);
   } catch (cause) {
     throw new DataError(`Cannot write to '${folder}': ${(cause as Error).message}.`, { cause });
   }

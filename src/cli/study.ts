@@ -7,9 +7,10 @@ import { performStudy, type RunOutcome } from '../study/study.ts';
 import { planStudy, readStudy, runName, trainArguments } from '../study/study-config.ts';
 import {
   type CommonOptions,
+  interruption,
+  making,
   print,
   progressBar,
-  versions,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
@@ -70,9 +71,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
     else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);
     return;
   }
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const stop = interruption();
   const progress = progressBar('study');
   const begun = performance.now();
   let first: number | undefined;
@@ -86,7 +85,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
       jobs: options.jobs,
       checkpointEvery: options.checkpointEvery,
       command: [process.execPath, process.argv[1]],
-      making: { versions: versions(), command: process.argv.slice(2) },
+      making: making(),
       signal: stop.signal,
       onProgress: (done, total) => {
         // What an earlier call has done says nothing of the speed of this one.
@@ -104,9 +103,8 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
     summarise(folder, outcomes, runs.map(runName), refused, options);
   } finally {
     progress.stop();
-    process.removeListener('SIGINT', interrupt).removeListener('SIGTERM', interrupt);
+    stop.end();
   }
-  if (stop.signal.aborted) process.exitCode = 130;
 }
 
 function summarise(
@@ -122,7 +120,9 @@ function summarise(
   if (failed > 0) process.exitCode = 1;
   if (options.json) {
     const runs = Object.fromEntries(outcomes);
-    print(JSON.stringify({ kind: 'divergrad-study', versions: versions(), folder, runs, refused }));
+    print(
+      JSON.stringify({ kind: 'divergrad-study', ...making(), seed: options.seed, folder, runs, refused }),
+    );
     return;
   }
   for (const [name, outcome] of outcomes) if (outcome.state === 'failed') print(outcomeLine(name, outcome));

@@ -13,10 +13,10 @@ import {
 import {
   backendChoice,
   type CommonOptions,
+  making,
   nameList,
   print,
   progressBar,
-  versions,
   wholeNumber,
   widths,
   withCommonOptions,
@@ -37,6 +37,8 @@ interface ThroughputOptions extends CommonOptions {
 export interface ThroughputReport {
   readonly kind: 'divergrad-throughput';
   readonly versions: Readonly<Record<string, string>>;
+  /** The arguments that give it again. */
+  readonly command: readonly string[];
   readonly backend: string;
   readonly settings: ThroughputSettings;
   readonly rounds: number;
@@ -88,7 +90,7 @@ async function run(options: ThroughputOptions): Promise<void> {
   if (options.json) {
     const report: ThroughputReport = {
       kind: 'divergrad-throughput',
-      versions: versions(),
+      ...making(),
       backend,
       settings,
       rounds: options.rounds,

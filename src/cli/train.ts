@@ -4,13 +4,19 @@ import { baselineEstimator } from '../divergences/registry.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { performRun } from '../study/run.ts';
-import { defaultDistribution, type RunSettings, runDefaults } from '../study/run-settings.ts';
+import {
+  defaultDistribution,
+  defaultEstimator,
+  type RunSettings,
+  runDefaults,
+} from '../study/run-settings.ts';
 import {
   backendChoice,
   type CommonOptions,
+  interruption,
+  making,
   print,
   progressBar,
-  versions,
   wholeNumber,
   widths,
   withCommonOptions,
@@ -19,7 +25,7 @@ import {
 
 interface TrainCommandOptions extends CommonOptions {
   readonly env: string;
-  readonly estimator: string;
+  readonly estimator?: string;
   readonly distribution?: string;
   readonly steps: number;
   readonly samples?: number;
@@ -52,8 +58,7 @@ export function trainCommand(program: Command): void {
     .requiredOption('--env <name>', 'environment, e.g. pendulum or cartpole')
     .option(
       '--estimator <name>',
-      'divergence/estimator, with :variant where it has several',
-      baselineEstimator,
+      `divergence/estimator, with :variant where it has several (default: ${baselineEstimator}, or one that fits)`,
     )
     .option(
       '--distribution <name>',
@@ -137,10 +142,11 @@ function positive(text: string): number {
 const temperature = (text: string): number | 'auto' => (text === 'auto' ? text : positive(text));
 
 async function run(options: TrainCommandOptions): Promise<void> {
+  const distribution = options.distribution ?? (await defaultDistribution(options.env));
   const settings: RunSettings = {
     environment: options.env,
-    estimator: options.estimator,
-    distribution: options.distribution ?? (await defaultDistribution(options.env)),
+    estimator: options.estimator ?? defaultEstimator(distribution),
+    distribution,
     ...(options.samples === undefined ? {} : { samples: options.samples }),
     seed: options.seed,
     steps: options.steps,
@@ -156,18 +162,16 @@ async function run(options: TrainCommandOptions): Promise<void> {
     ...(options.parallelEnvironments === 1 ? {} : { parallelEnvironments: options.parallelEnvironments }),
     backend: options.backend,
   };
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
+  const stop = interruption();
   // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
-  process.once('disconnect', interrupt);
+  process.once('disconnect', stop.interrupt);
   const say = options.json ? () => undefined : print;
   const progress = progressBar('training');
   let last = performance.now();
   try {
-    const { evaluations, seconds, backend, stopped } = await performRun(settings, {
+    const { evaluations, seconds, backend } = await performRun(settings, {
       folder: options.out,
-      making: { versions: versions(), command: process.argv.slice(2) },
+      making: making(),
       checkpointEvery: options.checkpointEvery,
       threads: options.threads,
       workers: options.workers,
@@ -179,6 +183,8 @@ async function run(options: TrainCommandOptions): Promise<void> {
         say(
           `${options.env}, ${estimator.name}, ${family.name}, ${learner.samples} samples, seed ${options.seed}`,
         );
+        if (options.estimator === undefined && settings.estimator !== baselineEstimator)
+          say(`${settings.estimator}, since ${baselineEstimator} does not work with ${family.name}`);
         say(`${device.backend.description} (${device.reason})`);
         if (from > 0) say(`goes on from step ${from}`);
       },
@@ -193,15 +199,14 @@ async function run(options: TrainCommandOptions): Promise<void> {
       onRecovery: (loss, step) =>
         process.stderr.write(`divergrad: ${loss.message} The run goes on from step ${step}.\n`),
     });
-    if (stopped) process.exitCode = 130;
     const final = evaluations.at(-1);
     if (options.json)
       print(
         JSON.stringify({
           kind: 'divergrad-training',
-          versions: versions(),
+          ...making(),
           backend,
-          seed: options.seed,
+          settings,
           evaluations,
           seconds,
         }),
@@ -212,7 +217,8 @@ async function run(options: TrainCommandOptions): Promise<void> {
       );
   } finally {
     progress.stop();
-    process.removeListener('SIGINT', interrupt);
+    process.removeListener('disconnect', stop.interrupt);
+    stop.end();
     if (process.connected) process.disconnect();
   }
 }

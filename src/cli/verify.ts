@@ -9,6 +9,7 @@ import { type CaseReport, verifyGroup } from '../study/golden/runner.ts';
 import {
   backendChoice,
   type CommonOptions,
+  making,
   nameList,
   print,
   wholeNumber,
@@ -27,6 +28,10 @@ interface VerifyOptions extends CommonOptions {
 
 /** What `verify --json` prints. An infinite error is null there, as JSON has no infinity. */
 export interface VerifyReport {
+  readonly versions: Readonly<Record<string, string>>;
+  /** The arguments that give it again. */
+  readonly command: readonly string[];
+  readonly seed: number;
   readonly folder: string;
   readonly backend: string;
   readonly description: string;
@@ -86,7 +91,16 @@ export function verifyCommand(program: Command): void {
     } finally {
       await device.dispose();
     }
-    const report: VerifyReport = { folder, backend: name, description, precision, groups: reports, cases };
+    const report: VerifyReport = {
+      ...making(),
+      seed: options.seed,
+      folder,
+      backend: name,
+      description,
+      precision,
+      groups: reports,
+      cases,
+    };
     print(json ? JSON.stringify(report, null, 2) : totalLine(reports));
     if (cases.some(({ status }) => status === 'failed')) process.exitCode = 1;
   });

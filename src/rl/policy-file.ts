@@ -1,5 +1,5 @@
 import type { Device } from '../device.ts';
-import type { Distribution, DistributionFamily } from '../distributions/distribution.ts';
+import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import { distributionFamilies } from '../distributions/registry.ts';
 import { DataError } from '../errors.ts';
 import { activations } from '../nn/activation.ts';
@@ -19,6 +19,10 @@ export interface PolicyFile {
   readonly actions: number;
   readonly hidden: readonly number[];
   readonly activation: string;
+  /** Options of the distribution, where they were given: bounds of log-std. An infinite bound is null. */
+  readonly familyOptions?: { readonly logStd?: readonly [low: number | null, high: number | null] };
+  /** What made it, for the reader; nothing is read from it. */
+  readonly made?: unknown;
   /** Flat parameters W0 [in, out], b0, W1, ... row-major. */
   readonly parameters: readonly number[];
 }
@@ -29,7 +33,7 @@ export async function savePolicy(
   learner: ActorCritic,
   environment: string,
 ): Promise<PolicyFile> {
-  const { observations, actions, family, estimator, hidden, activation } = learner.options;
+  const { observations, actions, family, familyOptions, estimator, hidden, activation } = learner.options;
   return {
     kind: 'divergrad-policy',
     version: 1,
@@ -40,8 +44,19 @@ export async function savePolicy(
     actions: actions.size,
     hidden,
     activation,
+    ...(familyOptions?.logStd ? { familyOptions: { logStd: bounds(familyOptions.logStd) } } : {}),
     parameters: Array.from(await device.read(learner.policy.parameters)),
   };
+}
+
+const bounds = ([low, high]: readonly [number, number]) =>
+  [Number.isFinite(low) ? low : null, Number.isFinite(high) ? high : null] as const;
+
+/** The options to make the file's distribution with. */
+function familyOptionsOf({ familyOptions }: PolicyFile): FamilyOptions {
+  if (!familyOptions?.logStd) return {};
+  const [low, high] = familyOptions.logStd;
+  return { logStd: [low ?? Number.NEGATIVE_INFINITY, high ?? Number.POSITIVE_INFINITY] };
 }
 
 const LARGEST_WIDTH = 65_536;
@@ -72,6 +87,20 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
   if (!family) throw wrong(`has the unknown distribution ${shown(file.distribution)}`);
   const activation = activations.find((candidate) => candidate === file.activation);
   if (!activation) throw wrong(`has the unknown activation ${shown(file.activation)}`);
+  const options = file.familyOptions;
+  if (options !== undefined) {
+    const logStd =
+      typeof options === 'object' && options !== null && Object.hasOwn(options, 'logStd')
+        ? (options as { logStd: unknown }).logStd
+        : undefined;
+    const bound = (x: unknown) => x === null || (typeof x === 'number' && Number.isFinite(x));
+    const whole =
+      Array.isArray(logStd) &&
+      logStd.length === 2 &&
+      logStd.every(bound) &&
+      (logStd[0] ?? Number.NEGATIVE_INFINITY) <= (logStd[1] ?? Number.POSITIVE_INFINITY);
+    if (!whole) throw wrong(`has familyOptions ${shown(options)}, not bounds of log-std`);
+  }
   const width = (x: unknown): x is number =>
     typeof x === 'number' && Number.isInteger(x) && x >= 1 && x <= LARGEST_WIDTH;
   const { observations, actions, hidden, parameters } = file;
@@ -122,6 +151,6 @@ export class SavedPolicy {
 
   /** The distribution at states [batch, observations]. */
   distribution(states: Tensor): Distribution {
-    return this.family.make(this.network(states), this.file.actions);
+    return this.family.make(this.network(states), this.file.actions, familyOptionsOf(this.file));
   }
 }

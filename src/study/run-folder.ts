@@ -1,13 +1,13 @@
 // The folder of one training run: config.json, metrics.jsonl, checkpoints, policy.json, and result.json last, whose
 // presence says that the run is whole.
-import { appendFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
 import type { PolicyFile } from '../rl/policy-file.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
-import { type Lock, takeLock } from './lock.ts';
+import { isClaim, type Lock, takeLock } from './lock.ts';
 import type { RunSettings } from './run-settings.ts';
 
 /** What a run was made with, besides its settings. */
@@ -22,6 +22,8 @@ export type Metric = Evaluation & { readonly seconds: number };
 
 export interface RunResult {
   readonly kind: 'divergrad-result';
+  /** What made it; absent in results of earlier versions. */
+  readonly made?: RunMaking & { readonly settings: RunSettings };
   readonly seconds: number;
   readonly evaluations: readonly Metric[];
 }
@@ -88,6 +90,7 @@ export class RunFolder {
     readonly resume: Checkpoint | undefined,
     /** What to tell the user of an unusable checkpoint. */
     readonly warning: string | undefined,
+    private readonly made: RunMaking & { readonly settings: RunSettings },
   ) {}
 
   /**
@@ -105,7 +108,7 @@ export class RunFolder {
       new UsageError(`The folder '${path}' ${why}.`, {
         hint: 'Name a new one; a run never overwrites another.',
       });
-    if (!config && held.some((name) => !/^(run\.lock|config\.json\.part)$/.test(name)))
+    if (!config && held.some((name) => name !== 'config.json.part' && !isClaim(name, 'run.lock')))
       throw refuse('is not empty');
     if (config) {
       const differing = differences(config, settings);
@@ -119,7 +122,10 @@ export class RunFolder {
       // The process that held the lock may have come to the end meanwhile.
       if (await readResult(path)) throw refuse('holds a finished run');
       const found = await findCheckpoint(path);
-      const folder = new RunFolder(path, lock, found?.checkpoint, found?.skipped?.message);
+      const folder = new RunFolder(path, lock, found?.checkpoint, found?.skipped?.message, {
+        ...making,
+        settings,
+      });
       await folder.keepUntil(found?.checkpoint.step ?? 0);
       if (!config)
         await writeWhole(
@@ -165,9 +171,10 @@ export class RunFolder {
 
   /** Writes policy and result, and removes the checkpoints, which nothing needs any more. */
   async finish(policy: PolicyFile, since: number): Promise<void> {
-    await writeWhole(join(this.path, 'policy.json'), `${JSON.stringify(policy)}\n`);
+    await writeWhole(join(this.path, 'policy.json'), `${JSON.stringify({ ...policy, made: this.made })}\n`);
     const result: RunResult = {
       kind: 'divergrad-result',
+      made: this.made,
       seconds: this.seconds(since),
       evaluations: this.metrics,
     };
@@ -179,7 +186,7 @@ export class RunFolder {
   /** Notes why the run failed; the next one over the folder tries again. */
   async fail(error: unknown): Promise<void> {
     const { name, message } = error as Error;
-    await writeFile(join(this.path, 'error.json'), `${JSON.stringify({ name, message })}\n`);
+    await writeWhole(join(this.path, 'error.json'), `${JSON.stringify({ name, message })}\n`);
   }
 
   close(): Promise<void> {

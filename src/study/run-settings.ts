@@ -1,7 +1,7 @@
 import type { BackendChoice } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
-import { requireCompatible } from '../divergences/estimator.ts';
-import { chooseEstimator, estimators } from '../divergences/registry.ts';
+import { missingNeeds, requireCompatible } from '../divergences/estimator.ts';
+import { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from '../divergences/registry.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { UsageError } from '../errors.ts';
 import { actionMap } from '../rl/actions.ts';
@@ -56,6 +56,27 @@ export async function defaultDistribution(environment: string): Promise<string> 
   await prepareEnvironment(environment);
   const { kind } = actionMap(makeEnvironment(environment).actionSpace);
   return kind.kind === 'box' ? 'tanh-gaussian' : 'categorical';
+}
+
+/**
+ * The estimator a run takes where none is named: the baseline, or else of those of its divergence that go with the
+ * distribution the exact one, or the first.
+ *
+ * @throws UsageError for an unknown distribution
+ */
+export function defaultEstimator(distribution: string): string {
+  const family = distributionFamily(distribution);
+  const baseline = chooseEstimator(baselineEstimator);
+  const fitting = estimatorChoices().filter(({ needs }) => missingNeeds(needs, family).length === 0);
+  const [divergence] = baselineEstimator.split('/');
+  const related = fitting.filter(({ name }) => name.startsWith(`${divergence}/`));
+  const found =
+    fitting.find(({ name }) => name === baseline.name) ??
+    related.find(({ estimator }) => estimator.quality === 'exact') ??
+    related[0] ??
+    fitting[0] ??
+    baseline;
+  return found.name;
 }
 
 /**

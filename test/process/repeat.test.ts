@@ -1,6 +1,6 @@
 // Same seed, same machine, same backend: the same results, and every result says what made it.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -45,6 +45,9 @@ test('training repeats bit for bit on cpu and wasm, and its folder says what mad
       for (const key of ['versions', 'adapter', 'command', 'seed', 'estimator', 'steps'])
         assert.ok(Object.hasOwn(config, key), key);
       const { evaluations } = read('result.json');
+      for (const file of ['result.json', 'policy.json'])
+        for (const key of ['versions', 'adapter', 'command', 'settings'])
+          assert.ok(Object.hasOwn(read(file).made, key), `${file}: ${key}`);
       return [
         evaluations.map(({ seconds: _seconds, ...rest }: { seconds: number }) => rest),
         read('policy.json').parameters,
@@ -52,6 +55,81 @@ test('training repeats bit for bit on cpu and wasm, and its folder says what mad
     });
     assert.equal(runs[0], runs[1], backend);
   }
+});
+
+test('quality repeats bit for bit but for its times', () => {
+  const figures = () => {
+    const args =
+      'quality --quick --estimators reverse-kl/score:loo --distributions gaussian --temperatures 1 --samples 4 --replications 64 --seed 3 --json';
+    return run(...args.split(' ')).replace(
+      /"(date|ms|workNormalisedVariance)":("[^"]*"|\{[^}]*\}|[^,}]+)/g,
+      '',
+    );
+  };
+  const first = figures();
+  assert.match(first, /"(variance|relativeVariance)":\{"value":/);
+  assert.equal(figures(), first);
+});
+
+test('a study repeats bit for bit, whatever the number of its processes', () => {
+  const config = join(folder, 'study.json');
+  const settings = { steps: 200, hidden: [8], batch: 8, warmup: 100, evaluateEvery: 100, backend: 'wasm' };
+  writeFileSync(
+    config,
+    JSON.stringify({
+      estimators: ['reverse-kl/pathwise'],
+      environments: ['pendulum'],
+      seeds: 2,
+      settings: { ...settings, evaluationEpisodes: 2 },
+    }),
+  );
+  const results = ['1', '2'].map((jobs) => {
+    const out = join(folder, `study-${jobs}`);
+    const told = JSON.parse(run('study', config, '--out', out, '--jobs', jobs, '--json'));
+    for (const key of ['versions', 'command', 'seed', 'runs']) assert.ok(Object.hasOwn(told, key), key);
+    const runs = readdirSync(join(out, 'runs')).sort();
+    assert.is(runs.length, 2);
+    return runs.map((name) => {
+      const read = (file: string) => JSON.parse(readFileSync(join(out, 'runs', name, file), 'utf8'));
+      const { evaluations } = read('result.json');
+      return [
+        evaluations.map(({ seconds: _seconds, ...rest }: { seconds: number }) => rest),
+        read('policy.json').parameters,
+      ];
+    });
+  });
+  assert.equal(results[0], results[1]);
+});
+
+test('every result that is printed says what made it, and play and verify repeat', () => {
+  const policy = join(folder, 'wasm-a');
+  const documents: [args: string, exact: boolean][] = [
+    [`play ${policy} --episodes 2 --seed 5 --json`, true],
+    ['verify test/golden --group optim --json', true],
+    ['throughput --envs pendulum --steps 20 --rounds 1 --batch 4 --hidden 8 --json', false],
+    ['train --env cartpole --steps 120 --warmup 100 --hidden 8 --batch 8 --evaluate-every 60 --json', false],
+    ['bench --quick --backend cpu --estimators reverse-kl/pathwise --batch 4 --hidden 8 --json -', false],
+    [
+      'quality --quick --estimators reverse-kl/score:loo --distributions gaussian --temperatures 1 --samples 4 --replications 16 --json',
+      false,
+    ],
+  ];
+  for (const [args, exact] of documents) {
+    const text = run(...args.split(' '));
+    const document = JSON.parse(text);
+    for (const key of ['versions', 'command']) assert.ok(Object.hasOwn(document, key), `${args}: ${key}`);
+    assert.match(text, /"seed":/, args);
+    assert.match(text, /"(backend|adapter|description)":/, args);
+    if (exact) assert.is(run(...args.split(' ')), text, args);
+  }
+});
+
+test('an environment of choices trains where no estimator is named', () => {
+  const args = 'train --env cartpole --steps 120 --warmup 100 --hidden 8 --batch 8 --evaluate-every 60';
+  assert.match(
+    run(...args.split(' ')),
+    /^reverse-kl\/exact, since reverse-kl\/pathwise does not work with categorical$/m,
+  );
 });
 
 test.run();

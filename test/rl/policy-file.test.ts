@@ -3,9 +3,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
-import { distributionFamilies } from '../../src/distributions/registry.ts';
+import { distributionFamilies, distributionFamily } from '../../src/distributions/registry.ts';
 import { missingNeeds } from '../../src/divergences/estimator.ts';
-import { estimatorChoices } from '../../src/divergences/registry.ts';
+import { chooseEstimator, estimatorChoices } from '../../src/divergences/registry.ts';
 import { DataError } from '../../src/errors.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import { parsePolicy, SavedPolicy, savePolicy } from '../../src/rl/policy-file.ts';
@@ -46,6 +46,41 @@ for (const family of distributionFamilies) {
   });
 }
 
+test('bounds of log-std given to a learner are in its policy, infinite ones too', async () => {
+  const states = normals(12, 3);
+  for (const logStd of [
+    [-0.125, 0.25],
+    [Number.NEGATIVE_INFINITY, -3],
+  ] as const) {
+    const learner = new ActorCritic({
+      observations: 3,
+      actions: { kind: 'box', size: 2 },
+      estimator: chooseEstimator('reverse-kl/pathwise'),
+      family: distributionFamily('tanh-gaussian'),
+      familyOptions: { logStd },
+      hidden: [8],
+      seed: 7,
+    });
+    const draw = async (device: Device, act: Pick<SavedPolicy, 'distribution'>) => {
+      const update = await device.compile(({ input }) => ({
+        actions: act.distribution(input('states', [4, 3])).sample(5).actions,
+      }));
+      update.write({ states });
+      update.run();
+      return update.read('actions');
+    };
+    const first = new Device(createCpuBackend());
+    const expected = Float64Array.from(await draw(first, learner));
+    const text = JSON.stringify(await savePolicy(first, learner, 'pendulum'));
+    await first.dispose();
+    const policy = new SavedPolicy(parsePolicy(JSON.parse(text), 'the text'));
+    const device = new Device(createCpuBackend());
+    policy.load(device);
+    allclose(await draw(device, policy), expected, { rtol: 0, atol: 0 });
+    await device.dispose();
+  }
+});
+
 const good = {
   kind: 'divergrad-policy',
   version: 1,
@@ -73,6 +108,8 @@ test('what is no policy is refused with what is wrong', () => {
   refused({ ...good, environment: 7 }, /environment 7, not a name/);
   refused({ ...good, distribution: 'toString' }, /unknown distribution "toString"/);
   refused({ ...good, activation: undefined }, /unknown activation undefined/);
+  for (const familyOptions of [null, {}, { logStd: [1] }, { logStd: [2, 1] }, { logStd: ['a', 1] }])
+    refused({ ...good, familyOptions }, /has familyOptions .*, not bounds of log-std/);
   refused({ ...good, observations: 0 }, /observations 0, not a size/);
   refused({ ...good, actions: 1.5 }, /actions 1\.5, not a size/);
   refused({ ...good, hidden: [2, -1] }, /hidden \[2,-1\], not a list of sizes/);

@@ -58,6 +58,10 @@ async function prepare(hidden: readonly number[], batch: number) {
 console.log(`${device.backend.description}: ${megabytes()}`);
 const { update, release } = await prepare([32, 32], 16);
 const total = Number(options.updates);
+// All that is ever made is made in the first update and the first reading.
+update.run();
+await update.readScalar('criticLoss');
+const { buffersCreated, pipelinesCreated } = device.backend.counters;
 for (let done = 0; done < total; done += total / 5) {
   for (let i = 0; i < total / 5; i += 100) {
     update.run(100);
@@ -65,6 +69,11 @@ for (let done = 0; done < total; done += total / 5) {
   }
   console.log(`${done + total / 5} updates: ${megabytes()}`);
 }
+const made = device.backend.counters;
+if (made.buffersCreated !== buffersCreated || made.pipelinesCreated !== pipelinesCreated)
+  throw new Error(
+    `${total} updates made ${made.buffersCreated - buffersCreated} buffers and ${made.pipelinesCreated - pipelinesCreated} pipelines`,
+  );
 if (await update.fault()) throw new Error('the updates met NaN or infinity');
 release();
 

@@ -176,6 +176,63 @@ for (const gpu of [true, false]) {
     await page.close();
   });
 
+  if (gpu)
+    test('Learn: a lost device is told with what to do, and trying again trains to the end', async () => {
+      const page = await site.page(`${learnAddress}&backend=webgpu`);
+      let losing = true;
+      // The device of the first run is destroyed under it, as by a driver that resets.
+      await page.route('**/worker.js', async (route) => {
+        const response = await route.fetch();
+        const lose = `{
+          const { requestDevice } = GPUAdapter.prototype;
+          GPUAdapter.prototype.requestDevice = async function (...args) {
+            const device = await requestDevice.apply(this, args);
+            setTimeout(() => device.destroy(), 1500);
+            return device;
+          };
+        }`;
+        await route.fulfill({ response, body: `${losing ? lose : ''}${await response.text()}` });
+      });
+      await page.getByRole('button', { name: 'Train', exact: true }).click();
+      const alert = page.locator('#panel-learn [role=alert]');
+      await alert.waitFor({ timeout: 60_000 });
+      const told = (await alert.textContent()) ?? '';
+      assert.match(told, /The device was lost.*Choose WebAssembly under “Runs on”, or try again/);
+      losing = false;
+      await alert.getByRole('button', { name: 'Try again' }).click();
+      await page.getByText('Trained 2 policies.').waitFor({ timeout: 120_000 });
+      assert.is(await page.locator('#panel-learn [role=alert]').count(), 0);
+      await page.close();
+    });
+
+  test('the policy of the page lets no text be run as a program, and nothing be fetched elsewhere', async () => {
+    const page = await site.page('#report');
+    const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute('content');
+    assert.match(policy ?? '', /default-src 'none'/);
+    assert.not.match(policy ?? '', /'unsafe-eval'|script-src[^;]*('unsafe-inline'|https?:|\*)/);
+    const refused = await page.evaluate(() => {
+      const seen: string[] = [];
+      addEventListener('securitypolicyviolation', ({ effectiveDirective }) => seen.push(effectiveDirective));
+      const inline = document.createElement('script');
+      inline.textContent = 'globalThis.ran = true';
+      document.head.append(inline);
+      const foreign = new Image();
+      foreign.src = 'https://example.invalid/x.png';
+      return new Promise<string[]>((done) => setTimeout(() => done(seen), 300));
+    });
+    assert.ok(
+      refused.some((directive) => directive.startsWith('script-src')),
+      String(refused),
+    );
+    assert.ok(refused.includes('img-src'), String(refused));
+    assert.not.ok(await page.evaluate(() => 'ran' in globalThis));
+    // What was provoked here is no problem of the page.
+    for (let i = site.problems.length - 1; i >= 0; i--)
+      if (/Content Security Policy/.test(site.problems[i]) || site.problems[i].includes('example.invalid'))
+        site.problems.splice(i, 1);
+    await page.close();
+  });
+
   test('Report: results and reports open; scripts in them do not run, and what is none is refused', async () => {
     const page = await site.page('#report');
     const input = page.locator('#panel-report input[type=file]');
@@ -188,6 +245,13 @@ for (const gpu of [true, false]) {
       buffer: Buffer.from('{'),
     });
     await page.getByText('neither HTML nor JSON').waitFor();
+    const lines = { name: 'metrics.jsonl', mimeType: 'application/json' };
+    await input.setInputFiles({
+      ...lines,
+      buffer: Buffer.from('{"step":1,"__proto__":{"x":1}}\n{"step":2}\n{"st'),
+    });
+    await page.getByText('metrics.jsonl,').waitFor();
+    assert.is(await page.evaluate(() => ({}) as { x?: number }).then((empty) => empty.x), undefined);
     const html =
       '<!doctype html><style>h1{color:red}</style><h1>A report</h1><script>document.querySelector("h1").textContent = "ran"</script>';
     await input.setInputFiles({ name: 'report.html', mimeType: 'text/html', buffer: Buffer.from(html) });

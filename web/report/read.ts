@@ -37,12 +37,24 @@ function parse(name: string, text: string): Json {
     return JSON.parse(text) as Json;
   } catch (cause) {
     const lines = text.split('\n').filter((line) => line.trim() !== '');
+    // A last line without its end is one that was still being written.
+    if (lines.length > 1 && !text.endsWith('\n') && !isJson(lines[lines.length - 1])) lines.pop();
+    else if (lines.length === 1) lines.pop();
     try {
-      if (lines.length > 1) return lines.map((line) => JSON.parse(line) as Json);
+      if (lines.length > 0) return lines.map((line) => JSON.parse(line) as Json);
     } catch {
       // neither: the first error says more
     }
     throw new DataError(`'${name}' is neither HTML nor JSON: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
   }
 }
 
