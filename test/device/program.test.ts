@@ -184,6 +184,19 @@ test('writes, runs and reads take effect in the order of the calls', async () =>
   update.dispose();
 });
 
+test('a network whose outputs nobody needs has its gradient still, and writes them nowhere', async () => {
+  const net = mlp({ inputs: 17, hidden: [64, 64], outputs: 12, seed: 3 });
+  const linear: Body = ({ input }) => ({
+    gradient: gradient(sum(mul(net(input('x', [129, 17])), input('dy', [129, 12]))), net.parameters),
+  });
+  const inputs = { x: normals(129 * 17, 4), dy: normals(129 * 12, 5) };
+  const expected = await evaluate(linear, inputs);
+  for (const way of ['fused', 'tiled'] as const) {
+    const actual = await evaluate(linear, inputs, { device, mlp: way });
+    allclose(actual.gradient, expected.gradient, { rtol: 1e-4, atol: 1e-4 }, way);
+  }
+});
+
 test('programs share the states of their device', async () => {
   const s = new State('shared', [1], Float32Array.of(2));
   const double = await device.compile(() => {

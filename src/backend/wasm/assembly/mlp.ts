@@ -94,6 +94,7 @@ export function mlpForward(p: usize, item: i32, scratch: usize): void {
     const cRow = bytes(outputs);
     const bias = weights + <usize>inputs * cRow;
     if (layer == layers - 1) {
+      if (address(p, 3) == 0) return; // only the hidden layers are wanted, for a gradient
       const y = address(p, 3) + <usize>(net * rows + first) * cRow;
       gemm(count, outputs, inputs, a, aRow, 4, weights, cRow, 4, y, cRow, bias, false, -Infinity, scratch);
       return;
