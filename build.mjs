@@ -2,7 +2,7 @@
 // The one command of the repository: installs and builds whatever is missing, then does what was asked.
 //
 //   node build.mjs <command> [arguments…], the commands being
-//   build test bench fuzz soak verify divergrad web screenshots typecheck lint format clean
+//   build test bench bench:peers fuzz soak verify divergrad web screenshots typecheck lint format clean
 //
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
@@ -32,24 +32,25 @@ const mtime = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
 
 // ---------------------------------------------------------------- install
 
-/** Runs `npm ci` when node_modules is missing or older than the lock file. */
-export function install() {
+/** Runs `npm ci` in a folder whose node_modules is missing or older than the lock file. */
+export function install(folder = '.', what = 'development dependencies') {
   // npm writes this file last, so an interrupted install is seen as none.
-  const installed = mtime(path('node_modules/.package-lock.json'));
-  if (installed > 0 && installed >= mtime(path('package-lock.json'))) return;
+  const installed = mtime(path(folder, 'node_modules/.package-lock.json'));
+  if (installed > 0 && installed >= mtime(path(folder, 'package-lock.json'))) return;
   // `npm ci` empties node_modules first, and would empty what a link points to.
-  if (lstatSync(path('node_modules'), { throwIfNoEntry: false })?.isSymbolicLink())
+  const modules = path(folder, 'node_modules');
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink())
     fail(
-      `node_modules is a link to ${readlinkSync(path('node_modules'))}, which installing would empty; remove the link`,
+      `${join(folder, 'node_modules')} is a link to ${readlinkSync(modules)}, which installing would empty; remove the link`,
     );
-  console.error('divergrad: installing development dependencies (npm ci)');
+  console.error(`divergrad: installing ${what} (npm ci)`);
   const npm = process.env.npm_execpath;
   const [command, args] = npm
     ? [process.execPath, [npm]]
     : [process.platform === 'win32' ? 'npm.cmd' : 'npm', []];
   const flags = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const result = spawnSync(command, [...args, ...flags], {
-    cwd: root,
+    cwd: path(folder),
     stdio: ['ignore', 2, 2], // standard output belongs to the command itself (`--json`)
     shell: !npm && process.platform === 'win32',
   });
@@ -213,6 +214,52 @@ export async function bundle({ force = false } = {}) {
   }
 }
 
+// ---------------------------------------------------------------- the peers
+
+/**
+ * Installs the libraries of bench/peers and bundles what runs beside them: the command itself, and what answers for a
+ * library in a process (Node, Deno) or in a page.
+ */
+async function bundlePeers() {
+  await bundle();
+  install('bench/peers', 'the peers of bench/peers');
+  const [folder, main] = ['dist/peers', 'dist/peers/main.js'];
+  const newest = Math.max(newestSource(), mtime(path('bench/peers/package-lock.json')));
+  if (mtime(path(main)) >= newest) return;
+  const esbuild = await import('esbuild');
+  const { packages } = JSON.parse(readFileSync(path('bench/peers/package-lock.json'), 'utf8'));
+  const versions = Object.keys(packages[''].dependencies).map((name) => [
+    name,
+    packages[`node_modules/${name}`].version,
+  ]);
+  const options = {
+    splitting: true,
+    define: { ...shared.define, __PEER_VERSIONS__: JSON.stringify(Object.fromEntries(versions)) },
+  };
+  rmSync(path(folder), { recursive: true, force: true });
+  await esbuild.build({
+    ...nodeOptions,
+    ...options,
+    mainFields: ['module', 'main'], // one and the same TensorFlow.js core for all of its parts
+    banner: { js: `${nodeBanner}\nconst __dirname = import.meta.dirname;` }, // asked for by its wasm backend
+    entryPoints: [path('bench/peers/contestants/child.ts')],
+    outdir: path(folder, 'node'),
+  });
+  await esbuild.build({
+    ...shared,
+    ...options,
+    platform: 'browser',
+    entryPoints: [path('bench/peers/contestants/page.ts')],
+    outdir: path(folder, 'page'),
+  });
+  // Last, as its time is the time of the build.
+  await esbuild.build({
+    ...nodeOptions,
+    entryPoints: [path('bench/peers/main.ts')],
+    outfile: path(main),
+  });
+}
+
 // ---------------------------------------------------------------- the page
 
 /** Builds the page in dist/web: static files that may be put anywhere. */
@@ -276,8 +323,8 @@ function tool(name, bin, args) {
 }
 
 /** A bundle run by Node, on the software driver where the machine has no GPU of its own. */
-async function script(name, args) {
-  await bundle();
+async function script(name, args, build = bundle) {
+  await build();
   const file = path('dist', name);
   const software = process.env.DIVERGRAD_SOFTWARE_GPU === '1' || !hasHardwareGpu();
   return run(process.execPath, [file, ...args], software ? softwareVulkanEnv() : {});
@@ -321,6 +368,8 @@ const commands = {
     args.includes('--kernels') || args.includes('--roofline')
       ? script('bench.js', args)
       : cli(['bench', ...args]),
+  /** The same update in this library and in those that a user would otherwise take, side by side. */
+  'bench:peers': (args) => script('peers/main.js', args, bundlePeers),
   /** Thousands of random programs, backend against backend: for the night. */
   fuzz: (args) => longCheck('fuzz', args),
   /** 100,000 updates, a thousand programs, large batches and networks: memory stays flat. */
@@ -346,7 +395,11 @@ const commands = {
   },
   async typecheck(args) {
     install();
-    return tool('typescript', 'tsc', ['-p', path('tsconfig.json'), '--noEmit', ...args]);
+    const check = (config) => tool('typescript', 'tsc', ['-p', path(config), '--noEmit', ...args]);
+    const code = await check('tsconfig.json');
+    // The peers' own types come with them: only where they are installed.
+    if (code !== 0 || !existsSync(path('bench/peers/node_modules'))) return code;
+    return check('bench/peers/tsconfig.json');
   },
   async lint(args) {
     install();
