@@ -157,6 +157,7 @@ const bundles = [
   { entry: 'src/cli/main.ts', out: 'dist/cli.js', options: nodeOptions, executable: true },
   { entry: 'src/study/environment-worker.ts', out: 'dist/environment-worker.js', options: nodeOptions },
   { entry: 'bench/main.ts', out: 'dist/bench.js', options: nodeOptions },
+  { entry: 'bench/peers/main.ts', out: 'dist/peers/main.js', options: nodeOptions },
 ];
 
 /** Every file that can change a bundle. */
@@ -216,16 +217,12 @@ export async function bundle({ force = false } = {}) {
 
 // ---------------------------------------------------------------- the peers
 
-/**
- * Installs the libraries of bench/peers and bundles what runs beside them: the command itself, and what answers for a
- * library in a process (Node, Deno) or in a page.
- */
+/** Installs the libraries of bench/peers and bundles what answers for them, in a process (Node, Deno) or a page. */
 async function bundlePeers() {
   await bundle();
   install('bench/peers', 'the peers of bench/peers');
-  const [folder, main] = ['dist/peers', 'dist/peers/main.js'];
   const newest = Math.max(newestSource(), mtime(path('bench/peers/package-lock.json')));
-  if (mtime(path(main)) >= newest) return;
+  if (mtime(path('dist/peers/page/page.js')) >= newest) return;
   const esbuild = await import('esbuild');
   const { packages } = JSON.parse(readFileSync(path('bench/peers/package-lock.json'), 'utf8'));
   const versions = Object.keys(packages[''].dependencies).map((name) => [
@@ -236,27 +233,22 @@ async function bundlePeers() {
     splitting: true,
     define: { ...shared.define, __PEER_VERSIONS__: JSON.stringify(Object.fromEntries(versions)) },
   };
-  rmSync(path(folder), { recursive: true, force: true });
+  for (const kind of ['node', 'page']) rmSync(path('dist/peers', kind), { recursive: true, force: true });
   await esbuild.build({
     ...nodeOptions,
     ...options,
     mainFields: ['module', 'main'], // one and the same TensorFlow.js core for all of its parts
     banner: { js: `${nodeBanner}\nconst __dirname = import.meta.dirname;` }, // asked for by its wasm backend
     entryPoints: [path('bench/peers/contestants/child.ts')],
-    outdir: path(folder, 'node'),
+    outdir: path('dist/peers/node'),
   });
+  // Last, as its time is the time of the build.
   await esbuild.build({
     ...shared,
     ...options,
     platform: 'browser',
     entryPoints: [path('bench/peers/contestants/page.ts')],
-    outdir: path(folder, 'page'),
-  });
-  // Last, as its time is the time of the build.
-  await esbuild.build({
-    ...nodeOptions,
-    entryPoints: [path('bench/peers/main.ts')],
-    outfile: path(main),
+    outdir: path('dist/peers/page'),
   });
 }
 

@@ -69,18 +69,30 @@ export function peersChart(report: PeersDocument): string {
     marks: [
       Plot.frame({ stroke: '#ccc' }),
       Plot.ruleX([1], { stroke: '#555' }),
-      Plot.text(rows, {
-        y: 'row',
-        text: 'text',
-        fx: () => works[0],
-        frameAnchor: 'left',
-        textAnchor: 'end',
-        dx: -8,
-        fontWeight: (row: Row) => (row.heading ? 600 : 400),
-      }),
-      Plot.tickX(
+      ...[true, false].map((heading) =>
+        Plot.text(
+          rows.filter((row) => row.heading === heading),
+          {
+            y: 'row',
+            text: 'text',
+            fx: () => works[0],
+            frameAnchor: 'left',
+            textAnchor: 'end',
+            dx: -8,
+            fontWeight: heading ? 600 : 400,
+          },
+        ),
+      ),
+      Plot.ruleX(
         points.filter(({ target }) => target !== null),
-        { x: 'target', y: 'row', fx: 'work', stroke: '#222', strokeWidth: 2, insetTop: -7, insetBottom: -7 },
+        {
+          x: 'target',
+          y1: ({ row }: Point) => row - 0.36,
+          y2: ({ row }: Point) => row + 0.36,
+          fx: 'work',
+          stroke: '#222',
+          strokeWidth: 2,
+        },
       ),
       Plot.link(points, {
         x1: 'low',

@@ -15,9 +15,15 @@ import {
 import { DivergradError, unknownName } from '../../src/errors.ts';
 import { version } from '../../src/version.ts';
 import { peersChart } from './chart.ts';
-import { type LibraryName, libraryNames, type PeerBackend } from './contestant.ts';
-import { Absent, closeBrowser, type RuntimeName, runtimeNames, runtimeVersion } from './hosts.ts';
-import { type Contest, type ContestPlan, type MeasureSettings, measureContest } from './measure.ts';
+import { type LibraryName, libraryNames, type Opening, type PeerBackend } from './contestant.ts';
+import { Absent, closeBrowser, type RuntimeName, runtimeNames, runtimeVersion, startHost } from './hosts.ts';
+import {
+  CHECKED_UPDATES,
+  type Contest,
+  type ContestPlan,
+  type MeasureSettings,
+  measureContest,
+} from './measure.ts';
 import { type Choice, contestPlans } from './plan.ts';
 import {
   contestName,
@@ -44,6 +50,7 @@ interface Options {
   readonly quick?: boolean;
   readonly json?: string;
   readonly svg?: string;
+  readonly losses?: string;
   readonly seed: number;
 }
 
@@ -92,6 +99,10 @@ const command = new Command('bench:peers')
   .option('--quick', 'fewer and shorter measurements, for a first look')
   .option('--json <file>', 'also write the results as JSON; - for standard output, without the tables')
   .option('--svg <file>', 'also draw the results')
+  .option(
+    '--losses <file>',
+    "only write PyTorch's float64 losses of the first updates, which the tests compare with",
+  )
   .option('--seed <n>', 'seed of parameters, batch and intervals', wholeNumber(0, 2 ** 31), 0)
   .version(version)
   .exitOverride()
@@ -125,6 +136,7 @@ function failure(error: unknown): number {
 
 async function run(options: Options): Promise<number> {
   const { json, svg, quick } = options;
+  if (options.losses !== undefined) return writeLosses(options.losses, options);
   const choice: Choice = {
     works: options.work ?? workNames,
     runtimes: options.runtime,
@@ -203,6 +215,27 @@ function complaint(options: Options, contests: readonly Contest[], absent: reado
     process.stderr.write(`divergrad: ${library} was asked for and did not run\n`);
   if (contests.length === 0) process.stderr.write('divergrad: nothing was measured\n');
   return missing.length > 0 || contests.length === 0 || (absent.length > 0 && options.peers) ? 1 : 0;
+}
+
+/** Losses by an independent implementation in float64: the definition of the work, in numbers. */
+async function writeLosses(file: string, { seed, python }: Options): Promise<number> {
+  const losses: Record<string, unknown> = {};
+  let version = '';
+  for (const work of workNames) {
+    const opening: Opening = { library: 'pytorch', backend: 'cpu', task: 'update', work, seed, double: true };
+    const host = await startHost('node', opening, { core: 'automatic', ...(python ? { python } : {}) });
+    try {
+      version = (await host.open(opening)).version;
+      losses[work] = await host.check(CHECKED_UPDATES);
+    } finally {
+      await host.close();
+    }
+  }
+  await write(
+    file,
+    `${JSON.stringify({ kind: 'divergrad-peer-losses', pytorch: version, seed, losses }, null, 2)}\n`,
+  );
+  return 0;
 }
 
 async function write(file: string, text: string): Promise<void> {
