@@ -25,6 +25,7 @@ import {
   measureContest,
 } from './measure.ts';
 import { type Choice, contestPlans } from './plan.ts';
+import { publish } from './publish.ts';
 import {
   contestName,
   contestText,
@@ -50,6 +51,7 @@ interface Options {
   readonly quick?: boolean;
   readonly json?: string;
   readonly svg?: string;
+  readonly publish?: string;
   readonly losses?: string;
   readonly seed: number;
 }
@@ -188,6 +190,7 @@ async function run(options: Options): Promise<number> {
   if (json === '-') print(text.trimEnd());
   else if (json) await write(json, text);
   if (svg) await write(svg, peersChart(result));
+  if (options.publish) await publish(options.publish, result);
   return complaint(options, contests, absent);
 }
 
