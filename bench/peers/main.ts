@@ -101,6 +101,7 @@ const command = new Command('bench:peers')
   .option('--quick', 'fewer and shorter measurements, for a first look')
   .option('--json <file>', 'also write the results as JSON; - for standard output, without the tables')
   .option('--svg <file>', 'also draw the results')
+  .option('--publish <name>', 'also write docs/peers/<name>.json and .svg, and its tables in docs/peers.md')
   .option(
     '--losses <file>',
     "only write PyTorch's float64 losses of the first updates, which the tests compare with",

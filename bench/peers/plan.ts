@@ -40,6 +40,9 @@ function opponents(
   add('jax-js', backend);
   add('tfjs', backend);
   if (backend === 'wasm' && runtime === 'node') add('tfjs', 'cpu');
+  // Only in pages does it have threads, by itself half as many as there are processors.
+  if (backend === 'wasm' && runtime === 'chromium' && libraries.includes('tfjs'))
+    all.push({ library: 'tfjs', backend, threads: 2 });
   return all;
 }
 
