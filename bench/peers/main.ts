@@ -1,6 +1,6 @@
 // npm run bench:peers: the same SAC update in this library and in those that a user would otherwise take.
 import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { dirname } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import {
@@ -31,6 +31,7 @@ import {
   contestText,
   documentOf,
   headText,
+  loadText,
   type Machine,
   type Measured,
   targetsText,
@@ -173,6 +174,7 @@ async function run(options: Options): Promise<number> {
     absent: [],
   };
   show(headText(measured));
+  const loadBefore = loadNow();
   const contests: Contest[] = [];
   const absent: Measured['absent'][number][] = [];
   for (const plan of contestPlans(choice)) {
@@ -185,8 +187,10 @@ async function run(options: Options): Promise<number> {
       show(contestText(outcome));
     }
   }
-  const result = documentOf({ ...measured, contests, absent });
+  const load = [loadBefore, loadNow()] as const;
+  const result = documentOf({ ...measured, machine: { ...measured.machine, load }, contests, absent });
   show(targetsText(result.targets));
+  show(loadText(result.machine));
   const text = `${JSON.stringify(result, null, 2)}\n`;
   if (json === '-') print(text.trimEnd());
   else if (json) await write(json, text);
@@ -246,6 +250,8 @@ async function write(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, text);
 }
+
+const loadNow = (): number => Number(loadavg()[0].toFixed(1));
 
 function machine(): Machine {
   const processors = cpus();

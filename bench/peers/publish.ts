@@ -46,6 +46,9 @@ export function markdownOf({
   const judged = targets.filter(({ verdict }) => verdict !== 'not measured');
   return [
     `\`${command}\`, ${date.slice(0, 10)}: ${machine.processor}, ${machine.processors} processors, ${facts.join(', ')}.`,
+    ...(machine.load
+      ? [`Load before and after: ${machine.load.join(', ')} (the run itself is 1 to 2).`]
+      : []),
     ...new Set(contests.map(({ own, facts: ours }) => `Ours on ${own.backend}: ${ours.description}.`)),
     '',
     table(['contest', 'peer', 'ms/update', 'ours', 'times faster', 'difference'], rows),

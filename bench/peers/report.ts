@@ -28,6 +28,8 @@ export interface Machine {
   readonly processors: number;
   readonly memoryGiB: number;
   readonly system: string;
+  /** Processes that wanted a processor, averaged over a minute: before and after the run, whose own share is 1 to 2. */
+  readonly load?: readonly [before: number, after: number];
 }
 
 export type Measured = Omit<PeersDocument, 'kind' | 'works' | 'lossTolerance' | 'targets'>;
@@ -97,6 +99,10 @@ export function headText({ machine, versions, settings }: PeersDocument | Measur
     '',
   ].join('\n');
 }
+
+/** How busy the machine was with other things: ratios hold beside neighbours, but less well. */
+export const loadText = ({ load }: Machine): string =>
+  load ? `load of the machine before and after: ${load.join(', ')} (the run itself is 1 to 2)` : '';
 
 export function targetsText(targets: readonly TargetResult[]): string {
   const table = compactTable(['target', 'measured', 'verdict'], 'left');
