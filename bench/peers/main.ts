@@ -251,7 +251,9 @@ async function write(file: string, text: string): Promise<void> {
   await writeFile(file, text);
 }
 
-const loadNow = (): number => Number(loadavg()[0].toFixed(1));
+function loadNow(): number {
+  return Number(loadavg()[0].toFixed(1));
+}
 
 function machine(): Machine {
   const processors = cpus();
