@@ -8,6 +8,7 @@ import { matrixCommand } from './matrix.ts';
 import { playCommand } from './play.ts';
 import { qualityCommand } from './quality.ts';
 import { allowRelaxedSimd } from './relaxed-simd.ts';
+import { reportCommand } from './report.ts';
 import { studyCommand } from './study.ts';
 import { throughputCommand } from './throughput.ts';
 import { trainCommand } from './train.ts';
@@ -33,6 +34,7 @@ function createProgram(): Command {
     qualityCommand,
     trainCommand,
     studyCommand,
+    reportCommand,
     playCommand,
     throughputCommand,
     verifyCommand,

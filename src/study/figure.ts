@@ -35,7 +35,12 @@ export const plotDocument = (): Document =>
   parseHTML('<html><body></body></html>').document as unknown as Document;
 
 /** @param plot what Plot made with `document` */
-export function framed(document: Document, plot: Element, figure: Figure): string {
+export function framed(
+  document: Document,
+  plot: Element,
+  figure: Figure,
+  range: readonly string[] = colours,
+): string {
   const { question, facts, names } = figure;
   const legendTop = 66;
   const top = legendTop + Math.ceil(names.length / legendColumns) * 20 + 8;
@@ -57,14 +62,15 @@ export function framed(document: Document, plot: Element, figure: Figure): strin
   for (const [key, value] of Object.entries(attributes)) outer.setAttribute(key, String(value));
   outer.setAttribute('font-family', 'system-ui, sans-serif');
   put('title', {}, question);
-  put('rect', { width, height, fill: 'white' });
-  put('text', { x: margin, y: 30, 'font-size': 19, 'font-weight': 600 }, question);
-  put('text', { x: margin, y: 50, 'font-size': 12, fill: '#555' }, facts);
+  // A page may say what paper and ink are; alone they are white and black.
+  put('rect', { width, height, style: 'fill:var(--paper,white)' });
+  put('text', { x: margin, y: 30, 'font-size': 19, 'font-weight': 600, fill: 'currentColor' }, question);
+  put('text', { x: margin, y: 50, 'font-size': 12, style: 'fill:var(--muted,#555)' }, facts);
   names.forEach((name, i) => {
     const left = margin + (i % legendColumns) * (figure.width / legendColumns);
     const line = legendTop + Math.floor(i / legendColumns) * 20;
-    put('rect', { x: left, y: line, width: 12, height: 12, fill: colours[i % colours.length] });
-    put('text', { x: left + 18, y: line + 11, 'font-size': 12 }, name);
+    put('rect', { x: left, y: line, width: 12, height: 12, fill: range[i % range.length] });
+    put('text', { x: left + 18, y: line + 11, 'font-size': 12, fill: 'currentColor' }, name);
   });
   // A group instead of a picture in a picture, and none of the style sheet that pages need.
   const group = document.createElementNS('http://www.w3.org/2000/svg', 'g');

@@ -1,0 +1,174 @@
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import type { Command } from 'commander';
+import { DataError } from '../errors.ts';
+import type { CostReport } from '../study/cost.ts';
+import { compatibilityMatrix } from '../study/matrix.ts';
+import { reportOf, type StudyReport } from '../study/report.ts';
+import { csvOf, reportFigures } from '../study/report-figures.ts';
+import { type Finding, findingsOf, withInterval } from '../study/report-findings.ts';
+import { type Picture, reportPage } from '../study/report-page.ts';
+import { scalingChart } from '../study/scaling-charts.ts';
+import type { ScalingSummary } from '../study/scaling-summary.ts';
+import { readStudyResults } from '../study/study-results.ts';
+import {
+  type CommonOptions,
+  compactTable,
+  making,
+  print,
+  wholeNumber,
+  withCommonOptions,
+  withJsonSwitch,
+  writeResult,
+} from './common.ts';
+
+interface ReportCommandOptions extends CommonOptions {
+  readonly out?: string;
+  readonly include?: string[];
+  readonly baseline?: string;
+  readonly resamples: number;
+  readonly json?: boolean;
+}
+
+/** Registers `report`: what studies say, as one page with its pictures and tables. */
+export function reportCommand(program: Command): void {
+  const command = program
+    .command('report')
+    .description('summarise studies in one HTML page, with SVG and CSV of each figure')
+    .argument('<folders...>', 'folders of studies, or of single runs')
+    .option(
+      '--out <dir>',
+      'folder for report.html, report.json and figures (default: report in the first folder)',
+    )
+    .option('--include <paths...>', 'what bench and quality wrote (JSON, SVG), or folders of it')
+    .option('--baseline <method>', 'estimator to compare with (default: reverse-kl/pathwise)')
+    .option('--resamples <n>', 'bootstrap resamples', wholeNumber(100, 1_000_000), 2000);
+  withJsonSwitch(withCommonOptions(command)).action((folders: string[], options: ReportCommandOptions) =>
+    writeReport(folders, options),
+  );
+}
+
+/** Writes the report of study folders. @returns where the page is */
+export async function writeReport(folders: readonly string[], options: ReportCommandOptions): Promise<void> {
+  const studies = [];
+  for (const folder of folders) studies.push(await readStudyResults(folder));
+  const given = await readIncluded(options.include ?? []);
+  const report = reportOf(studies, {
+    resamples: options.resamples,
+    seed: options.seed,
+    ...(options.baseline === undefined ? {} : { baseline: options.baseline }),
+  });
+  const matrix = compatibilityMatrix();
+  const findings = findingsOf(report, matrix, given.costs);
+  const figures = reportFigures(report);
+  const out = options.out ?? join(folders[0], 'report');
+  await mkdir(out, { recursive: true }).catch((cause: Error) => {
+    throw new DataError(`Cannot create '${out}': ${cause.message}.`, { cause });
+  });
+  for (const { name, svg, csv } of figures) {
+    await writeResult(join(out, `${name}.svg`), svg);
+    await writeResult(join(out, `${name}.csv`), csv);
+  }
+  await writeResult(join(out, 'scores.csv'), scoresCsv(report));
+  const made = { date: new Date().toISOString(), ...making() };
+  const document = { kind: 'divergrad-report', ...made, findings, report };
+  await writeResult(join(out, 'report.json'), `${JSON.stringify(document)}\n`);
+  const { scaling, quality, costs } = given;
+  const page = reportPage({ ...made, report, findings, matrix, costs, figures, scaling, quality });
+  const file = join(out, 'report.html');
+  await writeResult(file, page);
+  if (options.json) print(JSON.stringify({ ...document, file }));
+  else printReport(report, findings, file);
+}
+
+const scoresCsv = ({ cells }: StudyReport): string =>
+  csvOf(
+    cells.flatMap(({ environment, method, runs }) =>
+      runs.map(({ seed, score, seconds }) => ({ environment, method, seed, score, seconds })),
+    ),
+  );
+
+function printReport(report: StudyReport, findings: readonly Finding[], file: string): void {
+  const decimals = (value: number) => (Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(1));
+  const table = compactTable(['environment', 'method', 'seeds', 'score', 'mean of the curve']);
+  for (const { environment, method, seeds, score, curveMean } of report.cells)
+    table.push([
+      environment,
+      method,
+      seeds,
+      withInterval(score, decimals),
+      withInterval(curveMean, decimals),
+    ]);
+  print(table.toString());
+  print('');
+  findings.forEach(({ claim, verdict }, i) => {
+    print(`${i + 1}. ${claim} ${verdict}`);
+  });
+  if (report.unfinished > 0) print(`${report.unfinished} runs are not finished and left out.`);
+  print(`written to ${file}`);
+}
+
+interface Included {
+  readonly costs: CostReport[];
+  readonly scaling: Picture[];
+  readonly quality: Picture[];
+}
+
+/** Sorts files by what they say they are. @throws DataError for one that is none of ours */
+async function readIncluded(paths: readonly string[]): Promise<Included> {
+  const included: Included = { costs: [], scaling: [], quality: [] };
+  for (const path of paths) {
+    const facts = await stat(path).catch((error: Error) => {
+      throw new DataError(`'${path}' cannot be read: ${error.message}.`);
+    });
+    const files = facts.isDirectory() ? (await readdir(path)).sort().map((name) => join(path, name)) : [path];
+    // A picture of scaling is drawn anew from its numbers.
+    const drawn = new Set<string>();
+    for (const file of files.filter((each) => extname(each) === '.json')) {
+      const kind = await includeJson(file, included, facts.isDirectory());
+      if (kind === 'divergrad-scaling') drawn.add(file.replace(/\.json$/, '.svg'));
+    }
+    for (const file of files.filter((each) => extname(each) === '.svg' && !drawn.has(each)))
+      included.quality.push({ title: basename(file, '.svg'), svg: await readFile(file, 'utf8') });
+  }
+  return included;
+}
+
+async function includeJson(file: string, included: Included, lenient: boolean): Promise<string> {
+  let value: { readonly kind?: unknown; readonly [name: string]: unknown };
+  try {
+    value = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
+  }
+  const kind = typeof value?.kind === 'string' ? value.kind : '';
+  try {
+    if (kind === 'divergrad-cost') {
+      for (const report of value.reports as CostReport[]) included.costs.push(checkedCost(report));
+    } else if (kind === 'divergrad-scaling') {
+      const summary = value as unknown as ScalingSummary;
+      included.scaling.push({ title: `scaling along ${summary.axis}`, svg: scalingChart(summary) });
+    } else if (kind !== 'divergrad-quality' && !lenient)
+      throw new DataError(
+        `'${file}' is no result of bench or quality; its kind is ${JSON.stringify(value?.kind)}.`,
+      );
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError(`'${file}' is a damaged ${kind}: ${(error as Error).message}.`);
+  }
+  return kind;
+}
+
+/** What the page reads of a cost report, with numbers where it needs them. */
+function checkedCost(report: CostReport): CostReport {
+  for (const row of report.rows) {
+    const { msPerUpdate, ratio, flops, bytes, kernelsPerUpdate, ratioInterval } = row;
+    const numbers = { msPerUpdate, ratio, flops, bytes, kernelsPerUpdate, ...ratioInterval };
+    for (const [name, value] of Object.entries(numbers))
+      if (typeof value !== 'number')
+        throw new DataError(
+          `The cost of ${row.estimator} has ${name} ${JSON.stringify(value)}; it must be a number.`,
+        );
+  }
+  return report;
+}

@@ -1,0 +1,231 @@
+// What a report says of studies: scores, curves and comparisons, each with an interval. Pictures and page are made of it.
+import { baselineEstimator } from '../divergences/registry.ts';
+import { environments } from '../envs/registry.ts';
+import { DataError } from '../errors.ts';
+import {
+  aggregate,
+  bootstrap,
+  bootstrapAll,
+  type Estimate,
+  interquartileMean,
+  meanHeight,
+  meanOf,
+  performanceProfile,
+  probabilityOfImprovement,
+  type Scores,
+} from './learning-statistics.ts';
+import type { RunRecord, StudyResults } from './study-results.ts';
+
+/** Evaluations at the end of a run whose mean is its score. */
+export const SCORED_EVALUATIONS = 3;
+/** A difference of normalised scores, 0 for random and 1 for good, within which two methods count as equal. */
+export const EQUIVALENCE = 0.1;
+
+/** An interquartile mean over seeds at one evaluation. */
+export interface CurveEstimate {
+  readonly step: number;
+  /** Gradient steps and seconds: interquartile means over the seeds. */
+  readonly updates: number;
+  readonly seconds: number;
+  readonly return: Estimate;
+}
+
+/** One method in one environment. */
+export interface Cell {
+  readonly environment: string;
+  readonly method: string;
+  readonly seeds: number;
+  readonly curve: readonly CurveEstimate[];
+  /** Interquartile mean of the runs' scores: means of their last evaluations. */
+  readonly score: Estimate;
+  /** Interquartile mean of the mean height of the learning curves over environment steps. */
+  readonly curveMean: Estimate;
+  /** Runs' scores, in the order of seeds. */
+  readonly runs: readonly { readonly seed: number; readonly score: number; readonly seconds: number }[];
+}
+
+/** One method over all environments in which every method ran. */
+export interface MethodSummary {
+  readonly method: string;
+  /** Interquartile mean of normalised scores, and of normalised mean heights of the curves. */
+  readonly score: Estimate;
+  readonly curveMean: Estimate;
+  readonly profile: readonly Estimate[];
+  /** Against the baseline; null for the baseline itself. */
+  readonly improvement: Estimate | null;
+  readonly scoreDifference: Estimate | null;
+  readonly curveDifference: Estimate | null;
+}
+
+export interface StudyReport {
+  readonly title: string;
+  readonly environments: readonly string[];
+  readonly baseline: string;
+  readonly thresholds: readonly number[];
+  readonly cells: readonly Cell[];
+  /** Over the environments that all methods share; empty without any. */
+  readonly methods: readonly MethodSummary[];
+  readonly sharedEnvironments: readonly string[];
+  readonly runs: number;
+  readonly unfinished: number;
+  readonly resamples: number;
+  readonly seed: number;
+  readonly adapters: readonly string[];
+}
+
+export interface ReportOptions {
+  readonly baseline?: string;
+  readonly resamples?: number;
+  readonly seed?: number;
+}
+
+/** Scores between random, 0, and good, 1, as the registry of environments says. */
+export function normalised(environment: string, value: number): number {
+  const entry = environments.find(({ name }) => name === environment);
+  if (!entry) throw new DataError(`The runs name an unknown environment, '${environment}'.`);
+  const { random, good } = entry.returns;
+  return (value - random) / (good - random);
+}
+
+/**
+ * Summarises studies.
+ *
+ * @throws DataError without a run, when two runs are the same, or when the runs of a method were evaluated at different
+ *   steps
+ */
+export function reportOf(studies: readonly StudyResults[], options: ReportOptions = {}): StudyReport {
+  const { resamples = 2000, seed = 0 } = options;
+  const runs = studies.flatMap((study) => study.runs);
+  if (runs.length === 0) throw new DataError('There is no finished run to report.');
+  const several = new Map<string, Set<string>>();
+  for (const { environment, distribution } of runs)
+    several.set(environment, (several.get(environment) ?? new Set()).add(distribution));
+  // A distribution is named where there is a choice.
+  const named = [...several.values()].some((distributions) => distributions.size > 1);
+  const methodOf = ({ estimator, distribution }: RunRecord) =>
+    named ? `${estimator}, ${distribution}` : estimator;
+  const names = unique(runs.map(({ environment }) => environment));
+  const methods = unique(runs.map(methodOf));
+  const wanted = options.baseline ?? baselineEstimator;
+  const found = methods.find((method) => method === wanted || method.startsWith(`${wanted},`));
+  if (options.baseline !== undefined && found === undefined)
+    throw new DataError(`No run has the baseline '${wanted}'; there are ${methods.join(', ')}.`);
+  const baseline = found ?? methods[0];
+  const boot = { resamples, seed };
+
+  const cells = names.flatMap((environment) =>
+    methods.flatMap((method): Cell[] => {
+      const own = runs
+        .filter((run) => run.environment === environment && methodOf(run) === method)
+        .sort((a, b) => a.seed - b.seed);
+      return own.length > 0 ? [cellOf(environment, method, own, boot)] : [];
+    }),
+  );
+  const cellAt = (environment: string, method: string) =>
+    cells.find((cell) => cell.environment === environment && cell.method === method);
+  const shared = names.filter((environment) => methods.every((method) => cellAt(environment, method)));
+  const scores = (method: string, of: (cell: Cell, i: number) => number): Scores =>
+    shared.map((environment) => {
+      const cell = cellAt(environment, method) as Cell;
+      return cell.runs.map((_, i) => normalised(environment, of(cell, i)));
+    });
+  const heights = new Map(
+    runs.map((run) => [
+      `${run.environment} ${methodOf(run)} ${run.seed}`,
+      meanHeight(
+        run.points.map(({ step }) => step),
+        run.points.map(({ meanReturn }) => meanReturn),
+      ),
+    ]),
+  );
+  const finals = (method: string) => scores(method, (cell, i) => cell.runs[i].score);
+  const curves = (method: string) =>
+    scores(
+      method,
+      (cell, i) => heights.get(`${cell.environment} ${cell.method} ${cell.runs[i].seed}`) as number,
+    );
+  const thresholds = Array.from({ length: 51 }, (_, i) => -0.2 + 0.028 * i);
+  const difference = ([x, y]: readonly Scores[]) => aggregate(x) - aggregate(y);
+  return {
+    title: unique(studies.map(({ title }) => title)).join('; '),
+    environments: names,
+    baseline,
+    thresholds,
+    cells,
+    sharedEnvironments: shared,
+    methods:
+      shared.length === 0
+        ? []
+        : methods.map((method): MethodSummary => {
+            const against = method !== baseline;
+            const pair = [finals(method), finals(baseline)];
+            const curvePair = [curves(method), curves(baseline)];
+            return {
+              method,
+              score: bootstrap([finals(method)], ([x]) => aggregate(x), boot),
+              curveMean: bootstrap([curves(method)], ([x]) => aggregate(x), boot),
+              profile: bootstrapAll([finals(method)], ([x]) => performanceProfile(x, thresholds), boot),
+              improvement: against ? bootstrap(pair, ([x, y]) => probabilityOfImprovement(x, y), boot) : null,
+              scoreDifference: against ? bootstrap(pair, difference, boot) : null,
+              curveDifference: against ? bootstrap(curvePair, difference, boot) : null,
+            };
+          }),
+    runs: runs.length,
+    unfinished: studies.reduce((total, study) => total + study.unfinished, 0),
+    resamples,
+    seed,
+    adapters: unique(runs.map(({ adapter }) => adapter)),
+  };
+}
+
+function cellOf(
+  environment: string,
+  method: string,
+  runs: readonly RunRecord[],
+  boot: { readonly resamples: number; readonly seed: number },
+): Cell {
+  const seeds = runs.map(({ seed }) => seed);
+  if (new Set(seeds).size < seeds.length)
+    throw new DataError(
+      `${method} in ${environment} has two runs of one seed; the seeds are ${seeds.join(', ')}.`,
+    );
+  const steps = runs[0].points.map(({ step }) => step);
+  for (const run of runs) {
+    const own = run.points.map(({ step }) => step);
+    if (own.join() !== steps.join())
+      throw new DataError(
+        `The runs of ${method} in ${environment} were evaluated at different steps: '${run.folder}' at ${own.join(', ')}, '${runs[0].folder}' at ${steps.join(', ')}.`,
+      );
+  }
+  const scoreOf = ({ points }: RunRecord) =>
+    meanOf(points.slice(-SCORED_EVALUATIONS).map(({ meanReturn }) => meanReturn));
+  const iqm = (values: readonly number[]) =>
+    bootstrap([[values]], ([scores]) => interquartileMean(scores[0]), boot);
+  return {
+    environment,
+    method,
+    seeds: runs.length,
+    curve: steps.map((step, i) => ({
+      step,
+      updates: interquartileMean(runs.map(({ points }) => points[i].updates)),
+      seconds: interquartileMean(runs.map(({ points }) => points[i].seconds)),
+      return: iqm(runs.map(({ points }) => points[i].meanReturn)),
+    })),
+    score: iqm(runs.map(scoreOf)),
+    curveMean: iqm(
+      runs.map(({ points }) =>
+        meanHeight(
+          points.map(({ step }) => step),
+          points.map(({ meanReturn }) => meanReturn),
+        ),
+      ),
+    ),
+    runs: runs.map((run) => ({
+      seed: run.seed,
+      score: scoreOf(run),
+      seconds: run.points[run.points.length - 1].seconds,
+    })),
+  };
+}
+
+const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];

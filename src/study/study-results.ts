@@ -1,0 +1,110 @@
+// The results of studies as their folders hold them.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DataError } from '../errors.ts';
+import { readConfig, readResult } from './run-folder.ts';
+
+/** An evaluation of a run: undiscounted mean return of the deterministic policy. */
+export interface CurvePoint {
+  /** Environment steps. */
+  readonly step: number;
+  /** Gradient steps. */
+  readonly updates: number;
+  /** Seconds the run had taken. */
+  readonly seconds: number;
+  readonly meanReturn: number;
+}
+
+/** A run that is whole. */
+export interface RunRecord {
+  readonly folder: string;
+  readonly environment: string;
+  readonly estimator: string;
+  readonly distribution: string;
+  readonly seed: number;
+  readonly adapter: string;
+  readonly points: readonly CurvePoint[];
+}
+
+export interface StudyResults {
+  readonly title: string;
+  readonly runs: readonly RunRecord[];
+  /** Runs without a result: under way, stopped or failed. */
+  readonly unfinished: number;
+}
+
+/**
+ * Reads the folder of a study, or of a single run.
+ *
+ * @throws DataError naming file and key when it holds neither, or a file is malformed
+ */
+export async function readStudyResults(folder: string): Promise<StudyResults> {
+  if (await readConfig(folder)) {
+    const run = await readRun(folder);
+    return { title: folder, runs: run ? [run] : [], unfinished: run ? 0 : 1 };
+  }
+  const names = await readdir(join(folder, 'runs')).catch((error: NodeJS.ErrnoException) => {
+    throw new DataError(
+      `'${folder}' holds no study: ${error.code === 'ENOENT' ? "it has no folder 'runs'" : error.message}.`,
+      { hint: 'Name the folder that `divergrad study` wrote, the one with study.json in it.' },
+    );
+  });
+  const runs: RunRecord[] = [];
+  let unfinished = 0;
+  for (const name of names.sort()) {
+    const run = await readRun(join(folder, 'runs', name));
+    if (run) runs.push(run);
+    else unfinished++;
+  }
+  return { title: await titleOf(folder), runs, unfinished };
+}
+
+async function titleOf(folder: string): Promise<string> {
+  const file = join(folder, 'study.json');
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) return folder;
+  try {
+    const title = JSON.parse(text)?.config?.title;
+    return typeof title === 'string' && title !== '' ? title : folder;
+  } catch (error) {
+    throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
+  }
+}
+
+async function readRun(folder: string): Promise<RunRecord | undefined> {
+  const result = await readResult(folder);
+  if (!result) return undefined;
+  const config = await readConfig(folder);
+  const file = join(folder, 'config.json');
+  const key = <T>(name: string, kind: 'string' | 'number'): T => {
+    const value = config && Object.hasOwn(config, name) ? config[name] : undefined;
+    if (typeof value !== kind)
+      throw new DataError(
+        `'${file}': ${name} is ${JSON.stringify(value) ?? 'missing'}; it must be a ${kind}.`,
+      );
+    return value as T;
+  };
+  const points = result.evaluations.map((evaluation, i) => {
+    const numbers = (['step', 'updates', 'seconds', 'meanReturn'] as const).map((name) => {
+      const value = evaluation?.[name];
+      if (typeof value !== 'number' || !Number.isFinite(value))
+        throw new DataError(
+          `'${join(folder, 'result.json')}': evaluations[${i}].${name} is ${JSON.stringify(value) ?? 'missing'}; it must be a finite number.`,
+        );
+      return value;
+    });
+    const [step, updates, seconds, meanReturn] = numbers;
+    return { step, updates, seconds, meanReturn };
+  });
+  if (points.length === 0)
+    throw new DataError(`'${join(folder, 'result.json')}': evaluations is empty; a run has at least one.`);
+  return {
+    folder,
+    environment: key('environment', 'string'),
+    estimator: key('estimator', 'string'),
+    distribution: key('distribution', 'string'),
+    seed: key('seed', 'number'),
+    adapter: key('adapter', 'string'),
+    points,
+  };
+}
