@@ -22,6 +22,9 @@ import {
   writeResult,
 } from './common.ts';
 
+/** Bootstrap resamples where nothing is said. */
+export const RESAMPLES = 2000;
+
 interface ReportCommandOptions extends CommonOptions {
   readonly out?: string;
   readonly include?: string[];
@@ -42,25 +45,39 @@ export function reportCommand(program: Command): void {
     )
     .option('--include <paths...>', 'what bench and quality wrote (JSON, SVG), or folders of it')
     .option('--baseline <method>', 'estimator to compare with (default: reverse-kl/pathwise)')
-    .option('--resamples <n>', 'bootstrap resamples', wholeNumber(100, 1_000_000), 2000);
+    .option('--resamples <n>', 'bootstrap resamples', wholeNumber(100, 1_000_000), RESAMPLES);
   withJsonSwitch(withCommonOptions(command)).action((folders: string[], options: ReportCommandOptions) =>
-    writeReport(folders, options),
+    report(folders, options),
   );
 }
 
-/** Writes the report of study folders. @returns where the page is */
-export async function writeReport(folders: readonly string[], options: ReportCommandOptions): Promise<void> {
+/** What a report is made with. */
+export type ReportMaking = Pick<ReportCommandOptions, 'seed' | 'out' | 'include' | 'baseline' | 'resamples'>;
+
+async function report(folders: readonly string[], options: ReportCommandOptions): Promise<void> {
+  const { document, file } = await writeReport(folders, options);
+  if (options.json) print(JSON.stringify({ ...document, file }));
+  else printReport(document.report, document.findings, file);
+}
+
+/**
+ * Writes the report of study folders.
+ *
+ * @returns what report.json holds, and where the page is
+ * @throws DataError naming the file, and the key, that is not as it should be
+ */
+export async function writeReport(folders: readonly string[], options: ReportMaking) {
   const studies = [];
   for (const folder of folders) studies.push(await readStudyResults(folder));
   const given = await readIncluded(options.include ?? []);
-  const report = reportOf(studies, {
+  const summary = reportOf(studies, {
     resamples: options.resamples,
     seed: options.seed,
     ...(options.baseline === undefined ? {} : { baseline: options.baseline }),
   });
   const matrix = compatibilityMatrix();
-  const findings = findingsOf(report, matrix, given.costs);
-  const figures = reportFigures(report);
+  const findings = findingsOf(summary, matrix, given.costs);
+  const figures = reportFigures(summary);
   const out = options.out ?? join(folders[0], 'report');
   await mkdir(out, { recursive: true }).catch((cause: Error) => {
     throw new DataError(`Cannot create '${out}': ${cause.message}.`, { cause });
@@ -69,16 +86,15 @@ export async function writeReport(folders: readonly string[], options: ReportCom
     await writeResult(join(out, `${name}.svg`), svg);
     await writeResult(join(out, `${name}.csv`), csv);
   }
-  await writeResult(join(out, 'scores.csv'), scoresCsv(report));
+  await writeResult(join(out, 'scores.csv'), scoresCsv(summary));
   const made = { date: new Date().toISOString(), ...making() };
-  const document = { kind: 'divergrad-report', ...made, findings, report };
+  const document = { kind: 'divergrad-report', ...made, findings, report: summary };
   await writeResult(join(out, 'report.json'), `${JSON.stringify(document)}\n`);
   const { scaling, quality, costs } = given;
-  const page = reportPage({ ...made, report, findings, matrix, costs, figures, scaling, quality });
+  const page = reportPage({ ...made, report: summary, findings, matrix, costs, figures, scaling, quality });
   const file = join(out, 'report.html');
   await writeResult(file, page);
-  if (options.json) print(JSON.stringify({ ...document, file }));
-  else printReport(report, findings, file);
+  return { document, file };
 }
 
 const scoresCsv = ({ cells }: StudyReport): string =>
@@ -88,10 +104,10 @@ const scoresCsv = ({ cells }: StudyReport): string =>
     ),
   );
 
-function printReport(report: StudyReport, findings: readonly Finding[], file: string): void {
+function printReport(summary: StudyReport, findings: readonly Finding[], file: string): void {
   const decimals = (value: number) => (Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(1));
   const table = compactTable(['environment', 'method', 'seeds', 'score', 'mean of the curve']);
-  for (const { environment, method, seeds, score, curveMean } of report.cells)
+  for (const { environment, method, seeds, score, curveMean } of summary.cells)
     table.push([
       environment,
       method,
@@ -104,7 +120,7 @@ function printReport(report: StudyReport, findings: readonly Finding[], file: st
   findings.forEach(({ claim, verdict }, i) => {
     print(`${i + 1}. ${claim} ${verdict}`);
   });
-  if (report.unfinished > 0) print(`${report.unfinished} runs are not finished and left out.`);
+  if (summary.unfinished > 0) print(`${summary.unfinished} runs are not finished and left out.`);
   print(`written to ${file}`);
 }
 

@@ -15,12 +15,15 @@ import {
   withCommonOptions,
   withJsonSwitch,
 } from './common.ts';
+import { RESAMPLES, writeReport } from './report.ts';
 
 interface StudyCommandOptions extends CommonOptions {
   readonly out?: string;
   readonly jobs: number;
   readonly checkpointEvery: number;
   readonly dryRun?: boolean;
+  readonly report?: string;
+  readonly include?: string[];
   readonly json?: boolean;
 }
 
@@ -38,6 +41,8 @@ export function studyCommand(program: Command): void {
       wholeNumber(1, Number.MAX_SAFE_INTEGER),
       2000,
     )
+    .option('--report <dir>', 'write the report of the finished study there, as `report --out` does')
+    .option('--include <paths...>', 'for the report: what bench and quality wrote, or folders of it')
     .option('--dry-run', 'list the runs as commands and end');
   command.addHelpText(
     'after',
@@ -101,6 +106,16 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
     });
     progress.stop();
     summarise(folder, outcomes, runs.map(runName), refused, options);
+    const whole = [...outcomes.values()].every(({ state }) => state === 'done' || state === 'skipped');
+    if (options.report !== undefined && whole) {
+      const { file } = await writeReport([folder], {
+        seed: options.seed,
+        resamples: RESAMPLES,
+        out: options.report,
+        ...(options.include ? { include: options.include } : {}),
+      });
+      if (!options.json) print(`The report is ${file}.`);
+    }
   } finally {
     progress.stop();
     stop.end();

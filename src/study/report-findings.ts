@@ -13,14 +13,14 @@ export interface Finding {
   readonly evidence: readonly string[];
 }
 
-/** How a method differs from the baseline: by the interval of a difference of normalised scores. */
+/** How much a method differs from the baseline: by the interval of a difference of normalised scores. */
 export type Comparison = 'equal' | 'better' | 'worse' | 'undecided';
 
-/** Equal where the whole interval lies within ±EQUIVALENCE; better or worse where it excludes 0; else undecided. */
+/** Equal where the whole interval lies within ±EQUIVALENCE, better or worse where all of it lies beyond, else undecided. */
 export function comparisonOf({ low, high }: Estimate): Comparison {
-  if (low > -EQUIVALENCE && high < EQUIVALENCE) return 'equal';
-  if (low > 0) return 'better';
-  return high < 0 ? 'worse' : 'undecided';
+  if (low > EQUIVALENCE) return 'better';
+  if (high < -EQUIVALENCE) return 'worse';
+  return low > -EQUIVALENCE && high < EQUIVALENCE ? 'equal' : 'undecided';
 }
 
 const twoDigits = (value: number): string => value.toFixed(2);
@@ -47,17 +47,17 @@ function efficiency({ methods, baseline, sharedEnvironments }: StudyReport): Fin
       ({ method, curveDifference }) => `${method} ${withInterval(curveDifference as Estimate)}`,
     );
   const apart = groups.better.length + groups.worse.length;
-  const rarely = apart / others.length;
+  const half = others.length / 2;
   return {
     claim,
-    verdict: groups.equal.length > apart ? 'supported' : rarely > 0.5 ? 'not supported' : 'undecided',
+    verdict: groups.equal.length > half ? 'supported' : apart > half ? 'not supported' : 'undecided',
     evidence: [
       `Sample efficiency is the mean of the learning curve over environment steps, normalised (0 random, 1 good), interquartile mean over the runs of ${listed(sharedEnvironments)}. Differences to ${baseline} with their 95% intervals:`,
-      `within ±${EQUIVALENCE}: ${listed(names('equal'))}`,
-      `worse: ${listed(names('worse'))}`,
-      `better: ${listed(names('better'))}`,
+      `equal within ±${EQUIVALENCE}: ${listed(names('equal'))}`,
+      `worse by more than ${EQUIVALENCE}: ${listed(names('worse'))}`,
+      `better by more than ${EQUIVALENCE}: ${listed(names('better'))}`,
       `not decided by these runs: ${listed(names('undecided'))}`,
-      `${groups.equal.length} of ${others.length} methods are equal within ±${EQUIVALENCE}, ${apart} are told apart beyond that.`,
+      `${groups.equal.length} of ${others.length} methods are equal to ${baseline} within ±${EQUIVALENCE}, ${apart} differ by more.`,
     ],
   };
 }

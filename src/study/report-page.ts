@@ -29,7 +29,7 @@ const escaped = (value: unknown): string =>
   String(value).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[], caption: string): string =>
-  `<div class="wide"><table><caption>${escaped(caption)}</caption><thead><tr>${head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('')}</tr></thead><tbody>${rows
+  `<div class="wide" tabindex="0" role="region" aria-label="${escaped(caption.slice(0, 60))}"><table><caption>${escaped(caption)}</caption><thead><tr>${head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('')}</tr></thead><tbody>${rows
     .map(
       ([first, ...rest]) =>
         `<tr><th scope="row">${escaped(first)}</th>${rest.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`,
@@ -46,9 +46,10 @@ export function reportPage(page: ReportPage): string {
   const { report, findings, costs, figures, matrix } = page;
   const picture = (name: string) => {
     const found = figures.find((figure) => figure.name === name);
-    return found
-      ? `<figure>${found.svg.replace('<svg ', `<svg role="img" aria-label="${name}" `)}</figure>`
-      : '';
+    if (!found) return '';
+    // To a reader it is one image; the labels of its parts would be read in place of the name.
+    const parts = found.svg.replaceAll(/ aria-(label|description)="[^"]*"/g, '');
+    return `<figure>${parts.replace('<svg ', `<svg role="img" aria-label="${name}" `)}</figure>`;
   };
   const images = (pictures: readonly Picture[]) =>
     pictures
