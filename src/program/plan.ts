@@ -162,11 +162,12 @@ export class Plan {
   }
 
   /**
-   * Whether the tensor is compared with its own maximum or minimum, as their derivative does. The extreme is rounded
-   * when it is stored, so nothing computed anew might equal it.
+   * Whether the tensor is compared with its own maximum or minimum, or with itself by another way, as their derivatives
+   * do. What is stored is rounded, so nothing computed anew might equal it.
    */
   private meetsItsExtreme(tensor: Tensor): boolean {
     const users = (this.consumers.get(tensor) ?? []).map(({ node }) => node);
+    if (users.some(({ op }) => op.name === 'equal' || op.name === 'greater')) return true;
     const extreme = users.some(
       ({ op, attributes }) => op.reduction && ['max', 'min'].includes((attributes as Reduction).kind),
     );

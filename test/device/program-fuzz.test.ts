@@ -46,4 +46,21 @@ test('the gradient of a maximum finds it, however a sum was rounded', async () =
   update.dispose();
 });
 
+// Found by 10,000 programs: a minimum of a value and its copy is a tie only where both were rounded alike.
+test('a value that meets its own copy is a tie', () =>
+  compareDevices(
+    { [testBackend()]: device },
+    {
+      list: [
+        [6, 1, 0, 0],
+        ...[0, 0, 0].map((): [number, number, number, number] => [0, 0, 0, 0]),
+        [25, 459, 0, 0],
+        [10, 0, 0, 0],
+        [10, 0, 945, 0],
+        [0, 0, 0, 0],
+      ],
+      seed: 0,
+    },
+  ));
+
 test.run();
