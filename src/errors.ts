@@ -129,7 +129,15 @@ export class CheckpointError extends DivergradError {
 export function unknownName(kind: string, name: string, known: readonly string[]): UsageError {
   const match = closestMatch(name, known);
   const suggestion = match === undefined ? '' : `Did you mean '${match}'? `;
-  return new UsageError(`Unknown ${kind} '${name}'.`, { hint: `${suggestion}Known: ${known.join(', ')}.` });
+  return new UsageError(`Unknown ${kind} '${shortened(name)}'.`, {
+    hint: `${suggestion}Known: ${known.join(', ')}.`,
+  });
+}
+
+/** At most 60 characters of a text in one line: what a message may quote of data. */
+export function shortened(text: string): string {
+  const line = text.replace(/\s*[\r\n]\s*/g, ' ');
+  return line.length > 60 ? `${line.slice(0, 60)}…` : line;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Device } from '../device.ts';
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import { distributionFamilies } from '../distributions/registry.ts';
-import { DataError } from '../errors.ts';
+import { DataError, shortened } from '../errors.ts';
 import { activations } from '../nn/activation.ts';
 import { type Activation, mlp, type Network } from '../nn/index.ts';
 import type { Tensor } from '../tape/index.ts';
@@ -121,7 +121,7 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
 
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'undefined';
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return shortened(text);
 }
 
 /** A policy to act with, made of a file: its network and distributions. */

@@ -2,7 +2,7 @@ import { parse } from 'yaml';
 import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
-import { closestMatch, DataError, unknownName } from '../errors.ts';
+import { closestMatch, DataError, shortened, unknownName } from '../errors.ts';
 import { defaultDistribution, type RunSettings, refusal, runDefaults } from './run-settings.ts';
 
 /** A study as its file says it, with every default filled in. */
@@ -31,9 +31,7 @@ type Check = (value: unknown, path: string) => unknown;
 
 const fail = (path: string, value: unknown, wanted: string): never => {
   const seen = JSON.stringify(value) ?? 'nothing';
-  throw new DataError(
-    `${path} is ${seen.length > 60 ? `${seen.slice(0, 60)}…` : seen}; it must be ${wanted}.`,
-  );
+  throw new DataError(`${path} is ${shortened(seen)}; it must be ${wanted}.`);
 };
 
 const whole =
@@ -86,7 +84,7 @@ function fields(value: unknown, path: string, known: readonly string[]): Record<
     if (known.includes(key)) continue;
     const close = closestMatch(key, known);
     throw new DataError(
-      `${path === 'the study' ? '' : `${path}.`}${key} is not a setting${close ? `; did you mean '${close}'?` : '.'}`,
+      `${path === 'the study' ? '' : `${path}.`}${shortened(key)} is not a setting${close ? `; did you mean '${close}'?` : '.'}`,
       { hint: `Known: ${known.join(', ')}.` },
     );
   }
@@ -126,8 +124,8 @@ const environmentName = named((name) => {
 export function readStudy(text: string): StudyConfig {
   let document: unknown;
   try {
-    // Aliases could make a small file into an endless list.
-    document = parse(text, { maxAliasCount: 100, schema: 'core', merge: false, logLevel: 'error' });
+    // Aliases could make a small file into an endless list, or one that holds itself.
+    document = parse(text, { maxAliasCount: 0, schema: 'core', merge: false, logLevel: 'error' });
   } catch (error) {
     throw new DataError(`The study is not YAML or JSON: ${(error as Error).message.split('\n')[0]}`);
   }

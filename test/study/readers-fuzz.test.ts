@@ -1,5 +1,7 @@
 // Damaged JSON gives the readers' typed error or is read; nothing else is thrown, and no name reaches a prototype.
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,6 +11,9 @@ import { DataError, DivergradError } from '../../src/errors.ts';
 import { parsePolicy } from '../../src/rl/policy-file.ts';
 import { readTrajectories } from '../../src/study/golden/environments.ts';
 import { parseJson, readGolden } from '../../src/study/golden/format.ts';
+import { reportOf } from '../../src/study/report.ts';
+import { readStudy } from '../../src/study/study-config.ts';
+import { readStudyResults } from '../../src/study/study-results.ts';
 
 const hostile = [
   '__proto__',
@@ -131,6 +136,85 @@ test('saved policies', () => {
     fc.property(fc.jsonValue(), (any) => survives(() => parsePolicy(any, 'policy.json'))),
     settings,
   );
+});
+
+test('studies, as JSON with damaged nodes and as YAML with damaged text', () => {
+  const study = {
+    title: 'A study',
+    estimators: ['reverse-kl/pathwise', 'reverse-kl/score:loo'],
+    distributions: ['tanh-gaussian'],
+    environments: ['pendulum', { name: 'linear-quadratic', steps: 5000 }],
+    seeds: [0, 1],
+    settings: {
+      steps: 100,
+      batch: 8,
+      hidden: [4, 4],
+      learningRate: 0.001,
+      temperature: 'auto',
+      backend: 'cpu',
+    },
+    onIncompatible: 'skip',
+  };
+  readStudy(JSON.stringify(study));
+  fc.assert(
+    fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), (edits) => {
+      const document = structuredClone(study);
+      for (const each of edits) apply(document, each);
+      survives(() => readStudy(JSON.stringify(document)));
+    }),
+    { ...settings, numRuns: 2000 },
+  );
+  const yaml = readFileSync('docs/study/study.yaml', 'utf8');
+  const mutation = fc.record({
+    at: fc.nat(yaml.length),
+    length: fc.nat(20),
+    text: fc.oneof(
+      fc.string({ maxLength: 12 }),
+      fc.constantFrom('&a [*a, *a]', '!!js/function x', '<<: {a: 1}', '\t', '{', '---\n', '1e999', '? :'),
+    ),
+  });
+  fc.assert(
+    fc.property(mutation, ({ at, length, text }) =>
+      survives(() => readStudy(yaml.slice(0, at) + text + yaml.slice(at + length))),
+    ),
+    { ...settings, numRuns: 1500 },
+  );
+});
+
+test('folders of runs, for a report', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'divergrad-fuzz-'));
+  const run = join(folder, 'runs', 'one');
+  mkdirSync(run, { recursive: true });
+  const names = { environment: 'pendulum', estimator: 'reverse-kl/pathwise', distribution: 'tanh-gaussian' };
+  const config = { kind: 'divergrad-run', ...names, seed: 0, adapter: 'cpu' };
+  const at = (step: number) => ({
+    step,
+    updates: step,
+    seconds: 1,
+    returns: [1],
+    meanReturn: -1,
+    metrics: {},
+  });
+  const result = { kind: 'divergrad-result', seconds: 1, evaluations: [at(1), at(2)] };
+  const read = async (files: Readonly<Record<string, unknown>>) => {
+    for (const [name, document] of Object.entries(files))
+      writeFileSync(join(run, name), JSON.stringify(document) ?? '');
+    const outcome = await readStudyResults(folder)
+      .then((study) => reportOf([study], { resamples: 100 }))
+      .catch((error: unknown) => error);
+    survives(() => {
+      if (outcome instanceof Error) throw outcome;
+    });
+  };
+  await fc.assert(
+    fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 3 }), fc.boolean(), async (edits, which) => {
+      const files = { 'config.json': structuredClone(config), 'result.json': structuredClone(result) };
+      for (const each of edits) apply(which ? files['config.json'] : files['result.json'], each);
+      await read(files);
+    }),
+    settings,
+  );
+  rmSync(folder, { recursive: true });
 });
 
 test('models in MJCF', async () => {
