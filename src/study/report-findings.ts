@@ -3,7 +3,7 @@
 import type { CostReport } from './cost.ts';
 import type { Estimate } from './learning-statistics.ts';
 import type { Matrix } from './matrix.ts';
-import { EQUIVALENCE, type MethodSummary, type StudyReport } from './report.ts';
+import { EQUIVALENCE, type StudyReport } from './report.ts';
 
 export interface Finding {
   /** As the paper has it. */
@@ -28,36 +28,42 @@ const twoDigits = (value: number): string => value.toFixed(2);
 export const withInterval = ({ value, low, high }: Estimate, text = twoDigits): string =>
   `${text(value)} [${text(low)}, ${text(high)}]`;
 
-const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
-
 /** @param costs what `bench` measured, if anything */
 export function findingsOf(report: StudyReport, matrix: Matrix, costs: readonly CostReport[]): Finding[] {
   return [efficiency(report), cost(costs, matrix), distributions(matrix)];
 }
 
-function efficiency({ methods, baseline, sharedEnvironments }: StudyReport): Finding {
+function efficiency({ differences, baseline }: StudyReport): Finding {
   const claim = 'The divergence rarely changes sample efficiency much.';
-  const others = methods.filter((method) => method.curveDifference !== null);
-  if (others.length === 0)
-    return { claim, verdict: 'no data', evidence: ['No second method ran in all environments.'] };
-  const groups: Record<Comparison, MethodSummary[]> = { equal: [], better: [], worse: [], undecided: [] };
-  for (const method of others) groups[comparisonOf(method.curveDifference as Estimate)].push(method);
-  const names = (kind: Comparison) =>
-    groups[kind].map(
-      ({ method, curveDifference }) => `${method} ${withInterval(curveDifference as Estimate)}`,
-    );
-  const apart = groups.better.length + groups.worse.length;
-  const half = others.length / 2;
+  if (differences.length === 0)
+    return { claim, verdict: 'no data', evidence: [`No second method ran where ${baseline} did.`] };
+  const counts: Record<Comparison, number> = { equal: 0, better: 0, worse: 0, undecided: 0 };
+  for (const { curveDifference } of differences) counts[comparisonOf(curveDifference)]++;
+  const titles: Readonly<Record<Comparison, string>> = {
+    equal: `equal within ±${EQUIVALENCE}`,
+    worse: `worse by more than ${EQUIVALENCE}`,
+    better: `better by more than ${EQUIVALENCE}`,
+    undecided: 'not decided by these runs',
+  };
+  const environments = [...new Set(differences.map(({ environment }) => environment))];
+  const evidence = environments.map((environment) => {
+    const own = differences.filter((each) => each.environment === environment);
+    const parts = (Object.keys(titles) as Comparison[]).flatMap((kind) => {
+      const found = own.filter(({ curveDifference }) => comparisonOf(curveDifference) === kind);
+      const named = found.map(({ method, curveDifference }) => `${method} ${withInterval(curveDifference)}`);
+      return named.length > 0 ? [`${titles[kind]}: ${named.join(', ')}`] : [];
+    });
+    return `${environment}: ${parts.join('; ')}.`;
+  });
+  const half = differences.length / 2;
+  const apart = counts.better + counts.worse;
   return {
     claim,
-    verdict: groups.equal.length > half ? 'supported' : apart > half ? 'not supported' : 'undecided',
+    verdict: counts.equal > half ? 'supported' : apart > half ? 'not supported' : 'undecided',
     evidence: [
-      `Sample efficiency is the mean of the learning curve over environment steps, normalised (0 random, 1 good), interquartile mean over the runs of ${listed(sharedEnvironments)}. Differences to ${baseline} with their 95% intervals:`,
-      `equal within ±${EQUIVALENCE}: ${listed(names('equal'))}`,
-      `worse by more than ${EQUIVALENCE}: ${listed(names('worse'))}`,
-      `better by more than ${EQUIVALENCE}: ${listed(names('better'))}`,
-      `not decided by these runs: ${listed(names('undecided'))}`,
-      `${groups.equal.length} of ${others.length} methods are equal to ${baseline} within ±${EQUIVALENCE}, ${apart} differ by more.`,
+      `Sample efficiency is the mean of the learning curve over environment steps, normalised (0 random, 1 good), interquartile mean over seeds; differences to ${baseline} with their 95% intervals, task by task:`,
+      ...evidence,
+      `Of ${differences.length} comparisons ${counts.equal} are equal within ±${EQUIVALENCE}, ${counts.worse} worse and ${counts.better} better by more, ${counts.undecided} not decided.`,
     ],
   };
 }

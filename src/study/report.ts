@@ -57,6 +57,14 @@ export interface MethodSummary {
   readonly curveDifference: Estimate | null;
 }
 
+/** A method against the baseline in one environment. */
+export interface TaskDifference {
+  readonly environment: string;
+  readonly method: string;
+  /** Of the normalised mean heights of the learning curves, interquartile means over seeds. */
+  readonly curveDifference: Estimate;
+}
+
 export interface StudyReport {
   readonly title: string;
   readonly environments: readonly string[];
@@ -66,6 +74,8 @@ export interface StudyReport {
   /** Over the environments that all methods share; empty without any. */
   readonly methods: readonly MethodSummary[];
   readonly sharedEnvironments: readonly string[];
+  /** Every method but the baseline, in every environment in which both ran. */
+  readonly differences: readonly TaskDifference[];
   readonly runs: number;
   readonly unfinished: number;
   readonly resamples: number;
@@ -146,6 +156,10 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
     );
   const thresholds = Array.from({ length: 51 }, (_, i) => -0.2 + 0.028 * i);
   const difference = ([x, y]: readonly Scores[]) => aggregate(x) - aggregate(y);
+  const heightsOf = ({ environment, method, runs: own }: Cell) =>
+    own.map(({ seed: of }) =>
+      normalised(environment, heights.get(`${environment} ${method} ${of}`) as number),
+    );
   return {
     title: unique(studies.map(({ title }) => title)).join('; '),
     environments: names,
@@ -153,6 +167,12 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
     thresholds,
     cells,
     sharedEnvironments: shared,
+    differences: cells.flatMap((cell): TaskDifference[] => {
+      const other = cell.method === baseline ? undefined : cellAt(cell.environment, baseline);
+      if (!other) return [];
+      const curveDifference = bootstrap([[heightsOf(cell)], [heightsOf(other)]], difference, boot);
+      return [{ environment: cell.environment, method: cell.method, curveDifference }];
+    }),
     methods:
       shared.length === 0
         ? []

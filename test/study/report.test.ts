@@ -64,11 +64,11 @@ test('what is equal, worse or undecided follows the intervals, and the first fin
   assert.is(equal.verdict, 'supported');
   assert.match(
     equal.evidence.join('\n'),
-    /equal within ±0.1: forward-kl\/snis:policy -?0\.0\d \[-?0\.0\d, -?0\.0\d\]/,
+    /pendulum: equal within ±0.1: forward-kl\/snis:policy -?0\.0\d \[-?0\.0\d, -?0\.0\d\]/,
   );
   const worse = await finding('worse', [learners[2], { ...learners[2], estimator: 'svgd/amortised' }]);
   assert.is(worse.verdict, 'not supported');
-  assert.match(worse.evidence.join('\n'), /worse by more than 0.1: chi2\/pathwise -0\.\d+ \[/);
+  assert.match(worse.evidence.join('\n'), /pendulum: worse by more than 0.1: chi2\/pathwise -0\.\d+ \[/);
   const noisy = await finding('noisy', [{ ...learners[1], noise: 3000 }]);
   assert.is(noisy.verdict, 'undecided');
   assert.is(comparisonOf({ value: 0, low: -0.05, high: 0.09 }), 'equal');
