@@ -165,6 +165,16 @@ export class Update {
     this.executable.run(times);
   }
 
+  /**
+   * Runs some updates and gives the mean time of each of the program's steps in milliseconds by the device's own clock
+   * (WebGPU's timestamp queries); undefined where it has none. It reads back after every update.
+   */
+  async timeSteps(updates = 16): Promise<number[] | undefined> {
+    if (!this.executable.timeSteps) return undefined;
+    this.ran = true;
+    return this.executable.timeSteps(updates);
+  }
+
   /** Values of a named output as the last run left them, row-major. @throws UsageError before the first run */
   async read(name: string): Promise<Values> {
     const port = this.program.outputs.get(name);

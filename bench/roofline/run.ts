@@ -7,6 +7,12 @@ import { progressBar, versions } from '../../src/cli/common.ts';
 import type { Update } from '../../src/device.ts';
 import { BackendError, DataError } from '../../src/errors.ts';
 import { type CostOptions, costSettings, release } from '../../src/study/cost.ts';
+import {
+  measureSteps,
+  type StepClock,
+  type StepTimingOptions,
+  timesByKernel,
+} from '../../src/study/kernel-times.ts';
 import { median } from '../../src/study/statistics.ts';
 import { interleave } from '../../src/study/timing.ts';
 import { compileWholeUpdate } from '../../src/study/update-cost.ts';
@@ -16,14 +22,7 @@ import { bestOf, type Peak } from '../peak/peak.ts';
 import { measureStreams, WasmPeak } from '../peak/wasm.ts';
 import { measureWebGpuPeak } from '../peak/webgpu.ts';
 import { rooflineChart } from './chart.ts';
-import {
-  launchMicroseconds,
-  type RooflineRow,
-  rooflineRows,
-  type StepTimingOptions,
-  timeSteps,
-  timesByKernel,
-} from './roofline.ts';
+import { launchMicroseconds, type RooflineRow, rooflineRows } from './roofline.ts';
 
 /** The update that is measured: sizes at which this library is compared with others. */
 export const rooflineSizes: Readonly<Record<'small' | 'big', CostOptions>> = {
@@ -48,6 +47,8 @@ export interface RooflineResult {
   readonly peak: Peak;
   readonly mlp: MlpKernels;
   readonly rows: readonly RooflineRow[];
+  /** How the kernels were timed. */
+  readonly clock: StepClock;
   /** Of all kernels, each run by itself. */
   readonly kernelsMs: number;
   /** Of the update as it is used. */
@@ -170,7 +171,7 @@ async function measureOne(
     // A shared machine's clock differs from one minute to the next: the peak that counts is that of the same rounds.
     const rates: number[] = [];
     const beside = gflops && (() => void rates.push(gflops()));
-    const ms = await timeSteps(device, update, { ...timing, beside });
+    const { clock, ms } = await measureSteps(device, update, { ...timing, beside });
     const updateMs = await timeWhole(device, update, timing);
     const times = timesByKernel(update.program, ms);
     const peak: Peak = {
@@ -184,6 +185,7 @@ async function measureOne(
       adapter: device.backend.description,
       peak,
       mlp,
+      clock,
       // What a launch is measured by says nothing about itself.
       rows: rooflineRows(times, peak).filter(({ kernel }) => kernel !== 'tick'),
       kernelsMs: times.reduce((total, time) => total + time.ms, 0),

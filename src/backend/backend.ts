@@ -13,6 +13,11 @@ export interface DeviceBuffer {
 export interface Executable {
   /** Enqueues `times` updates; on a GPU one submit for all of them. Nothing is read back. */
   run(times: number): void;
+  /**
+   * Runs so many updates, a step a pass, and gives the mean time of each step in milliseconds by the device's own clock;
+   * absent where it has none. A look at a program, not the way to run it: it reads back after every update.
+   */
+  timeSteps?(updates: number): Promise<number[]>;
   dispose(): void;
 }
 

@@ -12,6 +12,7 @@ import {
   measureCost,
   type UpdateCost,
 } from '../study/cost.ts';
+import { type KernelCosts, measureKernels } from '../study/kernel-times.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../study/parts.ts';
 import {
@@ -53,6 +54,7 @@ interface BenchOptions extends CommonOptions {
   readonly json?: string;
   readonly quick?: boolean;
   readonly parts?: boolean;
+  readonly byKernel?: boolean;
   readonly scaling?: ScalingAxis[];
   readonly sizes?: number[];
   readonly longestMs: number;
@@ -63,6 +65,7 @@ interface BenchOptions extends CommonOptions {
 export interface BackendReport extends CostReport {
   readonly wholeUpdate: readonly WholeUpdateCost[];
   readonly parts?: readonly EstimatorParts[];
+  readonly kernels?: KernelCosts;
   readonly scaling?: readonly ScalingReport[];
 }
 
@@ -109,6 +112,10 @@ export function benchCommand(program: Command): void {
     .option(actions, 'size of an action (default: 1; 2 choices where they are discrete)', parseActions)
     .option('--json <file>', 'also write the results as JSON; - for standard output, without the tables')
     .option('--parts', 'also time the parts of an update: networks, sampling, loss, backward, optimiser')
+    .option(
+      '--by-kernel',
+      "also split the whole update by kernel: by the device's own clock where it has one",
+    )
     .option(
       '--scaling <axes>',
       `also measure along axes, as a,b or all: ${scalingAxes.join(', ')}`,
@@ -163,7 +170,7 @@ async function bench(options: BenchOptions): Promise<void> {
         const wholeUpdate = await measureWholeUpdate(device, baseline, settings, (done) =>
           bar.update(0.8 + 0.2 * done, 'whole update'),
         );
-        reports.push({ ...rows, wholeUpdate, ...(await extras(device, options, cost, bar)) });
+        reports.push({ ...rows, wholeUpdate, ...(await extras(device, options, cost, baseline, bar)) });
       } finally {
         bar.stop();
       }
@@ -183,8 +190,9 @@ async function extras(
   device: OpenedDevice,
   options: BenchOptions,
   cost: CostOptions,
+  baseline: string,
   bar: Progress,
-): Promise<Pick<BackendReport, 'parts' | 'scaling'>> {
+): Promise<Pick<BackendReport, 'parts' | 'kernels' | 'scaling'>> {
   const parts = options.parts
     ? await measureAllParts(device, cost, (done) => bar.update(done, 'parts'))
     : undefined;
@@ -202,7 +210,12 @@ async function extras(
       ),
     );
   }
-  return { ...(parts ? { parts } : {}), ...(options.scaling ? { scaling } : {}) };
+  const kernels = options.byKernel ? await measureKernels(device, baseline, costSettings(cost)) : undefined;
+  return {
+    ...(parts ? { parts } : {}),
+    ...(kernels ? { kernels } : {}),
+    ...(options.scaling ? { scaling } : {}),
+  };
 }
 
 /** Opens a backend; one that is only looked for may be missing. */
@@ -261,6 +274,7 @@ function printReport(report: BenchDocument['reports'][number]): void {
   }
   print(whole.toString());
   if (report.parts) printParts(report.parts);
+  if (report.kernels) printKernels(report.kernels);
   for (const scaling of report.scaling ?? []) printScaling(scaling);
   print('');
 }
@@ -273,6 +287,29 @@ function printParts(all: readonly EstimatorParts[]): void {
     table.push([estimator, ...partNames.map((name) => fixedOrNone(ms(name)))]);
   }
   print(table.toString());
+}
+
+function printKernels({ estimator, clock, kernels, hostMsPerUpdate }: KernelCosts): void {
+  const how = clock === 'timestamps' ? 'by the timestamps of the device' : 'each run by itself';
+  print(`  kernels of a whole update with ${estimator}, ${how}`);
+  const total = kernels.reduce((sum, { ms }) => sum + ms, 0);
+  const table = compactTable(['kernel', 'steps', 'ms', 'share', 'FLOP', 'bytes', 'GFLOP/s']);
+  for (const { kernel, count: steps, ms, flops, bytes } of kernels)
+    table.push([
+      kernel,
+      steps,
+      fixed(ms),
+      `${((100 * ms) / total).toFixed(1)}%`,
+      formatCount(flops),
+      formatCount(bytes),
+      ms > 0 ? fixed(flops / ms / 1e6) : '–',
+    ]);
+  table.push(['all', '', fixed(total), '', '', '', '']);
+  print(table.toString());
+  if (hostMsPerUpdate !== null)
+    print(
+      `  the host takes ${fixed(1e3 * hostMsPerUpdate)} µs for an update of run(100): encoding and submit`,
+    );
 }
 
 const fixedOrNone = (value: number | undefined): string => (value === undefined ? '–' : fixed(value));

@@ -5,17 +5,12 @@ import { measureJavaScriptPeak } from '../../bench/peak/javascript.ts';
 import { bestOf, type Peak } from '../../bench/peak/peak.ts';
 import { measureWebGpuPeak } from '../../bench/peak/webgpu.ts';
 import { rooflineChart } from '../../bench/roofline/chart.ts';
-import {
-  type KernelTime,
-  launchMicroseconds,
-  rooflineRows,
-  timeSteps,
-  timesByKernel,
-} from '../../bench/roofline/roofline.ts';
+import { launchMicroseconds, rooflineRows } from '../../bench/roofline/roofline.ts';
 import type { RooflineReport } from '../../bench/roofline/run.ts';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
 import { costSettings } from '../../src/study/cost.ts';
+import { type KernelTime, timeSteps, timesByKernel } from '../../src/study/kernel-times.ts';
 import { compileWholeUpdate } from '../../src/study/update-cost.ts';
 
 const rows = suite('rows');

@@ -14,6 +14,7 @@ const COPY_SRC = 0x4;
 const COPY_DST = 0x8;
 const UNIFORM = 0x40;
 const STORAGE = 0x80;
+const QUERY_RESOLVE = 0x200;
 const MODE_READ = 0x1;
 const STAGE_COMPUTE = 0x4;
 
@@ -233,6 +234,9 @@ export class WebGpuBackend implements Backend {
     if (error) throw this.error(kindOf(error), `The program cannot be bound: ${error.message}`);
     return {
       run: (times) => this.run(dispatches, times),
+      ...(this.device.features.has('timestamp-query')
+        ? { timeSteps: (updates: number) => this.timeSteps(dispatches, updates) }
+        : {}),
       dispose: () => uniforms?.destroy(),
     };
   }
@@ -279,6 +283,49 @@ export class WebGpuBackend implements Backend {
       this.submit(encoder);
     }
     this.counters.dispatches += times * dispatches.length;
+  }
+
+  /** Nanosecond stamps at both ends of a pass for each dispatch: milliseconds, means over the updates. */
+  private async timeSteps(dispatches: readonly Dispatch[], updates: number): Promise<number[]> {
+    const count = 2 * dispatches.length;
+    const totals = dispatches.map(() => 0);
+    if (count === 0) return totals;
+    const querySet = this.device.createQuerySet({ type: 'timestamp', count });
+    const stamps = this.createBuffer(8 * count, QUERY_RESOLVE | COPY_SRC, 'timestamps');
+    const label = 'the timestamps';
+    try {
+      for (let update = 0; update < updates; update++) {
+        const encoder = this.device.createCommandEncoder();
+        dispatches.forEach(({ pipeline, group, x, y, z }, i) => {
+          const pass = encoder.beginComputePass({
+            timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+          });
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, group);
+          pass.dispatchWorkgroups(x, y, z);
+          pass.end();
+        });
+        encoder.resolveQuerySet(querySet, 0, count, stamps, 0);
+        const staging = this.takeStaging(8 * count);
+        encoder.copyBufferToBuffer(stamps, 0, staging, 0, 8 * count);
+        this.submit(encoder);
+        this.counters.dispatches += dispatches.length;
+        this.counters.readbacks++;
+        await this.answer(staging.mapAsync(MODE_READ, 0, 8 * count), label);
+        const times = new BigUint64Array(staging.getMappedRange(0, 8 * count));
+        // A clock that was reset meanwhile gives nothing to count.
+        dispatches.forEach((_, i) => {
+          totals[i] += Math.max(0, Number(times[2 * i + 1] - times[2 * i])) / 1e6;
+        });
+        staging.unmap();
+        this.staging.push(staging);
+      }
+      await this.check();
+    } finally {
+      querySet.destroy();
+      stamps.destroy();
+    }
+    return totals.map((total) => total / updates);
   }
 
   private submit(encoder: GPUCommandEncoder): void {

@@ -65,8 +65,11 @@ async function platformGpu(): Promise<GPU> {
     if (dawn) return dawn;
     const { create } = await import('webgpu');
     // Every kernel writes its workgroup memory before it reads it. Clearing it first is dear: on SwiftShader it
-    // takes seconds to compile.
-    dawn ??= create(['enable-dawn-features=disable_workgroup_init']);
+    // takes seconds to compile. Timestamps are cut to tenths of a millisecond against spying pages; here is none.
+    dawn ??= create([
+      'enable-dawn-features=disable_workgroup_init',
+      'disable-dawn-features=timestamp_quantization',
+    ]);
     return dawn;
   } catch (cause) {
     throw new BackendError('The package `webgpu`, which gives Node a WebGPU, cannot be loaded.', {
