@@ -1,0 +1,67 @@
+// Transitions on their way to the device: nothing is allocated or read back for them, and nobody waits for the device.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { ActorCritic } from '../../src/rl/actor-critic.ts';
+import { compileUpdate, replayFor } from '../../src/rl/train.ts';
+import { openDevice, testBackend } from '../helpers/devices.ts';
+
+test('a transition is stored while updates are under way, and is in the next batch', async () => {
+  const device = await openDevice();
+  const learner = new ActorCritic({
+    observations: 3,
+    actions: { kind: 'box', size: 1 },
+    estimator: chooseEstimator('reverse-kl/pathwise'),
+    family: distributionFamily('tanh-gaussian'),
+    hidden: [16, 16],
+  });
+  const replay = replayFor(learner, 256);
+  const update = await compileUpdate(device, learner, replay, { batch: 16 });
+  const transition = (value: number) => ({
+    observation: Float32Array.of(value, 0, 0),
+    action: Float32Array.of(value / 1000),
+    reward: value,
+    terminated: false,
+    nextObservation: Float32Array.of(0, 0, value),
+  });
+  for (let i = 0; i < 64; i++) replay.add(device, transition(1));
+  update.run();
+  await device.backend.synchronize();
+
+  const { counters } = device.backend;
+  const before = { ...counters };
+  const begun = performance.now();
+  const updates = 200;
+  update.run(updates);
+  const enqueued = performance.now();
+  for (let i = 0; i < 100; i++) replay.add(device, transition(2));
+  const stored = performance.now();
+  await device.backend.synchronize();
+  const ended = performance.now();
+  assert.is(counters.buffersCreated, before.buffersCreated);
+  assert.is(counters.readbacks, before.readbacks);
+  assert.is(counters.submits, before.submits + 1);
+  // Elsewhere a run has ended when it returns.
+  if (testBackend() === 'webgpu')
+    assert.ok(
+      stored - enqueued < (ended - begun) / 3,
+      `100 transitions took ${stored - enqueued} ms, the ${updates} updates ${ended - begun}`,
+    );
+
+  const rows = await device.read(replay.storage, 0, 164 * 9);
+  assert.is(replay.size, 164);
+  for (const [row, value] of [
+    [0, 1],
+    [63, 1],
+    [64, 2],
+    [163, 2],
+  ])
+    assert.equal(
+      [...rows.subarray(9 * row, 9 * row + 9)],
+      [value, 0, 0, Math.fround(value / 1000), value, 0, 0, 0, value],
+    );
+  await device.dispose();
+});
+
+test.run();
