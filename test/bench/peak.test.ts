@@ -63,10 +63,13 @@ test('a matrix product stays below the multiply-adds in registers, on one thread
     ['relaxed 1', 'relaxed 2', 'simd 1', 'simd 2'],
   );
   for (const { simd, threads, gflops, peakGflops } of rows) {
-    const text = `${simd}, ${threads} threads: ${gflops.best} of ${peakGflops.best} GFLOP/s`;
+    // Both share the machine with other tests, so one round may say anything, and two threads may never have had two
+    // cores while the peak was measured: then twice the peak of one is what they could reach.
+    const one = rows.find((row) => row.simd === simd && row.threads === 1) as (typeof rows)[number];
+    const most = Math.max(peakGflops.best, threads * one.peakGflops.best);
+    const text = `${simd}, ${threads} threads: ${gflops.best} of ${most} GFLOP/s`;
     assert.ok(gflops.median > 0.5, text);
-    // The best of many: both share the machine with other tests, so one round may say anything.
-    assert.ok(gflops.best < 1.15 * peakGflops.best, text);
+    assert.ok(gflops.best < 1.15 * most, text);
   }
 });
 
