@@ -1,5 +1,5 @@
 // The document that a run leaves, and its text.
-import Table from 'cli-table3';
+import { compactTable } from '../../src/cli/common.ts';
 import type { Contest, MeasureSettings } from './measure.ts';
 import { CHECKED_UPDATES, entrantName, LOSS_TOLERANCE } from './measure.ts';
 import { digits, judge, type TargetResult } from './targets.ts';
@@ -53,15 +53,11 @@ export const contestName = ({
 export function contestText(contest: Contest): string {
   const { facts, pairs, absent, counts, work, task } = contest;
   const { observations, actions, batch, hidden } = workSizes[work];
-  const table = compactTable([
-    'peer',
-    'threads',
-    'ms/update',
-    'ours',
-    'times faster',
-    'first ms',
-    'difference',
-  ]);
+  const table = compactTable(
+    ['peer', 'threads', 'ms/update', 'ours', 'times faster', 'first ms', 'difference'],
+    'right',
+    '  ',
+  );
   for (const { entrant, facts: theirs, medianMs, ownMedianMs, ratio, difference } of pairs) {
     table.push([
       entrantName(entrant),
@@ -105,26 +101,10 @@ export const loadText = ({ load }: Machine): string =>
   load ? `load of the machine before and after: ${load.join(', ')} (the run itself is 1 to 2)` : '';
 
 export function targetsText(targets: readonly TargetResult[]): string {
-  const table = compactTable(['target', 'measured', 'verdict'], 'left');
+  const table = compactTable(['target', 'measured', 'verdict'], 'left', '  ');
   for (const { target, measured, verdict } of targets) table.push([target, measured, verdict]);
   const count = (wanted: string) => targets.filter(({ verdict }) => verdict === wanted).length;
   return `targets\n${indent(table.toString())}\n  ${count('met')} met, ${count('missed')} missed, ${count('not measured')} not measured here`;
 }
 
 const indent = (text: string): string => text.replace(/^/gm, '  ').replace(/[ \t]+$/gm, '');
-
-/** A table without borders, which fits a terminal and can be cut into columns. */
-function compactTable(head: string[], align: 'left' | 'right' = 'right'): Table.Table {
-  const none = Object.fromEntries(
-    [
-      ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-      ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
-    ].map((place) => [place, '']),
-  );
-  return new Table({
-    head,
-    chars: { ...none, middle: '  ' },
-    colAligns: head.map((_, i) => (i === 0 ? 'left' : align)),
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
-  });
-}

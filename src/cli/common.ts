@@ -172,7 +172,7 @@ export function progressBar(title: string): Progress {
 }
 
 /** A table without borders, which fits a terminal and can be cut into columns. */
-export function compactTable(head: string[]): Table.Table {
+export function compactTable(head: string[], align: 'left' | 'right' = 'right', gap = ' '): Table.Table {
   const none = Object.fromEntries(
     [
       ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
@@ -181,8 +181,8 @@ export function compactTable(head: string[]): Table.Table {
   );
   return new Table({
     head,
-    chars: { ...none, middle: ' ' },
-    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
+    chars: { ...none, middle: gap },
+    colAligns: head.map((_, i) => (i === 0 ? 'left' : align)),
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
   });
 }
