@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackendName } from '../../src/backend/backend.ts';
 import { type OpenedDevice, open } from '../../src/backend/select.ts';
-import { progressBar, versions } from '../../src/cli/common.ts';
+import { making, progressBar } from '../../src/cli/common.ts';
 import type { Update } from '../../src/device.ts';
 import { BackendError, DataError } from '../../src/errors.ts';
 import { type CostOptions, costSettings, release } from '../../src/study/cost.ts';
@@ -61,6 +61,8 @@ export interface RooflineReport {
   /** ISO 8601, when the run began. */
   readonly date: string;
   readonly versions: Readonly<Record<string, string>>;
+  /** The arguments that give it again. */
+  readonly command: readonly string[];
   readonly results: readonly RooflineResult[];
   readonly absent: readonly { readonly backend: string; readonly reason: string }[];
 }
@@ -123,7 +125,7 @@ export async function measureRoofline(options: RooflineOptions): Promise<Rooflin
   } finally {
     bar.stop();
   }
-  return { kind: 'divergrad-roofline', date, versions: versions(), results, absent };
+  return { kind: 'divergrad-roofline', date, ...making(), results, absent };
 }
 
 async function measurePeak(device: OpenedDevice, threads: number, quick: boolean): Promise<Measured> {

@@ -15,7 +15,7 @@ import {
 } from '../study/scaling.ts';
 import { scalingChart } from '../study/scaling-charts.ts';
 import { pointsOf, summariseScaling } from '../study/scaling-summary.ts';
-import { compactTable, nameList, print, writeResult } from './common.ts';
+import { compactTable, making, nameList, print, writeResult } from './common.ts';
 
 /** Parses `batch,width`, or `all`. @throws UsageError naming the known axes */
 export const scalingAxisList = (text: string): ScalingAxis[] =>
@@ -119,7 +119,10 @@ export async function writeScaling(
         (report.scaling ?? []).filter((each) => each.axis === axis).map((scaling) => ({ report, scaling })),
       );
       const summary = summariseScaling(date, axis, measured);
-      await writeResult(join(folder, `${axis}.json`), `${JSON.stringify(summary, null, 1)}\n`);
+      await writeResult(
+        join(folder, `${axis}.json`),
+        `${JSON.stringify({ ...summary, command: making().command }, null, 1)}\n`,
+      );
       await writeResult(join(folder, `${axis}.svg`), scalingChart(summary));
     }
   } catch (cause) {

@@ -20,6 +20,7 @@ import { writeWhole } from '../study/run-folder.ts';
 import {
   backendChoice,
   type CommonOptions,
+  making,
   nameList,
   print,
   progressBar,
@@ -97,14 +98,14 @@ async function quality(options: QualityCommandOptions): Promise<void> {
     bar.stop();
     await device.dispose();
   }
-  const command = ['divergrad', ...process.argv.slice(2)].join(' ');
+  const { command } = making();
   const document = { ...report, date, command };
   if (out !== undefined) await writeReport(out, document);
   if (json) print(compactJson(document));
   else printReport(report);
 }
 
-type QualityDocument = QualityReport & { readonly date: string; readonly command: string };
+type QualityDocument = QualityReport & { readonly date: string; readonly command: readonly string[] };
 
 async function writeReport(folder: string, document: QualityDocument): Promise<void> {
   // Only here, since the plotting library is large.
