@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { DataError } from '../errors.ts';
+import { DataError, shortened } from '../errors.ts';
 import type { CostReport } from '../study/cost.ts';
 import { compatibilityMatrix } from '../study/matrix.ts';
 import { reportOf, type StudyReport } from '../study/report.ts';
@@ -160,31 +160,44 @@ async function includeJson(file: string, included: Included, lenient: boolean): 
   const kind = typeof value?.kind === 'string' ? value.kind : '';
   try {
     if (kind === 'divergrad-cost') {
+      if (!Array.isArray(value.reports)) throw new DataError('reports is no list.');
       for (const report of value.reports as CostReport[]) included.costs.push(checkedCost(report));
     } else if (kind === 'divergrad-scaling') {
       const summary = value as unknown as ScalingSummary;
       included.scaling.push({ title: `scaling along ${summary.axis}`, svg: scalingChart(summary) });
     } else if (kind !== 'divergrad-quality' && !lenient)
-      throw new DataError(
-        `'${file}' is no result of bench or quality; its kind is ${JSON.stringify(value?.kind)}.`,
-      );
+      throw new DataError(`no result of bench or quality; its kind is ${JSON.stringify(value?.kind)}.`);
   } catch (error) {
-    if (error instanceof DataError) throw error;
+    if (error instanceof DataError) throw new DataError(`'${file}': ${error.message}`);
     throw new DataError(`'${file}' is a damaged ${kind}: ${(error as Error).message}.`);
   }
   return kind;
 }
 
-/** What the page reads of a cost report, with numbers where it needs them. */
+/** What the page reads of a cost report: texts where it needs texts, numbers where it needs numbers. */
 function checkedCost(report: CostReport): CostReport {
+  const need = (what: string, value: unknown, kind: 'string' | 'number' | 'object') => {
+    if (typeof value !== kind || value === null || (kind === 'number' && !Number.isFinite(value)))
+      throw new DataError(
+        `${what} is ${shortened(JSON.stringify(value) ?? 'missing')}; it must be ${kind === 'object' ? 'an' : 'a'} ${kind}.`,
+      );
+  };
+  need('A report of the cost', report, 'object');
+  need('adapter', report.adapter, 'string');
+  need('baseline', report.baseline, 'string');
+  need('settings', report.settings, 'object');
+  need('settings.distribution', report.settings.distribution, 'string');
+  need('settings.batch', report.settings.batch, 'number');
+  if (!Array.isArray(report.settings.hidden)) need('settings.hidden', undefined, 'object');
+  if (!Array.isArray(report.rows)) need('rows', undefined, 'object');
   for (const row of report.rows) {
-    const { msPerUpdate, ratio, flops, bytes, kernelsPerUpdate, ratioInterval } = row;
-    const numbers = { msPerUpdate, ratio, flops, bytes, kernelsPerUpdate, ...ratioInterval };
-    for (const [name, value] of Object.entries(numbers))
-      if (typeof value !== 'number')
-        throw new DataError(
-          `The cost of ${row.estimator} has ${name} ${JSON.stringify(value)}; it must be a number.`,
-        );
+    need('A row', row, 'object');
+    need('estimator', row.estimator, 'string');
+    for (const name of ['samples', 'msPerUpdate', 'ratio', 'flops', 'bytes', 'kernelsPerUpdate'] as const)
+      need(`${row.estimator}: ${name}`, row[name], 'number');
+    need(`${row.estimator}: ratioInterval`, row.ratioInterval, 'object');
+    for (const name of ['low', 'high'] as const)
+      need(`${row.estimator}: ratioInterval.${name}`, row.ratioInterval[name], 'number');
   }
   return report;
 }

@@ -3,10 +3,13 @@ import * as Plot from '@observablehq/plot';
 import { type Figure, framed, plotDocument, colours as tenColours } from './figure.ts';
 import type { Estimate } from './learning-statistics.ts';
 import type { StudyReport } from './report.ts';
+import { median } from './statistics.ts';
 
 export interface ReportFigure {
   /** Of its files, without ending. */
   readonly name: string;
+  /** What it answers. */
+  readonly question: string;
   readonly svg: string;
   readonly csv: string;
 }
@@ -109,21 +112,42 @@ function curves(report: StudyReport, axis: keyof typeof axes): ReportFigure {
   });
   const figure: Figure = {
     question,
-    facts: `Interquartile mean over seeds, with bands. ${factsOf(report)}`,
+    facts: `Interquartile mean over seeds, with bands; a method far below the others is drawn at the edge. ${factsOf(report)}`,
     names,
     width,
     height,
   };
   const svg = framed(document, group as unknown as Element, figure, colours);
-  return { name, svg, csv: csvOf(points.map(({ x: _, ...row }) => row)) };
+  return { name, question, svg, csv: csvOf(points.map(({ x: _, ...row }) => row)) };
 }
 
-/** From the least to the most, without the lowest tenth: one method that diverges would hide the others. */
-function robustDomain(points: readonly { readonly low: number; readonly high: number }[]): [number, number] {
-  const lows = points.map(({ low }) => low).sort((a, b) => a - b);
-  const highs = points.map(({ high }) => high).sort((a, b) => a - b);
-  const low = lows[Math.floor(lows.length / 10)];
-  const high = highs[highs.length - 1];
+/**
+ * From the least to the most of all methods but one that stays far below the others: it would hide what they differ in.
+ */
+function robustDomain(
+  points: readonly {
+    readonly method: string;
+    readonly return: number;
+    readonly low: number;
+    readonly high: number;
+  }[],
+): [number, number] {
+  const ranges = [...new Set(points.map(({ method }) => method))]
+    .map((method) => {
+      const own = points.filter((point) => point.method === method);
+      return {
+        middle: median(own.map((point) => point.return)),
+        low: Math.min(...own.map(({ low }) => low)),
+        high: Math.max(...own.map(({ high }) => high)),
+      };
+    })
+    .sort((a, b) => a.middle - b.middle);
+  const others = ranges.slice(1);
+  const least = Math.min(...others.map(({ low }) => low));
+  const most = Math.max(...others.map(({ high }) => high));
+  const apart = others.length > 0 && ranges[0].middle < least - (most - least);
+  const low = apart ? least : Math.min(...ranges.map((range) => range.low));
+  const high = Math.max(...ranges.map((range) => range.high));
   const margin = (high - low || 1) * 0.04;
   return [low - margin, high + margin];
 }
@@ -148,6 +172,7 @@ function intervals(
   rows: readonly (Bar & { readonly measure: string })[],
   x: string,
   mark: number,
+  domain: readonly [number, number],
   figure: Pick<Figure, 'question' | 'facts'>,
 ): string {
   const document = plotDocument();
@@ -160,7 +185,7 @@ function intervals(
     marginLeft: 190,
     marginTop: 34,
     marginBottom: 40,
-    x: { label: x, grid: true },
+    x: { label: x, grid: true, domain: [...domain], clamp: true },
     y: { domain: names, label: null },
     fx: { label: null, padding: 0.08 },
     color: { domain: methodsOf(report), range: colours },
@@ -185,22 +210,26 @@ function aggregates(report: StudyReport): ReportFigure {
     { method, measure: 'score: last evaluations', ...score },
     { method, measure: 'mean of the learning curve', ...curveMean },
   ]);
-  const svg = intervals(report, rows, 'normalised: 0 random actions, 1 a good policy', 1, {
-    question: 'How well does each method do over all tasks?',
-    facts: `Interquartile mean over the runs of ${report.sharedEnvironments.join(', ')}. ${factsOf(report)}`,
+  const question = 'How well does each method do over all tasks?';
+  // Below 0 a method does worse than random actions; how much worse tells nothing.
+  const most = Math.max(1.1, ...rows.map(({ high }) => high));
+  const svg = intervals(report, rows, 'normalised: 0 random actions, 1 a good policy', 1, [0, most], {
+    question,
+    facts: `Interquartile mean over the runs of ${report.sharedEnvironments.join(', ')}; below 0 at the edge. ${factsOf(report)}`,
   });
-  return { name: 'aggregate', svg, csv: csvOf(rows) };
+  return { name: 'aggregate', question, svg, csv: csvOf(rows) };
 }
 
 function improvements(report: StudyReport): ReportFigure {
   const rows = report.methods.flatMap(({ method, improvement }) =>
     improvement ? [{ method, measure: 'P(method > baseline)', ...improvement }] : [],
   );
-  const svg = intervals(report, rows, 'probability', 0.5, {
-    question: `How likely is a run to do better than one of ${report.baseline}?`,
+  const question = `How likely is a run to do better than one of ${report.baseline}?`;
+  const svg = intervals(report, rows, 'probability', 0.5, [0, 1], {
+    question,
     facts: `Scores on the same task, averaged over ${report.sharedEnvironments.join(', ')}. ${factsOf(report)}`,
   });
-  return { name: 'improvement', svg, csv: csvOf(rows) };
+  return { name: 'improvement', question, svg, csv: csvOf(rows) };
 }
 
 function profiles(report: StudyReport): ReportFigure {
@@ -208,6 +237,7 @@ function profiles(report: StudyReport): ReportFigure {
   const points = report.methods.flatMap(({ method, profile }) =>
     profile.map(({ value, low, high }, i) => ({ method, threshold: report.thresholds[i], value, low, high })),
   );
+  const question = 'Which share of runs scores above a threshold?';
   const document = plotDocument();
   const height = 380;
   const plot = Plot.plot({
@@ -229,7 +259,7 @@ function profiles(report: StudyReport): ReportFigure {
     document,
     plot,
     {
-      question: 'Which share of runs scores above a threshold?',
+      question,
       facts: `Performance profiles over ${report.sharedEnvironments.join(', ')}; bands: pointwise. ${factsOf(report)}`,
       names,
       width,
@@ -237,5 +267,5 @@ function profiles(report: StudyReport): ReportFigure {
     },
     colours,
   );
-  return { name: 'profile', svg, csv: csvOf(points) };
+  return { name: 'profile', question, svg, csv: csvOf(points) };
 }

@@ -3,7 +3,7 @@
 import type { CostReport } from './cost.ts';
 import type { Estimate } from './learning-statistics.ts';
 import type { Matrix } from './matrix.ts';
-import { EQUIVALENCE, type StudyReport } from './report.ts';
+import { EQUIVALENCE, LEAST_SEEDS, type StudyReport, type TaskDifference } from './report.ts';
 
 export interface Finding {
   /** As the paper has it. */
@@ -23,47 +23,60 @@ export function comparisonOf({ low, high }: Estimate): Comparison {
   return low > -EQUIVALENCE && high < EQUIVALENCE ? 'equal' : 'undecided';
 }
 
-const twoDigits = (value: number): string => value.toFixed(2);
-/** A figure with its interval. */
-export const withInterval = ({ value, low, high }: Estimate, text = twoDigits): string =>
-  `${text(value)} [${text(low)}, ${text(high)}]`;
+/** The same of two methods in a task, when there are seeds enough to say so. */
+export const taskComparison = ({ curveDifference, seeds }: TaskDifference): Comparison =>
+  seeds < LEAST_SEEDS ? 'undecided' : comparisonOf(curveDifference);
+
+/** A figure with its interval, by default with as many digits as tell its ends apart from 0. */
+export function withInterval(
+  { value, low, high }: Estimate,
+  text = (x: number): string => x.toFixed(Math.max(Math.abs(low), Math.abs(high)) < 0.1 ? 3 : 2),
+): string {
+  return `${text(value)} [${text(low)}, ${text(high)}]`;
+}
 
 /** @param costs what `bench` measured, if anything */
 export function findingsOf(report: StudyReport, matrix: Matrix, costs: readonly CostReport[]): Finding[] {
   return [efficiency(report), cost(costs, matrix), distributions(matrix)];
 }
 
-function efficiency({ differences, baseline }: StudyReport): Finding {
+function efficiency({ differences, tasks, baseline }: StudyReport): Finding {
   const claim = 'The divergence rarely changes sample efficiency much.';
   if (differences.length === 0)
     return { claim, verdict: 'no data', evidence: [`No second method ran where ${baseline} did.`] };
-  const counts: Record<Comparison, number> = { equal: 0, better: 0, worse: 0, undecided: 0 };
-  for (const { curveDifference } of differences) counts[comparisonOf(curveDifference)]++;
   const titles: Readonly<Record<Comparison, string>> = {
     equal: `equal within ±${EQUIVALENCE}`,
     worse: `worse by more than ${EQUIVALENCE}`,
     better: `better by more than ${EQUIVALENCE}`,
     undecided: 'not decided by these runs',
   };
-  const environments = [...new Set(differences.map(({ environment }) => environment))];
-  const evidence = environments.map((environment) => {
+  const evidence = tasks.map(({ environment, resolves, first, last }) => {
     const own = differences.filter((each) => each.environment === environment);
     const parts = (Object.keys(titles) as Comparison[]).flatMap((kind) => {
-      const found = own.filter(({ curveDifference }) => comparisonOf(curveDifference) === kind);
+      const found = own.filter((each) => taskComparison(each) === kind);
       const named = found.map(({ method, curveDifference }) => `${method} ${withInterval(curveDifference)}`);
       return named.length > 0 ? [`${titles[kind]}: ${named.join(', ')}`] : [];
     });
-    return `${environment}: ${parts.join('; ')}.`;
+    const counts = resolves
+      ? ''
+      : ` (counts for no verdict: ${baseline} is at ${first.toFixed(2)} at the first evaluation and at ${last.toFixed(2)} at the last, so that little of the learning was seen)`;
+    return `${environment}${counts}: ${parts.join('; ')}.`;
   });
-  const half = differences.length / 2;
-  const apart = counts.better + counts.worse;
+  const telling = differences.filter(({ environment }) =>
+    tasks.some((task) => task.environment === environment && task.resolves),
+  );
+  const count = (...kinds: Comparison[]) =>
+    telling.filter((each) => kinds.includes(taskComparison(each))).length;
+  const half = telling.length / 2;
+  const few = differences.some(({ seeds }) => seeds < LEAST_SEEDS);
   return {
     claim,
-    verdict: counts.equal > half ? 'supported' : apart > half ? 'not supported' : 'undecided',
+    verdict:
+      count('equal') > half ? 'supported' : count('better', 'worse') > half ? 'not supported' : 'undecided',
     evidence: [
-      `Sample efficiency is the mean of the learning curve over environment steps, normalised (0 random, 1 good), interquartile mean over seeds; differences to ${baseline} with their 95% intervals, task by task:`,
+      `Sample efficiency is the mean of the learning curve over environment steps, normalised (0 random, 1 good), interquartile mean over seeds; differences to ${baseline} with their 95% intervals, task by task${few ? `; with fewer than ${LEAST_SEEDS} seeds nothing is decided` : ''}:`,
       ...evidence,
-      `Of ${differences.length} comparisons ${counts.equal} are equal within ±${EQUIVALENCE}, ${counts.worse} worse and ${counts.better} better by more, ${counts.undecided} not decided.`,
+      `Of ${telling.length} comparisons that count, ${count('equal')} are equal within ±${EQUIVALENCE}, ${count('worse')} worse and ${count('better')} better by more, ${count('undecided')} not decided.`,
     ],
   };
 }
@@ -83,15 +96,25 @@ function cost(costs: readonly CostReport[], matrix: Matrix): Finding {
       ],
     };
   let spread = false;
-  const evidence = costs.map((report) => {
-    const rows = report.rows.filter(({ estimator }) => estimator !== report.baseline);
-    const sorted = [...rows].sort((a, b) => a.ratio - b.ratio);
-    const say = ({ estimator, samples, ratio, ratioInterval }: (typeof rows)[number]) =>
-      `${estimator} (K = ${samples}) ${withInterval({ value: ratio, low: ratioInterval.low, high: ratioInterval.high })}`;
-    if (sorted.length === 0) return `${report.adapter}: only ${report.baseline} was measured.`;
-    const dearest = sorted[sorted.length - 1];
-    spread ||= dearest.ratioInterval.low > 1.5;
-    return `${report.adapter}: time of an update to that of ${report.baseline}, from ${say(sorted[0])} to ${say(dearest)}; kernels an update from ${Math.min(...report.rows.map((row) => row.kernelsPerUpdate))} to ${Math.max(...report.rows.map((row) => row.kernelsPerUpdate))}.`;
+  const evidence = costs.flatMap((report) => {
+    // A penalty towards the old policy is no divergence to the target; and more samples cost more whatever is done with
+    // them, so only estimators with equally many are compared.
+    const rows = report.rows.filter(({ estimator }) => !estimator.startsWith('kl-penalty/'));
+    const groups = new Map<number, (typeof rows)[number][]>();
+    for (const row of rows) groups.set(row.samples, [...(groups.get(row.samples) ?? []), row]);
+    const base = report.rows.find(({ estimator }) => estimator === report.baseline);
+    return [...groups].flatMap(([samples, own]) => {
+      if (own.length < 2) return [];
+      const sorted = [...own].sort((a, b) => a.ratio - b.ratio);
+      const [cheapest, dearest] = [sorted[0], sorted[sorted.length - 1]];
+      const say = ({ estimator, ratio, ratioInterval: { low, high } }: (typeof rows)[number]) =>
+        `${estimator} ${estimator === report.baseline ? '1' : withInterval({ value: ratio, low, high })}`;
+      spread ||= dearest.ratioInterval.low > 1.5 * cheapest.ratioInterval.high;
+      const kernels = own.map((row) => row.kernelsPerUpdate);
+      return [
+        `${report.adapter}, K = ${samples} for all ${own.length}: from ${say(cheapest)} to ${say(dearest)} times ${report.baseline} at K = ${base?.samples ?? 1}; kernels an update from ${Math.min(...kernels)} to ${Math.max(...kernels)}.`,
+      ];
+    });
   });
   return { claim, verdict: spread ? 'supported' : 'undecided', evidence: [implementation, ...evidence] };
 }

@@ -21,6 +21,9 @@ export const SCORED_EVALUATIONS = 3;
 /** A difference of normalised scores, 0 for random and 1 for good, within which two methods count as equal. */
 export const EQUIVALENCE = 0.1;
 
+/** Seeds of each method below which nothing is concluded: a bootstrap of fewer promises too much. */
+export const LEAST_SEEDS = 5;
+
 /** An interquartile mean over seeds at one evaluation. */
 export interface CurveEstimate {
   readonly step: number;
@@ -63,6 +66,18 @@ export interface TaskDifference {
   readonly method: string;
   /** Of the normalised mean heights of the learning curves, interquartile means over seeds. */
   readonly curveDifference: Estimate;
+  /** Seeds of whichever of the two has fewer. */
+  readonly seeds: number;
+}
+
+/** What a task can tell: nothing of how fast something is learnt that is learnt before the first look. */
+export interface TaskResolution {
+  readonly environment: string;
+  /** The baseline's normalised return at the first and at the last evaluation, interquartile means. */
+  readonly first: number;
+  readonly last: number;
+  /** Whether they differ by more than {@link EQUIVALENCE}; only such tasks count for a verdict. */
+  readonly resolves: boolean;
 }
 
 export interface StudyReport {
@@ -76,6 +91,8 @@ export interface StudyReport {
   readonly sharedEnvironments: readonly string[];
   /** Every method but the baseline, in every environment in which both ran. */
   readonly differences: readonly TaskDifference[];
+  /** Of every environment in which the baseline ran. */
+  readonly tasks: readonly TaskResolution[];
   readonly runs: number;
   readonly unfinished: number;
   readonly resamples: number;
@@ -100,8 +117,8 @@ export function normalised(environment: string, value: number): number {
 /**
  * Summarises studies.
  *
- * @throws DataError without a run, when two runs are the same, or when the runs of a method were evaluated at different
- *   steps
+ * @throws DataError without a run, when two runs are the same, or when runs of one environment were evaluated at different
+ *   steps or made with different settings
  */
 export function reportOf(studies: readonly StudyResults[], options: ReportOptions = {}): StudyReport {
   const { resamples = 2000, seed = 0 } = options;
@@ -123,6 +140,7 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
   const baseline = found ?? methods[0];
   const boot = { resamples, seed };
 
+  for (const environment of names) requireAlike(runs.filter((run) => run.environment === environment));
   const cells = names.flatMap((environment) =>
     methods.flatMap((method): Cell[] => {
       const own = runs
@@ -171,7 +189,15 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
       const other = cell.method === baseline ? undefined : cellAt(cell.environment, baseline);
       if (!other) return [];
       const curveDifference = bootstrap([[heightsOf(cell)], [heightsOf(other)]], difference, boot);
-      return [{ environment: cell.environment, method: cell.method, curveDifference }];
+      const seeds = Math.min(cell.seeds, other.seeds);
+      return [{ environment: cell.environment, method: cell.method, curveDifference, seeds }];
+    }),
+    tasks: cells.flatMap((cell): TaskResolution[] => {
+      if (cell.method !== baseline) return [];
+      const [first, last] = [cell.curve[0], cell.curve[cell.curve.length - 1]].map((at) =>
+        normalised(cell.environment, at.return.value),
+      );
+      return [{ environment: cell.environment, first, last, resolves: last - first > EQUIVALENCE }];
     }),
     methods:
       shared.length === 0
@@ -198,6 +224,28 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
   };
 }
 
+/** Runs of one environment must differ in nothing but method and seed. @throws DataError naming two that differ, and in what */
+function requireAlike(runs: readonly RunRecord[]): void {
+  const [first] = runs;
+  const stepsOf = ({ points }: RunRecord) => points.map(({ step }) => step).join(', ');
+  for (const run of runs) {
+    const where = `The runs in ${run.environment}`;
+    for (const name of new Set([...Object.keys(first.settings), ...Object.keys(run.settings)])) {
+      const [a, b] = [run, first].map(({ settings }) => JSON.stringify(settings[name]) ?? 'not set');
+      if (a !== b)
+        throw new DataError(
+          `${where} have different settings: ${name} is ${a} in '${run.folder}' and ${b} in '${first.folder}'.`,
+          { hint: 'Report them separately.' },
+        );
+    }
+    if (stepsOf(run) !== stepsOf(first))
+      throw new DataError(
+        `${where} were evaluated at different steps: '${run.folder}' at ${stepsOf(run)}, '${first.folder}' at ${stepsOf(first)}.`,
+        { hint: 'Report them separately.' },
+      );
+  }
+}
+
 function cellOf(
   environment: string,
   method: string,
@@ -210,13 +258,6 @@ function cellOf(
       `${method} in ${environment} has two runs of one seed; the seeds are ${seeds.join(', ')}.`,
     );
   const steps = runs[0].points.map(({ step }) => step);
-  for (const run of runs) {
-    const own = run.points.map(({ step }) => step);
-    if (own.join() !== steps.join())
-      throw new DataError(
-        `The runs of ${method} in ${environment} were evaluated at different steps: '${run.folder}' at ${own.join(', ')}, '${runs[0].folder}' at ${steps.join(', ')}.`,
-      );
-  }
   const scoreOf = ({ points }: RunRecord) =>
     meanOf(points.slice(-SCORED_EVALUATIONS).map(({ meanReturn }) => meanReturn));
   const iqm = (values: readonly number[]) =>

@@ -15,6 +15,12 @@ export interface CurvePoint {
   readonly meanReturn: number;
 }
 
+/** Settings of config.json in which runs of one task must agree. */
+const compared = [
+  ...['steps', 'batch', 'hidden', 'learningRate', 'temperature', 'warmup', 'updatesPerStep'],
+  ...['evaluateEvery', 'evaluationEpisodes', 'capacity', 'parallelEnvironments'],
+];
+
 /** A run that is whole. */
 export interface RunRecord {
   readonly folder: string;
@@ -23,6 +29,8 @@ export interface RunRecord {
   readonly distribution: string;
   readonly seed: number;
   readonly adapter: string;
+  /** What else it was asked for, as config.json holds it; runs that are compared must agree in it. */
+  readonly settings: Readonly<Record<string, unknown>>;
   readonly points: readonly CurvePoint[];
 }
 
@@ -96,6 +104,11 @@ async function readRun(folder: string): Promise<RunRecord | undefined> {
     const [step, updates, seconds, meanReturn] = numbers;
     return { step, updates, seconds, meanReturn };
   });
+  const turn = points.findIndex(({ step }, i) => i > 0 && step <= points[i - 1].step);
+  if (turn > 0)
+    throw new DataError(
+      `'${join(folder, 'result.json')}': evaluations[${turn}].step is ${points[turn].step}; it must be above ${points[turn - 1].step}, the one before.`,
+    );
   if (points.length === 0)
     throw new DataError(`'${join(folder, 'result.json')}': evaluations is empty; a run has at least one.`);
   return {
@@ -105,6 +118,9 @@ async function readRun(folder: string): Promise<RunRecord | undefined> {
     distribution: key('distribution', 'string'),
     seed: key('seed', 'number'),
     adapter: key('adapter', 'string'),
+    settings: Object.fromEntries(
+      compared.flatMap((name) => (config && Object.hasOwn(config, name) ? [[name, config[name]]] : [])),
+    ),
     points,
   };
 }

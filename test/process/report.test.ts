@@ -92,6 +92,9 @@ test('what is no study, or damaged, is refused with file and key, exit code 1', 
   const evaluation = { step: 1, updates: 1, seconds: 1, meanReturn: null };
   writeFileSync(result, JSON.stringify({ kind: 'divergrad-result', evaluations: [evaluation] }));
   refused(/result\.json': evaluations\[0\]\.meanReturn is null/, bad);
+  const at = (step: number) => ({ step, updates: 1, seconds: 1, meanReturn: 1 });
+  writeFileSync(result, JSON.stringify({ kind: 'divergrad-result', evaluations: [at(2000), at(1000)] }));
+  refused(/evaluations\[1\]\.step is 1000; it must be above 2000/, bad);
   writeFileSync(result, '{"kind":');
   refused(/result\.json' is not JSON/, bad);
   const other = join(folder, 'other.json');
@@ -99,7 +102,30 @@ test('what is no study, or damaged, is refused with file and key, exit code 1', 
     other,
     '{"kind":"divergrad-cost","reports":[{"rows":[{"estimator":"x","ratioInterval":{}}]}]}',
   );
-  refused(/The cost of x has msPerUpdate undefined/, study, '--include', other);
+  refused(/other\.json': adapter is missing; it must be a string/, study, '--include', other);
+  const report = {
+    adapter: 'a',
+    baseline: 'b',
+    settings: { distribution: 'd', batch: 1, hidden: [1] },
+    rows: [] as unknown[],
+  };
+  const rows = [
+    { estimator: 'x', samples: 1, msPerUpdate: 1, ratio: 1, flops: 1, bytes: 1, kernelsPerUpdate: 1 },
+  ];
+  for (const [damage, message] of [
+    [{ rows: undefined }, /rows is missing; it must be an object/],
+    [{ settings: undefined }, /settings is missing/],
+    [{ rows: [{ ...rows[0], ratioInterval: null }] }, /x: ratioInterval is null/],
+    [
+      { rows: [{ ...rows[0], ratioInterval: { low: 1 } }] },
+      /x: ratioInterval\.high is missing; it must be a number/,
+    ],
+  ] as const) {
+    writeFileSync(other, JSON.stringify({ kind: 'divergrad-cost', reports: [{ ...report, ...damage }] }));
+    refused(message, study, '--include', other);
+  }
+  writeFileSync(other, JSON.stringify({ kind: 'divergrad-cost' }));
+  refused(/other\.json': reports is no list/, study, '--include', other);
   writeFileSync(other, '{"kind":"somebody"}');
   refused(/no result of bench or quality; its kind is "somebody"/, study, '--include', other);
   refused(/No run has the baseline 'mpo\/coupled'/, study, '--baseline', 'mpo/coupled');

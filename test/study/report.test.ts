@@ -7,12 +7,13 @@ import * as assert from 'uvu/assert';
 import { environments } from '../../src/envs/registry.ts';
 import { DataError } from '../../src/errors.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
+import type { CostReport } from '../../src/study/cost.ts';
 import { compatibilityMatrix } from '../../src/study/matrix.ts';
 import { normalised, reportOf } from '../../src/study/report.ts';
 import { csvOf, reportFigures } from '../../src/study/report-figures.ts';
 import { comparisonOf, findingsOf } from '../../src/study/report-findings.ts';
 import { reportPage } from '../../src/study/report-page.ts';
-import { readStudyResults } from '../../src/study/study-results.ts';
+import { type RunRecord, readStudyResults } from '../../src/study/study-results.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 
 const test = suite('report');
@@ -24,6 +25,17 @@ const learners = [
   { estimator: 'forward-kl/snis:policy', final: -160, noise: 10 },
   { estimator: 'chi2/pathwise', final: -1219, noise: 10 },
 ];
+
+const runOf = (): RunRecord => ({
+  ...{
+    folder: 'a run',
+    environment: 'pendulum',
+    estimator: 'reverse-kl/pathwise',
+    distribution: 'tanh-gaussian',
+  },
+  ...{ seed: 0, adapter: 'a test', settings: {} },
+  points: [{ step: 1, updates: 1, seconds: 1, meanReturn: -1 }],
+});
 
 async function made(
   name: string,
@@ -64,7 +76,7 @@ test('what is equal, worse or undecided follows the intervals, and the first fin
   assert.is(equal.verdict, 'supported');
   assert.match(
     equal.evidence.join('\n'),
-    /pendulum: equal within ±0.1: forward-kl\/snis:policy -?0\.0\d \[-?0\.0\d, -?0\.0\d\]/,
+    /pendulum: equal within ±0.1: forward-kl\/snis:policy -?0\.0\d+ \[-?0\.0\d+, -?0\.0\d+\]/,
   );
   const worse = await finding('worse', [learners[2], { ...learners[2], estimator: 'svgd/amortised' }]);
   assert.is(worse.verdict, 'not supported');
@@ -75,6 +87,49 @@ test('what is equal, worse or undecided follows the intervals, and the first fin
   assert.is(comparisonOf({ value: 0.3, low: 0.11, high: 0.6 }), 'better');
   assert.is(comparisonOf({ value: 0.3, low: 0.01, high: 0.6 }), 'undecided');
   assert.is(comparisonOf({ value: -0.3, low: -0.6, high: 0.1 }), 'undecided');
+});
+
+test('few seeds decide nothing, and a task that is learnt before the first look counts for no verdict', async () => {
+  const verdictOf = async (name: string, options: { seeds?: number; environments?: string[] }) => {
+    const report = reportOf([await made(name, learners.slice(0, 2), options)], { resamples: 200 });
+    return { report, finding: findingsOf(report, compatibilityMatrix(), [])[0] };
+  };
+  for (const seeds of [1, 4]) {
+    const { finding } = await verdictOf(`few-${seeds}`, { seeds });
+    assert.is(finding.verdict, 'undecided');
+    assert.match(finding.evidence[0], /fewer than 5 seeds nothing is decided/);
+  }
+  assert.is((await verdictOf('enough', { seeds: 5 })).finding.verdict, 'supported');
+
+  const study = await made('ceiling', learners.slice(0, 2));
+  const flat = study.runs.map((run) => ({
+    ...run,
+    points: run.points.map((point) => ({ ...point, meanReturn: -150 })),
+  }));
+  const report = reportOf([{ ...study, runs: flat }], { resamples: 200 });
+  assert.equal(report.tasks, [{ environment: 'pendulum', first: 1, last: 1, resolves: false }]);
+  const [finding] = findingsOf(report, compatibilityMatrix(), []);
+  assert.is(finding.verdict, 'undecided');
+  assert.match(finding.evidence[1], /counts for no verdict: reverse-kl\/pathwise is at 1.00 at the first/);
+});
+
+test('costs are compared among equally many samples, and penalties are none of the divergences', () => {
+  const row = (estimator: string, samples: number, ratio: number) => ({
+    ...{ estimator, samples, ratio, kernelsPerUpdate: 3 },
+    ratioInterval: { low: 0.95 * ratio, high: 1.05 * ratio, coverage: 0.95 },
+  });
+  const report = reportOf([{ title: '', unfinished: 0, runs: [runOf()] }], { resamples: 100 });
+  const verdict = (...rows: ReturnType<typeof row>[]) =>
+    findingsOf(report, compatibilityMatrix(), [
+      { adapter: 'a test', baseline: 'reverse-kl/pathwise', rows } as unknown as CostReport,
+    ])[1];
+  // Dear only because of its samples.
+  const mixed = verdict(row('reverse-kl/pathwise', 1, 1), row('renyi/dreg:2', 16, 9));
+  assert.is(mixed.verdict, 'undecided');
+  const equal = verdict(row('reverse-kl/score:loo', 16, 4), row('renyi/dreg:2', 16, 9));
+  assert.is(equal.verdict, 'supported');
+  assert.match(equal.evidence[1], /K = 16 for all 2: from reverse-kl\/score:loo 4.00 \[/);
+  assert.is(verdict(row('kl-penalty/k1', 16, 1), row('renyi/dreg:2', 16, 9)).verdict, 'undecided');
 });
 
 test('the page needs nothing but itself, runs nothing, and escapes what data say', async () => {
@@ -127,6 +182,13 @@ test('several distributions are named, unfinished runs counted, doubled and unli
     );
   refused([run, run], /two runs of one seed/);
   refused([run, { ...run, seed: 9, points: run.points.slice(1) }], /different steps/);
+  // Also between methods: a curve that ends earlier has another mean.
+  const other = { ...run, estimator: 'renyi/dreg:2' };
+  refused([run, { ...other, points: run.points.slice(0, 3) }], /different steps: .* Report them separately/);
+  refused(
+    [run, { ...other, settings: { batch: 256 } }],
+    /different settings: batch is 256 in .* and not set in/,
+  );
   refused([], /no finished run/);
   refused([{ ...run, environment: 'mars' }], /unknown environment, 'mars'/);
   const both = reportOf([{ ...study, runs: [run, { ...run, distribution: 'beta' }] }], { resamples: 100 });

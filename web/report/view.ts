@@ -22,6 +22,8 @@ export function documentView(name: string, value: Json): HTMLElement {
         curves([{ name: 'run', evaluations: (value as JsonObject).evaluations }]),
         generic(value),
       );
+    case 'divergrad-report':
+      return h('div', {}, ...reportCurves(value as JsonObject), generic(value));
     case 'divergrad-page-training':
       return h('div', {}, curves(pageRuns(value as JsonObject)), generic(value));
     default:
@@ -37,6 +39,25 @@ const pageRuns = ({ runs }: JsonObject) =>
     name: isObject(run.settings) ? textOf(run.settings.estimator) : 'run',
     evaluations: run.evaluations,
   }));
+
+/** The curves of a report, an environment a chart. */
+function reportCurves({ report }: JsonObject): HTMLElement[] {
+  const cells = isObject(report) && isList(report.cells) ? report.cells.filter(isObject) : [];
+  return [...new Set(cells.map(({ environment }) => textOf(environment)))].flatMap((environment) => [
+    h('h3', {}, environment),
+    curves(
+      cells
+        .filter((cell) => cell.environment === environment)
+        .map(({ method, curve }) => ({
+          name: textOf(method),
+          evaluations: (isList(curve) ? curve : []).filter(isObject).map(({ step, return: estimate }) => ({
+            step: numberOf(step),
+            meanReturn: isObject(estimate) ? numberOf(estimate.value) : Number.NaN,
+          })),
+        })),
+    ),
+  ]);
+}
 
 function curves(
   runs: readonly { readonly name: string; readonly evaluations: Json | undefined }[],
