@@ -168,8 +168,11 @@ export class Update {
   /**
    * Runs some updates and gives the mean time of each of the program's steps in milliseconds by the device's own clock
    * (WebGPU's timestamp queries); undefined where it has none. It reads back after every update.
+   * @throws UsageError for fewer than one update
    */
   async timeSteps(updates = 16): Promise<number[] | undefined> {
+    if (!Number.isInteger(updates) || updates < 1)
+      throw new UsageError(`timeSteps(${updates}): the number of updates must be a whole number from 1.`);
     if (!this.executable.timeSteps) return undefined;
     this.ran = true;
     return this.executable.timeSteps(updates);

@@ -219,7 +219,7 @@ const percent = (value: number): string => `${(100 * value).toFixed(value < 0.1 
 export function rooflineText({ results, absent }: RooflineReport): string {
   const lines: string[] = [];
   let described = '';
-  for (const { size, name, adapter, peak, mlp, rows, kernelsMs, updateMs } of results) {
+  for (const { size, name, adapter, peak, mlp, rows, clock, kernelsMs, updateMs } of results) {
     if (described !== name) {
       described = name;
       lines.push(`${name}: ${adapter}`);
@@ -232,7 +232,7 @@ export function rooflineText({ results, absent }: RooflineReport): string {
     const { observations, actions, batch, hidden } = costSettings(rooflineSizes[size]);
     lines.push(
       `  ${size}: observations ${observations}, actions ${actions}, batch ${batch}, hidden ${hidden.join('-')}, ${mlp} networks; ` +
-        `peak ${three(peak.gflops)} GFLOP/s, a launch costs ${three(peak.launchMicroseconds)} µs; kernels by themselves ${three(kernelsMs)} ms, the update ${three(updateMs)} ms`,
+        `peak ${three(peak.gflops)} GFLOP/s, a launch costs ${three(peak.launchMicroseconds)} µs; kernels ${clock === 'timestamps' ? 'by timestamps' : 'by themselves'} ${three(kernelsMs)} ms, the update ${three(updateMs)} ms`,
     );
     const heads = ['count', 'FLOP', 'bytes', 'FLOP/B', 'µs', 'of time', 'GFLOP/s', 'GB/s', 'of roof'];
     lines.push(`  ${'kernel'.padEnd(28)}${heads.map((head) => head.padStart(10)).join('')}  bound by`);

@@ -2,6 +2,7 @@
 // updates they look at are updates like any other.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UsageError } from '../../src/errors.ts';
 import { adam, mlp } from '../../src/nn/index.ts';
 import { gradient, mean, square } from '../../src/tape/index.ts';
 import { openDevice, testBackend } from '../helpers/devices.ts';
@@ -23,6 +24,8 @@ async function fitting() {
 
 test('timed updates leave what run leaves', async () => {
   const [timed, ran] = [await fitting(), await fitting()];
+  const wrong = await timed.update.timeSteps(0).catch((error: unknown) => error);
+  assert.instance(wrong, UsageError);
   const { information } = timed.device.backend;
   const offered = testBackend() === 'webgpu' && String(information.features).includes('timestamp-query');
   const begun = performance.now();
@@ -32,6 +35,10 @@ test('timed updates leave what run leaves', async () => {
     assert.ok(ms);
     assert.is(ms.length, timed.update.program.steps.length);
     assert.ok(ms.every((time) => Number.isFinite(time) && time >= 0));
+    assert.ok(
+      ms.some((time) => time > 0),
+      'a clock that stands',
+    );
     const total = 5 * ms.reduce((a, b) => a + b, 0);
     assert.ok(total <= wallMs, `${total} ms by the device, ${wallMs} by the wall`);
     ran.update.run(5);

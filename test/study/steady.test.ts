@@ -30,14 +30,15 @@ test('what updates leave behind is noticed', async () => {
   const kept: unknown[] = [];
   const synchronize = backend.synchronize.bind(backend);
   backend.synchronize = () => {
-    kept.push(backend.allocate(4096, 'f32', 'a leak'), new Float64Array(0));
+    kept.push(backend.allocate(4096, 'f32', 'a leak'), new Array(1000).fill(0.5));
     return synchronize();
   };
   const settings = costSettings({ batch: 4, hidden: [4] });
   const steady = await measureSteadyState(device, 'reverse-kl/pathwise', settings, UPDATES);
   await device.dispose();
   assert.is(steady.buffersCreated, UPDATES / 100);
-  assert.ok(steady.heapBytes > 0);
+  // 100 looks keep 8 kB each, or 4 where pointers are compressed; what the engine lets go of meanwhile is far less.
+  assert.ok(steady.heapBytes > HEAP_NOISE, `the heap grew by ${steady.heapBytes} bytes`);
   assert.is(kept.length, 2 * (UPDATES / 100 + UPDATES / 1000));
 });
 

@@ -15,6 +15,9 @@ const COPY_DST = 0x8;
 const UNIFORM = 0x40;
 const STORAGE = 0x80;
 const QUERY_RESOLVE = 0x200;
+
+/** Queries in a set at most, on every adapter. */
+const MOST_QUERIES = 4096;
 const MODE_READ = 0x1;
 const STAGE_COMPUTE = 0x4;
 
@@ -234,7 +237,7 @@ export class WebGpuBackend implements Backend {
     if (error) throw this.error(kindOf(error), `The program cannot be bound: ${error.message}`);
     return {
       run: (times) => this.run(dispatches, times),
-      ...(this.device.features.has('timestamp-query')
+      ...(this.device.features.has('timestamp-query') && 2 * dispatches.length <= MOST_QUERIES
         ? { timeSteps: (updates: number) => this.timeSteps(dispatches, updates) }
         : {}),
       dispose: () => uniforms?.destroy(),
