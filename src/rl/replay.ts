@@ -80,6 +80,8 @@ const replaySampleOp: Op<SampleAttributes> = {
   }),
 };
 
+const NOTHING: ArrayLike<number> = [];
+
 /**
  * A ring of transitions that lives on the device: adding one is a small write, drawing a batch is a kernel, and
  * neither reads anything back. Rows: observation, action, reward, terminated, next observation, behaviour.
@@ -89,6 +91,9 @@ export class ReplayBuffer {
   /** Number of transitions held, as the kernels read it. */
   readonly fill: State;
   private readonly width: number;
+  /** Where `add` puts a transition and the number held together; `device.write` copies them at once. */
+  private readonly row: Float32Array<ArrayBuffer>;
+  private readonly count = new Uint32Array(1);
   private next = 0;
   private held = 0;
 
@@ -98,6 +103,7 @@ export class ReplayBuffer {
       throw new UsageError(`The replay capacity must be a whole number from 1 to 16777216; got ${capacity}.`);
     }
     this.width = 2 * observations + actions + 2 + behaviour;
+    this.row = new Float32Array(this.width);
     this.storage = new State('replay', [capacity, this.width]);
     this.fill = new State('replay.fill', [1], new Uint32Array(1));
   }
@@ -145,24 +151,25 @@ export class ReplayBuffer {
    */
   add(device: Device, transition: StoredTransition): void {
     const { capacity, observations, actions, behaviour = 0 } = this.options;
-    const row = new Float32Array(this.width);
-    let at = 0;
-    const put = (name: string, values: ArrayLike<number>, count: number) => {
-      if (values.length !== count)
-        throw new ShapeError(`A transition's ${name} has ${count} values here; got ${values.length}.`);
-      row.set(values, at);
-      at += count;
-    };
-    put('observation', transition.observation, observations);
-    put('action', transition.action, actions);
-    put('reward', [transition.reward], 1);
-    put('terminated', [transition.terminated ? 1 : 0], 1);
-    put('next observation', transition.nextObservation, observations);
-    put('behaviour', transition.behaviour ?? [], behaviour);
+    const { row } = this;
+    const next = observations + actions + 2;
+    this.put('observation', transition.observation, 0, observations);
+    this.put('action', transition.action, observations, actions);
+    row[next - 2] = transition.reward;
+    row[next - 1] = transition.terminated ? 1 : 0;
+    this.put('next observation', transition.nextObservation, next, observations);
+    this.put('behaviour', transition.behaviour ?? NOTHING, next + observations, behaviour);
     device.write(this.storage, row, this.next * this.width);
     this.next = (this.next + 1) % capacity;
     this.held = Math.min(capacity, this.held + 1);
-    device.write(this.fill, Uint32Array.of(this.held));
+    this.count[0] = this.held;
+    device.write(this.fill, this.count);
+  }
+
+  private put(name: string, values: ArrayLike<number>, at: number, count: number): void {
+    if (values.length !== count)
+      throw new ShapeError(`A transition's ${name} has ${count} values here; got ${values.length}.`);
+    this.row.set(values, at);
   }
 
   /** Records the drawing of a batch, with replacement, anew at every update. */
