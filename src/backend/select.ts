@@ -4,7 +4,7 @@ import type { Backend, BackendName } from './backend.ts';
 import { createCpuBackend, type Precision } from './cpu/backend.ts';
 import { expectedMs, measureSpeed, type Speed, type Work } from './crossover.ts';
 import { openWasm, type WasmOptions } from './wasm/backend.ts';
-import { openWebGpu } from './webgpu/open.ts';
+import { openWebGpu, type WebGpuOptions } from './webgpu/open.ts';
 
 /** Every backend, in the order in which `auto` prefers them. */
 export const backendNames: readonly BackendName[] = ['webgpu', 'wasm', 'cpu'];
@@ -18,6 +18,8 @@ export interface OpenOptions {
   readonly precision?: Precision;
   /** Threads and instructions of the wasm backend, which chooses both by itself. */
   readonly wasm?: WasmOptions;
+  /** Adapter, patience and variants of the webgpu backend. */
+  readonly webgpu?: WebGpuOptions;
   /** What will be done over and over, from which `auto` tells whether a GPU is worth its launches. */
   readonly work?: Work;
 }
@@ -45,6 +47,7 @@ export async function open({
   backend = 'auto',
   precision,
   wasm,
+  webgpu,
   work,
 }: OpenOptions = {}): Promise<OpenedDevice> {
   if (precision !== undefined && precision !== 'f32' && precision !== 'f64') {
@@ -57,13 +60,13 @@ export async function open({
     case 'auto':
       return precision === 'f64'
         ? openCpu('f64', 'f64 storage was asked for, which only the cpu backend has')
-        : openAuto(wasm, work);
+        : openAuto(wasm, webgpu, work);
     case 'cpu':
       return openCpu(precision, 'asked for by name');
     case 'wasm':
       return new OpenedDevice(await openWasm(wasm), 'asked for by name');
     case 'webgpu':
-      return new OpenedDevice(await openWebGpu(), 'asked for by name');
+      return new OpenedDevice(await openWebGpu(webgpu), 'asked for by name');
     default:
       throw unknownName('backend', String(backend satisfies never), ['auto', ...backendNames]);
   }
@@ -72,10 +75,14 @@ export async function open({
 const openCpu = (precision: Precision | undefined, reason: string): OpenedDevice =>
   new OpenedDevice(createCpuBackend(precision ? { precision } : {}), reason);
 
-async function openAuto(wasm: WasmOptions | undefined, work: Work | undefined): Promise<OpenedDevice> {
+async function openAuto(
+  wasm: WasmOptions | undefined,
+  options: WebGpuOptions | undefined,
+  work: Work | undefined,
+): Promise<OpenedDevice> {
   let webgpu: Backend;
   try {
-    webgpu = await openWebGpu();
+    webgpu = await openWebGpu(options);
   } catch (error) {
     if (error instanceof BackendError) return openFallback(wasm, `no WebGPU: ${error.message}`);
     throw error;

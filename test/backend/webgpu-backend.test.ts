@@ -195,4 +195,17 @@ test('no adapter is an error that says what to do', async () => {
   assert.match((error as BackendError).message, 'or use the cpu backend');
 });
 
+test('subgroups are used when asked for, and refused where there are none', async () => {
+  const { features } = backend.device;
+  assert.not(features.has('subgroups'));
+  const asked = await openWebGpu({ subgroups: true });
+  assert.ok(asked.device.features.has('subgroups'));
+  await asked.dispose();
+  const adapter = { info: { description: 'a plain one' }, features: new Set(), limits: {} };
+  const gpu = { requestAdapter: async () => adapter } as unknown as GPU;
+  const error = await rejection(openWebGpu({ gpu, subgroups: true }));
+  assert.instance(error, BackendError);
+  assert.match((error as BackendError).message, 'a plain one');
+});
+
 test.run();

@@ -27,6 +27,20 @@ export function openTested(): Promise<Backend> {
   }
 }
 
+/** The backend with sums by subgroups, where this run's adapter offers them. */
+export async function openSubgroups(tested: Backend): Promise<Backend | undefined> {
+  if (globalThis.DIVERGRAD_TEST_BACKEND !== 'webgpu') return undefined;
+  try {
+    return await openWebGpu({ subgroups: true });
+  } catch (error) {
+    // Dawn has them on SwiftShader, so that they are tested somewhere; other engines may not.
+    const { description } = tested;
+    if (/swiftshader/i.test(description) && typeof process === 'object' && !('Deno' in globalThis))
+      throw error;
+    return undefined;
+  }
+}
+
 /** The oracle: the same kernel in float64. */
 export const oracle = createCpuBackend({ precision: 'f64' });
 

@@ -337,7 +337,8 @@ export class WebGpuBackend implements Backend {
   }
 
   private codeOf(step: Step): StepCode {
-    const code = step.kind === 'fused' ? fusedCode(step) : kernelCode(step);
+    const subgroups = this.device.features.has('subgroups');
+    const code = step.kind === 'fused' ? fusedCode(step) : kernelCode(step, subgroups);
     const most = this.device.limits.maxStorageBuffersPerShaderStage;
     if (code.writes.length <= most) return code;
     throw this.error(
@@ -525,10 +526,10 @@ function kindOf(error: GPUError): DeviceFault {
 const specOf = (step: KernelStep | JoinedStep): KernelSpec =>
   step.kind === 'joined' ? joinedSpec(step.kernel) : kernelSpec(step.kernel);
 
-function kernelCode(step: KernelStep | JoinedStep): StepCode {
+function kernelCode(step: KernelStep | JoinedStep, subgroups: boolean): StepCode {
   const spec = specOf(step);
   return {
-    wgsl: specialise(step),
+    wgsl: specialise(step, subgroups),
     writes: spec.bindings.map(({ access }) => access !== 'read'),
     bound: step.kind === 'joined' ? step.bound : step.buffers,
     uniform: true,

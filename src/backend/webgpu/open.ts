@@ -7,6 +7,8 @@ export interface WebGpuOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Longest wait for an answer of the device before it counts as hanging, s; 600 when absent. */
   readonly patienceSeconds?: number;
+  /** Whether sums over a workgroup go by subgroups; false when absent, until a GPU has shown them to be faster. */
+  readonly subgroups?: boolean;
 }
 
 const whatToDo =
@@ -24,7 +26,8 @@ const raisedLimits = [
 /**
  * Opens the WebGPU device.
  *
- * @throws BackendError when there is no WebGPU, no adapter, or the adapter gives no device
+ * @throws BackendError when there is no WebGPU, no adapter, the adapter gives no device, or subgroups were asked for
+ * and it has none
  */
 export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const gpu = options.gpu ?? (await platformGpu());
@@ -33,7 +36,15 @@ export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBac
   });
   if (!adapter) throw new BackendError('WebGPU offers no adapter.', { hint: whatToDo, fault: 'absent' });
   const limits = Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]]));
+  const { subgroups = false } = options;
+  if (subgroups && !adapter.features.has('subgroups')) {
+    throw new BackendError(`The adapter (${adapter.info.description}) offers no subgroups.`, {
+      hint: 'Leave the option `subgroups` out.',
+      fault: 'absent',
+    });
+  }
   const features: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
+  if (subgroups) features.push('subgroups');
   try {
     const device = await adapter.requestDevice({ requiredLimits: limits, requiredFeatures: features });
     return new WebGpuBackend(adapter, device, options.patienceSeconds);

@@ -18,6 +18,7 @@ import mlpForwardInclude from '../../../shaders/include/mlp_forward.wgsl';
 import mlpWeightsInclude from '../../../shaders/include/mlp_weights.wgsl';
 import philoxBlock from '../../../shaders/include/philox.wgsl';
 import sum from '../../../shaders/include/sum.wgsl';
+import sumSubgroups from '../../../shaders/include/sum_subgroups.wgsl';
 import lossReverseKl from '../../../shaders/loss_reverse_kl.wgsl';
 import lossReverseKlMlpBackwardInputs from '../../../shaders/loss_reverse_kl_mlp_backward_inputs.wgsl';
 import lossScore from '../../../shaders/loss_score.wgsl';
@@ -122,8 +123,10 @@ const choices = /\bparams\.((?:has|store)[A-Z]\w*|activation|baseline|decoupled|
  * adapter compiles it. The tiles of the network kernels become as wide as their widest layer, so that narrow
  * networks leave workgroup memory for others; those of a layer as fit it, with their loops unrolled, so that they stay
  * in registers.
+ *
+ * @param subgroups whether sums over a workgroup go by subgroups, which the device must have
  */
-export function specialise(step: KernelStep | JoinedStep): string {
+export function specialise(step: KernelStep | JoinedStep, subgroups = false): string {
   const { params } = step;
   const tiles = layerTiles[step.kernel];
   if (tiles) {
@@ -143,7 +146,10 @@ export function specialise(step: KernelStep | JoinedStep): string {
   );
   const items = (params.samples ?? 1) * (params.batch ?? 1);
   const threads = Math.min(SUM_THREADS.most, Math.max(SUM_THREADS.least, 2 ** Math.ceil(Math.log2(items))));
-  const source = shaders[step.kernel]
+  const whole = shaders[step.kernel];
+  const text =
+    subgroups && whole.includes(sum) ? `enable subgroups;\n${whole.replace(sum, sumSubgroups)}` : whole;
+  const source = text
     .replace(/\bconst WIDTH = \d+u/, `const WIDTH = ${widest}u`)
     .replace(`const THREADS = ${SUM_THREADS.most}u`, `const THREADS = ${threads}u`);
   return chosen(source, choices, params);
