@@ -20,9 +20,12 @@ export interface SteadyState {
 /** Updates between two looks at the device, which keep a queue from growing without bound. */
 const CHUNK = 100;
 
+/** Updates after which the engine has compiled what it will: after 1,000, one run in a few still saw it do so. */
+const WARM_UP = 10_000;
+
 /**
  * Runs a whole actor-critic update so many times, a transition stored before each, and counts what it leaves behind.
- * A tenth of them run first, uncounted: the engine compiles and sizes its tables at the beginning.
+ * As many run first, 10,000 at most, uncounted: the engine compiles and sizes its tables at the beginning.
  */
 export async function measureSteadyState(
   device: Device,
@@ -32,7 +35,7 @@ export async function measureSteadyState(
   onProgress: (done: number) => void = () => undefined,
 ): Promise<SteadyState> {
   return withWholeUpdate(device, estimator, settings, async (update, store) => {
-    await run(device, update, store, Math.ceil(updates / 10), () => undefined);
+    await run(device, update, store, Math.min(updates, WARM_UP), () => undefined);
     const memory = () => Number(device.backend.information.memoryBytes ?? 0);
     const counters = { ...device.backend.counters };
     const memoryBefore = memory();

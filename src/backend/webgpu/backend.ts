@@ -15,11 +15,11 @@ const COPY_DST = 0x8;
 const UNIFORM = 0x40;
 const STORAGE = 0x80;
 const QUERY_RESOLVE = 0x200;
+const MODE_READ = 0x1;
+const STAGE_COMPUTE = 0x4;
 
 /** Queries in a set at most, on every adapter. */
 const MOST_QUERIES = 4096;
-const MODE_READ = 0x1;
-const STAGE_COMPUTE = 0x4;
 
 /** Offsets of bindings into one buffer must be multiples of this on every adapter. */
 const ALIGNMENT = 256;
