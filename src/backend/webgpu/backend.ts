@@ -6,6 +6,7 @@ import { formatCount } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
 import { type FusedShader, generateFused } from './fused.ts';
+import { restWhilePending } from './rest.ts';
 import { specialise } from './shaders.ts';
 
 // WebGPU's flags by value, since Node has no global GPUBufferUsage.
@@ -82,6 +83,9 @@ export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
   );
 }
 
+/** Whether WebGPU comes from Node's package: the other platforms have their own. */
+const isNode = (): boolean => !(globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+
 /** Programs on a GPU through WebGPU: pipelines and bind groups built at load, one submit a run. */
 export class WebGpuBackend implements Backend {
   readonly name = 'webgpu';
@@ -106,6 +110,8 @@ export class WebGpuBackend implements Backend {
   private readonly unusedWrite: GPUBuffer;
   /** Error scopes whose result has not come yet. */
   private readonly scopes = new Set<Promise<void>>();
+  /** Where waiting takes a core from the adapter: what to do meanwhile. */
+  private readonly rest: ((promise: Promise<unknown>) => void) | undefined;
   private failure: BackendError | undefined;
   private lost = false;
   private disposed = false;
@@ -135,6 +141,7 @@ export class WebGpuBackend implements Backend {
       maxComputeWorkgroupStorageSize: device.limits.maxComputeWorkgroupStorageSize,
       maxComputeWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
     };
+    if (software && isNode()) this.rest = restWhilePending();
     this.preferences = {
       mlp: software ? 'layered' : 'fused',
       joinedBindings: device.limits.maxStorageBuffersPerShaderStage,
@@ -423,11 +430,13 @@ export class WebGpuBackend implements Backend {
     const error = await scope;
     if (error) throw this.error('shader', `The shader of '${label}' is refused: ${error.message}`);
     try {
-      return await this.device.createComputePipelineAsync({
+      const pipeline = this.device.createComputePipelineAsync({
         label,
         layout,
         compute: { module, entryPoint: 'main' },
       });
+      this.rest?.(pipeline);
+      return await pipeline;
     } catch (cause) {
       await this.lossOrNothing();
       await this.check();
@@ -491,8 +500,10 @@ export class WebGpuBackend implements Backend {
         reject(this.failure);
       }, 1000 * this.patienceSeconds);
     });
+    const first = Promise.race([promise, late]);
+    this.rest?.(first);
     try {
-      return await Promise.race([promise, late]);
+      return await first;
     } finally {
       clearTimeout(timer);
     }

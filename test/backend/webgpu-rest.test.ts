@@ -1,0 +1,64 @@
+// How the thread waits for an adapter that computes on the same cores.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { restWhilePending } from '../../src/backend/webgpu/rest.ts';
+
+const WAIT_MS = 200;
+
+/** Turns of the event loop until the promise is kept: as Node's binding looks at its promises. */
+async function turnsUntil(promise: Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let kept = false;
+  promise.then(
+    () => {
+      kept = true;
+    },
+    () => {
+      kept = true;
+    },
+  );
+  while (!kept) {
+    turns++;
+    await new Promise((done) => setImmediate(done));
+  }
+  return turns;
+}
+
+const after = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+test('a thread that waits sleeps most of the time, however many promises it waits for', async () => {
+  const before = process.cpuUsage();
+  const begun = performance.now();
+  const rest = restWhilePending();
+  const promises = [after(WAIT_MS), after(WAIT_MS), after(WAIT_MS / 2)];
+  for (const promise of promises) rest(promise);
+  const turns = await turnsUntil(Promise.all(promises));
+  const elapsed = performance.now() - begun;
+  const { user, system } = process.cpuUsage(before);
+  assert.ok(turns < 5 * WAIT_MS, `${turns} turns in ${elapsed} ms`);
+  assert.ok((user + system) / 1000 < 0.5 * elapsed, `${(user + system) / 1000} ms at work in ${elapsed} ms`);
+});
+
+test('the loop turns freely before the wait and after it, and again for the next', async () => {
+  const rest = restWhilePending();
+  for (const fails of [false, true]) {
+    const free = await turnsUntil(after(WAIT_MS / 4));
+    const promise = after(WAIT_MS / 4).then(() => {
+      if (fails) throw new Error('a device that is lost');
+    });
+    rest(promise);
+    const resting = await turnsUntil(promise);
+    assert.ok(free > 4 * resting, `${free} turns freely, ${resting} at rest`);
+  }
+});
+
+test('a short wait is looked at at once', async () => {
+  const rest = restWhilePending();
+  const begun = performance.now();
+  const promise = new Promise((done) => setImmediate(done));
+  rest(promise);
+  await promise;
+  assert.ok(performance.now() - begun < 20);
+});
+
+test.run();
