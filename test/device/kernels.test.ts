@@ -66,6 +66,13 @@ test('matmul: strides, batches, bias, activation and z', async () => {
     [2, 5, 65, 3],
     [3, 7, 1, 40],
     [1, 1, 130, 129],
+    // Columns and rows alone: heads with one output and the gradients through them.
+    [1, 13, 1, 37],
+    [1, 13, 1, 37],
+    [2, 67, 1, 3],
+    [1, 70, 1, 300],
+    [2, 9, 21, 1],
+    [2, 9, 21, 1],
   ];
   for (const [i, [batch, rows, columns, inner]] of sizes.entries()) {
     for (const transposed of [0, 1]) {

@@ -87,7 +87,8 @@ export function planOf(name: string, p: Params, gemm: number): KernelPlan {
     case 'mlp_backward_inputs': {
       const each = Math.min(p.rows, rowBlock(p.rows));
       const widest = Math.max(...widths(p));
-      const nets = name === 'mlp_forward' ? p.nets : 1;
+      // Input gradients are sums over networks.
+      const nets = p.storeDx0 || p.storeDx1 ? 1 : p.nets;
       const tiles = name === 'mlp_forward' ? 2 : 3;
       return plan(nets * blocks(p.rows, each), gemm + tiles * (aligned(4 * each * widest) + 64), [each]);
     }

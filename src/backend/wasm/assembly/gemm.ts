@@ -5,8 +5,8 @@
 // its columns are not contiguous: then a panel of columns is copied first, once for all rows of the call.
 import { bytes } from './block';
 import {
-  add, atLeast, LANES, load, load1, load2, load3, loadSplat, madd, SIZE, splat, store, store1, store2, store3,
-  storePart, transpose,
+  add, atLeast, LANES, load, load1, load2, load3, loadSplat, madd, mul, SIZE, splat, store, store1, store2, store3,
+  storePart, sumLanes, transpose, V,
 } from './vec';
 
 /** Columns of a full tile. */
@@ -21,50 +21,60 @@ export const GEMM_SCRATCH: usize = 512 + bytes(INNER * PANEL);
 /** 16 floats of 0, where sums without a bias begin. */
 const ZEROS: usize = memory.data(64, 16);
 
-/** 2 rows × 4 vectors of sums. `o` and `oRow`: where sums start from; `low`: lower bound of what is stored. */
+/**
+ * 2 rows × 4 vectors of sums, for as many pairs of rows. `o` and `oRow`: where sums start from; `low`: lower bound of
+ * what is stored.
+ */
 function tile2x4(
-  a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, inner: i32,
+  pairs: i32, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, inner: i32,
   o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
 ): void {
-  let a1 = a + aRow;
-  let c00 = load(o);
-  let c01 = load1(o);
-  let c02 = load2(o);
-  let c03 = load3(o);
-  o += oRow;
-  let c10 = load(o);
-  let c11 = load1(o);
-  let c12 = load2(o);
-  let c13 = load3(o);
-  for (; inner > 0; --inner) {
-    const b0 = load(b);
-    const b1 = load1(b);
-    const b2 = load2(b);
-    const b3 = load3(b);
-    let x = loadSplat(a);
-    c00 = madd(x, b0, c00);
-    c01 = madd(x, b1, c01);
-    c02 = madd(x, b2, c02);
-    c03 = madd(x, b3, c03);
-    x = loadSplat(a1);
-    c10 = madd(x, b0, c10);
-    c11 = madd(x, b1, c11);
-    c12 = madd(x, b2, c12);
-    c13 = madd(x, b3, c13);
-    a += aStep;
-    a1 += aStep;
-    b += bStep;
-  }
   const bound = splat(low);
-  store(c, atLeast(c00, bound));
-  store1(c, atLeast(c01, bound));
-  store2(c, atLeast(c02, bound));
-  store3(c, atLeast(c03, bound));
-  c += cRow;
-  store(c, atLeast(c10, bound));
-  store1(c, atLeast(c11, bound));
-  store2(c, atLeast(c12, bound));
-  store3(c, atLeast(c13, bound));
+  for (; pairs > 0; --pairs) {
+    let at = a;
+    let a1 = a + aRow;
+    let row = b;
+    let c00 = load(o);
+    let c01 = load1(o);
+    let c02 = load2(o);
+    let c03 = load3(o);
+    o += oRow;
+    let c10 = load(o);
+    let c11 = load1(o);
+    let c12 = load2(o);
+    let c13 = load3(o);
+    for (let k = inner; k > 0; --k) {
+      const b0 = load(row);
+      const b1 = load1(row);
+      const b2 = load2(row);
+      const b3 = load3(row);
+      let x = loadSplat(at);
+      c00 = madd(x, b0, c00);
+      c01 = madd(x, b1, c01);
+      c02 = madd(x, b2, c02);
+      c03 = madd(x, b3, c03);
+      x = loadSplat(a1);
+      c10 = madd(x, b0, c10);
+      c11 = madd(x, b1, c11);
+      c12 = madd(x, b2, c12);
+      c13 = madd(x, b3, c13);
+      at += aStep;
+      a1 += aStep;
+      row += bStep;
+    }
+    store(c, atLeast(c00, bound));
+    store1(c, atLeast(c01, bound));
+    store2(c, atLeast(c02, bound));
+    store3(c, atLeast(c03, bound));
+    c += cRow;
+    store(c, atLeast(c10, bound));
+    store1(c, atLeast(c11, bound));
+    store2(c, atLeast(c12, bound));
+    store3(c, atLeast(c13, bound));
+    a += aRow * 2;
+    o += oRow;
+    c += cRow;
+  }
 }
 
 /** 4 rows × 2 vectors. The rows are at a, a + row1, a + row2, a + row3. */
@@ -254,20 +264,15 @@ function panel(
   o: usize, oRow: usize, c: usize, cRow: usize, low: f32, tile: usize,
 ): void {
   if (columns == PANEL) {
-    let row: i32 = 0;
-    for (; row + 2 <= rows; row += 2) {
-      tile2x4(a, aRow, aStep, b, bStep, inner, o, oRow, c, cRow, low);
-      a += aRow * 2;
-      o += oRow * 2;
-      c += cRow * 2;
-    }
-    if (row < rows) tile1x4(a, aStep, b, bStep, inner, o, c, low);
+    tile2x4(rows >> 1, a, aRow, aStep, b, bStep, inner, o, oRow, c, cRow, low);
+    const last = rows - 1;
+    if (rows & 1) tile1x4(a + aRow * last, aStep, b, bStep, inner, o + oRow * last, c + cRow * last, low);
     return;
   }
   if (columns > 2 * LANES) {
     for (let row: i32 = 0; row < rows; row += 2) {
       const left = min(2, rows - row);
-      tile2x4(a, left > 1 ? aRow : 0, aStep, b, bStep, inner, o, oRow, tile, ROW, low);
+      tile2x4(1, a, left > 1 ? aRow : 0, aStep, b, bStep, inner, o, oRow, tile, ROW, low);
       storeTile(tile, c, cRow, left, columns);
       a += aRow * 2;
       o += oRow * 2;
@@ -293,6 +298,113 @@ function panel(
   }
 }
 
+// Narrow products: a head with one output, or the gradients through one. Tiles would be mostly empty.
+
+@inline function limited(x: f32, low: f32): f32 {
+  return x < low ? low : x; // a NaN stays
+}
+
+/** c [rows, 1] = max(o + a·b, low) where the rows of a and the column b are contiguous. */
+function dots(
+  rows: i32, inner: i32, a: usize, aRow: usize, b: usize, o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
+): void {
+  const whole = inner - inner % LANES;
+  for (let row: i32 = 0; row < rows; row += 4) {
+    const left = rows - row;
+    // Rows past the end are read from inside; their sums are not stored.
+    let a0 = a;
+    let a1 = left > 1 ? a + aRow : a;
+    let a2 = left > 2 ? a + aRow * 2 : a;
+    let a3 = left > 3 ? a + aRow * 3 : a;
+    let at = b;
+    let v0 = splat(0);
+    let v1 = v0;
+    let v2 = v0;
+    let v3 = v0;
+    for (let k: i32 = 0; k < whole; k += LANES) {
+      const x = load(at);
+      v0 = madd(load(a0), x, v0);
+      v1 = madd(load(a1), x, v1);
+      v2 = madd(load(a2), x, v2);
+      v3 = madd(load(a3), x, v3);
+      at += SIZE;
+      a0 += SIZE;
+      a1 += SIZE;
+      a2 += SIZE;
+      a3 += SIZE;
+    }
+    let s0 = sumLanes(v0);
+    let s1 = sumLanes(v1);
+    let s2 = sumLanes(v2);
+    let s3 = sumLanes(v3);
+    for (let rest = bytes(inner - whole), i: usize = 0; i < rest; i += 4) {
+      const x = f32.load(at + i);
+      s0 += f32.load(a0 + i) * x;
+      s1 += f32.load(a1 + i) * x;
+      s2 += f32.load(a2 + i) * x;
+      s3 += f32.load(a3 + i) * x;
+    }
+    f32.store(c, limited(s0 + f32.load(o), low));
+    if (left > 1) f32.store(c + cRow, limited(s1 + f32.load(o + oRow), low));
+    if (left > 2) f32.store(c + cRow * 2, limited(s2 + f32.load(o + oRow * 2), low));
+    if (left > 3) f32.store(c + cRow * 3, limited(s3 + f32.load(o + oRow * 3), low));
+    a += aRow * 4;
+    o += oRow * 4;
+    c += cRow * 4;
+  }
+}
+
+/** The same where the columns of a are contiguous, and c too, as in the gradient of a head's weights: o is 0 or c. */
+function combination(rows: i32, inner: i32, a: usize, aStep: usize, b: usize, bRow: usize, onto: bool, c: usize): void {
+  for (let row: i32 = 0; row < rows; row += PANEL) {
+    const o = onto ? c : ZEROS;
+    let v0 = load(o);
+    let v1 = load1(o);
+    let v2 = load2(o);
+    let v3 = load3(o);
+    let from = a;
+    let at = b;
+    for (let k: i32 = 0; k < inner; ++k) {
+      const x = loadSplat(at);
+      v0 = madd(load(from), x, v0);
+      v1 = madd(load1(from), x, v1);
+      v2 = madd(load2(from), x, v2);
+      v3 = madd(load3(from), x, v3);
+      from += aStep;
+      at += bRow;
+    }
+    storePanel(c, v0, v1, v2, v3, rows - row);
+    a += ROW;
+    c += ROW;
+  }
+}
+
+/** c = a·b for one column a and one contiguous row b. */
+function outerProduct(rows: i32, columns: i32, a: usize, aRow: usize, b: usize, c: usize, cRow: usize): void {
+  for (let row: i32 = 0; row < rows; ++row) {
+    const x = loadSplat(a);
+    let column: i32 = 0;
+    let to = c;
+    let at = b;
+    for (; column + LANES <= columns; column += LANES) {
+      store(to, mul(x, load(at)));
+      to += SIZE;
+      at += SIZE;
+    }
+    if (column < columns) storePart(to, mul(x, load(at)), columns - column);
+    a += aRow;
+    c += cRow;
+  }
+}
+
+/** Stores the first `count` floats of four vectors. */
+@inline function storePanel(to: usize, v0: V, v1: V, v2: V, v3: V, count: i32): void {
+  storePart(to, v0, count);
+  if (count > LANES) storePart(to + SIZE, v1, count - LANES);
+  if (count > 2 * LANES) storePart(to + SIZE * 2, v2, count - 2 * LANES);
+  if (count > 3 * LANES) storePart(to + SIZE * 3, v3, count - 3 * LANES);
+}
+
 /**
  * c = max(o + a·b, low), where o is the bias (a row), c itself when `accumulate`, or 0. Steps are in bytes.
  *
@@ -307,6 +419,20 @@ export function gemm(
   rows: i32, columns: i32, inner: i32, a: usize, aRow: usize, aStep: usize, b: usize, bRow: usize, bColumn: usize,
   c: usize, cRow: usize, bias: usize, accumulate: bool, low: f32, scratch: usize,
 ): void {
+  const plain = bias == 0 && low == -Infinity;
+  if (columns == 1 && bRow == 4 && aStep == 4) {
+    const o = accumulate ? c : bias ? bias : ZEROS;
+    dots(rows, inner, a, aRow, b, o, accumulate ? cRow : 0, c, cRow, low);
+    return;
+  }
+  if (columns == 1 && aRow == 4 && cRow == 4 && plain) {
+    combination(rows, inner, a, aStep, b, bRow, accumulate, c);
+    return;
+  }
+  if (inner == 1 && bColumn == 4 && plain && !accumulate) {
+    outerProduct(rows, columns, a, aRow, b, c, cRow);
+    return;
+  }
   const tile = scratch;
   const packed = scratch + 512;
   let done: i32 = 0;
@@ -350,12 +476,7 @@ export function columnSums(x: usize, xRow: usize, rows: i32, columns: i32, y: us
       s3 = add(s3, load3(from));
       from += xRow;
     }
-    const to = y + bytes(column);
-    const left = columns - column;
-    storePart(to, s0, left);
-    if (left > LANES) storePart(to + SIZE, s1, left - LANES);
-    if (left > 2 * LANES) storePart(to + SIZE * 2, s2, left - 2 * LANES);
-    if (left > 3 * LANES) storePart(to + SIZE * 3, s3, left - 3 * LANES);
+    storePanel(y + bytes(column), s0, s1, s2, s3, columns - column);
   }
 }
 

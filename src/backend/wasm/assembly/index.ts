@@ -73,34 +73,43 @@ export function execute(table: usize, steps: i32, times: i32, scratch: usize): v
 // Words of the block that all threads share. Those that many write lie on lines of their own.
 /** 0: nothing to do, workers may sleep; 1: a job is under way; 2: workers end. The host's side reads it too. */
 const STATE: usize = 0;
-/** The published step: kernel, block, items, items taken at a time; then threads that may help, scratch memory. */
+/** The published step: kernel, block, items taken at a time; then threads that may help, scratch memory. */
 const KERNEL: i32 = 1;
 const BLOCK: i32 = 2;
-const ITEMS: i32 = 3;
-const GRAIN: i32 = 4;
-const THREADS: i32 = 5;
-const SCRATCH: i32 = 6;
-const PITCH: i32 = 7;
-/** The number of the published step, and in the low word how many of its items nobody has taken: one i64. */
+const GRAIN: i32 = 3;
+const THREADS: i32 = 4;
+const SCRATCH: i32 = 5;
+const PITCH: i32 = 6;
+/** The published step's number and which of its items nobody has taken, the first and how many: 24, 20 and 20 bits. */
 const LEFT: usize = 64;
+/** Items of a shared step, and steps before their number begins anew: what the bits hold. */
+const COUNT_BITS: i32 = 20;
+const COUNTS: i64 = (1 << COUNT_BITS) - 1;
+const FIRST: i64 = 1 << COUNT_BITS;
 /** Items of the published step that are done. */
 const DONE: usize = 128;
 
-/** Takes items of the published step and runs them, until none is left. */
+/**
+ * Takes items of the published step and runs them, until none is left: every other thread from the end, so that from step
+ * to step a thread meets the same rows and networks, which its own cache holds.
+ */
 function takeItems(sync: usize, thread: i32): void {
   if (ASC_FEATURE_THREADS) {
     for (;;) {
       const left = atomic.load<i64>(sync + LEFT);
-      const count = <i32>left;
+      const count = <i32>(left & COUNTS);
       if (count == 0) return;
       // All of this was written before the items were published, and stays until they are done: if they are taken
       // now, it is what belongs to them.
       const kernel = word(sync, KERNEL);
       const block = address(sync, BLOCK);
-      const first = word(sync, ITEMS) - count;
       const take = min(word(sync, GRAIN), count);
       if (thread >= word(sync, THREADS)) return;
-      if (atomic.cmpxchg<i64>(sync + LEFT, left, left - <i64>take) != left) continue;
+      let first = <i32>(left >> COUNT_BITS & COUNTS);
+      let then = left - <i64>take;
+      if (thread & 1) first += count - take;
+      else then += FIRST * <i64>take;
+      if (atomic.cmpxchg<i64>(sync + LEFT, left, then) != left) continue;
       const scratch = address(sync, SCRATCH) + <usize>thread * address(sync, PITCH);
       runItems(kernel, block, first, first + take, scratch);
       atomic.add<i32>(sync + DONE, take);
@@ -129,11 +138,10 @@ export function executeShared(
         }
         i32.store(sync + bytes(KERNEL), word(at, 0));
         i32.store(sync + bytes(BLOCK), word(at, 1));
-        i32.store(sync + bytes(ITEMS), items);
         i32.store(sync + bytes(GRAIN), grain);
         atomic.store<i32>(sync + DONE, 0);
         const before = atomic.load<i64>(sync + LEFT);
-        atomic.store<i64>(sync + LEFT, ((before >> 32) + 1) << 32 | <i64>items);
+        atomic.store<i64>(sync + LEFT, ((before >> 2 * COUNT_BITS) + 1) << 2 * COUNT_BITS | <i64>items);
         takeItems(sync, 0);
         while (atomic.load<i32>(sync + DONE) < items) {}
       }

@@ -127,7 +127,7 @@ function savedOffset(dims: usize, layer: i32, netRows: i32): usize {
   return bytes(widths * netRows);
 }
 
-/** An item is a block of rows, of all networks, since their input gradients are summed. */
+/** An item is a block of rows: of all networks where their input gradients are wanted, which are summed, else of one. */
 export function mlpBackwardInputs(p: usize, item: i32, scratch: usize): void {
   const nets = word(p, 6);
   const rows = word(p, 7);
@@ -140,7 +140,10 @@ export function mlpBackwardInputs(p: usize, item: i32, scratch: usize): void {
   const width1 = word(p, 14);
   const dims = p + 60;
   const rowBlock = word(p, 22);
-  const first = item * rowBlock;
+  const blocks = (rows + rowBlock - 1) / rowBlock;
+  const each = storeDx0 || storeDx1 ? nets : 1;
+  const firstNet = item / blocks * each;
+  const first = item % blocks * rowBlock;
   const count = min(rowBlock, rows - first);
   const tile = (bytes(count * widest(dims, layers)) + 63) & ~63;
   const size = parameterCount(dims, layers);
@@ -153,7 +156,7 @@ export function mlpBackwardInputs(p: usize, item: i32, scratch: usize): void {
   const dx1 = address(p, 5) + bytes(first * width1);
   const dx = both ? total : storeDx0 ? dx0 : dx1;
 
-  for (let net: i32 = 0; net < nets; ++net) {
+  for (let net = firstNet; net < firstNet + each; ++net) {
     let here = scratch + GEMM_SCRATCH;
     let there = here + tile;
     const parameters = address(p, 1) + bytes(net * size);
