@@ -32,7 +32,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dLogProb: array<f32>;
 @group(0) @binding(5) var<storage, read> parameters: array<f32>;
-@group(0) @binding(6) var<storage, read> saved: array<f32>;
+@group(0) @binding(6) var<storage, read> saved: array<u32>;
 @group(0) @binding(7) var<storage, read_write> dx1: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 

@@ -23,8 +23,8 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> parameters: array<f32>;
-@group(0) @binding(2) var<storage, read> saved: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dz: array<f32>;
+@group(0) @binding(2) var<storage, read> saved: array<u32>;
+@group(0) @binding(3) var<storage, read_write> dz: array<u32>;
 @group(0) @binding(4) var<storage, read_write> dx0: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dx1: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
@@ -33,12 +33,7 @@ fn cotangent(net: u32, row: u32, column: u32) -> f32 {
   return dy[(net * params.rows + row) * dim(params.layers) + column];
 }
 
-fn write_dz(at: u32, stride: u32, rows: u32, value: vec4f) {
-  if (rows > 0u) { dz[at] = value.x; }
-  if (rows > 1u) { dz[at + stride] = value.y; }
-  if (rows > 2u) { dz[at + 2u * stride] = value.z; }
-  if (rows > 3u) { dz[at + 3u * stride] = value.w; }
-}
+// @include write_dz
 
 fn write_dx(column: u32, row: u32, again: bool, value: f32) {
   if (column < params.x0Width) {

@@ -27,8 +27,8 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
 @group(0) @binding(1) var<storage, read> x1: array<f32>;
-@group(0) @binding(2) var<storage, read> saved: array<f32>;
-@group(0) @binding(3) var<storage, read> dz: array<f32>;
+@group(0) @binding(2) var<storage, read> saved: array<u32>;
+@group(0) @binding(3) var<storage, read> dz: array<u32>;
 @group(0) @binding(4) var<storage, read> dy: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dparameters: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;

@@ -30,7 +30,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x1: array<f32>;
 @group(0) @binding(2) var<storage, read> parameters: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read_write> saved: array<f32>;
+@group(0) @binding(4) var<storage, read_write> saved: array<u32>;
 @group(0) @binding(5) var<uniform> params: Params;
 
 // Writes one column of up to four rows.

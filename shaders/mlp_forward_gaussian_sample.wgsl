@@ -45,7 +45,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
 @group(0) @binding(1) var<storage, read> parameters: array<f32>;
 @group(0) @binding(2) var<storage, read_write> head: array<f32>;
-@group(0) @binding(3) var<storage, read_write> saved: array<f32>;
+@group(0) @binding(3) var<storage, read_write> saved: array<u32>;
 @group(0) @binding(4) var<storage, read> clock: array<u32>;
 @group(0) @binding(5) var<storage, read_write> noise: array<f32>;
 @group(0) @binding(6) var<storage, read_write> action: array<f32>;

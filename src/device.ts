@@ -44,6 +44,14 @@ export class Device {
     body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
     options: CompileOptions = {},
   ): Promise<Update> {
+    if (options.halfHidden && this.backend.preferences.halfHidden === undefined) {
+      throw new UsageError(
+        `Hidden layers are stored as float16 on webgpu only; this is ${this.backend.name}.`,
+        {
+          hint: 'Leave `halfHidden` out, or open webgpu.',
+        },
+      );
+    }
     const recording = new Recording(
       { ...this.backend.preferences, ...definedOnly(options) },
       options.clock ?? clockState(options.seed ?? 0),
@@ -259,4 +267,5 @@ function requireFinite(values: ArrayLike<number>, what: string): void {
 const definedOnly = (options: CompileOptions): Partial<RecordingOptions> => ({
   ...(options.mlp === undefined ? {} : { mlp: options.mlp }),
   ...(options.joinedBindings === undefined ? {} : { joinedBindings: options.joinedBindings }),
+  ...(options.halfHidden === undefined ? {} : { halfHidden: options.halfHidden }),
 });

@@ -1,4 +1,5 @@
 // @include activation
+// @include hidden
 const THREADS = 64u;
 const ROWS = 8u;
 // Widest layer; the host writes the network's own here.
@@ -25,12 +26,18 @@ fn cotangents(net: u32, row: u32, rows: u32, column: u32) -> vec4f {
 // Slopes of one column of four rows; rows past the end repeat an earlier one.
 fn slopes(at: u32, stride: u32, rows: u32) -> vec4f {
   let last = max(rows, 1u) - 1u;
-  return vec4f(
-    derivative(saved[at]),
-    derivative(saved[at + min(1u, last) * stride]),
-    derivative(saved[at + min(2u, last) * stride]),
-    derivative(saved[at + min(3u, last) * stride]),
-  );
+  var value: vec4f;
+  if (HALF) {
+    value = vec4f(unpack2x16float(saved[at]), unpack2x16float(saved[at + min(1u, last / 2u) * stride]));
+  } else {
+    value = bitcast<vec4f>(vec4u(
+      saved[at],
+      saved[at + min(1u, last) * stride],
+      saved[at + min(2u, last) * stride],
+      saved[at + min(3u, last) * stride],
+    ));
+  }
+  return vec4f(derivative(value.x), derivative(value.y), derivative(value.z), derivative(value.w));
 }
 
 // Σ over outputs of a tile's column times one row of W, for eight rows of the batch.
@@ -78,8 +85,8 @@ fn backward(first: u32, thread: u32) {
       saved_layer -= params.nets * params.rows * inputs;
       workgroupBarrier();
       for (var c = thread; c < inputs; c += THREADS) {
-        let at = saved_layer + (net * params.rows + first) * inputs + c;
-        let below = at + select(0u, 4u * inputs, bottom_rows > 0u);
+        let at = hidden_row(saved_layer, net, first, inputs) + c;
+        let below = hidden_row(saved_layer, net, first + select(0u, 4u, bottom_rows > 0u), inputs) + c;
         let sums = back_top_bottom(source, weights + c * outputs, outputs);
         let top = sums[0] * slopes(at, inputs, rows);
         let bottom = sums[1] * slopes(below, inputs, bottom_rows);

@@ -1,4 +1,5 @@
 // @include activation
+// @include hidden
 const THREADS = 64u;
 const ROWS = 8u;
 // Widest layer; the host writes the network's own here.
@@ -26,10 +27,16 @@ fn input(row_or_past: u32, column: u32) -> f32 {
 
 // Writes one column of up to four rows.
 fn write_saved(at: u32, stride: u32, rows: u32, value: vec4f) {
-  if (rows > 0u) { saved[at] = value.x; }
-  if (rows > 1u) { saved[at + stride] = value.y; }
-  if (rows > 2u) { saved[at + 2u * stride] = value.z; }
-  if (rows > 3u) { saved[at + 3u * stride] = value.w; }
+  if (HALF) {
+    let pairs = to_pairs(value, rows);
+    if (rows > 0u) { saved[at] = pairs.x; }
+    if (rows > 2u) { saved[at + stride] = pairs.y; }
+    return;
+  }
+  if (rows > 0u) { saved[at] = to_word(value.x); }
+  if (rows > 1u) { saved[at + stride] = to_word(value.y); }
+  if (rows > 2u) { saved[at + 2u * stride] = to_word(value.z); }
+  if (rows > 3u) { saved[at + 3u * stride] = to_word(value.w); }
 }
 
 // All layers of network `net` for the rows from `first` on. Where in `tile` the outputs lie; they are stored by
@@ -77,9 +84,10 @@ fn forward(net: u32, first: u32, thread: u32) -> u32 {
         tile[destination + 2u * c] = top_value;
         tile[destination + 2u * c + 1u] = bottom_value;
         if (params.storeSaved != 0u) {
-          let here = saved_layer + at;
+          let here = hidden_row(saved_layer, net, first, outputs) + c;
+          let below = hidden_row(saved_layer, net, first + 4u, outputs) + c;
           write_saved(here, outputs, rows, to_save(top, top_value));
-          write_saved(here + 4u * outputs, outputs, bottom_rows, to_save(bottom, bottom_value));
+          write_saved(below, outputs, bottom_rows, to_save(bottom, bottom_value));
         }
       }
     }

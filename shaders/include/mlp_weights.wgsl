@@ -1,4 +1,5 @@
 // @include activation
+// @include hidden
 const TILE = 16u;
 const SLICES = 4u;
 
@@ -24,22 +25,23 @@ fn input4(row: u32, first: u32) -> vec4f {
   return value;
 }
 
-fn hidden4(at: u32, first: u32, width: u32) -> vec4f {
+fn hidden4(at: u32, r: u32, first: u32, width: u32) -> vec4f {
   // A column past the end reads a neighbour, and the bias's one replaces it.
   let value = vec4f(
-    from_saved(saved[at]),
-    from_saved(saved[at + 1u]),
-    from_saved(saved[at + 2u]),
-    from_saved(saved[at + 3u]),
+    from_saved(from_word(saved[at], r)),
+    from_saved(from_word(saved[at + 1u], r)),
+    from_saved(from_word(saved[at + 2u], r)),
+    from_saved(from_word(saved[at + 3u], r)),
   );
   return select(vec4f(1.0), value, vec4u(first, first + 1u, first + 2u, first + 3u) < vec4u(width));
 }
 
-fn cotangent4(last: bool, at: vec4u) -> vec4f {
-  if (last) {
-    return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
-  }
-  return vec4f(dz[at.x], dz[at.y], dz[at.z], dz[at.w]);
+fn dy4(at: vec4u) -> vec4f {
+  return vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+}
+
+fn dz4(at: vec4u, r: u32) -> vec4f {
+  return vec4f(from_word(dz[at.x], r), from_word(dz[at.y], r), from_word(dz[at.z], r), from_word(dz[at.w], r));
 }
 
 // One tile of the gradient of one network's parameters. The kernel declares `emit`, which gets each element once.
@@ -89,16 +91,19 @@ fn weight_tile(group: vec3u, groups: vec3u, thread: u32) {
   var sum1 = vec4f();
   var sum2 = vec4f();
   var sum3 = vec4f();
-  let cotangents = select(dz_layer, 0u, last) + net * params.rows * outputs;
-  let hidden = saved_layer + net * params.rows * inputs + row;
   for (var r = slice; r < params.rows; r += SLICES) {
     var left: vec4f;
     if (layer == 0u) {
       left = input4(r, row);
     } else {
-      left = hidden4(hidden + r * inputs, row, inputs);
+      left = hidden4(hidden_row(saved_layer, net, r, inputs) + row, r, row, inputs);
     }
-    let right = cotangent4(last, cotangents + r * outputs + columns4);
+    var right: vec4f;
+    if (last) {
+      right = dy4((net * params.rows + r) * outputs + columns4);
+    } else {
+      right = dz4(hidden_row(dz_layer, net, r, outputs) + columns4, r);
+    }
     sum0 += left.x * right;
     sum1 += left.y * right;
     sum2 += left.z * right;
@@ -111,7 +116,8 @@ fn weight_tile(group: vec3u, groups: vec3u, thread: u32) {
   parts[at + 8u] = sum2;
   parts[at + 12u] = sum3;
   workgroupBarrier();
-  let total = parts[thread] + parts[thread + 64u] + parts[thread + 128u] + parts[thread + 192u];
+  let scale = select(1.0 / SCALE, 1.0, last);
+  let total = scale * (parts[thread] + parts[thread + 64u] + parts[thread + 128u] + parts[thread + 192u]);
   let i = (number / across) * TILE + thread / 4u;
   for (var j = 0u; j < 4u; j++) {
     let o = (number % across) * TILE + thread % 4u * 4u + j;

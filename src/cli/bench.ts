@@ -12,6 +12,7 @@ import {
   measureCost,
   type UpdateCost,
 } from '../study/cost.ts';
+import { type HalfCost, measureHalf } from '../study/half-cost.ts';
 import { type KernelCosts, measureKernels } from '../study/kernel-times.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../study/parts.ts';
@@ -55,6 +56,7 @@ interface BenchOptions extends CommonOptions {
   readonly quick?: boolean;
   readonly parts?: boolean;
   readonly byKernel?: boolean;
+  readonly f16?: boolean;
   readonly scaling?: ScalingAxis[];
   readonly sizes?: number[];
   readonly longestMs: number;
@@ -66,6 +68,7 @@ export interface BackendReport extends CostReport {
   readonly wholeUpdate: readonly WholeUpdateCost[];
   readonly parts?: readonly EstimatorParts[];
   readonly kernels?: KernelCosts;
+  readonly f16?: HalfCost;
   readonly scaling?: readonly ScalingReport[];
 }
 
@@ -116,6 +119,7 @@ export function benchCommand(program: Command): void {
       '--by-kernel',
       "also split the whole update by kernel: by the device's own clock where it has one",
     )
+    .option('--f16', 'also measure hidden layers stored as float16, and the error it makes: webgpu only')
     .option(
       '--scaling <axes>',
       `also measure along axes, as a,b or all: ${scalingAxes.join(', ')}`,
@@ -150,6 +154,11 @@ async function bench(options: BenchOptions): Promise<void> {
   if (options.sizes && options.scaling?.length !== 1) {
     throw new UsageError('--sizes goes with --scaling and one axis.', {
       hint: `Add --scaling ${scalingAxes[1]}, say.`,
+    });
+  }
+  if (options.f16 && !['all', 'auto', 'webgpu'].includes(options.backend)) {
+    throw new UsageError(`Hidden layers are stored as float16 on webgpu only, not on ${options.backend}.`, {
+      hint: 'Add --backend webgpu.',
     });
   }
   if (options.out !== undefined && !options.scaling) {
@@ -192,7 +201,7 @@ async function extras(
   cost: CostOptions,
   baseline: string,
   bar: Progress,
-): Promise<Pick<BackendReport, 'parts' | 'kernels' | 'scaling'>> {
+): Promise<Pick<BackendReport, 'parts' | 'kernels' | 'f16' | 'scaling'>> {
   const parts = options.parts
     ? await measureAllParts(device, cost, (done) => bar.update(done, 'parts'))
     : undefined;
@@ -211,9 +220,13 @@ async function extras(
     );
   }
   const kernels = options.byKernel ? await measureKernels(device, baseline, costSettings(cost)) : undefined;
+  // The other backends of a run have none.
+  const half = options.f16 && device.backend.name === 'webgpu';
+  const f16 = half ? await measureHalf(device, baseline, costSettings(cost)) : undefined;
   return {
     ...(parts ? { parts } : {}),
     ...(kernels ? { kernels } : {}),
+    ...(f16 ? { f16 } : {}),
     ...(options.scaling ? { scaling } : {}),
   };
 }
@@ -275,6 +288,7 @@ function printReport(report: BenchDocument['reports'][number]): void {
   print(whole.toString());
   if (report.parts) printParts(report.parts);
   if (report.kernels) printKernels(report.kernels);
+  if (report.f16) printHalf(report.f16);
   for (const scaling of report.scaling ?? []) printScaling(scaling);
   print('');
 }
@@ -287,6 +301,18 @@ function printParts(all: readonly EstimatorParts[]): void {
     table.push([estimator, ...partNames.map((name) => fixedOrNone(ms(name)))]);
   }
   print(table.toString());
+}
+
+function printHalf({ estimator, float32, float16, gradientErrors }: HalfCost): void {
+  print(`  a whole update with ${estimator}, fused networks, by how hidden layers are stored`);
+  const table = compactTable(['stored as', 'ms/update', coverage(float32), ...countHeads]);
+  for (const [name, row] of Object.entries({ float32, float16 }))
+    table.push([name, fixed(row.msPerUpdate), range(row.msInterval), ...counts(row)]);
+  print(table.toString());
+  const errors = Object.entries(gradientErrors).map(([name, error]) => `${name} ${error.toExponential(1)}`);
+  print(
+    `  float16 changes the gradients of the first update by (norm of the difference over norm): ${errors.join(', ')}`,
+  );
 }
 
 function printKernels({ estimator, clock, kernels, hostMsPerUpdate }: KernelCosts): void {

@@ -13,6 +13,7 @@ import {
 } from '../tape/index.ts';
 import { assignSlots } from './arena.ts';
 import { Body, type Built, MAX_BINDINGS, reductionSpace, TooWide } from './fuse.ts';
+import { halveHidden } from './half.ts';
 import { joinSteps } from './join.ts';
 import { kernelSpec } from './kernels.ts';
 import { takeLayersApart } from './layers.ts';
@@ -84,8 +85,9 @@ class Lowering {
     const outputBuffers = buffersOf(outputs, (tensor) =>
       this.buffer(this.plan.locate(tensor)?.base ?? tensor),
     );
-    const merged = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
-    const { mlp, joinedBindings } = this.recording.options;
+    const { mlp, joinedBindings, halfHidden } = this.recording.options;
+    const whole = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
+    const merged = halfHidden && mlp === 'fused' ? halveHidden(whole, this.buffers, this.resize) : whole;
     const apart = mlp === 'layered' ? takeLayersApart(merged, this.buffers, this.temporary) : merged;
     const steps = joinedBindings > 0 ? joinSteps(apart, this.buffers, joinedBindings) : apart;
     const { slots, slotOf } = assignSlots(steps, this.buffers);
@@ -165,6 +167,10 @@ class Lowering {
 
   private readonly temporary = (name: string, count: number): number =>
     this.buffers.push({ kind: 'temporary', name, count, dtype: 'f32' }) - 1;
+
+  private readonly resize = (buffer: number, count: number): void => {
+    this.buffers[buffer] = { ...this.buffers[buffer], count };
+  };
 
   // ---- hand-written kernels -----------------------------------------------------------------------
 

@@ -76,7 +76,12 @@ export function compileUpdate(
   device: Device,
   learner: ActorCritic,
   replay: ReplayBuffer,
-  options: { readonly batch: number; readonly clock?: State; readonly mlp?: MlpKernels },
+  options: {
+    readonly batch: number;
+    readonly clock?: State;
+    readonly mlp?: MlpKernels;
+    readonly halfHidden?: boolean;
+  },
 ): Promise<Update> {
   const { batch, ...compile } = options;
   return device.compile(() => learner.recordUpdate(replay.sample(batch)), compile);

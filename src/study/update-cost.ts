@@ -57,6 +57,7 @@ export async function compileWholeUpdate(
   estimator: string,
   settings: CostSettings,
   mlp: MlpKernels = device.backend.preferences.mlp,
+  halfHidden = device.backend.preferences.halfHidden,
 ): Promise<{ readonly update: Update; readonly replay: ReplayBuffer }> {
   const family = distributionFamily(settings.distribution);
   const kind = family.capabilities.actionKind;
@@ -74,7 +75,12 @@ export async function compileWholeUpdate(
   const clock = clockState(settings.seed);
   return {
     replay,
-    update: await compileUpdate(device, learner, replay, { batch: settings.batch, clock, mlp }),
+    update: await compileUpdate(device, learner, replay, {
+      batch: settings.batch,
+      clock,
+      mlp,
+      ...(halfHidden === undefined ? {} : { halfHidden }),
+    }),
   };
 }
 

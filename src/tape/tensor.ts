@@ -132,6 +132,8 @@ export interface RecordingOptions {
   readonly mlp: MlpKernels;
   /** Most buffers that a kernel made of several may bind; 0 keeps them apart. */
   readonly joinedBindings: number;
+  /** Whether hidden layers are handed on as float16, which loses digits; false when absent. */
+  readonly halfHidden?: boolean;
 }
 
 /** Everything recorded for one program. */

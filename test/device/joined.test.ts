@@ -66,7 +66,13 @@ const cases: readonly Case[] = [
 ];
 
 /** One update from the same start; every state and output afterwards, and the kernels it took. */
-async function updateOn(device: Device, of: Case, mlp: MlpKernels, joinedBindings: number) {
+async function updateOn(
+  device: Device,
+  of: Case,
+  mlp: MlpKernels,
+  joinedBindings: number,
+  options: { halfHidden?: boolean } = {},
+) {
   const { observations, actions, hidden, batch, samples, activation, estimator } = of;
   const data = new Data(7);
   const learner = new ActorCritic({
@@ -92,6 +98,7 @@ async function updateOn(device: Device, of: Case, mlp: MlpKernels, joinedBinding
   const update = await device.compile(() => learner.recordUpdate(replay.sample(batch)), {
     mlp,
     joinedBindings,
+    ...options,
     clock: clockState(5),
   });
   update.run(1);
@@ -132,6 +139,28 @@ if (testBackend() !== 'wasm') {
       assert.ok(layered.kernels.includes('mlp_layer_forward'));
       compareUpdates(layered, await updateOn(exact, of, 'fused', 0), `${JSON.stringify(of)}, layered`);
     }
+    await device.backend.dispose();
+  });
+}
+
+if (testBackend() === 'webgpu') {
+  test('joined kernels that hand hidden layers on as float16 change gradients little, whatever the shapes', async () => {
+    const device = new Device(await openTested());
+    const exact = new Device(createCpuBackend({ precision: 'f64' }));
+    const met = new Set<string>();
+    for (const of of cases) {
+      const half = await updateOn(device, of, 'fused', 10, { halfHidden: true });
+      for (const kernel of half.kernels) met.add(kernel);
+      const parts = await updateOn(exact, of, 'fused', 0);
+      for (const [name, moment] of parts.states) {
+        if (!name.endsWith('.parameters.m')) continue;
+        const actual = half.states.get(name) as Float32Array;
+        const apart = Math.hypot(...moment.map((value, i) => value - actual[i]));
+        const norm = Math.hypot(...moment);
+        assert.ok(apart <= 2e-3 * norm, `${JSON.stringify(of)} ${name}: off by ${apart} of ${norm}`);
+      }
+    }
+    for (const kernel of joinedKernels) assert.ok(met.has(kernel), kernel);
     await device.backend.dispose();
   });
 }

@@ -44,7 +44,11 @@ export function recordOnly(
   options: Partial<RecordingOptions> & { clock?: State } = {},
 ): Recording {
   const recording = new Recording(
-    { mlp: options.mlp ?? 'fused', joinedBindings: options.joinedBindings ?? 0 },
+    {
+      mlp: options.mlp ?? 'fused',
+      joinedBindings: options.joinedBindings ?? 0,
+      halfHidden: options.halfHidden ?? false,
+    },
     options.clock ?? clockState(0),
   );
   recordInto(recording, () => {
@@ -64,9 +68,13 @@ export type Data = Readonly<Record<string, ArrayLike<number>>>;
 export async function evaluate<Names extends string>(
   body: (recorder: Recorder) => Readonly<Record<Names, Tensor>>,
   inputs: Data = {},
-  { device = exactDevice(), seed = 0, mlp }: { device?: Device; seed?: number; mlp?: MlpKernels } = {},
+  {
+    device = exactDevice(),
+    seed = 0,
+    ...options
+  }: { device?: Device; seed?: number; mlp?: MlpKernels; halfHidden?: boolean } = {},
 ): Promise<Record<Names, Float64Array>> {
-  const update = await device.compile(body, { seed, ...(mlp ? { mlp } : {}) });
+  const update = await device.compile(body, { seed, ...options });
   update.write(inputs);
   update.run();
   const result: Record<string, Float64Array> = {};

@@ -123,6 +123,7 @@ const usage: [args: string[], expected: RegExp][] = [
   [['bench', '--sizes', '1,2'], /--sizes goes with --scaling/],
   [['bench', '--sizes', '1,2', '--scaling', 'all'], /--sizes goes with --scaling and one axis/],
   [['bench', '--out', '/tmp/x'], /--out goes with --scaling/],
+  [['bench', '--backend', 'cpu', '--f16'], /float16 on webgpu only, not on cpu.*--backend webgpu/],
   [['train', '--env', 'pendulum', '--steps', '0'], /--steps.*whole number/],
   [['train', '--env', 'pendulum', '--backend', 'cuda'], /Unknown backend 'cuda'/],
   [['verify'], /folder/],

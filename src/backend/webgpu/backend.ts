@@ -112,6 +112,7 @@ export class WebGpuBackend implements Backend {
   private readonly scopes = new Set<Promise<void>>();
   /** Where waiting takes a core from the adapter: what to do meanwhile. */
   private readonly rest: ((promise: Promise<unknown>) => void) | undefined;
+  private readonly patienceSeconds: number;
   private failure: BackendError | undefined;
   private lost = false;
   private disposed = false;
@@ -119,14 +120,15 @@ export class WebGpuBackend implements Backend {
   constructor(
     adapter: GPUAdapter,
     readonly device: GPUDevice,
-    private readonly patienceSeconds = PATIENCE_SECONDS,
+    { patienceSeconds = PATIENCE_SECONDS, f16 = false }: { patienceSeconds?: number; f16?: boolean } = {},
   ) {
+    this.patienceSeconds = patienceSeconds;
     const info = adapter.info;
     const software = isSoftwareAdapter(info);
     const adapterName = [info.vendor, info.architecture, info.description || info.device]
       .filter(Boolean)
       .join(' ');
-    this.description = `WebGPU on ${adapterName || 'an unnamed adapter'}${software ? ' (software)' : ''}, float32`;
+    this.description = `WebGPU on ${adapterName || 'an unnamed adapter'}${software ? ' (software)' : ''}, float32${f16 ? ' with hidden layers in float16' : ''}`;
     this.information = {
       vendor: info.vendor,
       architecture: info.architecture,
@@ -143,8 +145,9 @@ export class WebGpuBackend implements Backend {
     };
     if (software && isNode()) this.rest = restWhilePending();
     this.preferences = {
-      mlp: software ? 'layered' : 'fused',
+      mlp: software && !f16 ? 'layered' : 'fused',
       joinedBindings: device.limits.maxStorageBuffersPerShaderStage,
+      halfHidden: f16,
     };
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault();

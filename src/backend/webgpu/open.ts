@@ -9,6 +9,12 @@ export interface WebGpuOptions {
   readonly patienceSeconds?: number;
   /** Whether sums over a workgroup go by subgroups; false when absent, until a GPU has shown them to be faster. */
   readonly subgroups?: boolean;
+  /**
+   * Whether hidden layers are handed from kernel to kernel as float16, which halves their memory and changes gradients by
+   * some 1e-4 of their size (`divergrad bench --f16` shows it); false when absent. Programs then use the kernels of whole
+   * networks, also on software adapters.
+   */
+  readonly f16?: boolean;
 }
 
 const whatToDo =
@@ -47,7 +53,7 @@ export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBac
   if (subgroups) features.push('subgroups');
   try {
     const device = await adapter.requestDevice({ requiredLimits: limits, requiredFeatures: features });
-    return new WebGpuBackend(adapter, device, options.patienceSeconds);
+    return new WebGpuBackend(adapter, device, options);
   } catch (cause) {
     throw new BackendError(
       `The adapter gives no device: ${(cause as Error).message.replace(/\s+/g, ' ').trim()}`,

@@ -12,6 +12,7 @@ import drawsInclude from '../../../shaders/include/draws.wgsl';
 import gaussian from '../../../shaders/include/gaussian.wgsl';
 import gaussianBackwardInclude from '../../../shaders/include/gaussian_backward.wgsl';
 import gaussianSampleInclude from '../../../shaders/include/gaussian_sample.wgsl';
+import hidden from '../../../shaders/include/hidden.wgsl';
 import math from '../../../shaders/include/math.wgsl';
 import mlpBackwardInclude from '../../../shaders/include/mlp_backward.wgsl';
 import mlpForwardInclude from '../../../shaders/include/mlp_forward.wgsl';
@@ -19,6 +20,7 @@ import mlpWeightsInclude from '../../../shaders/include/mlp_weights.wgsl';
 import philoxBlock from '../../../shaders/include/philox.wgsl';
 import sum from '../../../shaders/include/sum.wgsl';
 import sumSubgroups from '../../../shaders/include/sum_subgroups.wgsl';
+import writeDz from '../../../shaders/include/write_dz.wgsl';
 import lossReverseKl from '../../../shaders/loss_reverse_kl.wgsl';
 import lossReverseKlMlpBackwardInputs from '../../../shaders/loss_reverse_kl_mlp_backward_inputs.wgsl';
 import lossScore from '../../../shaders/loss_score.wgsl';
@@ -46,6 +48,7 @@ import type { JoinedStep, KernelStep } from '../../program/program.ts';
 const includes: Readonly<Record<string, string>> = {
   activation,
   gaussian,
+  hidden,
   math,
   philox: philoxBlock,
   sum,
@@ -53,6 +56,7 @@ const includes: Readonly<Record<string, string>> = {
   mlp_backward: mlpBackwardInclude,
   mlp_weights: mlpWeightsInclude,
   adam: adamInclude,
+  write_dz: writeDz,
   draws: drawsInclude,
   gaussian_sample: gaussianSampleInclude,
   gaussian_backward: gaussianBackwardInclude,
@@ -149,7 +153,11 @@ export function specialise(step: KernelStep | JoinedStep, subgroups = false): st
   const whole = shaders[step.kernel];
   const text =
     subgroups && whole.includes(sum) ? `enable subgroups;\n${whole.replace(sum, sumSubgroups)}` : whole;
-  const source = text
+  const source = (params.half ? text.replace('const HALF = false', 'const HALF = true') : text)
+    .replace(
+      'const SCALE = 1.0',
+      `const SCALE = ${2 ** Math.ceil(Math.log2(params.half ? params.rows : 1))}.0`,
+    )
     .replace(/\bconst WIDTH = \d+u/, `const WIDTH = ${widest}u`)
     .replace(`const THREADS = ${SUM_THREADS.most}u`, `const THREADS = ${threads}u`);
   return chosen(source, choices, params);

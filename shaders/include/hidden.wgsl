@@ -1,0 +1,41 @@
+// How hidden layers' values lie between kernels, [layers, nets, rows, width]: words that hold a float32 each or, to
+// halve what passes through memory, two rows of a column as float16. Arithmetic is in float32 all the same.
+
+// Whether two rows share a word, and by what cotangents are multiplied before they become so small a number: the rows
+// by which a loss divides them. The host writes both.
+const HALF = false;
+const SCALE = 1.0;
+
+// Where a row of a hidden layer begins; with HALF that of its pair. `layer`: where its layer begins among float32.
+fn hidden_row(layer: u32, net: u32, row: u32, width: u32) -> u32 {
+  if (HALF) {
+    return (layer / params.rows + net * width) * ((params.rows + 1u) / 2u) + row / 2u * width;
+  }
+  return layer + (net * params.rows + row) * width;
+}
+
+fn to_word(value: f32) -> u32 {
+  return bitcast<u32>(value);
+}
+
+// Two rows in a word. What is finite stays so.
+fn to_pair(value: vec2f) -> u32 {
+  let size = abs(value);
+  let past = (size > vec2f(65504.0)) & (size <= vec2f(3.4028234e38));
+  return pack2x16float(select(value, sign(value) * 65504.0, past));
+}
+
+// The value of one row in a word.
+fn from_word(word: u32, row: u32) -> f32 {
+  if (HALF) {
+    let pair = unpack2x16float(word);
+    return select(pair.x, pair.y, (row & 1u) == 1u);
+  }
+  return bitcast<f32>(word);
+}
+
+// The pairs that four rows make, of which the first `rows` exist: the others are zero.
+fn to_pairs(value: vec4f, rows: u32) -> vec2u {
+  let kept = select(vec4f(), value, vec4u(0u, 1u, 2u, 3u) < vec4u(rows));
+  return vec2u(to_pair(kept.xy), to_pair(kept.zw));
+}

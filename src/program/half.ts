@@ -1,0 +1,54 @@
+import type { KernelStep, Step } from './program.ts';
+import { bytesMoved } from './work.ts';
+
+interface BufferFacts {
+  readonly kind: string;
+  readonly count: number;
+}
+
+/** Bindings of the network kernels that hold hidden layers. */
+const hiddenBindings: Readonly<Record<string, readonly number[]>> = {
+  mlp_forward: [4],
+  mlp_backward_inputs: [2, 3],
+  mlp_backward_weights: [2, 3],
+};
+
+const hiddenOf = (step: Step): number[] =>
+  step.kind === 'kernel'
+    ? (hiddenBindings[step.kernel] ?? []).map((i) => step.buffers[i]).filter((buffer) => buffer >= 0)
+    : [];
+
+/**
+ * Lets the network kernels hand hidden layers on as float16, two rows of a batch to a word: what the backward pass needs
+ * then takes half the memory. Only temporaries that no other kernel reads, and not where layers are kernels of their own.
+ * Steps that do so have the parameter `half`, which backends other than WebGPU do not know.
+ *
+ * @param resize gives a temporary another number of elements; `buffers` then tells it
+ */
+export function halveHidden(
+  steps: readonly Step[],
+  buffers: readonly BufferFacts[],
+  resize: (buffer: number, count: number) => void,
+): Step[] {
+  const halved = new Set(steps.flatMap(hiddenOf).filter((buffer) => buffers[buffer].kind === 'temporary'));
+  // A buffer stays whole if anything else uses it, and so do those of a step that has one whole.
+  for (let before = -1; before !== halved.size; ) {
+    before = halved.size;
+    for (const step of steps) {
+      const own = hiddenOf(step);
+      const whole = own.some((buffer) => !halved.has(buffer));
+      const others = step.buffers.filter((buffer) => !own.includes(buffer));
+      for (const buffer of whole ? [...own, ...others] : others) halved.delete(buffer);
+    }
+  }
+  const rowsOf = new Map<number, number>();
+  const marked = steps.map((step): Step => {
+    const own = hiddenOf(step).filter((buffer) => halved.has(buffer));
+    if (own.length === 0) return step;
+    const kernel = step as KernelStep;
+    for (const buffer of own) rowsOf.set(buffer, kernel.params.rows);
+    return { ...kernel, params: { ...kernel.params, half: 1 } };
+  });
+  for (const [buffer, rows] of rowsOf) resize(buffer, (buffers[buffer].count / rows) * Math.ceil(rows / 2));
+  return marked.map((step) => ({ ...step, bytes: bytesMoved(step, buffers) }));
+}
