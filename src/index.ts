@@ -125,6 +125,7 @@ export {
   measureCost,
   type UpdateCost,
 } from './study/cost.ts';
+export { type HalfCost, measureHalf } from './study/half-cost.ts';
 export {
   measureScaling,
   type ScalingAxis,

@@ -1,7 +1,10 @@
 // How the thread waits for an adapter that computes on the same cores.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openWebGpu } from '../../src/backend/webgpu/open.ts';
 import { restWhilePending } from '../../src/backend/webgpu/rest.ts';
+import { Device } from '../../src/device.ts';
+import { exp, read, State } from '../../src/tape/index.ts';
 
 const WAIT_MS = 200;
 
@@ -59,6 +62,34 @@ test('a short wait is looked at at once', async () => {
   rest(promise);
   await promise;
   assert.ok(performance.now() - begun < 20);
+});
+
+test('a software adapter is left the core, also by a program that has put WebGPU into `navigator`', async () => {
+  const { create } = await import('webgpu');
+  const gpu = create([]);
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  for (const global of [false, true]) {
+    if (global)
+      Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true, writable: true });
+    const backend = await openWebGpu();
+    try {
+      const x = new State('x', [200_000]);
+      const update = await new Device(backend).compile(() => ({ y: exp(read(x)) }));
+      let elapsed = 0;
+      let turns = 0;
+      for (let updates = 16; elapsed < WAIT_MS; updates *= 2) {
+        const begun = performance.now();
+        update.run(updates);
+        turns = await turnsUntil(backend.synchronize());
+        elapsed = performance.now() - begun;
+      }
+      assert.ok(turns < 100 + 5 * elapsed, `${turns} turns in ${elapsed} ms`);
+    } finally {
+      await backend.dispose();
+      if (before) Object.defineProperty(globalThis, 'navigator', before);
+      else delete (globalThis as { navigator?: unknown }).navigator;
+    }
+  }
 });
 
 test.run();

@@ -4,6 +4,8 @@ import * as assert from 'uvu/assert';
 import type { Device } from '../../src/device.ts';
 import { NumericsError, UsageError } from '../../src/errors.ts';
 import { type Activation, mlp } from '../../src/nn/index.ts';
+import { costSettings } from '../../src/study/cost.ts';
+import { measureHalf } from '../../src/study/half-cost.ts';
 import { grad, literal, mul, read, State, sum } from '../../src/tape/index.ts';
 import { type Body, evaluate, lowered, openDevice, testBackend } from '../helpers/devices.ts';
 import { normals } from '../helpers/gradcheck.ts';
@@ -82,6 +84,16 @@ if (testBackend() === 'webgpu') {
       });
     }
   }
+
+  test('the measurement shows what float16 saves and what it changes', async () => {
+    const settings = costSettings({ batch: 16, hidden: [16, 16], rounds: 2, minimumMs: 1 });
+    const { float32, float16, gradientErrors } = await measureHalf(device, 'reverse-kl/pathwise', settings);
+    assert.equal(Object.keys(gradientErrors).sort(), ['critics', 'policy']);
+    for (const error of Object.values(gradientErrors)) assert.ok(error > 0 && error < 2e-3, String(error));
+    assert.ok(float16.arenaBytes < float32.arenaBytes && float16.bytes < float32.bytes);
+    assert.is(float16.kernelsPerUpdate, float32.kernelsPerUpdate);
+    assert.is(float16.readbacks, 0);
+  });
 
   test('what is too large for float16 stays finite, and what is not finite stays so', async () => {
     const of = { rows: 3, inputs: 2, hidden: [4, 4], outputs: 1, nets: 1, activation: 'relu' as const };

@@ -83,8 +83,11 @@ export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
   );
 }
 
-/** Whether WebGPU comes from Node's package: the other platforms have their own. */
-const isNode = (): boolean => !(globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+/** Whether WebGPU is that of Node's package, wherever the program has put it: other platforms have their own. */
+function isNode(): boolean {
+  const { versions } = (globalThis as { process?: { versions?: Record<string, string> } }).process ?? {};
+  return versions?.node !== undefined && !(versions.deno ?? versions.bun ?? versions.electron);
+}
 
 /** Programs on a GPU through WebGPU: pipelines and bind groups built at load, one submit a run. */
 export class WebGpuBackend implements Backend {
