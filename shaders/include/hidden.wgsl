@@ -18,7 +18,7 @@ fn to_word(value: f32) -> u32 {
   return bitcast<u32>(value);
 }
 
-// Two rows in a word. What is finite stays so.
+// Two rows in a word; past the last row the second is never read. What is finite stays so.
 fn to_pair(value: vec2f) -> u32 {
   let size = abs(value);
   let past = (size > vec2f(65504.0)) & (size <= vec2f(3.4028234e38));
@@ -32,10 +32,4 @@ fn from_word(word: u32, row: u32) -> f32 {
     return select(pair.x, pair.y, (row & 1u) == 1u);
   }
   return bitcast<f32>(word);
-}
-
-// The pairs that four rows make, of which the first `rows` exist: the others are zero.
-fn to_pairs(value: vec4f, rows: u32) -> vec2u {
-  let kept = select(vec4f(), value, vec4u(0u, 1u, 2u, 3u) < vec4u(rows));
-  return vec2u(to_pair(kept.xy), to_pair(kept.zw));
 }

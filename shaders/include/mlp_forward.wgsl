@@ -28,9 +28,8 @@ fn input(row_or_past: u32, column: u32) -> f32 {
 // Writes one column of up to four rows.
 fn write_saved(at: u32, stride: u32, rows: u32, value: vec4f) {
   if (HALF) {
-    let pairs = to_pairs(value, rows);
-    if (rows > 0u) { saved[at] = pairs.x; }
-    if (rows > 2u) { saved[at + stride] = pairs.y; }
+    if (rows > 0u) { saved[at] = to_pair(value.xy); }
+    if (rows > 2u) { saved[at + stride] = to_pair(value.zw); }
     return;
   }
   if (rows > 0u) { saved[at] = to_word(value.x); }

@@ -156,7 +156,7 @@ async function bench(options: BenchOptions): Promise<void> {
       hint: `Add --scaling ${scalingAxes[1]}, say.`,
     });
   }
-  if (options.f16 && !['all', 'auto', 'webgpu'].includes(options.backend)) {
+  if (options.f16 && options.backend !== 'all' && options.backend !== 'webgpu') {
     throw new UsageError(`Hidden layers are stored as float16 on webgpu only, not on ${options.backend}.`, {
       hint: 'Add --backend webgpu.',
     });
@@ -220,9 +220,11 @@ async function extras(
     );
   }
   const kernels = options.byKernel ? await measureKernels(device, baseline, costSettings(cost)) : undefined;
-  // The other backends of a run have none.
+  // The other backends of a run over all have none.
   const half = options.f16 && device.backend.name === 'webgpu';
-  const f16 = half ? await measureHalf(device, baseline, costSettings(cost)) : undefined;
+  const f16 = half
+    ? await measureHalf(device, baseline, costSettings(cost), (done) => bar.update(done, 'float16'))
+    : undefined;
   return {
     ...(parts ? { parts } : {}),
     ...(kernels ? { kernels } : {}),

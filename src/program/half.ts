@@ -1,3 +1,4 @@
+import { kernelSpec } from './kernels.ts';
 import type { KernelStep, Step } from './program.ts';
 import { bytesMoved } from './work.ts';
 
@@ -6,17 +7,12 @@ interface BufferFacts {
   readonly count: number;
 }
 
-/** Bindings of the network kernels that hold hidden layers. */
-const hiddenBindings: Readonly<Record<string, readonly number[]>> = {
-  mlp_forward: [4],
-  mlp_backward_inputs: [2, 3],
-  mlp_backward_weights: [2, 3],
-};
-
-const hiddenOf = (step: Step): number[] =>
-  step.kind === 'kernel'
-    ? (hiddenBindings[step.kernel] ?? []).map((i) => step.buffers[i]).filter((buffer) => buffer >= 0)
-    : [];
+/** The buffers of a network kernel that hold hidden layers. */
+function hiddenOf(step: Step): number[] {
+  if (step.kind !== 'kernel' || !step.kernel.startsWith('mlp_')) return [];
+  const { bindings } = kernelSpec(step.kernel);
+  return step.buffers.filter((buffer, i) => buffer >= 0 && ['saved', 'dz'].includes(bindings[i].name));
+}
 
 /**
  * Lets the network kernels hand hidden layers on as float16, two rows of a batch to a word: what the backward pass needs

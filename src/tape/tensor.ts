@@ -132,7 +132,7 @@ export interface RecordingOptions {
   readonly mlp: MlpKernels;
   /** Most buffers that a kernel made of several may bind; 0 keeps them apart. */
   readonly joinedBindings: number;
-  /** Whether hidden layers are handed on as float16, which loses digits; false when absent. */
+  /** Whether `fused` networks hand hidden layers on as float16, which loses digits; false when absent. */
   readonly halfHidden?: boolean;
 }
 

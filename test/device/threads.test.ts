@@ -96,6 +96,20 @@ if (testBackend() === 'wasm') {
     }
   });
 
+  test('a step of millions of items is shared whole', async () => {
+    const outer = 2 ** 20 + 3;
+    const x = new Data(5).normal(outer);
+    const backend = await openWasm({ threads: 2 });
+    const params = { outer, entries: 1, picks: 1, inner: 1 };
+    const { y } = await runKernelOn(backend, 'scatter_add', params, {
+      x,
+      index: new Float32Array(outer),
+      y: outer,
+    });
+    assert.equal(y, x);
+    await backend.dispose();
+  });
+
   test('the builds agree to rounding', async () => {
     const scalar = await openWasm({ simd: 'scalar' });
     const expected = await results(scalar);

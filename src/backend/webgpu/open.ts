@@ -11,8 +11,9 @@ export interface WebGpuOptions {
   readonly subgroups?: boolean;
   /**
    * Whether hidden layers are handed from kernel to kernel as float16, which halves their memory and changes gradients by
-   * some 1e-4 of their size (`divergrad bench --f16` shows it); false when absent. Programs then use the kernels of whole
-   * networks, also on software adapters.
+   * some 1e-4 of their size (`divergrad bench --f16` shows it); false when absent. Values past 65504 are cut off there.
+   * Programs then use the kernels of whole networks, also on software adapters; networks too wide or deep for those stay in
+   * float32.
    */
   readonly f16?: boolean;
 }

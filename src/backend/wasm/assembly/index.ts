@@ -73,46 +73,47 @@ export function execute(table: usize, steps: i32, times: i32, scratch: usize): v
 // Words of the block that all threads share. Those that many write lie on lines of their own.
 /** 0: nothing to do, workers may sleep; 1: a job is under way; 2: workers end. The host's side reads it too. */
 const STATE: usize = 0;
-/** The published step: kernel, block, items taken at a time; then threads that may help, scratch memory. */
+/** The published step: kernel, block, items, items taken at a time; then threads that may help, scratch memory. */
 const KERNEL: i32 = 1;
 const BLOCK: i32 = 2;
-const GRAIN: i32 = 3;
-const THREADS: i32 = 4;
-const SCRATCH: i32 = 5;
-const PITCH: i32 = 6;
-/** The published step's number and which of its items nobody has taken, the first and how many: 24, 20 and 20 bits. */
+const ITEMS: i32 = 3;
+const GRAIN: i32 = 4;
+const THREADS: i32 = 5;
+const SCRATCH: i32 = 6;
+const PITCH: i32 = 7;
+/**
+ * The published step's number, and which of its portions nobody has taken, the first and how many: 32, 16 and 16 bits. The
+ * host makes portions so large that a step has fewer than 128.
+ */
 const LEFT: usize = 64;
-/** Items of a shared step, and steps before their number begins anew: what the bits hold. */
-const COUNT_BITS: i32 = 20;
-const COUNTS: i64 = (1 << COUNT_BITS) - 1;
-const FIRST: i64 = 1 << COUNT_BITS;
-/** Items of the published step that are done. */
+/** Portions of the published step that are done. */
 const DONE: usize = 128;
 
 /**
- * Takes items of the published step and runs them, until none is left: every other thread from the end, so that from step
+ * Takes portions of the published step and runs them, until none is left: every other thread from the end, so that from step
  * to step a thread meets the same rows and networks, which its own cache holds.
  */
 function takeItems(sync: usize, thread: i32): void {
   if (ASC_FEATURE_THREADS) {
     for (;;) {
       const left = atomic.load<i64>(sync + LEFT);
-      const count = <i32>(left & COUNTS);
+      const count = <i32>left & 0xffff;
       if (count == 0) return;
-      // All of this was written before the items were published, and stays until they are done: if they are taken
-      // now, it is what belongs to them.
+      // All of this was written before the portions were published, and stays until they are done: if one is taken
+      // now, it is what belongs to it.
       const kernel = word(sync, KERNEL);
       const block = address(sync, BLOCK);
-      const take = min(word(sync, GRAIN), count);
+      const items = word(sync, ITEMS);
+      const grain = word(sync, GRAIN);
       if (thread >= word(sync, THREADS)) return;
-      let first = <i32>(left >> COUNT_BITS & COUNTS);
-      let then = left - <i64>take;
-      if (thread & 1) first += count - take;
-      else then += FIRST * <i64>take;
+      let portion = <i32>left >>> 16;
+      let then = left - 1;
+      if (thread & 1) portion += count - 1;
+      else then += 1 << 16;
       if (atomic.cmpxchg<i64>(sync + LEFT, left, then) != left) continue;
       const scratch = address(sync, SCRATCH) + <usize>thread * address(sync, PITCH);
-      runItems(kernel, block, first, first + take, scratch);
-      atomic.add<i32>(sync + DONE, take);
+      runItems(kernel, block, portion * grain, min((portion + 1) * grain, items), scratch);
+      atomic.add<i32>(sync + DONE, 1);
     }
   }
 }
@@ -138,12 +139,14 @@ export function executeShared(
         }
         i32.store(sync + bytes(KERNEL), word(at, 0));
         i32.store(sync + bytes(BLOCK), word(at, 1));
+        i32.store(sync + bytes(ITEMS), items);
         i32.store(sync + bytes(GRAIN), grain);
+        const portions = (items - 1) / grain + 1;
         atomic.store<i32>(sync + DONE, 0);
         const before = atomic.load<i64>(sync + LEFT);
-        atomic.store<i64>(sync + LEFT, ((before >> 2 * COUNT_BITS) + 1) << 2 * COUNT_BITS | <i64>items);
+        atomic.store<i64>(sync + LEFT, ((before >> 32) + 1) << 32 | <i64>portions);
         takeItems(sync, 0);
-        while (atomic.load<i32>(sync + DONE) < items) {}
+        while (atomic.load<i32>(sync + DONE) < portions) {}
       }
     }
     atomic.store<i32>(sync + STATE, 0);
