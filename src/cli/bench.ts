@@ -282,12 +282,22 @@ function printReport(report: BenchDocument['reports'][number]): void {
   }
   print(table.toString());
   print(`  one whole update with ${wholeUpdate[0].estimator}: replay, critics, policy, temperature, targets`);
-  const whole = compactTable(['networks', 'ms/update', coverage(wholeUpdate[0]), ...countHeads]);
+  const device = wholeUpdate.some(({ hostMsPerUpdate }) => hostMsPerUpdate !== null);
+  const whole = compactTable([
+    'networks',
+    'ms/update',
+    coverage(wholeUpdate[0]),
+    ...countHeads,
+    ...(device ? ['host µs'] : []),
+  ]);
   for (const row of wholeUpdate) {
     const name = row.preferred ? `${row.mlp} (default)` : row.mlp;
-    whole.push([name, fixed(row.msPerUpdate), range(row.msInterval), ...counts(row)]);
+    const host = row.hostMsPerUpdate === null ? [] : [fixed(1e3 * row.hostMsPerUpdate)];
+    whole.push([name, fixed(row.msPerUpdate), range(row.msInterval), ...counts(row), ...host]);
   }
   print(whole.toString());
+  if (device)
+    print('  host µs: encoding and submit for an update of a long run, without the time of the device');
   if (report.parts) printParts(report.parts);
   if (report.kernels) printKernels(report.kernels);
   if (report.f16) printHalf(report.f16);
@@ -317,7 +327,7 @@ function printHalf({ estimator, float32, float16, gradientErrors }: HalfCost): v
   );
 }
 
-function printKernels({ estimator, clock, kernels, hostMsPerUpdate }: KernelCosts): void {
+function printKernels({ estimator, clock, kernels }: KernelCosts): void {
   const how = clock === 'timestamps' ? 'by the timestamps of the device' : 'each run by itself';
   print(`  kernels of a whole update with ${estimator}, ${how}`);
   const total = kernels.reduce((sum, { ms }) => sum + ms, 0);
@@ -334,10 +344,6 @@ function printKernels({ estimator, clock, kernels, hostMsPerUpdate }: KernelCost
     ]);
   table.push(['all', '', fixed(total), '', '', '', '']);
   print(table.toString());
-  if (hostMsPerUpdate !== null)
-    print(
-      `  the host takes ${fixed(1e3 * hostMsPerUpdate)} µs for an update of run(100): encoding and submit`,
-    );
 }
 
 const fixedOrNone = (value: number | undefined): string => (value === undefined ? '–' : fixed(value));

@@ -119,15 +119,8 @@ export interface KernelCosts {
   readonly clock: StepClock;
   /** Those that take longest first. */
   readonly kernels: readonly KernelTime[];
-  /**
-   * Time of the host for an update of `run(100)` on an idle device, encoding and submit: median, milliseconds. Null where
-   * the host does the work itself.
-   */
-  readonly hostMsPerUpdate: number | null;
 }
 
-const HOST_UPDATES = 100;
-const HOST_ROUNDS = 9;
 const repetition: StepTimingOptions = { rounds: 5, minimumMs: 2 };
 
 /** Measures a whole update, as {@link compileWholeUpdate} makes it, kernel by kernel. */
@@ -140,19 +133,7 @@ export async function measureKernels(
   try {
     const { clock, ms } = await measureSteps(device, update, repetition);
     const kernels = timesByKernel(update.program, ms).sort((a, b) => b.ms - a.ms);
-    let hostMsPerUpdate: number | null = null;
-    if (device.backend.name === 'webgpu') {
-      const host: number[] = [];
-      for (let round = 0; round < HOST_ROUNDS; round++) {
-        await device.backend.synchronize();
-        const begun = performance.now();
-        update.run(HOST_UPDATES);
-        host.push((performance.now() - begun) / HOST_UPDATES);
-      }
-      await device.backend.synchronize();
-      hostMsPerUpdate = median(host);
-    }
-    return { estimator, clock, kernels, hostMsPerUpdate };
+    return { estimator, clock, kernels };
   } finally {
     release(device, update);
   }

@@ -7,6 +7,7 @@ import type { ReplayBuffer } from '../rl/replay.ts';
 import { compileUpdate, replayFor } from '../rl/train.ts';
 import { clockState, type MlpKernels } from '../tape/index.ts';
 import { type CostSettings, release, type UpdateCost, updateCost } from './cost.ts';
+import { median } from './statistics.ts';
 import { interleave, type OnProgress } from './timing.ts';
 
 /** A whole update of an actor-critic with one way to compute networks. */
@@ -15,7 +16,16 @@ export interface WholeUpdateCost extends UpdateCost {
   readonly mlp: MlpKernels;
   /** Whether the backend takes this way by itself. */
   readonly preferred: boolean;
+  /**
+   * Time of the host for an update of a long run on an idle device, encoding and submit: median, milliseconds. Null where
+   * the host does the work itself.
+   */
+  readonly hostMsPerUpdate: number | null;
 }
+
+/** Updates of a run by which the host is timed: at most so many, and no more than the device does in so long. */
+const HOST_RUN = { updates: 100, ms: 250 };
+const HOST_ROUNDS = 5;
 
 /** Transitions in the replay buffer from which batches are drawn. */
 const TRANSITIONS = 1024;
@@ -40,15 +50,31 @@ export async function measureWholeUpdate(
     for (const mlp of variants)
       updates.push((await compileWholeUpdate(device, estimator, settings, mlp)).update);
     const timings = await interleave(device, updates, settings, onProgress);
-    return variants.map((mlp, i) => ({
-      estimator,
-      mlp,
-      preferred: mlp === device.backend.preferences.mlp,
-      ...updateCost(updates[i].program, timings[i]),
-    }));
+    const costs: WholeUpdateCost[] = [];
+    for (const [i, mlp] of variants.entries()) {
+      const cost = updateCost(updates[i].program, timings[i]);
+      const preferred = mlp === device.backend.preferences.mlp;
+      const hostMsPerUpdate = await timeHost(device, updates[i], cost.msPerUpdate);
+      costs.push({ estimator, mlp, preferred, ...cost, hostMsPerUpdate });
+    }
+    return costs;
   } finally {
     for (const update of updates) release(device, update);
   }
+}
+
+async function timeHost(device: Device, update: Update, msPerUpdate: number): Promise<number | null> {
+  if (device.backend.name !== 'webgpu') return null;
+  const count = Math.max(1, Math.min(HOST_RUN.updates, Math.floor(HOST_RUN.ms / msPerUpdate)));
+  const times: number[] = [];
+  for (let round = 0; round < HOST_ROUNDS; round++) {
+    await device.backend.synchronize();
+    const begun = performance.now();
+    update.run(count);
+    times.push((performance.now() - begun) / count);
+  }
+  await device.backend.synchronize();
+  return median(times);
 }
 
 /** A whole update on a replay buffer full of noise. */

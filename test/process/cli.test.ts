@@ -211,6 +211,11 @@ function checkBench(text: string, backend: string, estimators: string[]): void {
     report.wholeUpdate.map(({ mlp }) => mlp),
     backend === 'webgpu' ? ['fused', 'layered', 'tiled'] : ['fused', 'tiled'],
   );
+  for (const { hostMsPerUpdate: host, msPerUpdate } of report.wholeUpdate) {
+    if (backend !== 'webgpu') assert.is(host, null);
+    // More than encoding would be waiting for the device, which takes milliseconds.
+    else assert.ok(host !== null && host > 0 && host < msPerUpdate, `${host} of ${msPerUpdate} ms`);
+  }
 }
 
 const three = ['reverse-kl/pathwise', 'reverse-kl/score:loo', 'forward-kl/snis:policy'];
