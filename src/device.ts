@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from './tape/index.ts';
 
-export interface CompileOptions extends Partial<RecordingOptions> {
+export interface CompileOptions extends Partial<Omit<RecordingOptions, 'fusedWidth'>> {
   /** Seeds the program's own clock; ignored when a clock is given. */
   readonly seed?: number;
   /** A clock shared with other programs, so that their random draws and optimisers advance together. */

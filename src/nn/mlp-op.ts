@@ -1,6 +1,6 @@
 import { sizeOf } from '../math/shape.ts';
 import { isPadded, isPlain, type View } from '../math/view.ts';
-import { MLP_LAYERS, MLP_WIDTH } from '../program/kernels.ts';
+import { MLP_LAYERS } from '../program/kernels.ts';
 import {
   flatMatrix,
   type KernelBinding,
@@ -8,6 +8,7 @@ import {
   matrixStrides,
   mul,
   type Op,
+  type RecordingOptions,
   recordNode,
   shapeError,
   sum,
@@ -25,9 +26,15 @@ export interface MlpShape {
   readonly activation: Activation;
 }
 
-/** Whether the fused kernels hold this network; otherwise it takes the tiled path. */
-export function fitsFused({ dims }: MlpShape): boolean {
-  return dims.length - 1 <= MLP_LAYERS && dims.every((width) => width <= MLP_WIDTH);
+/**
+ * Whether the kernels of whole networks, or of their layers, hold this one; otherwise it takes the tiled path. A kernel
+ * of a layer takes any width.
+ */
+export function fitsFused(
+  { dims }: MlpShape,
+  { mlp, fusedWidth = Number.POSITIVE_INFINITY }: Pick<RecordingOptions, 'mlp' | 'fusedWidth'>,
+): boolean {
+  return dims.length - 1 <= MLP_LAYERS && (mlp === 'layered' || Math.max(...dims) <= fusedWidth);
 }
 
 /** Elements of one network's parameters: W0 [d0, d1], b0 [d1], W1, b1, ... */

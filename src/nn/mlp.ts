@@ -143,7 +143,7 @@ function network(
       .reduce<readonly number[] | undefined>((a, b) => a && broadcastShapes(a, b), []);
     if (!lead) throw shapeError('mlp', segments, 'leading axes do not broadcast');
     const options = currentRecording().options;
-    const fused = !layerNorm && segments.length <= 2 && options.mlp !== 'tiled' && fitsFused(shape);
+    const fused = !layerNorm && segments.length <= 2 && options.mlp !== 'tiled' && fitsFused(shape, options);
     const y = fused
       ? fusedMlp(
           shape,

@@ -33,7 +33,7 @@ export interface KernelSpec {
 export const WORKGROUP = 64;
 /** Rows of the batch that one workgroup of the fused network kernels carries through all layers. */
 export const MLP_ROWS = 8;
-/** Widest layer of the fused network kernels: two activations tiles of this width fit in 16 KiB. */
+/** Widest layer of the fused network kernels on a GPU: two tiles of activations of this width fit in 16 KiB. */
 export const MLP_WIDTH = 256;
 /** Most linear layers of the fused network kernels. */
 export const MLP_LAYERS = 6;

@@ -4,6 +4,7 @@ import type { Environment } from '../envs/environment.ts';
 import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
+import { MLP_WIDTH } from '../program/kernels.ts';
 import { lower } from '../program/lower.ts';
 import { clockState, type MlpKernels, Recording, recordInto, type State } from '../tape/index.ts';
 import { type ActionMap, actionMap } from './actions.ts';
@@ -92,7 +93,8 @@ export function compileUpdate(
  * device needed. Choosing the action is a network on one state, and one result that is waited for.
  */
 export function trainingWork(learner: ActorCritic, batch: number): Work {
-  const recording = new Recording({ mlp: 'fused', joinedBindings: MOST_JOINED_BINDINGS }, clockState(0));
+  const gpu = { mlp: 'fused', joinedBindings: MOST_JOINED_BINDINGS, fusedWidth: MLP_WIDTH } as const;
+  const recording = new Recording(gpu, clockState(0));
   recordInto(recording, () => {
     for (const [name, tensor] of Object.entries(
       learner.recordUpdate(replayFor(learner, batch).sample(batch)),

@@ -134,6 +134,8 @@ export interface RecordingOptions {
   readonly joinedBindings: number;
   /** Whether `fused` networks hand hidden layers on as float16, which loses digits; false when absent. */
   readonly halfHidden?: boolean;
+  /** Widest layer of `fused` networks, where a device has no room for more; any when absent. */
+  readonly fusedWidth?: number;
 }
 
 /** Everything recorded for one program. */

@@ -1,5 +1,5 @@
-// The kernels of single layers on the backend of this run against the float64 reference: alone, as what the whole
-// networks are taken apart into, and over whole updates. Sizes lie below, at and past a tile.
+// The kernels of single layers on the backend of this run against the float64 reference: alone, as what whole networks
+// are taken apart into, and over whole updates. Sizes lie below, at and past a tile. On wasm the same networks whole.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Device } from '../../src/device.ts';
@@ -27,6 +27,78 @@ test('tiles cover a length with the least excess', () => {
     assert.ok(edge === 1 || Math.ceil(count / (edge - 1)) > Math.ceil(count / LAYER_TILE));
   }
 });
+
+/** Kernels of whole networks on wasm, which has none of single layers. */
+const way = testBackend() === 'wasm' ? 'fused' : 'layered';
+
+interface Case {
+  readonly inputs: number;
+  readonly hidden: readonly number[];
+  readonly outputs: number;
+  readonly nets: number;
+  readonly activation: Activation;
+  readonly segments: readonly (readonly number[])[];
+}
+const cases: readonly Case[] = [
+  { inputs: 1, hidden: [1], outputs: 1, nets: 1, activation: 'relu', segments: [[1, 1]] },
+  { inputs: 3, hidden: [], outputs: 2, nets: 1, activation: 'relu', segments: [[5, 3]] },
+  { inputs: 5, hidden: [7, 13, 11], outputs: 3, nets: 1, activation: 'tanh', segments: [[17, 5]] },
+  { inputs: 2, hidden: [3, 4, 5, 4, 3], outputs: 1, nets: 2, activation: 'silu', segments: [[9, 2]] },
+  { inputs: 2, hidden: [129, 64], outputs: 1, nets: 1, activation: 'gelu', segments: [[33, 2]] },
+  // Wider than kernels of whole networks are on a GPU.
+  { inputs: 3, hidden: [257, 521], outputs: 2, nets: 2, activation: 'relu', segments: [[67, 3]] },
+  {
+    inputs: 5,
+    hidden: [6, 17],
+    outputs: 1,
+    nets: 2,
+    activation: 'softplus',
+    segments: [
+      [4, 3],
+      [3, 4, 2],
+    ],
+  },
+  {
+    inputs: 23,
+    hidden: [31],
+    outputs: 6,
+    nets: 3,
+    activation: 'elu',
+    segments: [
+      [67, 17],
+      [67, 6],
+    ],
+  },
+];
+for (const { segments, nets, ...options } of cases) {
+  test(`a network of ${options.inputs}-${options.hidden.join('-')}-${options.outputs}, ${options.activation}: values and every gradient`, async () => {
+    const network = mlp({ ...options, nets });
+    const data = Object.fromEntries(
+      segments.map((shape, i) => [
+        `x${i}`,
+        normals(
+          shape.reduce((a, b) => a * b, 1),
+          40 + i,
+        ),
+      ]),
+    );
+    const body = ({ input }: Parameters<Body>[0]) => {
+      const xs = segments.map((shape, i) => input(`x${i}`, shape));
+      const parameters = read(network.parameters);
+      const y = network(...xs);
+      const loss = sum(mul(y, literal(normals(y.size, 50), y.shape)));
+      const [dParameters, ...dx] = grad(loss, [parameters, ...xs]);
+      return { y, dParameters, ...Object.fromEntries(dx.map((g, i) => [`dx${i}`, g])) } as Record<
+        string,
+        typeof y
+      >;
+    };
+    const actual = await evaluate(body, data, { device, mlp: way });
+    const expected = await evaluate(body, data, { device: exactDevice(), mlp: 'fused' });
+    for (const [name, values] of Object.entries(expected))
+      assertClose(actual[name], values, name, { rtol: 1e-5, scale: 1 });
+  });
+}
 
 if (testBackend() === 'wasm') {
   test('wasm has no such kernels and says so', async () => {
@@ -156,73 +228,6 @@ if (testBackend() === 'wasm') {
       }
     }
   });
-
-  interface Case {
-    readonly inputs: number;
-    readonly hidden: readonly number[];
-    readonly outputs: number;
-    readonly nets: number;
-    readonly activation: Activation;
-    readonly segments: readonly (readonly number[])[];
-  }
-  const cases: readonly Case[] = [
-    { inputs: 1, hidden: [1], outputs: 1, nets: 1, activation: 'relu', segments: [[1, 1]] },
-    { inputs: 3, hidden: [], outputs: 2, nets: 1, activation: 'relu', segments: [[5, 3]] },
-    { inputs: 5, hidden: [7, 13, 11], outputs: 3, nets: 1, activation: 'tanh', segments: [[17, 5]] },
-    { inputs: 2, hidden: [3, 4, 5, 4, 3], outputs: 1, nets: 2, activation: 'silu', segments: [[9, 2]] },
-    { inputs: 2, hidden: [129, 64], outputs: 1, nets: 1, activation: 'gelu', segments: [[33, 2]] },
-    {
-      inputs: 5,
-      hidden: [6, 17],
-      outputs: 1,
-      nets: 2,
-      activation: 'softplus',
-      segments: [
-        [4, 3],
-        [3, 4, 2],
-      ],
-    },
-    {
-      inputs: 23,
-      hidden: [31],
-      outputs: 6,
-      nets: 3,
-      activation: 'elu',
-      segments: [
-        [67, 17],
-        [67, 6],
-      ],
-    },
-  ];
-  for (const { segments, nets, ...options } of cases) {
-    test(`a network of ${options.inputs}-${options.hidden.join('-')}-${options.outputs}, ${options.activation}: values and every gradient`, async () => {
-      const network = mlp({ ...options, nets });
-      const data = Object.fromEntries(
-        segments.map((shape, i) => [
-          `x${i}`,
-          normals(
-            shape.reduce((a, b) => a * b, 1),
-            40 + i,
-          ),
-        ]),
-      );
-      const body = ({ input }: Parameters<Body>[0]) => {
-        const xs = segments.map((shape, i) => input(`x${i}`, shape));
-        const parameters = read(network.parameters);
-        const y = network(...xs);
-        const loss = sum(mul(y, literal(normals(y.size, 50), y.shape)));
-        const [dParameters, ...dx] = grad(loss, [parameters, ...xs]);
-        return { y, dParameters, ...Object.fromEntries(dx.map((g, i) => [`dx${i}`, g])) } as Record<
-          string,
-          typeof y
-        >;
-      };
-      const actual = await evaluate(body, data, { device, mlp: 'layered' });
-      const expected = await evaluate(body, data, { device: exactDevice(), mlp: 'fused' });
-      for (const [name, values] of Object.entries(expected))
-        assertClose(actual[name], values, name, { rtol: 1e-5, scale: 1 });
-    });
-  }
 
   test('a step is one dispatch a layer and pass, and leaves nothing in memory that another step needs', async () => {
     const network = mlp({ inputs: 3, hidden: [16, 16], outputs: 2, seed: 3 });

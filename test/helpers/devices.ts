@@ -48,6 +48,7 @@ export function recordOnly(
       mlp: options.mlp ?? 'fused',
       joinedBindings: options.joinedBindings ?? 0,
       halfHidden: options.halfHidden ?? false,
+      ...(options.fusedWidth === undefined ? {} : { fusedWidth: options.fusedWidth }),
     },
     options.clock ?? clockState(0),
   );

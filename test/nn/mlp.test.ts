@@ -10,7 +10,6 @@ import {
   mlp,
   parameterCount,
 } from '../../src/nn/index.ts';
-import { fitsFused } from '../../src/nn/mlp-op.ts';
 import { grad, literal, type MlpKernels, mul, read, State, sum, type Tensor } from '../../src/tape/index.ts';
 import { allclose } from '../helpers/allclose.ts';
 import { evaluate, exactDevice, lowered } from '../helpers/devices.ts';
@@ -51,10 +50,7 @@ const cases: Readonly<Record<string, Case>> = {
     options: { inputs: 2, hidden: [3, 4, 5, 4, 3], outputs: 1, activation: 'silu' },
     segments: [[9, 2]],
   },
-  'the widest fused': {
-    options: { inputs: 2, hidden: [256], outputs: 1, activation: 'gelu' },
-    segments: [[3, 2]],
-  },
+  wide: { options: { inputs: 2, hidden: [521], outputs: 1, activation: 'gelu' }, segments: [[3, 2]] },
   'two networks': { options: { inputs: 3, hidden: [6, 5], outputs: 2, nets: 2 }, segments: [[9, 3]] },
   'two segments': {
     options: { inputs: 5, hidden: [6], outputs: 1, activation: 'elu' },
@@ -93,7 +89,6 @@ for (const [name, setting] of Object.entries(cases)) {
 }
 
 test('what does not fit the fused kernels takes the tiled path by itself', async () => {
-  const wide: MlpOptions = { inputs: 2, hidden: [257], outputs: 1 };
   const deep: MlpOptions = { inputs: 2, hidden: [3, 3, 3, 3, 3, 3], outputs: 1 };
   const threeSegments: Case = {
     options: { inputs: 3, hidden: [4], outputs: 1 },
@@ -103,10 +98,7 @@ test('what does not fit the fused kernels takes the tiled path by itself', async
       [2, 1],
     ],
   };
-  assert.not.ok(fitsFused({ dims: [2, 257, 1], nets: 1, activation: 'relu' }));
-  assert.not.ok(fitsFused({ dims: [2, 3, 3, 3, 3, 3, 3, 1], nets: 1, activation: 'relu' }));
   for (const setting of [
-    { options: wide, segments: [[3, 2]] },
     { options: deep, segments: [[3, 2]] },
     { options: { ...deep, hidden: [4], layerNorm: true }, segments: [[3, 2]] },
     threeSegments,
@@ -115,6 +107,18 @@ test('what does not fit the fused kernels takes the tiled path by itself', async
     assert.not.ok(asked.isFused);
     allclose(asked.values.y, tiled.values.y, { rtol: 0, atol: 0 });
   }
+});
+
+test('a device bounds the width of whole networks, not that of their layers', () => {
+  const network = mlp({ inputs: 2, hidden: [257], outputs: 1 });
+  const first = (options: { mlp: MlpKernels; fusedWidth?: number }): string => {
+    const [step] = lowered(({ input }) => ({ y: network(input('x', [3, 2])) }), options).steps;
+    return step.kind === 'fused' ? 'fused' : step.kernel;
+  };
+  assert.is(first({ mlp: 'fused' }), 'mlp_forward');
+  assert.is(first({ mlp: 'fused', fusedWidth: 257 }), 'mlp_forward');
+  assert.is(first({ mlp: 'fused', fusedWidth: 256 }), 'matmul');
+  assert.is(first({ mlp: 'layered', fusedWidth: 256 }), 'mlp_layer_forward');
 });
 
 test('the forward pass is the formula, layer by layer', async () => {

@@ -1,6 +1,6 @@
 import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
 import { joinedSpec } from '../../program/join.ts';
-import { type KernelSpec, kernelSpec, WORKGROUP } from '../../program/kernels.ts';
+import { type KernelSpec, kernelSpec, MLP_WIDTH, WORKGROUP } from '../../program/kernels.ts';
 import type { FusedStep, JoinedStep, KernelStep, Program, Step } from '../../program/program.ts';
 import { formatCount } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
@@ -151,6 +151,7 @@ export class WebGpuBackend implements Backend {
       mlp: software && !f16 ? 'layered' : 'fused',
       joinedBindings: device.limits.maxStorageBuffersPerShaderStage,
       halfHidden: f16,
+      fusedWidth: MLP_WIDTH,
     };
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault();
