@@ -28,6 +28,12 @@ struct Params {
   d4: u32,
   d5: u32,
   d6: u32,
+  d7: u32,
+  d8: u32,
+  d9: u32,
+  d10: u32,
+  d11: u32,
+  d12: u32,
 }
 
 @group(0) @binding(0) var<storage, read> transition: array<f32>;

@@ -36,7 +36,7 @@ export const MLP_ROWS = 8;
 /** Widest layer of the fused network kernels on a GPU: two tiles of activations of this width fit in 16 KiB. */
 export const MLP_WIDTH = 256;
 /** Most linear layers of the fused network kernels. */
-export const MLP_LAYERS = 6;
+export const MLP_LAYERS = 12;
 /** Rows and columns of the weight tile that one workgroup of `mlp_backward_weights` accumulates. */
 export const WEIGHT_TILE = 16;
 /** Rows and columns of the output tile of one workgroup of `matmul`. */

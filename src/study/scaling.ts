@@ -28,7 +28,7 @@ export const scalingDefaults: Readonly<Record<ScalingAxis, readonly number[]>> =
   samples: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
   batch: [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536],
   width: [16, 32, 64, 128, 256, 512, 1024, 2048],
-  depth: [1, 2, 3, 4, 5, 6, 8],
+  depth: [1, 2, 3, 4, 5, 6, 8, 11, 12],
   actions: [1, 2, 4, 8, 16, 32, 64],
 };
 

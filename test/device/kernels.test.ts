@@ -5,7 +5,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend, Values } from '../../src/backend/backend.ts';
 import { mulHigh32, normalsFromBits, philox4x32, uniformFromBits } from '../../src/math/philox.ts';
-import { activations, type Params, randomKinds, scoreBaselines } from '../../src/program/kernels.ts';
+import {
+  activations,
+  MLP_LAYERS,
+  type Params,
+  randomKinds,
+  scoreBaselines,
+} from '../../src/program/kernels.ts';
 import {
   assertClose,
   Data,
@@ -169,7 +175,7 @@ function networkCase(network: Network, data: Data) {
     x1Rows: rows,
     x1Width: second,
   };
-  for (let i = 0; i <= 6; i++) params[`d${i}`] = dims[i] ?? 0;
+  for (let i = 0; i <= MLP_LAYERS; i++) params[`d${i}`] = dims[i] ?? 0;
   const hidden = sum(dims.slice(1, -1)) * rows * nets;
   const count = nets * sum(dims.slice(1).map((out, l) => (dims[l] + 1) * out));
   return {
@@ -191,6 +197,7 @@ const networks: Network[] = [
   { dims: [7, 15, 2], rows: 1, nets: 1, activation: 4, second: 3, x0Rows: 1 },
   { dims: [6, 33, 16, 5, 2], rows: 23, nets: 1, activation: 5, second: 0, x0Rows: 23 },
   { dims: [2, 9, 9, 9, 9, 9, 1], rows: 10, nets: 2, activation: 6, second: 1, x0Rows: 5 },
+  { dims: [3, 5, 7, 9, 8, 6, 4, 6, 8, 9, 7, 5, 2], rows: 9, nets: 2, activation: 2, second: 1, x0Rows: 9 },
   { dims: [23, 130, 2], rows: 5, nets: 2, activation: 1, second: 6, x0Rows: 5 },
 ];
 // A sum over at most 256 products and as many rows; each layer passes on the rounding of the one before.

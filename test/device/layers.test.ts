@@ -44,6 +44,15 @@ const cases: readonly Case[] = [
   { inputs: 3, hidden: [], outputs: 2, nets: 1, activation: 'relu', segments: [[5, 3]] },
   { inputs: 5, hidden: [7, 13, 11], outputs: 3, nets: 1, activation: 'tanh', segments: [[17, 5]] },
   { inputs: 2, hidden: [3, 4, 5, 4, 3], outputs: 1, nets: 2, activation: 'silu', segments: [[9, 2]] },
+  // As many layers as the kernels take.
+  {
+    inputs: 2,
+    hidden: [9, 8, 7, 6, 5, 4, 5, 6, 7, 8, 9],
+    outputs: 1,
+    nets: 2,
+    activation: 'tanh',
+    segments: [[11, 2]],
+  },
   { inputs: 2, hidden: [129, 64], outputs: 1, nets: 1, activation: 'gelu', segments: [[33, 2]] },
   // Wider than kernels of whole networks are on a GPU.
   { inputs: 3, hidden: [257, 521], outputs: 2, nets: 2, activation: 'relu', segments: [[67, 3]] },

@@ -46,8 +46,8 @@ const cases: Readonly<Record<string, Case>> = {
     options: { inputs: 5, hidden: [7, 13, 11], outputs: 3, activation: 'tanh' },
     segments: [[17, 5]],
   },
-  'six layers': {
-    options: { inputs: 2, hidden: [3, 4, 5, 4, 3], outputs: 1, activation: 'silu' },
+  'twelve layers': {
+    options: { inputs: 2, hidden: [3, 4, 5, 4, 3, 2, 6, 7, 3, 4, 5], outputs: 1, activation: 'silu' },
     segments: [[9, 2]],
   },
   wide: { options: { inputs: 2, hidden: [521], outputs: 1, activation: 'gelu' }, segments: [[3, 2]] },
@@ -89,7 +89,7 @@ for (const [name, setting] of Object.entries(cases)) {
 }
 
 test('what does not fit the fused kernels takes the tiled path by itself', async () => {
-  const deep: MlpOptions = { inputs: 2, hidden: [3, 3, 3, 3, 3, 3], outputs: 1 };
+  const deep: MlpOptions = { inputs: 2, hidden: Array<number>(12).fill(3), outputs: 1 };
   const threeSegments: Case = {
     options: { inputs: 3, hidden: [4], outputs: 1 },
     segments: [

@@ -4,6 +4,8 @@ import { activate, differentiate, RELU, savesInput } from './activation';
 import { address, bytes, word } from './block';
 import { columnSums, gemm, GEMM_SCRATCH } from './gemm';
 
+/** Most layers of a network, as in src/program/kernels.ts: its widths take one word more. */
+const LAYERS: i32 = 12;
 /** Rows of the input taken at a time into the weight gradient of a first layer with two segments. */
 const GATHER_ROWS: i32 = 256;
 
@@ -67,7 +69,7 @@ export function mlpForward(p: usize, item: i32, scratch: usize): void {
   const store = word(p, 9) != 0;
   const segments = p + 40;
   const dims = p + 72;
-  const rowBlock = word(p, 25);
+  const rowBlock = word(dims, LAYERS + 1);
   const blocks = (rows + rowBlock - 1) / rowBlock;
   const net = item / blocks;
   const first = (item % blocks) * rowBlock;
@@ -139,7 +141,7 @@ export function mlpBackwardInputs(p: usize, item: i32, scratch: usize): void {
   const width0 = word(p, 13);
   const width1 = word(p, 14);
   const dims = p + 60;
-  const rowBlock = word(p, 22);
+  const rowBlock = word(dims, LAYERS + 1);
   const blocks = (rows + rowBlock - 1) / rowBlock;
   const each = storeDx0 || storeDx1 ? nets : 1;
   const firstNet = item / blocks * each;
@@ -201,8 +203,8 @@ export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
   const activation = word(p, 9);
   const segments = p + 40;
   const dims = p + 72;
-  const block = word(p, 25);
-  const perNet = word(p, 26);
+  const block = word(dims, LAYERS + 1);
+  const perNet = word(dims, LAYERS + 2);
   const net = item / perNet;
   let left = item % perNet;
   let layer: i32 = 0;
