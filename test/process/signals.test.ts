@@ -22,9 +22,12 @@ test.after(() => rmSync(folder, { recursive: true, force: true }));
 const policy = join(folder, 'policy');
 const small = '--env pendulum --backend wasm --warmup 50 --hidden 8 --batch 8 --seed 2'.split(' ');
 test.before(() => {
+  // Its episodes are the longest: 999 steps.
+  const longest = ['--env', 'mountain-car-continuous'];
   const args = [
     'train',
     ...small,
+    ...longest,
     '--steps',
     '60',
     '--evaluate-every',
