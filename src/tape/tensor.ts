@@ -123,7 +123,8 @@ export class State {
 
 /**
  * How networks are computed: one fused kernel a pass; the same taken apart, a kernel a layer; or a tiled matrix product
- * a layer with everything else on its own, which networks of any size and with layer normalisation take anyway.
+ * a layer with everything else on its own, which networks that do not fit the others and those with layer normalisation
+ * take anyway.
  */
 export type MlpKernels = 'fused' | 'layered' | 'tiled';
 
