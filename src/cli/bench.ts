@@ -282,13 +282,13 @@ function printReport(report: BenchDocument['reports'][number]): void {
   }
   print(table.toString());
   print(`  one whole update with ${wholeUpdate[0].estimator}: replay, critics, policy, temperature, targets`);
-  const device = wholeUpdate.some(({ hostMsPerUpdate }) => hostMsPerUpdate !== null);
+  const hostTimed = wholeUpdate.some(({ hostMsPerUpdate }) => hostMsPerUpdate !== null);
   const whole = compactTable([
     'networks',
     'ms/update',
     coverage(wholeUpdate[0]),
     ...countHeads,
-    ...(device ? ['host µs'] : []),
+    ...(hostTimed ? ['host µs'] : []),
   ]);
   for (const row of wholeUpdate) {
     const name = row.preferred ? `${row.mlp} (default)` : row.mlp;
@@ -296,7 +296,7 @@ function printReport(report: BenchDocument['reports'][number]): void {
     whole.push([name, fixed(row.msPerUpdate), range(row.msInterval), ...counts(row), ...host]);
   }
   print(whole.toString());
-  if (device)
+  if (hostTimed)
     print('  host µs: encoding and submit for an update of a long run, without the time of the device');
   if (report.parts) printParts(report.parts);
   if (report.kernels) printKernels(report.kernels);

@@ -155,7 +155,7 @@ export async function measureScaling(
           baseline,
           settings,
           (done) => step(0.7 + 0.3 * done),
-          [device.backend.preferences.mlp],
+          { variants: [device.backend.preferences.mlp], host: false },
         );
         wholeUpdates.push(measuredWhole);
         last.set(wholeUpdateName, { size, ms: measuredWhole.msPerUpdate });

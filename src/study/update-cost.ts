@@ -18,7 +18,7 @@ export interface WholeUpdateCost extends UpdateCost {
   readonly preferred: boolean;
   /**
    * Time of the host for an update of a long run on an idle device, encoding and submit: median, milliseconds. Null where
-   * the host does the work itself.
+   * the host does the work itself, or was not timed.
    */
   readonly hostMsPerUpdate: number | null;
 }
@@ -37,25 +37,33 @@ const mlpVariants = (device: Device): readonly MlpKernels[] =>
 /**
  * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with each way that
  * the backend has to compute networks, or only some of them.
+ *
+ * @param host whether to time the host, too, where the device works by itself
  */
 export async function measureWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
   onProgress?: OnProgress,
-  variants: readonly MlpKernels[] = mlpVariants(device),
+  {
+    variants = mlpVariants(device),
+    host = true,
+  }: { readonly variants?: readonly MlpKernels[]; readonly host?: boolean } = {},
 ): Promise<WholeUpdateCost[]> {
+  const timed = host && device.backend.name === 'webgpu';
+  const share = timed ? 0.7 : 1;
   const updates: Update[] = [];
   try {
     for (const mlp of variants)
       updates.push((await compileWholeUpdate(device, estimator, settings, mlp)).update);
-    const timings = await interleave(device, updates, settings, onProgress);
+    const timings = await interleave(device, updates, settings, (done) => onProgress?.(share * done));
     const costs: WholeUpdateCost[] = [];
     for (const [i, mlp] of variants.entries()) {
       const cost = updateCost(updates[i].program, timings[i]);
       const preferred = mlp === device.backend.preferences.mlp;
-      const hostMsPerUpdate = await timeHost(device, updates[i], cost.msPerUpdate);
+      const hostMsPerUpdate = timed ? await timeHost(device, updates[i], cost.msPerUpdate) : null;
       costs.push({ estimator, mlp, preferred, ...cost, hostMsPerUpdate });
+      onProgress?.(share + ((1 - share) * (i + 1)) / variants.length);
     }
     return costs;
   } finally {
@@ -63,8 +71,7 @@ export async function measureWholeUpdate(
   }
 }
 
-async function timeHost(device: Device, update: Update, msPerUpdate: number): Promise<number | null> {
-  if (device.backend.name !== 'webgpu') return null;
+async function timeHost(device: Device, update: Update, msPerUpdate: number): Promise<number> {
   const count = Math.max(1, Math.min(HOST_RUN.updates, Math.floor(HOST_RUN.ms / msPerUpdate)));
   const times: number[] = [];
   for (let round = 0; round < HOST_ROUNDS; round++) {
