@@ -1,10 +1,7 @@
 // The gradient of a layer's weights, dW = xᵀ·dy, for the inputs of one segment, and that of its bias where asked for.
-// An invocation makes ROWS inputs by COLUMNS outputs, or one element of the bias; see mlp_layer_forward.
+// An invocation makes ROWS inputs by COLUMNS outputs, or one element of the bias.
 // @include activation
-
-const ROWS = 8u;
-const COLUMNS = 8u;
-const FIT = false;
+// @include tile
 
 struct Params {
   nets: u32,
@@ -27,35 +24,41 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> dparameters: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-fn weights(item: u32, across: u32, down: u32) {
-  let net = item / (across * down);
-  let input = item / across % down * ROWS;
-  let column = item % across * COLUMNS;
-  let start = params.xOffset + net * params.xNet + input;
-  var cotangent = net * params.rows * params.outputs + column;
+fn weights(item: u32) {
+  let tile = tile_of(item, params.inputs, params.outputs);
+  let start = params.xOffset + tile.net * params.xNet + tile.row + tile.rowShift;
+  var cotangent = tile.net * params.rows * params.outputs + tile.column + tile.columnShift;
 
   var sums: array<f32, ROWS * COLUMNS>;
   for (var row = 0u; row < params.rows; row++) {
     let at = start + row % params.xRows * params.xStride;
     var right: array<f32, COLUMNS>;
-    for (var c = 0u; c < COLUMNS; c++) { // @unroll
+    for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
       right[c] = dy[cotangent + c];
     }
-    for (var r = 0u; r < ROWS; r++) { // @unroll
-      let left = from_saved(x[at + r]);
-      for (var c = 0u; c < COLUMNS; c++) { // @unroll
-        sums[r * COLUMNS + c] += left * right[c];
+    for (var c = LOADED_COLUMNS; c < COLUMNS; c++) { // @unroll
+      right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+    }
+    for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+      var left = from_saved(x[at + r]);
+      for (var part = 0u; part < SHARERS; part++) { // @unroll
+        for (var c = 0u; c < COLUMNS; c++) { // @unroll
+          sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
+        }
+        left = from_same_rows(left);
       }
     }
     cotangent += params.outputs;
   }
 
-  let to = params.weightsOffset + net * params.parametersStride + input * params.outputs + column;
+  let to = params.weightsOffset + tile.net * params.parametersStride + tile.row * params.outputs + tile.column;
   var kept = sums;
   for (var r = 0u; r < ROWS; r++) { // @unroll short
+    let down = tile_row(tile, r);
     for (var c = 0u; c < COLUMNS; c++) { // @unroll short
-      if (FIT || (input + r < params.inputs && column + c < params.outputs)) {
-        dparameters[to + r * params.outputs + c] = kept[r * COLUMNS + c];
+      let across = tile_column(tile, c);
+      if (FIT || (tile.row + down < params.inputs && tile.column + across < params.outputs)) {
+        dparameters[to + down * params.outputs + across] = kept[r * COLUMNS + c];
       }
     }
   }
@@ -83,11 +86,9 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let item = (group.z * groups.x + group.x) * 8u + local;
-  let across = (params.outputs + COLUMNS - 1u) / COLUMNS;
-  let down = (params.inputs + ROWS - 1u) / ROWS;
-  let tiles = params.nets * across * down;
+  let tiles = tile_count(params.nets, params.inputs, params.outputs);
   if (item < tiles) {
-    weights(item, across, down);
+    weights(item);
   } else {
     bias(item - tiles);
   }

@@ -1,14 +1,7 @@
-// One layer of one or more networks: y = activation(x·W + b), z the sum before the activation. An invocation makes
-// ROWS×COLUMNS outputs in registers, so that ROWS + COLUMNS loads serve ROWS·COLUMNS multiply-adds, without workgroup
-// memory or barriers: on a CPU that plays GPU, loads are what costs, and a barrier costs more. x is one segment, whose
-// networks may differ, or two side by side that all networks share.
+// One layer of one or more networks: y = activation(x·W + b), z the sum before the activation, a tile an invocation. x is
+// one segment, whose networks may differ, or two side by side that all networks share.
 // @include activation
-
-// Edges of a tile; the host writes those that fit the layer best.
-const ROWS = 8u;
-const COLUMNS = 8u;
-// Whether no tile passes the edge.
-const FIT = false;
+// @include tile
 
 struct Params {
   nets: u32,
@@ -44,68 +37,80 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let item = (group.z * groups.x + group.x) * 8u + local;
-  let across = (params.outputs + COLUMNS - 1u) / COLUMNS;
-  let down = (params.rows + ROWS - 1u) / ROWS;
-  let net = item / (across * down);
-  if (net >= params.nets) {
+  let tile = tile_of(item, params.rows, params.outputs);
+  if (tile.net >= params.nets) {
     return;
   }
-  let row = item / across % down * ROWS;
-  let column = item % across * COLUMNS;
   // Past the last row or column neighbours are read, and nothing is stored.
-  var weight = params.parametersOffset + net * params.parametersStride + column;
-  let bias = weight + (params.x0Width + params.x1Width) * params.outputs;
+  let start = params.parametersOffset + tile.net * params.parametersStride + tile.column;
+  let bias = start + (params.x0Width + params.x1Width) * params.outputs;
 
   var sums: array<f32, ROWS * COLUMNS>;
   for (var c = 0u; c < COLUMNS; c++) { // @unroll
-    let start = parameters[bias + c];
+    let first = parameters[bias + tile_column(tile, c)];
     for (var r = 0u; r < ROWS; r++) { // @unroll
-      sums[r * COLUMNS + c] = start;
+      sums[r * COLUMNS + c] = first;
     }
   }
 
-  var at: array<u32, ROWS>;
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    at[r] = params.x0Offset + net * params.x0Net + (row + r) % params.x0Rows * params.x0Stride;
+  let row = tile.row + tile.rowShift;
+  var weight = start + tile.columnShift;
+  var at: array<u32, LOADED_ROWS>;
+  for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+    at[r] = params.x0Offset + tile.net * params.x0Net + (row + r) % params.x0Rows * params.x0Stride;
   }
   for (var k = 0u; k < params.x0Width; k++) {
     var right: array<f32, COLUMNS>;
-    for (var c = 0u; c < COLUMNS; c++) { // @unroll
+    for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
       right[c] = parameters[weight + c];
     }
-    for (var r = 0u; r < ROWS; r++) { // @unroll
-      let left = x0[at[r] + k];
-      for (var c = 0u; c < COLUMNS; c++) { // @unroll
-        sums[r * COLUMNS + c] += left * right[c];
+    for (var c = LOADED_COLUMNS; c < COLUMNS; c++) { // @unroll
+      right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+    }
+    for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+      var left = x0[at[r] + k];
+      for (var part = 0u; part < SHARERS; part++) { // @unroll
+        for (var c = 0u; c < COLUMNS; c++) { // @unroll
+          sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
+        }
+        left = from_same_rows(left);
       }
     }
     weight += params.outputs;
   }
   if (params.hasX1 != 0u) {
-    for (var r = 0u; r < ROWS; r++) { // @unroll
+    for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
       at[r] = params.x1Offset + (row + r) % params.x1Rows * params.x1Stride;
     }
     for (var k = 0u; k < params.x1Width; k++) {
       var right: array<f32, COLUMNS>;
-      for (var c = 0u; c < COLUMNS; c++) { // @unroll
+      for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
         right[c] = parameters[weight + c];
       }
-      for (var r = 0u; r < ROWS; r++) { // @unroll
-        let left = x1[at[r] + k];
-        for (var c = 0u; c < COLUMNS; c++) { // @unroll
-          sums[r * COLUMNS + c] += left * right[c];
+      for (var c = LOADED_COLUMNS; c < COLUMNS; c++) { // @unroll
+        right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+      }
+      for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+        var left = x1[at[r] + k];
+        for (var part = 0u; part < SHARERS; part++) { // @unroll
+          for (var c = 0u; c < COLUMNS; c++) { // @unroll
+            sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
+          }
+          left = from_same_rows(left);
         }
       }
       weight += params.outputs;
     }
   }
 
-  let to = (net * params.rows + row) * params.outputs + column;
+  let to = (tile.net * params.rows + tile.row) * params.outputs + tile.column;
   var kept = sums;
   for (var r = 0u; r < ROWS; r++) { // @unroll short
+    let down = tile_row(tile, r);
     for (var c = 0u; c < COLUMNS; c++) { // @unroll short
-      if (FIT || (row + r < params.rows && column + c < params.outputs)) {
-        let here = to + r * params.outputs + c;
+      let across = tile_column(tile, c);
+      if (FIT || (tile.row + down < params.rows && tile.column + across < params.outputs)) {
+        let here = to + down * params.outputs + across;
         let sum = kept[r * COLUMNS + c];
         if (params.storeZ != 0u) {
           z[here] = sum;

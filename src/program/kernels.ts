@@ -21,8 +21,10 @@ export interface KernelSpec {
    * `items`: one invocation an item, in workgroups of WORKGROUP along x; what passes the device's limit wraps
    * into y, so an item's number is (workgroup.y·num_workgroups.x + workgroup.x)·WORKGROUP + local.
    * `workgroups`: exact counts; an x past the limit wraps into z (used only where z is 1).
+   *
+   * @param subgroups whether the device has them, which kernels of a layer use
    */
-  grid(p: Params): { items: number } | { workgroups: readonly [number, number, number] };
+  grid(p: Params, subgroups?: boolean): { items: number } | { workgroups: readonly [number, number, number] };
   /** Multiply and add count as two, a transcendental as one. */
   flops(p: Params): number;
   /** Elements of a binding that are read or written, by its name, where those are fewer than the buffer holds. */
@@ -50,6 +52,8 @@ export const REPLAY_COLUMNS = 16;
 export const SUM_THREADS = { most: 256, least: 16 };
 /** Longest edge of the tile that one invocation of the layer kernels makes in registers. */
 export const LAYER_TILE = 8;
+/** Shortest edge of a layer kernel's output that quads make: of a shorter one most of them would go to waste. */
+export const LAYER_QUADS = 3;
 /** Invocations in a workgroup of the layer kernels: few, so that small layers fill all cores. */
 export const LAYER_GROUP = 8;
 
@@ -119,14 +123,51 @@ export function weightTiles(p: Params): number {
   return tiles;
 }
 
-/** The edge of equal tiles, none longer than LAYER_TILE, that cover `count` with the least excess. */
-export const tileEdge = (count: number): number => ceil(count, ceil(count, LAYER_TILE));
+/** How a layer kernel is cut into tiles, one an invocation. */
+export interface LayerTiles {
+  /** Edges of a tile. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Invocations that share a row or column: 2 in quads, each of which makes 2·rows by 2·columns. */
+  readonly sharers: 1 | 2;
+  /** Whether no tile passes the layer's edge. */
+  readonly fit: boolean;
+  /** Invocations for one network. */
+  readonly invocations: number;
+}
+
+/**
+ * The tiles of a layer kernel of [rows, columns], equal ones that cover it with the least excess: in quads where the
+ * device has subgroups and no edge is too short.
+ */
+export function layerTiles(rows: number, columns: number, subgroups = false): LayerTiles {
+  const sharers = subgroups && Math.min(rows, columns) >= LAYER_QUADS ? 2 : 1;
+  const along = (length: number) => {
+    const count = ceil(length, sharers * LAYER_TILE);
+    // Each of the sharers loads an equal part of a tile.
+    const edge = sharers * ceil(length, sharers ** 2 * count);
+    return { edge, covered: sharers * count * edge, tiles: sharers * count };
+  };
+  const [down, across] = [along(rows), along(columns)];
+  return {
+    rows: down.edge,
+    columns: across.edge,
+    sharers,
+    fit: down.covered === rows && across.covered === columns,
+    invocations: down.tiles * across.tiles,
+  };
+}
 
 /** Workgroups of a layer kernel of [nets, rows, columns] with a tile for each invocation, and some more items. */
-const layerGrid = (nets: number, rows: number, columns: number, more = 0): ReturnType<typeof one> => {
-  const tiles = nets * ceil(rows, LAYER_TILE) * ceil(columns, LAYER_TILE);
-  return { workgroups: [ceil(tiles + more, LAYER_GROUP), 1, 1] };
-};
+const layerGrid = (
+  nets: number,
+  rows: number,
+  columns: number,
+  subgroups?: boolean,
+  more = 0,
+): ReturnType<typeof one> => ({
+  workgroups: [ceil(nets * layerTiles(rows, columns, subgroups).invocations + more, LAYER_GROUP), 1, 1],
+});
 
 const one = (): { workgroups: readonly [number, number, number] } => ({ workgroups: [1, 1, 1] });
 
@@ -185,7 +226,7 @@ export const kernels: readonly KernelSpec[] = [
     'mlp_layer_forward',
     'x0:read x1:read parameters:read y:write z:write',
     'nets rows outputs activation parametersOffset parametersStride storeZ x0Offset x0Net x0Stride x0Rows x0Width hasX1 x1Offset x1Stride x1Rows x1Width',
-    (p) => layerGrid(p.nets, p.rows, p.outputs),
+    (p, subgroups) => layerGrid(p.nets, p.rows, p.outputs, subgroups),
     (p) => 2 * p.nets * p.rows * (p.x0Width + p.x1Width) * p.outputs,
     [],
     (p) => ({
@@ -199,7 +240,7 @@ export const kernels: readonly KernelSpec[] = [
     'mlp_layer_backward',
     'dy:read parameters:read saved:read dx:write',
     'nets rows outputs firstInput columns activation hasSaved sumNets parametersOffset parametersStride',
-    (p) => layerGrid(p.sumNets ? 1 : p.nets, p.rows, p.columns),
+    (p, subgroups) => layerGrid(p.sumNets ? 1 : p.nets, p.rows, p.columns, subgroups),
     (p) => 2 * p.nets * p.rows * p.columns * p.outputs,
     [],
     (p) => ({ parameters: p.nets * p.columns * p.outputs }),
@@ -210,7 +251,7 @@ export const kernels: readonly KernelSpec[] = [
     'mlp_layer_backward_weights',
     'x:read dy:read dparameters:write',
     'nets rows inputs outputs activation hasBias weightsOffset biasOffset parametersStride xOffset xNet xStride xRows',
-    (p) => layerGrid(p.nets, p.inputs, p.outputs, p.hasBias * p.nets * p.outputs),
+    (p, subgroups) => layerGrid(p.nets, p.inputs, p.outputs, subgroups, p.hasBias * p.nets * p.outputs),
     (p) => 2 * p.nets * p.rows * p.inputs * p.outputs,
     [],
     (p) => ({

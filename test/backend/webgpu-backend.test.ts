@@ -195,12 +195,13 @@ test('no adapter is an error that says what to do', async () => {
   assert.match((error as BackendError).message, 'or use the cpu backend');
 });
 
-test('subgroups are used when asked for, and refused where there are none', async () => {
-  const { features } = backend.device;
-  assert.not(features.has('subgroups'));
-  const asked = await openWebGpu({ subgroups: true });
-  assert.ok(asked.device.features.has('subgroups'));
-  await asked.dispose();
+test('subgroups are used by software adapters, or as asked, and refused where there are none', async () => {
+  assert.is(backend.device.features.has('subgroups'), backend.information.software);
+  for (const subgroups of [false, true]) {
+    const asked = await openWebGpu({ subgroups });
+    assert.is(asked.device.features.has('subgroups'), subgroups);
+    await asked.dispose();
+  }
   const adapter = { info: { description: 'a plain one' }, features: new Set(), limits: {} };
   const gpu = { requestAdapter: async () => adapter } as unknown as GPU;
   const error = await rejection(openWebGpu({ gpu, subgroups: true }));

@@ -123,23 +123,35 @@ for (var i = 0u; i < R; i++) {
 });
 
 test('a layer kernel has tiles that fit its layer, and asks nothing of an edge that no tile passes', () => {
-  const layer = (rows: number, outputs: number) =>
-    specialise({
-      kind: 'kernel',
-      kernel: 'mlp_layer_forward',
-      params: { nets: 2, rows, outputs, activation: 1, hasX1: 0, storeZ: 0 },
-      label: '',
-      buffers: [],
-      flops: 0,
-      bytes: 0,
-      shapes: '',
-    });
+  const layer = (rows: number, outputs: number, subgroups = false) =>
+    specialise(
+      {
+        kind: 'kernel',
+        kernel: 'mlp_layer_forward',
+        params: { nets: 2, rows, outputs, activation: 1, hasX1: 0, storeZ: 0 },
+        label: '',
+        buffers: [],
+        flops: 0,
+        bytes: 0,
+        shapes: '',
+      },
+      subgroups,
+    );
   assert.match(layer(64, 2), 'const ROWS = 8u;\nconst COLUMNS = 2u;');
   assert.match(layer(17, 9), 'const ROWS = 6u;\nconst COLUMNS = 5u;');
   assert.match(layer(64, 2), 'const FIT = true;');
   assert.match(layer(17, 9), 'const FIT = false;');
   assert.not.match(layer(64, 2), /for \(var [rc] /);
   assert.match(layer(17, 9), /for \(var r = 0u; r < ROWS; r\+\+\)/);
+  // Quads: each of four invocations loads half of its rows and columns.
+  const loads = (wgsl: string, array: string) => wgsl.split(`left = ${array}[`).length - 1;
+  assert.is(loads(layer(64, 64), 'x0'), 8);
+  assert.is(loads(layer(64, 64, true), 'x0'), 4);
+  assert.match(layer(64, 64, true), 'enable subgroups;');
+  assert.match(layer(17, 9, true), 'const ROWS = 6u;\nconst COLUMNS = 6u;');
+  assert.match(layer(64, 64, true), 'const FIT = true;');
+  // Too narrow for them.
+  assert.is(layer(64, 2, true), layer(64, 2));
 });
 
 test('the mathematics a text needs comes with what that needs', () => {

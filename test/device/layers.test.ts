@@ -2,30 +2,55 @@
 // are taken apart into, and over whole updates. Sizes lie below, at and past a tile. On wasm the same networks whole.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Backend } from '../../src/backend/backend.ts';
 import type { Device } from '../../src/device.ts';
 import { BackendError } from '../../src/errors.ts';
 import { type Activation, adam, mlp } from '../../src/nn/index.ts';
-import { activations, LAYER_TILE, type Params, tileEdge } from '../../src/program/kernels.ts';
+import { activations, LAYER_QUADS, LAYER_TILE, layerTiles, type Params } from '../../src/program/kernels.ts';
 import { grad, gradient, literal, mul, read, sum } from '../../src/tape/index.ts';
 import { type Body, evaluate, exactDevice, openDevice, testBackend } from '../helpers/devices.ts';
 import { normals } from '../helpers/gradcheck.ts';
-import { assertClose, Data, oracle, runKernelOn, type Start } from '../helpers/kernel-run.ts';
+import { assertClose, Data, openVariant, oracle, runKernelOn, type Start } from '../helpers/kernel-run.ts';
 
 const test = suite('layers');
 
 let device: Device;
+let variant: Backend | undefined;
 test.before(async () => {
   device = await openDevice();
+  variant = await openVariant(device.backend);
 });
-test.after(() => device.dispose());
+test.after(async () => {
+  await device.dispose();
+  await variant?.dispose();
+});
 
-test('tiles cover a length with the least excess', () => {
-  for (let count = 1; count <= 300; count++) {
-    const edge = tileEdge(count);
+test('tiles cover a layer with the least excess', () => {
+  for (let rows = 1; rows <= 300; rows++) {
+    const { rows: edge, columns, sharers, fit, invocations } = layerTiles(rows, 5);
+    assert.equal([columns, sharers], [5, 1]);
     assert.ok(edge >= 1 && edge <= LAYER_TILE);
-    assert.ok(Math.ceil(count / edge) <= Math.ceil(count / LAYER_TILE));
-    assert.ok(edge === 1 || Math.ceil(count / (edge - 1)) > Math.ceil(count / LAYER_TILE));
+    assert.is(invocations, Math.ceil(rows / LAYER_TILE));
+    assert.ok(edge * invocations >= rows && (edge - 1) * invocations < rows);
+    assert.is(fit, edge * invocations === rows);
   }
+});
+
+test('quads cover a layer with the least excess, of even edges, where no edge is short', () => {
+  for (let rows = 1; rows <= 300; rows++) {
+    const { rows: edge, columns, sharers, fit, invocations } = layerTiles(rows, 64, true);
+    if (rows < LAYER_QUADS) {
+      assert.is(sharers, 1);
+      continue;
+    }
+    assert.equal([columns, sharers], [8, 2]);
+    assert.ok(edge % 2 === 0 && edge >= 2 && edge <= LAYER_TILE);
+    const down = 2 * Math.ceil(rows / (2 * LAYER_TILE));
+    assert.is(invocations, down * 8);
+    assert.ok(edge * down >= rows && (edge - 2) * down < rows);
+    assert.is(fit, edge * down === rows);
+  }
+  assert.is(layerTiles(64, LAYER_QUADS - 1, true).sharers, 1);
 });
 
 /** Kernels of whole networks on wasm, which has none of single layers. */
@@ -125,10 +150,14 @@ if (testBackend() === 'wasm') {
     bindings: Record<string, Start>,
     outputs: readonly string[],
   ): Promise<void> => {
-    const actual = await runKernelOn(device.backend, kernel, params, bindings);
     const expected = await runKernelOn(oracle, kernel, params, bindings);
-    for (const name of outputs)
-      assertClose(actual[name], expected[name], `${kernel} ${JSON.stringify(params)} ${name}`, tolerance);
+    for (const on of variant ? [device.backend, variant] : [device.backend]) {
+      const actual = await runKernelOn(on, kernel, params, bindings);
+      for (const name of outputs) {
+        const what = `${kernel} ${JSON.stringify(params)} ${name}, ${on === variant ? 'the other way' : 'by itself'}`;
+        assertClose(actual[name], expected[name], what, tolerance);
+      }
+    }
   };
 
   /** Networks, rows, inputs and outputs. */
@@ -139,6 +168,9 @@ if (testBackend() === 'wasm') {
     [3, 9, 5, 23],
     [2, 67, 13, 1],
     [1, 130, 64, 65],
+    // At and past the edges of quads.
+    [2, 3, 16, 17],
+    [3, 33, 32, 16],
   ];
 
   test('mlp_layer_forward: one and two segments, rows that repeat, z', async () => {
@@ -190,7 +222,7 @@ if (testBackend() === 'wasm') {
           outputs,
           firstInput: sumNets ? firstInput : 0,
           columns,
-          activation: i + 1,
+          activation: 1 + (i % (activations.length - 1)),
           hasSaved: 1 - sumNets,
           sumNets,
           parametersOffset: 5,
@@ -218,7 +250,7 @@ if (testBackend() === 'wasm') {
           rows,
           inputs,
           outputs,
-          activation: hasBias * (i + 1),
+          activation: hasBias * (1 + (i % (activations.length - 1))),
           hasBias,
           weightsOffset: 0,
           biasOffset: inputs * outputs,

@@ -551,7 +551,7 @@ function kernelCode(step: KernelStep | JoinedStep, subgroups: boolean): StepCode
     writes: spec.bindings.map(({ access }) => access !== 'read'),
     bound: step.kind === 'joined' ? step.bound : step.buffers,
     uniform: true,
-    grid: spec.grid(step.params),
+    grid: spec.grid(step.params, subgroups),
   };
 }
 

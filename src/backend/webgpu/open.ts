@@ -1,5 +1,5 @@
 import { BackendError } from '../../errors.ts';
-import { WebGpuBackend } from './backend.ts';
+import { isSoftwareAdapter, WebGpuBackend } from './backend.ts';
 
 export interface WebGpuOptions {
   /** Where to get adapters; by default the platform's own `navigator.gpu`, in Node the package `webgpu`. */
@@ -7,7 +7,10 @@ export interface WebGpuOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Longest wait for an answer of the device before it counts as hanging, s; 600 when absent. */
   readonly patienceSeconds?: number;
-  /** Whether sums over a workgroup go by subgroups; false when absent, until a GPU has shown them to be faster. */
+  /**
+   * Whether invocations of a subgroup work together, in sums over a workgroup and kernels of a layer. When absent, where a
+   * software adapter offers them; on GPUs not until one has shown them to be faster.
+   */
   readonly subgroups?: boolean;
   /**
    * Whether hidden layers are handed from kernel to kernel as float16, which halves their memory and changes gradients by
@@ -43,8 +46,9 @@ export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBac
   });
   if (!adapter) throw new BackendError('WebGPU offers no adapter.', { hint: whatToDo, fault: 'absent' });
   const limits = Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]]));
-  const { subgroups = false } = options;
-  if (subgroups && !adapter.features.has('subgroups')) {
+  const offered = adapter.features.has('subgroups');
+  const { subgroups = offered && isSoftwareAdapter(adapter.info) } = options;
+  if (subgroups && !offered) {
     throw new BackendError(`The adapter (${adapter.info.description}) offers no subgroups.`, {
       hint: 'Leave the option `subgroups` out.',
       fault: 'absent',

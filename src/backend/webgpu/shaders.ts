@@ -20,6 +20,8 @@ import mlpWeightsInclude from '../../../shaders/include/mlp_weights.wgsl';
 import philoxBlock from '../../../shaders/include/philox.wgsl';
 import sum from '../../../shaders/include/sum.wgsl';
 import sumSubgroups from '../../../shaders/include/sum_subgroups.wgsl';
+import tile from '../../../shaders/include/tile.wgsl';
+import tileQuads from '../../../shaders/include/tile_quads.wgsl';
 import writeDz from '../../../shaders/include/write_dz.wgsl';
 import lossReverseKl from '../../../shaders/loss_reverse_kl.wgsl';
 import lossReverseKlMlpBackwardInputs from '../../../shaders/loss_reverse_kl_mlp_backward_inputs.wgsl';
@@ -42,7 +44,7 @@ import scatterAdd from '../../../shaders/scatter_add.wgsl';
 import temperatureStep from '../../../shaders/temperature_step.wgsl';
 import tick from '../../../shaders/tick.wgsl';
 import { BackendError } from '../../errors.ts';
-import { activations, type Params, SUM_THREADS, tileEdge } from '../../program/kernels.ts';
+import { activations, layerTiles, type Params, SUM_THREADS } from '../../program/kernels.ts';
 import type { JoinedStep, KernelStep } from '../../program/program.ts';
 
 const includes: Readonly<Record<string, string>> = {
@@ -52,6 +54,7 @@ const includes: Readonly<Record<string, string>> = {
   math,
   philox: philoxBlock,
   sum,
+  tile,
   mlp_forward: mlpForwardInclude,
   mlp_backward: mlpBackwardInclude,
   mlp_weights: mlpWeightsInclude,
@@ -111,11 +114,14 @@ export const shaders: Readonly<Record<string, string>> = Object.fromEntries(
 );
 
 /** Rows and columns that a layer kernel's tiles divide. */
-const layerTiles: Readonly<Record<string, readonly [rows: string, columns: string]>> = {
+const layerEdges: Readonly<Record<string, readonly [rows: string, columns: string]>> = {
   mlp_layer_forward: ['rows', 'outputs'],
   mlp_layer_backward: ['rows', 'columns'],
   mlp_layer_backward_weights: ['inputs', 'outputs'],
 };
+
+/** Quads leave a kernel as a whole, of which a compiler that checks uniformity knows nothing. */
+const quadDirectives = 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n';
 
 /** Parameters that choose what a kernel does, rather than say how much of it. */
 const layerChoices = /\bparams\.((?:has|store)[A-Z]\w*|activation)\b/g;
@@ -132,18 +138,25 @@ const choices = /\bparams\.((?:has|store)[A-Z]\w*|activation|baseline|decoupled|
  */
 export function specialise(step: KernelStep | JoinedStep, subgroups = false): string {
   const { params } = step;
-  const tiles = layerTiles[step.kernel];
-  if (tiles) {
-    const [rows, columns] = tiles.map((name) => tileEdge(params[name]));
-    const fit = params[tiles[0]] % rows === 0 && params[tiles[1]] % columns === 0;
-    const source = shaders[step.kernel]
-      .replace(/\bconst ROWS = \d+u/, `const ROWS = ${rows}u`)
-      .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${columns}u`)
+  const edges = layerEdges[step.kernel];
+  if (edges) {
+    const [rows, columns] = edges.map((name) => params[name]);
+    const { rows: ROWS, columns: COLUMNS, sharers: SHARERS, fit } = layerTiles(rows, columns, subgroups);
+    const whole = shaders[step.kernel];
+    const source = (SHARERS > 1 ? quadDirectives + whole.replace(tile, tileQuads) : whole)
+      .replace(/\bconst ROWS = \d+u/, `const ROWS = ${ROWS}u`)
+      .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${COLUMNS}u`)
       .replace(/\bconst FIT = false/, `const FIT = ${fit}`);
     // What ends a tile is unrolled, too, where it is little: compiling takes time in proportion.
     const short = fit && ['identity', 'relu'].includes(activations[params.activation]);
     const text = short ? source.replaceAll('@unroll short', '@unroll') : source;
-    return unroll(chosen(text, layerChoices, params), { ROWS: rows, COLUMNS: columns });
+    return unroll(chosen(text, layerChoices, params), {
+      ROWS,
+      COLUMNS,
+      SHARERS,
+      LOADED_ROWS: ROWS / SHARERS,
+      LOADED_COLUMNS: COLUMNS / SHARERS,
+    });
   }
   const widest = Math.max(
     ...Array.from({ length: (params.layers ?? 0) + 1 }, (_, i) => params[`d${i}`] ?? 1),
@@ -178,19 +191,24 @@ function chosen(source: string, names: RegExp, params: Params): string {
 }
 
 /**
- * Writes each loop marked `// @unroll`, over one of the constants given, as its body again and again with the number of
- * the pass as a literal. Software adapters keep an array in registers only if nothing else indexes it.
+ * Writes each loop marked `// @unroll`, from 0 or a constant to a constant of those given, as its body again and again with
+ * the number of the pass as a literal. Software adapters keep an array in registers only if nothing else indexes it.
  */
 export function unroll(source: string, constants: Readonly<Record<string, number>>): string {
-  const loop = /^( *)for \(var (\w+) = 0u; \2 < (\w+); \2\+\+\) \{ \/\/ @unroll\n([\s\S]*?)^\1\}\n/gm;
-  return source.replace(loop, (_text, indent: string, variable: string, constant: string, body: string) => {
-    const inner = unroll(body, constants);
-    const passes = Array.from(
-      { length: constants[constant] },
-      (_, i) => `${indent}{\n${inner.replace(new RegExp(`\\b${variable}\\b`, 'g'), `${i}u`)}${indent}}\n`,
-    );
-    return passes.join('');
-  });
+  const loop = /^( *)for \(var (\w+) = (\w+); \2 < (\w+); \2\+\+\) \{ \/\/ @unroll\n([\s\S]*?)^\1\}\n/gm;
+  return source.replace(
+    loop,
+    (_text, indent: string, variable: string, from: string, to: string, body: string) => {
+      const inner = unroll(body, constants);
+      const first = constants[from] ?? 0;
+      const passes = Array.from(
+        { length: constants[to] - first },
+        (_, i) =>
+          `${indent}{\n${inner.replace(new RegExp(`\\b${variable}\\b`, 'g'), `${first + i}u`)}${indent}}\n`,
+      );
+      return passes.join('');
+    },
+  );
 }
 
 /** The declarations of `shaders/include/math.wgsl` that a text uses, directly or through each other. */
