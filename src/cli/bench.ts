@@ -219,7 +219,9 @@ async function extras(
       ),
     );
   }
-  const kernels = options.byKernel ? await measureKernels(device, baseline, costSettings(cost)) : undefined;
+  const kernels = options.byKernel
+    ? await measureKernels(device, baseline, costSettings(cost), (done) => bar.update(done, 'kernels'))
+    : undefined;
   // The other backends of a run over all have none.
   const half = options.f16 && device.backend.name === 'webgpu';
   const f16 = half

@@ -4,6 +4,7 @@ import type { Program, Step } from '../program/program.ts';
 import type { CostSettings } from './cost.ts';
 import { release } from './cost.ts';
 import { median } from './statistics.ts';
+import type { OnProgress } from './timing.ts';
 import { compileWholeUpdate } from './update-cost.ts';
 
 /** Work of a kernel in one update, and the time it took. */
@@ -36,6 +37,7 @@ export async function timeSteps(
   device: Device,
   update: Update,
   { rounds, minimumMs, beside }: StepTimingOptions,
+  onProgress?: OnProgress,
 ): Promise<number[]> {
   const { program } = update;
   const saved = await Promise.all(
@@ -70,6 +72,7 @@ export async function timeSteps(
         measured[i].push((await once(section, times[i])) / times[i]);
       beside?.();
       restore();
+      onProgress?.((round + 1) / rounds);
       await new Promise((done) => setTimeout(done, 0));
     }
     return measured.map(median);
@@ -98,19 +101,27 @@ export function timesByKernel({ steps }: Program, ms: readonly number[]): Kernel
 /** How the times of kernels came about. */
 export type StepClock = 'timestamps' | 'repetition';
 
-/** Updates over which timestamps are averaged. */
-const STAMPED_UPDATES = 24;
+/** Updates over which timestamps are averaged, and how many of them before progress is told again. */
+const STAMPED = { updates: 24, each: 4 };
 
 /** Times each step: by timestamps where the device gives them, else by repetition. */
 export async function measureSteps(
   device: Device,
   update: Update,
   options: StepTimingOptions,
+  onProgress?: OnProgress,
 ): Promise<{ readonly clock: StepClock; readonly ms: number[] }> {
   await update.timeSteps(2);
-  const stamped = await update.timeSteps(STAMPED_UPDATES);
-  if (stamped) return { clock: 'timestamps', ms: stamped };
-  return { clock: 'repetition', ms: await timeSteps(device, update, options) };
+  const ms = update.program.steps.map(() => 0);
+  for (let done = 0; done < STAMPED.updates; done += STAMPED.each) {
+    const stamped = await update.timeSteps(STAMPED.each);
+    if (!stamped) return { clock: 'repetition', ms: await timeSteps(device, update, options, onProgress) };
+    stamped.forEach((mean, i) => {
+      ms[i] += (mean * STAMPED.each) / STAMPED.updates;
+    });
+    onProgress?.((done + STAMPED.each) / STAMPED.updates);
+  }
+  return { clock: 'timestamps', ms };
 }
 
 /** A whole update split by kernel. */
@@ -128,10 +139,11 @@ export async function measureKernels(
   device: Device,
   estimator: string,
   settings: CostSettings,
+  onProgress?: OnProgress,
 ): Promise<KernelCosts> {
   const { update } = await compileWholeUpdate(device, estimator, settings);
   try {
-    const { clock, ms } = await measureSteps(device, update, repetition);
+    const { clock, ms } = await measureSteps(device, update, repetition, onProgress);
     const kernels = timesByKernel(update.program, ms).sort((a, b) => b.ms - a.ms);
     return { estimator, clock, kernels };
   } finally {

@@ -262,6 +262,40 @@ for (const runtime of everywhere) {
       rmSync(out, { recursive: true });
     }
   });
+  for (const [backend, clock, how] of [
+    ['cpu', 'repetition', 'each run by itself'],
+    ['webgpu', 'timestamps', 'by the timestamps of the device'],
+  ] as const) {
+    results(`${runtime}: bench --by-kernel on ${backend} splits the whole update, all of it`, () => {
+      inFolder((folder) => {
+        const file = join(folder, 'cost.json');
+        const args = ['bench', ...tiny, '--by-kernel', '--backend', backend, '--json', file];
+        const { code, stdout, stderr } = run(runtime, args);
+        assert.is(code, 0, stderr);
+        const [report] = (JSON.parse(readFileSync(file, 'utf8')) as BenchDocument).reports;
+        const chosen = report.wholeUpdate.find(({ preferred }) => preferred);
+        const kernels = report.kernels?.kernels ?? [];
+        assert.is(report.kernels?.clock, clock);
+        const sum = (of: (kernel: (typeof kernels)[number]) => number) =>
+          kernels.reduce((total, kernel) => total + of(kernel), 0);
+        assert.is(
+          sum(({ count }) => count),
+          chosen?.kernelsPerUpdate,
+        );
+        assert.is(
+          sum(({ flops }) => flops),
+          chosen?.flops,
+        );
+        assert.ok(
+          kernels.every(({ ms }) => ms > 0),
+          JSON.stringify(kernels),
+        );
+        assert.match(stdout, `kernels of a whole update with reverse-kl/pathwise, ${how}`);
+        for (const { kernel, count } of kernels)
+          assert.match(stdout, new RegExp(`^${kernel} +${count} `, 'm'));
+      });
+    });
+  }
   results(`${runtime}: ends after an error that follows WebGPU's use`, () => {
     const args = ['bench', '--backend', 'webgpu', ...tiny, '--json', '/nowhere/x.json'];
     const outcome = run(runtime, args);

@@ -12,7 +12,9 @@ const test = suite('kernel times');
 test('the kernels are those of the program, with all of its work; a cpu has no clock of its own', async () => {
   const device = new Device(createCpuBackend());
   const settings = costSettings({ batch: 8, hidden: [8, 8], rounds: 2 });
-  const costs = await measureKernels(device, 'reverse-kl/pathwise', settings);
+  const progress: number[] = [];
+  const costs = await measureKernels(device, 'reverse-kl/pathwise', settings, (done) => progress.push(done));
+  assert.equal(progress, [0.2, 0.4, 0.6, 0.8, 1]);
   assert.is(costs.clock, 'repetition');
   const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings);
   const { steps } = update.program;
