@@ -1,5 +1,6 @@
 // In place of tile.wgsl where the device has subgroups: four invocations, a quad, make a tile of 2·ROWS by 2·COLUMNS. Two
-// of them share each row and each column, so each loads half of its own and takes the rest from a neighbour.
+// of them share each row and each column, so each loads half of its own and takes the rest from a neighbour. Four invocations
+// in a row are a quad: no standard promises it of workgroups with one dimension, and every adapter known does so.
 const ROWS = 8u;
 const COLUMNS = 8u;
 const SHARERS = 2u;

@@ -22,7 +22,7 @@ export interface KernelSpec {
    * into y, so an item's number is (workgroup.y·num_workgroups.x + workgroup.x)·WORKGROUP + local.
    * `workgroups`: exact counts; an x past the limit wraps into z (used only where z is 1).
    *
-   * @param subgroups whether the device has them, which kernels of a layer use
+   * @param subgroups whether kernels of a layer go by subgroups
    */
   grid(p: Params, subgroups?: boolean): { items: number } | { workgroups: readonly [number, number, number] };
   /** Multiply and add count as two, a transcendental as one. */

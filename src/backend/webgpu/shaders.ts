@@ -134,7 +134,7 @@ const choices = /\bparams\.((?:has|store)[A-Z]\w*|activation|baseline|decoupled|
  * networks leave workgroup memory for others; those of a layer as fit it, with their loops unrolled, so that they stay
  * in registers.
  *
- * @param subgroups whether sums over a workgroup go by subgroups, which the device must have
+ * @param subgroups whether sums over a workgroup and layers go by subgroups, which the device must have
  */
 export function specialise(step: KernelStep | JoinedStep, subgroups = false): string {
   const { params } = step;
