@@ -104,6 +104,18 @@ for (const gpu of [true, false]) {
     );
     await page.getByRole('button', { name: 'Measure', exact: true }).click();
     await page.getByText(`Measured ${on} on`).waitFor({ timeout: 120_000 });
+    // The host is timed, and shown, where the device works by itself.
+    const whole = page.locator('table', { hasText: 'one whole update' });
+    const host = await whole.getByRole('columnheader', { name: 'host µs' }).count();
+    assert.is(host, gpu ? 1 : 0);
+    if (gpu) {
+      const shown = await whole.locator('tbody tr td:last-child').allTextContents();
+      assert.is(shown.length, 3);
+      assert.ok(
+        shown.every((text) => Number(text) > 0),
+        shown.join(),
+      );
+    }
     const download = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Save JSON' }).click();
     const saved = JSON.parse(readFileSync(await (await download).path(), 'utf8'));

@@ -81,17 +81,21 @@ function reportTable({ backend, rows, baseline, settings }: BackendReport): HTML
   );
 }
 
-const wholeTable = ({ backend, wholeUpdate }: BackendReport): HTMLElement =>
-  table(
-    `${backend}: one whole update with ${wholeUpdate[0].estimator} (replay, critics, policy, temperature, targets)`,
-    ['networks', 'ms/update', 'kernels', 'FLOP'],
+function wholeTable({ backend, wholeUpdate }: BackendReport): HTMLElement {
+  // Documents of earlier versions have none.
+  const hostTimed = wholeUpdate.some(({ hostMsPerUpdate }) => typeof hostMsPerUpdate === 'number');
+  return table(
+    `${backend}: one whole update with ${wholeUpdate[0].estimator} (replay, critics, policy, temperature, targets)${hostTimed ? '; host µs: encoding and submit for an update of a long run' : ''}`,
+    ['networks', 'ms/update', 'kernels', 'FLOP', ...(hostTimed ? ['host µs'] : [])],
     wholeUpdate.map((row) => [
       row.preferred ? `${row.mlp} (default)` : row.mlp,
       three(row.msPerUpdate),
       String(Number(row.kernelsPerUpdate.toFixed(2))),
       count(row.flops),
+      ...(hostTimed ? [three(1e3 * (row.hostMsPerUpdate ?? Number.NaN))] : []),
     ]),
   );
+}
 
 function adapter({
   backend,
