@@ -1,11 +1,12 @@
 // The tile of a layer that an invocation makes in registers, so that ROWS + COLUMNS loads serve ROWS·COLUMNS multiply-adds,
 // without workgroup memory or barriers: on a CPU that plays GPU, loads are what costs, and a barrier costs more.
+// @include neighbours
 
 // Edges of a tile; the host writes those that fit the layer best.
 const ROWS = 8u;
 const COLUMNS = 8u;
-// Invocations that need the same row or column: each loads its part for all (tile_quads.wgsl); here one, which loads all.
-const SHARERS = 1u;
+// SHARERS invocations need the same rows, and as many the same columns: each loads its part for all of them. So SHARERS² work
+// together, on tiles side by side.
 const LOADED_ROWS = ROWS / SHARERS;
 const LOADED_COLUMNS = COLUMNS / SHARERS;
 // Whether no tile passes the edge.
@@ -20,31 +21,39 @@ struct Tile {
   columnShift: u32,
 }
 
-// Invocations that the tiles of a layer take, whole quads where they work together.
+fn tiles_across(columns: u32) -> u32 {
+  return (columns + SHARERS * COLUMNS - 1u) / (SHARERS * COLUMNS);
+}
+
+fn tiles_down(rows: u32) -> u32 {
+  return (rows + SHARERS * ROWS - 1u) / (SHARERS * ROWS);
+}
+
+// Invocations that the tiles of a layer take.
 fn tile_count(nets: u32, rows: u32, columns: u32) -> u32 {
-  return nets * ((rows + ROWS - 1u) / ROWS) * ((columns + COLUMNS - 1u) / COLUMNS);
+  return nets * tiles_down(rows) * tiles_across(columns) * SHARERS * SHARERS;
 }
 
 fn tile_of(item: u32, rows: u32, columns: u32) -> Tile {
-  let across = (columns + COLUMNS - 1u) / COLUMNS;
-  let down = (rows + ROWS - 1u) / ROWS;
-  return Tile(item / (across * down), item / across % down * ROWS, item % across * COLUMNS, 0u, 0u);
+  let across = tiles_across(columns);
+  let down = tiles_down(rows);
+  let together = item / (SHARERS * SHARERS);
+  let right = item % SHARERS;
+  let below = item / SHARERS % SHARERS;
+  return Tile(
+    together / (across * down),
+    (together / across % down * SHARERS + below) * ROWS,
+    (together % across * SHARERS + right) * COLUMNS,
+    right * LOADED_ROWS,
+    below * LOADED_COLUMNS,
+  );
 }
 
-// What the neighbours that make the same rows, or the same columns, have loaded.
-fn from_same_rows(value: f32) -> f32 {
-  return value;
-}
-
-fn from_same_columns(value: f32) -> f32 {
-  return value;
-}
-
-// Row r and column c of an invocation, counted from the tile's first: those it loads itself come first.
+// Row r and column c of an invocation, counted from the tile's first: those that it loads itself come first.
 fn tile_row(tile: Tile, r: u32) -> u32 {
-  return r;
+  return select(r - tile.rowShift, r + tile.rowShift, r < LOADED_ROWS);
 }
 
 fn tile_column(tile: Tile, c: u32) -> u32 {
-  return c;
+  return select(c - tile.columnShift, c + tile.columnShift, c < LOADED_COLUMNS);
 }

@@ -17,11 +17,12 @@ import math from '../../../shaders/include/math.wgsl';
 import mlpBackwardInclude from '../../../shaders/include/mlp_backward.wgsl';
 import mlpForwardInclude from '../../../shaders/include/mlp_forward.wgsl';
 import mlpWeightsInclude from '../../../shaders/include/mlp_weights.wgsl';
+import neighbours from '../../../shaders/include/neighbours.wgsl';
+import neighboursQuads from '../../../shaders/include/neighbours_quads.wgsl';
 import philoxBlock from '../../../shaders/include/philox.wgsl';
 import sum from '../../../shaders/include/sum.wgsl';
 import sumSubgroups from '../../../shaders/include/sum_subgroups.wgsl';
 import tile from '../../../shaders/include/tile.wgsl';
-import tileQuads from '../../../shaders/include/tile_quads.wgsl';
 import writeDz from '../../../shaders/include/write_dz.wgsl';
 import lossReverseKl from '../../../shaders/loss_reverse_kl.wgsl';
 import lossReverseKlMlpBackwardInputs from '../../../shaders/loss_reverse_kl_mlp_backward_inputs.wgsl';
@@ -52,6 +53,7 @@ const includes: Readonly<Record<string, string>> = {
   gaussian,
   hidden,
   math,
+  neighbours,
   philox: philoxBlock,
   sum,
   tile,
@@ -143,7 +145,7 @@ export function specialise(step: KernelStep | JoinedStep, subgroups = false): st
     const [rows, columns] = edges.map((name) => params[name]);
     const { rows: ROWS, columns: COLUMNS, sharers: SHARERS, fit } = layerTiles(rows, columns, subgroups);
     const whole = shaders[step.kernel];
-    const source = (SHARERS > 1 ? quadDirectives + whole.replace(tile, tileQuads) : whole)
+    const source = (SHARERS > 1 ? quadDirectives + whole.replace(neighbours, neighboursQuads) : whole)
       .replace(/\bconst ROWS = \d+u/, `const ROWS = ${ROWS}u`)
       .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${COLUMNS}u`)
       .replace(/\bconst FIT = false/, `const FIT = ${fit}`);
