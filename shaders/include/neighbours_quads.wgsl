@@ -1,6 +1,6 @@
 // In place of neighbours.wgsl where the device has subgroups: of a quad of four invocations, two by two make the same rows
-// and the same columns. Four in a row are a quad: no standard promises it of workgroups with one dimension, and every adapter
-// known does so.
+// and the same columns. Taken for granted is that four in a row are a quad, as on SwiftShader, where tests hold it; WGSL does
+// not promise it.
 const SHARERS = 2u;
 
 fn from_same_rows(value: f32) -> f32 {
