@@ -29,6 +29,7 @@ import {
   type Step,
   withBuffers,
 } from './program.ts';
+import { joinSegments } from './segments.ts';
 
 /**
  * Lowers a recording to a program: dead operations dropped, elementwise chains fused into the kernels that use
@@ -86,7 +87,7 @@ class Lowering {
       this.buffer(this.plan.locate(tensor)?.base ?? tensor),
     );
     const { mlp, joinedBindings, halfHidden } = this.recording.options;
-    const whole = mergeNeighbours(this.steps, this.buffers, MAX_BINDINGS);
+    const whole = mergeNeighbours(this.steps.map(joinSegments), this.buffers, MAX_BINDINGS);
     const merged = halfHidden && mlp === 'fused' ? halveHidden(whole, this.buffers, this.resize) : whole;
     const apart = mlp === 'layered' ? takeLayersApart(merged, this.buffers, this.temporary) : merged;
     const steps = joinedBindings > 0 ? joinSteps(apart, this.buffers, joinedBindings) : apart;

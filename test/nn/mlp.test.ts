@@ -10,9 +10,19 @@ import {
   mlp,
   parameterCount,
 } from '../../src/nn/index.ts';
-import { grad, literal, type MlpKernels, mul, read, State, sum, type Tensor } from '../../src/tape/index.ts';
+import {
+  grad,
+  literal,
+  type MlpKernels,
+  mul,
+  read,
+  State,
+  slice,
+  sum,
+  type Tensor,
+} from '../../src/tape/index.ts';
 import { allclose } from '../helpers/allclose.ts';
-import { evaluate, exactDevice, lowered } from '../helpers/devices.ts';
+import { type Body, evaluate, exactDevice, lowered } from '../helpers/devices.ts';
 import { gradcheck, normals, randomInput } from '../helpers/gradcheck.ts';
 
 interface Case {
@@ -87,6 +97,32 @@ for (const [name, setting] of Object.entries(cases)) {
     }
   });
 }
+
+test('segments that lie side by side in the same rows are read as one, others as they lie', async () => {
+  const network = mlp({ inputs: 5, hidden: [4], outputs: 1, nets: 2, activation: 'tanh' });
+  const rows = randomInput([6, 9], 40);
+  const part = (x: Tensor, [from, to, last = 6]: readonly number[]) => slice(x, [0, from], [last, to]);
+  const segmentsRead = async (...parts: (readonly number[])[]): Promise<number> => {
+    const body: Body = ({ input }) => {
+      const x = input('x', [6, 9]);
+      const parameters = read(network.parameters);
+      const y = network(...parts.map((range) => part(x, range)));
+      return { y, dParameters: grad(sum(mul(y, literal(normals(y.size, 41), y.shape))), [parameters])[0] };
+    };
+    const evaluated = (mode: MlpKernels) => evaluate(body, { x: rows.values }, { mlp: mode });
+    const tiled = await evaluated('tiled');
+    for (const mode of ['fused', 'layered'] as const) {
+      for (const [name, values] of Object.entries(await evaluated(mode)))
+        allclose(values, tiled[name], { rtol: 1e-11, atol: 1e-12 }, `${name}, ${mode}`);
+    }
+    return lowered(body, { mlp: 'layered' }).steps.filter(({ label }) => label === 'mlp∇weights 0').length;
+  };
+  assert.is(await segmentsRead([1, 4], [4, 6]), 1);
+  assert.is(await segmentsRead([0, 1], [1, 5]), 1);
+  assert.is(await segmentsRead([4, 6], [1, 4]), 2, 'in the other order');
+  assert.is(await segmentsRead([1, 4], [5, 7]), 2, 'with something between');
+  assert.is(await segmentsRead([1, 4, 1], [4, 6]), 2, 'one row for all beside each its own');
+});
 
 test('what does not fit the fused kernels takes the tiled path by itself', async () => {
   const deep: MlpOptions = { inputs: 2, hidden: Array<number>(12).fill(3), outputs: 1 };
