@@ -13,6 +13,7 @@ struct Params {
   storeDQ: u32,
   storeTarget: u32,
   discount: f32,
+  nextLogProbOffset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> transition: array<f32>;
@@ -42,7 +43,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     let at = params.transitionOffset + row * params.transitionStride;
     let reward = transition[at + params.rewardColumn];
     let terminated = transition[at + params.terminatedColumn];
-    let next = smallest(row, params.batch) - temperature[0] * nextLogProb[row];
+    let next = smallest(row, params.batch) - temperature[0] * nextLogProb[params.nextLogProbOffset + row];
     let goal = reward + params.discount * (1.0 - terminated) * next;
     if (params.storeTarget != 0u) {
       target_[row] = goal;

@@ -13,6 +13,7 @@ struct Params {
   storeDQ: u32,
   storeTarget: u32,
   discount: f32,
+  nextLogProbOffset: u32,
   rows: u32,
   layers: u32,
   activation: u32,
@@ -60,7 +61,7 @@ fn smallest(item: u32, count: u32) -> f32 {
 // The soft Bellman target of a row: a constant.
 fn goal(row: u32) -> f32 {
   let at = params.transitionOffset + row * params.transitionStride;
-  let next = smallest(row, params.batch) - temperature[0] * nextLogProb[row];
+  let next = smallest(row, params.batch) - temperature[0] * nextLogProb[params.nextLogProbOffset + row];
   let goes_on = 1.0 - transition[at + params.terminatedColumn];
   return transition[at + params.rewardColumn] + params.discount * goes_on * next;
 }

@@ -35,6 +35,8 @@ struct Params {
   count: u32,
   draw: u32,
   kind: u32,
+  each: u32,
+  drawStep: u32,
   batch: u32,
   samples: u32,
   actions: u32,

@@ -1,11 +1,14 @@
 // One Philox block an invocation: four words with counter (block, clock[2], draw, clock[3]) and key
-// (clock[0], clock[1]), as bits (0), uniforms in (0, 1) (1) or standard normals (2), stored by their bits.
+// (clock[0], clock[1]), as bits (0), uniforms in (0, 1) (1) or standard normals (2), stored by their bits. Draws of `each`
+// words follow each other.
 // @include draws
 
 struct Params {
   count: u32,
   draw: u32,
   kind: u32,
+  each: u32,
+  drawStep: u32,
 }
 
 @group(0) @binding(0) var<storage, read> clock: array<u32>;
@@ -22,7 +25,9 @@ fn main(
   if (item * 4u >= params.count) {
     return;
   }
-  var words = philox(vec4u(item, clock[2], params.draw, clock[3]), vec2u(clock[0], clock[1]));
+  let draw = params.draw + item * 4u / params.each * params.drawStep;
+  let block = item * 4u % params.each / 4u;
+  var words = philox(vec4u(block, clock[2], draw, clock[3]), vec2u(clock[0], clock[1]));
   if (params.kind == 1u) {
     words = bitcast<vec4u>(vec4f(uniform_of(words.x), uniform_of(words.y), uniform_of(words.z), uniform_of(words.w)));
   } else if (params.kind == 2u) {

@@ -232,7 +232,7 @@ export const kernels: readonly KernelSpec[] = [
     (p) => ({
       x0: along(p.x0Net, p.nets) * p.x0Rows * p.x0Width,
       x1: p.x1Rows * p.x1Width,
-      parameters: p.nets * (p.x0Width + p.x1Width + 1) * p.outputs,
+      parameters: along(p.parametersStride, p.nets) * (p.x0Width + p.x1Width + 1) * p.outputs,
     }),
   ),
   // dx [nets, rows, columns], or with sumNets [rows, columns]: of the inputs from firstInput on. saved as dx.
@@ -320,15 +320,16 @@ export const kernels: readonly KernelSpec[] = [
     (p) => (10 + 2 * p.nets) * p.samples * p.batch,
   ),
   // y = reward + discount·(1 − terminated)(min nextQ − temperature·nextLogProb);
-  // loss = Σ_nets mean_b (q − y)²; dQ its gradient. transition [batch, ·] holds reward and terminated.
+  // loss = Σ_nets mean_b (q − y)²; dQ its gradient. transition [batch, ·] holds reward and terminated. nextLogProb begins
+  // at its offset.
   spec(
     'loss_soft_bellman',
     'transition:read nextLogProb:read nextQ:read q:read temperature:read loss:write dQ:write target:write',
-    'nets batch transitionOffset transitionStride rewardColumn terminatedColumn storeLoss storeDQ storeTarget discount',
+    'nets batch transitionOffset transitionStride rewardColumn terminatedColumn storeLoss storeDQ storeTarget discount nextLogProbOffset',
     one,
     (p) => (8 + 5 * p.nets) * p.batch,
     ['discount'],
-    (p) => ({ transition: 2 * p.batch }),
+    (p) => ({ transition: 2 * p.batch, nextLogProb: p.batch }),
   ),
   // t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay, else g += weightDecay·p;
   // m, v, p as Kingma & Ba, with 1 − β given: float32 would lose five digits of it. With hasTarget: target += tau·(p − target), after the step.
@@ -363,11 +364,12 @@ export const kernels: readonly KernelSpec[] = [
     ],
   ),
   // y [count] words: Philox 4×32-10 with counter (block, clock[2], draw, clock[3]) and key (clock[0], clock[1]);
-  // kind: bits, uniform in (0, 1), standard normal. Floats are stored by their bits.
+  // kind: bits, uniform in (0, 1), standard normal. Floats are stored by their bits. Several draws of `each` words, a
+  // multiple of 4, follow each other: the next is draw + drawStep.
   spec(
     'philox',
     'clock:read:u32 y:write:u32',
-    'count draw kind',
+    'count draw kind each drawStep',
     (p) => ({ items: ceil(p.count, 4) }),
     (p) => 30 * p.count,
   ),

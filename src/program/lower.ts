@@ -18,6 +18,7 @@ import { joinSteps } from './join.ts';
 import { kernelSpec } from './kernels.ts';
 import { takeLayersApart } from './layers.ts';
 import { mergeNeighbours } from './merge.ts';
+import { pairSteps } from './pair.ts';
 import { Plan } from './plan.ts';
 import {
   type FusedStep,
@@ -89,7 +90,10 @@ class Lowering {
     const { mlp, joinedBindings, halfHidden } = this.recording.options;
     const whole = mergeNeighbours(this.steps.map(joinSegments), this.buffers, MAX_BINDINGS);
     const merged = halfHidden && mlp === 'fused' ? halveHidden(whole, this.buffers, this.resize) : whole;
-    const apart = mlp === 'layered' ? takeLayersApart(merged, this.buffers, this.temporary) : merged;
+    const apart =
+      mlp === 'layered'
+        ? pairSteps(takeLayersApart(merged, this.buffers, this.temporary), this.buffers, this.resize)
+        : merged;
     const steps = joinedBindings > 0 ? joinSteps(apart, this.buffers, joinedBindings) : apart;
     const { slots, slotOf } = assignSlots(steps, this.buffers);
     // What merged kernels pass on inside themselves needs no memory.

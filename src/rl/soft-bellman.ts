@@ -56,6 +56,7 @@ const softBellmanOp: Op<BellmanAttributes> = {
         storeLoss: Number(live(0)),
         storeDQ: Number(live(1)),
         storeTarget: Number(live(2)),
+        nextLogProbOffset: 0,
       },
     };
   },

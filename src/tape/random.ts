@@ -13,7 +13,7 @@ const philoxOp: Op<Draw> = {
   call: ({ node, attributes: { kind, draw } }) => ({
     kernel: 'philox',
     bindings: [{ input: 0 }, { output: 0 }],
-    params: { count: node.outputs[0].size, draw, kind },
+    params: { count: node.outputs[0].size, draw, kind, each: node.outputs[0].size, drawStep: 0 },
   }),
 };
 

@@ -82,7 +82,12 @@ test('words and floats may take turns in one temporary slot', async () => {
   const slot = backend.allocate(4, 'f32', 'slot');
   const clock = backend.allocate(4, 'u32', 'clock');
   const temporary: ProgramBuffer = { name: 't', count: 4, dtype: 'u32', kind: 'temporary', slot: 0 };
-  const draw: Step = { ...step, kernel: 'philox', params: { count: 4, draw: 0, kind: 0 }, buffers: [0, 1] };
+  const draw: Step = {
+    ...step,
+    kernel: 'philox',
+    params: { count: 4, draw: 0, kind: 0, each: 4, drawStep: 0 },
+    buffers: [0, 1],
+  };
   const executable = await backend.load(program([clockBuffer, temporary], [draw]), [clock, slot]);
   executable.run(1);
   assert.is(backend.counters.dispatches, 1);

@@ -112,7 +112,7 @@ test('loss_soft_bellman: value, target, gradient; termination stops the bootstra
   const transition = normals(offset + batch * stride);
   for (let b = 0; b < batch; b++) transition[offset + b * stride + 4] = b % 2;
   const nextQ = normals(nets * batch);
-  const nextLogProb = normals(batch);
+  const nextLogProb = normals(1 + batch);
   const current = normals(nets * batch);
   const params = {
     ...{
@@ -123,7 +123,7 @@ test('loss_soft_bellman: value, target, gradient; termination stops the bootstra
       rewardColumn: 1,
       terminatedColumn: 4,
     },
-    ...{ storeLoss: 1, storeDQ: 1, storeTarget: 1, discount },
+    ...{ storeLoss: 1, storeDQ: 1, storeTarget: 1, discount, nextLogProbOffset: 1 },
   };
   const run = (x: ArrayLike<number>) =>
     runKernel('loss_soft_bellman', params, {
@@ -132,7 +132,7 @@ test('loss_soft_bellman: value, target, gradient; termination stops the bootstra
     });
   const { loss, dQ, target } = await run(current);
   const expected = Array.from({ length: batch }, (_, b) => {
-    const next = minQ(nextQ, b, batch) - temperature[0] * nextLogProb[b];
+    const next = minQ(nextQ, b, batch) - temperature[0] * nextLogProb[1 + b];
     return transition[offset + b * stride + 1] + (b % 2 ? 0 : discount * next);
   });
   close(target, expected, 'target');

@@ -116,12 +116,13 @@ const wordsOf = (draw: number, count: number): number[] => {
 for (const count of [1, 2, 3, 4, 7, 257]) {
   test(`philox: ${count} words, uniforms and normals from the same bits`, async () => {
     const words = wordsOf(9, count + 1);
-    const bits = await runKernel('philox', { count, draw: 9, kind: 0 }, { clock, y: new Uint32Array(count) });
+    const params = { count, draw: 9, each: count, drawStep: 0 };
+    const bits = await runKernel('philox', { ...params, kind: 0 }, { clock, y: new Uint32Array(count) });
     assert.equal([...bits.y], words.slice(0, count));
     const uniform = (word: number) => ((word >>> 9) + 0.5) / 2 ** 23;
-    const uniforms = await runKernel('philox', { count, draw: 9, kind: 1 }, { clock, y: count }, 'f32');
+    const uniforms = await runKernel('philox', { ...params, kind: 1 }, { clock, y: count }, 'f32');
     assert.equal([...uniforms.y], words.slice(0, count).map(uniform));
-    const normals = await runKernel('philox', { count, draw: 9, kind: 2 }, { clock, y: count });
+    const normals = await runKernel('philox', { ...params, kind: 2 }, { clock, y: count });
     const expected = Array.from({ length: count }, (_, i) => {
       const even = i - (i % 2);
       const angle = 2 * Math.PI * uniform(words[even + 1]);
@@ -131,16 +132,23 @@ for (const count of [1, 2, 3, 4, 7, 257]) {
   });
 }
 
+test('philox: several draws, one after another', async () => {
+  const params = { count: 30, draw: 9, kind: 0, each: 12, drawStep: -4 };
+  const { y } = await runKernel('philox', params, { clock, y: new Uint32Array(30) });
+  assert.equal([...y], [...wordsOf(9, 12), ...wordsOf(5, 12), ...wordsOf(1, 6)]);
+});
+
 test('philox stores floats by their bits in a buffer of words', async () => {
-  const words = await runKernel('philox', { count: 6, draw: 1, kind: 2 }, { clock, y: new Uint32Array(6) });
-  const floats = await runKernel('philox', { count: 6, draw: 1, kind: 2 }, { clock, y: 6 }, 'f32');
+  const params = { count: 6, draw: 1, kind: 2, each: 6, drawStep: 0 };
+  const words = await runKernel('philox', params, { clock, y: new Uint32Array(6) });
+  const floats = await runKernel('philox', params, { clock, y: 6 }, 'f32');
   assert.equal([...words.y], [...new Uint32Array(Float32Array.from(floats.y).buffer)]);
 });
 
 test('philox refuses to round bits into floats', async () => {
   let message = '';
   try {
-    await runKernel('philox', { count: 4, draw: 0, kind: 0 }, { clock, y: 4 });
+    await runKernel('philox', { count: 4, draw: 0, kind: 0, each: 4, drawStep: 0 }, { clock, y: 4 });
   } catch (error) {
     message = String(error);
   }

@@ -55,6 +55,15 @@ const cases: readonly Case[] = [
     estimator: 'reverse-kl/pathwise',
   },
   {
+    observations: 3,
+    actions: 2,
+    hidden: [9, 5],
+    batch: 22,
+    samples: 1,
+    activation: 'relu',
+    estimator: 'reverse-kl/pathwise',
+  },
+  {
     observations: 2,
     actions: 2,
     hidden: [101, 7],

@@ -465,7 +465,7 @@ test('loss_soft_bellman', async () => {
     for (let row = 0; row < batch; row++) transition[2 + row * stride + 5] = data.below(2);
     const bindings = {
       transition,
-      nextLogProb: data.normal(batch),
+      nextLogProb: data.normal(3 + batch),
       nextQ: data.normal(nets * batch),
       q: data.normal(nets * batch),
       temperature: Float32Array.of(0.2),
@@ -484,6 +484,7 @@ test('loss_soft_bellman', async () => {
       storeDQ: 1,
       storeTarget: 1,
       discount: 0.99,
+      nextLogProbOffset: 3,
     };
     await compare('loss_soft_bellman', params, bindings, ['loss', 'dQ', 'target'], lossTolerance);
   }
@@ -536,7 +537,8 @@ test('philox: bits and uniforms are exact, normals to rounding', async () => {
   for (const count of [1, 3, 4, 255, 256, 257, 1000]) {
     for (const [kind, name] of randomKinds.entries()) {
       const draw = 3;
-      const { y } = await runKernelOn(backend, 'philox', { count, draw, kind }, { clock, y: count });
+      const params = { count, draw, kind, each: count, drawStep: 0 };
+      const { y } = await runKernelOn(backend, 'philox', params, { clock, y: count });
       const words = new Uint32Array(4 * Math.ceil(count / 4));
       for (let block = 0; block < words.length / 4; block++) {
         philox4x32([block, clock[2], draw, clock[3]], clock, words, 4 * block);
@@ -549,6 +551,21 @@ test('philox: bits and uniforms are exact, normals to rounding', async () => {
         ).flat();
         assertClose(y, normals.slice(0, count), `normals of ${count}`, { rtol: 1e-6, atol: 2e-7 });
       }
+    }
+  }
+});
+
+test('philox: draws one after another are those made alone', async () => {
+  const clock = Uint32Array.of(1, 2, 3, 4);
+  for (const [kind] of randomKinds.entries()) {
+    for (const each of [4, 64, 1028]) {
+      const count = 2 * each + 1;
+      const drawn = async (words: number, draw: number, drawStep: number) => {
+        const params = { count: words, draw, kind, each, drawStep };
+        return [...(await runKernelOn(backend, 'philox', params, { clock, y: words })).y];
+      };
+      const alone = [...(await drawn(each, 7, 0)), ...(await drawn(each, 5, 0)), ...(await drawn(1, 3, 0))];
+      assert.equal(await drawn(count, 7, -2), alone);
     }
   }
 });

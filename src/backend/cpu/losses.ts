@@ -133,7 +133,7 @@ export const lossSnis: CpuKernel = (call) => {
  */
 export const lossSoftBellman: CpuKernel = (call) => {
   const { nets, batch, transitionOffset, transitionStride, rewardColumn, terminatedColumn } = call.params;
-  const { storeLoss, storeDQ, storeTarget, discount } = call.params;
+  const { storeLoss, storeDQ, storeTarget, discount, nextLogProbOffset } = call.params;
   const transition = call.floats('transition');
   const nextLogProb = call.floats('nextLogProb');
   const nextQ = call.floats('nextQ');
@@ -146,7 +146,7 @@ export const lossSoftBellman: CpuKernel = (call) => {
     let total = 0;
     for (let b = 0; b < batch; b++) {
       const row = transitionOffset + b * transitionStride;
-      const next = smallest(nextQ, b, batch, nets) - temperature[0] * nextLogProb[b];
+      const next = smallest(nextQ, b, batch, nets) - temperature[0] * nextLogProb[nextLogProbOffset + b];
       const y = transition[row + rewardColumn] + discount * (1 - transition[row + terminatedColumn]) * next;
       if (storeTarget) target[b] = y;
       for (let net = 0; net < nets; net++) {

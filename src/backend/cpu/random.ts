@@ -2,12 +2,12 @@ import { integerFromBits, normalsFromBits, philox4x32, uniformFromBits } from '.
 import { randomKinds } from '../../program/kernels.ts';
 import type { CpuKernel } from './call.ts';
 
-/** Writes block `index` of a draw to `out` [4]: counter (index, clock[2], draw, clock[3]), key (clock[0], clock[1]). */
-type BlockReader = (index: number) => void;
+/** Writes a block of a draw to `out` [4]: counter (index, clock[2], draw, clock[3]), key (clock[0], clock[1]). */
+type BlockReader = (index: number, draw: number) => void;
 
-function blockReader(clock: Uint32Array, draw: number, out: Uint32Array): BlockReader {
+function blockReader(clock: Uint32Array, out: Uint32Array): BlockReader {
   const counter = new Uint32Array(4);
-  return (index) => {
+  return (index, draw) => {
     counter[0] = index;
     counter[1] = clock[2];
     counter[2] = draw;
@@ -23,17 +23,17 @@ function blockReader(clock: Uint32Array, draw: number, out: Uint32Array): BlockR
  * @throws Error when bits are to go into a float buffer, which would round them
  */
 export const philox: CpuKernel = (call) => {
-  const { count, draw } = call.params;
+  const { count, draw, each, drawStep } = call.params;
   const kind = randomKinds[call.params.kind];
   const bound = call.values('y');
   const words = bound instanceof Uint32Array;
   if (kind === 'bits' && !words) throw new Error('philox: random bits need a buffer of u32 words');
   const y = words && kind !== 'bits' ? new Float32Array(bound.buffer, bound.byteOffset, bound.length) : bound;
   const block = new Uint32Array(4);
-  const readBlock = blockReader(call.words('clock'), draw, block);
+  const readBlock = blockReader(call.words('clock'), block);
   return () => {
     for (let from = 0; from < count; from += 4) {
-      readBlock(from / 4);
+      readBlock((from % each) / 4, draw + Math.floor(from / each) * drawStep);
       const lanes = Math.min(4, count - from);
       if (kind === 'normal') {
         for (let lane = 0; lane < lanes; lane += 2) {
@@ -57,10 +57,10 @@ export const replaySample: CpuKernel = (call) => {
   const fill = call.words('fill');
   const y = call.floats('y');
   const block = new Uint32Array(4);
-  const readBlock = blockReader(call.words('clock'), draw, block);
+  const readBlock = blockReader(call.words('clock'), block);
   return () => {
     for (let row = 0; row < batch; row++) {
-      if (row % 4 === 0) readBlock(row / 4);
+      if (row % 4 === 0) readBlock(row / 4, draw);
       const from = integerFromBits(block[row % 4], fill[0]) * width;
       for (let i = 0; i < width; i++) y[row * width + i] = storage[from + i];
     }

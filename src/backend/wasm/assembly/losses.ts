@@ -169,7 +169,7 @@ export function lossSoftBellman(p: usize, scratch: usize): void {
   const storeTarget = word(p, 16) != 0;
   const discount = splat(float(p, 17));
   const transition = address(p, 0) + bytes(word(p, 10));
-  const nextLogProb = address(p, 1);
+  const nextLogProb = address(p, 1) + bytes(word(p, 18));
   const nextQ = address(p, 2);
   const q = address(p, 3);
   const temperature = splat(f32.load(address(p, 4)));

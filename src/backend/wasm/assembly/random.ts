@@ -13,12 +13,14 @@ const WEYL_1: u32 = 0xbb67ae85;
 /** Blocks of four words an item handles. */
 const BLOCKS: i32 = 256;
 
-/** Writes blocks `index` … `index + count` of a draw: 16 bytes each. */
-function philoxBlocks(clock: usize, draw: u32, index: u32, count: i32, to: usize): void {
+/** Writes blocks `index` … `index + count` of draws of `each` blocks one after another: 16 bytes each. */
+function philoxBlocks(
+  clock: usize, draw: u32, drawStep: u32, each: u32, index: u32, count: i32, to: usize,
+): void {
   for (let i: i32 = 0; i < count; ++i) {
-    let c0: u32 = index + i;
+    let c0: u32 = (index + i) % each;
     let c1: u32 = <u32>i32.load(clock, 8);
-    let c2: u32 = draw;
+    let c2: u32 = draw + (index + i) / each * drawStep;
     let c3: u32 = <u32>i32.load(clock, 12);
     let k0: u32 = <u32>i32.load(clock);
     let k1: u32 = <u32>i32.load(clock, 4);
@@ -47,7 +49,7 @@ export function philox(p: usize, item: i32): void {
   const first = item * BLOCKS;
   const blocks = min(BLOCKS, (count + 3) / 4 - first);
   let y = address(p, 1) + <usize>first * 16;
-  philoxBlocks(address(p, 0), word(p, 3), first, blocks, y);
+  philoxBlocks(address(p, 0), word(p, 3), word(p, 6), (word(p, 5) + 3) / 4, first, blocks, y);
   if (kind == 1) {
     for (let i: i32 = 0; i < 4 * blocks; i += LANES) {
       store(y, unitFromBits(load(y)));
@@ -79,7 +81,7 @@ export function replaySample(p: usize, item: i32, scratch: usize): void {
   const filled = <u64>i64.load32_u(address(p, 1));
   const first = item * 64;
   const rows = min(64, batch - first);
-  philoxBlocks(address(p, 2), word(p, 6), first / 4, (rows + 3) / 4, scratch);
+  philoxBlocks(address(p, 2), word(p, 6), 0, u32.MAX_VALUE, first / 4, (rows + 3) / 4, scratch);
   let y = address(p, 3) + bytes(first * width);
   for (let row: i32 = 0; row < rows; ++row) {
     const entry = <i32>((<u64>i64.load32_u(scratch + bytes(row)) * filled) >> 32);
