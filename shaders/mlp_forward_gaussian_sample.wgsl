@@ -2,7 +2,7 @@
 // workgroup samples for the eight rows whose outputs it has just made. `head` and `noise` are stored only where
 // something else reads them.
 // @include mlp_forward
-// @include draws
+// @include drawn_noise
 // @include gaussian_sample
 
 struct Params {
@@ -81,16 +81,6 @@ fn write_y(at: u32, stride: u32, rows: u32, value: vec4f) {
 fn head_at(row: u32, column: u32) -> f32 {
   let r = row - first_row;
   return tile[outputs_at + 2u * column + r / 4u][r % 4u];
-}
-
-fn noise_at(at: u32) -> f32 {
-  let words = philox(vec4u(at / 4u, clock[2], params.draw, clock[3]), vec2u(clock[0], clock[1]));
-  let pair = select(normals(words.x, words.y), normals(words.z, words.w), at % 4u > 1u);
-  let e = pair[at % 2u];
-  if (params.storeNoise != 0u) {
-    noise[at] = e;
-  }
-  return e;
 }
 
 @compute @workgroup_size(THREADS)

@@ -46,6 +46,15 @@ const joins: readonly Join[] = [
     accepts: ([mlp, draw, sample]) => mlp.nets === 1 && mlp.rows === sample.batch && draw.kind === 2,
   },
   {
+    name: 'philox_gaussian_sample',
+    parts: ['philox', 'gaussian_sample'],
+    main: 1,
+    bindings: ['0.clock', '0.y', '1.head', '1.action', '1.preTanh', '1.logProb'],
+    links: [['0.y', '1.noise']],
+    flags: { storeNoise: '0.y' },
+    accepts: ([draw]) => draw.kind === 2,
+  },
+  {
     name: 'loss_reverse_kl_mlp_backward_inputs',
     parts: ['loss_reverse_kl', 'mlp_backward_inputs'],
     main: 1,

@@ -84,7 +84,7 @@ test('what others read of a joined kernel is stored', () => {
         );
     }
   }
-  assert.is(joinedKernels.length, 5);
+  assert.is(joinedKernels.length, 6);
 });
 
 test.run();

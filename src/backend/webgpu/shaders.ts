@@ -8,6 +8,7 @@ import gaussianSampleBackward from '../../../shaders/gaussian_sample_backward.wg
 import gaussianSampleBackwardMlpBackwardInputs from '../../../shaders/gaussian_sample_backward_mlp_backward_inputs.wgsl';
 import activation from '../../../shaders/include/activation.wgsl';
 import adamInclude from '../../../shaders/include/adam.wgsl';
+import drawnNoise from '../../../shaders/include/drawn_noise.wgsl';
 import drawsInclude from '../../../shaders/include/draws.wgsl';
 import gaussian from '../../../shaders/include/gaussian.wgsl';
 import gaussianBackwardInclude from '../../../shaders/include/gaussian_backward.wgsl';
@@ -40,6 +41,7 @@ import mlpLayerBackward from '../../../shaders/mlp_layer_backward.wgsl';
 import mlpLayerBackwardWeights from '../../../shaders/mlp_layer_backward_weights.wgsl';
 import mlpLayerForward from '../../../shaders/mlp_layer_forward.wgsl';
 import philox from '../../../shaders/philox.wgsl';
+import philoxGaussianSample from '../../../shaders/philox_gaussian_sample.wgsl';
 import replaySample from '../../../shaders/replay_sample.wgsl';
 import scatterAdd from '../../../shaders/scatter_add.wgsl';
 import temperatureStep from '../../../shaders/temperature_step.wgsl';
@@ -63,6 +65,7 @@ const includes: Readonly<Record<string, string>> = {
   adam: adamInclude,
   write_dz: writeDz,
   draws: drawsInclude,
+  drawn_noise: drawnNoise,
   gaussian_sample: gaussianSampleInclude,
   gaussian_backward: gaussianBackwardInclude,
 };
@@ -85,6 +88,7 @@ const sources: Readonly<Record<string, string>> = {
   loss_soft_bellman_mlp_backward_inputs: lossSoftBellmanMlpBackwardInputs,
   gaussian_sample_backward_mlp_backward_inputs: gaussianSampleBackwardMlpBackwardInputs,
   mlp_forward_gaussian_sample: mlpForwardGaussianSample,
+  philox_gaussian_sample: philoxGaussianSample,
   mlp_backward_weights_adam: mlpBackwardWeightsAdam,
   temperature_step: temperatureStep,
 
