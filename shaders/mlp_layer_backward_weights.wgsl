@@ -24,6 +24,10 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> dparameters: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
+fn emit(at: u32, value: f32) {
+  dparameters[at] = value;
+}
+
 fn weights(item: u32) {
   let tile = tile_of(item, params.inputs, params.outputs);
   let start = params.xOffset + tile.net * params.xNet + tile.row + tile.rowShift;
@@ -58,7 +62,7 @@ fn weights(item: u32) {
     for (var c = 0u; c < COLUMNS; c++) { // @unroll short
       let across = tile_column(tile, c);
       if (FIT || (tile.row + down < params.inputs && tile.column + across < params.outputs)) {
-        dparameters[to + down * params.outputs + across] = kept[r * COLUMNS + c];
+        emit(to + down * params.outputs + across, kept[r * COLUMNS + c]);
       }
     }
   }
@@ -76,7 +80,16 @@ fn bias(item: u32) {
     sum += dy[at];
     at += params.outputs;
   }
-  dparameters[params.biasOffset + net * params.parametersStride + column] = sum;
+  emit(params.biasOffset + net * params.parametersStride + column, sum);
+}
+
+fn layer(item: u32) {
+  let tiles = tile_count(params.nets, params.inputs, params.outputs);
+  if (item < tiles) {
+    weights(item);
+  } else {
+    bias(item - tiles);
+  }
 }
 
 @compute @workgroup_size(8)
@@ -85,11 +98,5 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let item = (group.z * groups.x + group.x) * 8u + local;
-  let tiles = tile_count(params.nets, params.inputs, params.outputs);
-  if (item < tiles) {
-    weights(item);
-  } else {
-    bias(item - tiles);
-  }
+  layer((group.z * groups.x + group.x) * 8u + local);
 }

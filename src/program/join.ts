@@ -1,3 +1,4 @@
+import { joinLayers, layersKernels, layersSpec } from './join-layers.ts';
 import { type BindingSpec, type KernelSpec, kernelSpec, type Params } from './kernels.ts';
 import type { JoinedStep, KernelStep, Step } from './program.ts';
 import { bytesMoved } from './work.ts';
@@ -139,15 +140,20 @@ const joinNamed = (name: string): Join => {
 };
 
 /** Names of the joined kernels. */
-export const joinedKernels: readonly string[] = joins.map(({ name }) => name);
+export const joinedKernels: readonly string[] = [...joins.map(({ name }) => name), ...layersKernels];
 
 const locate = (at: string): [part: number, binding: string] => {
   const [part, binding] = at.split('.');
   return [Number(part), binding];
 };
 
-/** What a joined kernel binds and takes: the parts' fields in order, each name once, then the flags. */
-export function joinedSpec(name: string): KernelSpec {
+/**
+ * What a joined kernel binds and takes: the parts' fields in order, each name once, then the flags.
+ *
+ * @param parts of the step: how many layers it takes in
+ */
+export function joinedSpec(name: string, parts: readonly KernelStep[] = []): KernelSpec {
+  if (layersKernels.includes(name)) return layersSpec(name, parts);
   const join = joinNamed(name);
   const specs = join.parts.map(kernelSpec);
   const bindings = join.bindings.map((at): BindingSpec => {
@@ -176,9 +182,14 @@ export function joinSteps(
   buffers: readonly { readonly kind: string; readonly count: number }[],
   maxBindings: number,
 ): Step[] {
+  const isPrivate = (buffer: number, from: number, to: number): boolean =>
+    buffers[buffer].kind === 'temporary' &&
+    !steps.some((step, i) => (i < from || i >= to) && step.buffers.includes(buffer));
   const result: Step[] = [];
   for (let i = 0; i < steps.length; ) {
-    const joined = joins.map((join) => tryJoin(join, steps, i, buffers, maxBindings)).find(Boolean);
+    const joined =
+      joins.map((join) => tryJoin(join, steps, i, buffers, maxBindings, isPrivate)).find(Boolean) ??
+      joinLayers(steps, i, buffers, maxBindings, isPrivate);
     result.push(joined ?? steps[i]);
     i += joined ? joined.parts.length : 1;
   }
@@ -191,6 +202,7 @@ function tryJoin(
   at: number,
   buffers: readonly { readonly kind: string; readonly count: number }[],
   maxBindings: number,
+  isPrivate: (buffer: number, from: number, to: number) => boolean,
 ): JoinedStep | undefined {
   const parts = steps.slice(at, at + join.parts.length) as KernelStep[];
   const fits =
@@ -206,9 +218,7 @@ function tryJoin(
   const handedOn = new Set(join.links.map(([from]) => bufferAt(from)));
   if (join.links.some(([from, to]) => bufferAt(from) < 0 || bufferAt(from) !== bufferAt(to)))
     return undefined;
-  const readElsewhere = (buffer: number): boolean =>
-    buffers[buffer].kind !== 'temporary' ||
-    steps.some((step, i) => (i < at || i >= at + parts.length) && step.buffers.includes(buffer));
+  const readElsewhere = (buffer: number): boolean => !isPrivate(buffer, at, at + parts.length);
   const bound = join.bindings.map((place) => {
     const buffer = bufferAt(place);
     return handedOn.has(buffer) && !readElsewhere(buffer) ? -1 : buffer;

@@ -29,7 +29,7 @@ const calledY: Readonly<Record<string, readonly string[]>> = {
   philox_gaussian_sample: ['noise'],
 };
 
-const table = [...kernels, ...joinedKernels.map(joinedSpec)];
+const table = [...kernels, ...joinedKernels.map((name) => joinedSpec(name))];
 
 test('every kernel has a shader and every shader a kernel', () => {
   assert.equal(Object.keys(shaders).sort(), table.map(({ name }) => name).sort());
@@ -62,7 +62,8 @@ for (const { name, bindings, params, floats } of table) {
           : binding.type,
     }));
     assert.equal(renamed, expected);
-    assert.match(wgsl, `@group(0) @binding(${bindings.length}) var<uniform> params: Params;`);
+    const uniform = `@group(0) @binding(${bindings.length}) var<uniform> params: Params;`;
+    assert.is(wgsl.includes(uniform), params.length > 0);
     const fields = [...(/struct Params \{([^}]*)\}/.exec(wgsl)?.[1] ?? '').matchAll(/(\w+): (\w+),/g)];
     assert.equal(
       fields.map(([, field, type]) => [field, type]),

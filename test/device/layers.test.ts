@@ -279,7 +279,7 @@ if (testBackend() === 'wasm') {
         optimiser.step(gradient(loss, network.parameters));
         return { loss };
       },
-      { mlp: 'layered' },
+      { mlp: 'layered', joinedBindings: 0 },
     );
     const count = (kernel: string) =>
       update.program.steps.filter((step) => step.kind === 'kernel' && step.kernel === kernel).length;

@@ -58,7 +58,8 @@ export function readsAndWrites(program: Program, step: Step): string[] {
         ? i < step.fused.inputs.length
           ? 'read'
           : 'write'
-        : (step.kind === 'joined' ? joinedSpec : kernelSpec)(step.kernel).bindings[i].access;
+        : (step.kind === 'joined' ? joinedSpec(step.kernel, step.parts) : kernelSpec(step.kernel)).bindings[i]
+            .access;
     (access === 'read' ? reads : writes).push(memoryOf(program, buffer));
   });
   return writes.filter((memory, i) => reads.includes(memory) || writes.indexOf(memory) !== i);

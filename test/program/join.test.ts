@@ -3,14 +3,20 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { adam, clipScale, globalNorm, mlp } from '../../src/nn/index.ts';
 import { joinedKernels } from '../../src/program/join.ts';
 import type { Program } from '../../src/program/program.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
 import { replayFor } from '../../src/rl/train.ts';
+import { gradient, type MlpKernels, sum } from '../../src/tape/index.ts';
 import { lowered } from '../helpers/devices.ts';
 import { readsAndWrites } from './facts.ts';
 
-function sac(joinedBindings: number, options: Partial<ActorCriticOptions> = {}): Program {
+function sac(
+  joinedBindings: number,
+  options: Partial<ActorCriticOptions> = {},
+  mlpKernels: MlpKernels = 'fused',
+): Program {
   const learner = new ActorCritic({
     observations: 3,
     actions: { kind: 'box', size: 1 },
@@ -19,7 +25,7 @@ function sac(joinedBindings: number, options: Partial<ActorCriticOptions> = {}):
     ...options,
   });
   const replay = replayFor(learner, 100);
-  return lowered(() => learner.recordUpdate(replay.sample(64)), { mlp: 'fused', joinedBindings });
+  return lowered(() => learner.recordUpdate(replay.sample(64)), { mlp: mlpKernels, joinedBindings });
 }
 
 const names = (program: Program): string[] =>
@@ -42,6 +48,55 @@ test('a SAC update is 14 kernels, the draw from the replay buffer included', () 
     'temperature_step',
     'tick',
   ]);
+});
+
+test('of networks taken apart by layer a SAC update is 29 kernels', () => {
+  const program = sac(12, {}, 'layered');
+  const counts = new Map<string, number>();
+  for (const name of names(program)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  assert.equal(Object.fromEntries(counts), {
+    replay_sample: 1,
+    'fused exp': 1,
+    mlp_layer_forward: 12,
+    philox_gaussian_sample: 1,
+    loss_soft_bellman: 1,
+    mlp_layer_backward: 7,
+    mlp_layers_backward_weights_adam: 2,
+    loss_reverse_kl: 1,
+    gaussian_sample_backward: 1,
+    temperature_step: 1,
+    tick: 1,
+  });
+  assert.is(program.flops, sac(0).flops);
+  for (const step of program.steps) assert.equal(readsAndWrites(program, step), []);
+});
+
+test("layers' weight gradients are one kernel, the optimiser's step in it where it can be", () => {
+  const kernelsOf = (joinedBindings: number, hidden: readonly number[]) =>
+    names(sac(joinedBindings, { hidden }, 'layered')).filter((name) => /weights|^adam/.test(name));
+  const twice = (...kernels: string[]) => [...kernels, ...kernels];
+  assert.equal(kernelsOf(11, [8, 8]), twice('mlp_layers_backward_weights_adam'));
+  assert.equal(kernelsOf(10, [8, 8]), twice('mlp_layers_backward_weights', 'adam'));
+  assert.equal(kernelsOf(10, [8]), twice('mlp_layers_backward_weights_adam'));
+  assert.equal(kernelsOf(6, [8]), twice('mlp_layers_backward_weights', 'adam'));
+  assert.equal(kernelsOf(4, [8]), twice(...Array<string>(2).fill('mlp_layer_backward_weights'), 'adam'));
+
+  const network = mlp({ inputs: 3, hidden: [4], outputs: 1 });
+  const optimiser = adam(network.parameters, { learningRate: 0.1 });
+  const stepped = (isOutput: boolean, clips: boolean) =>
+    names(
+      lowered(
+        ({ input }) => {
+          const dParameters = gradient(sum(network(input('x', [5, 3]))), network.parameters);
+          optimiser.step(dParameters, clips ? { scale: clipScale(globalNorm([dParameters]), 1) } : {});
+          return isOutput ? { dParameters } : {};
+        },
+        { mlp: 'layered', joinedBindings: 12 },
+      ),
+    );
+  assert.ok(stepped(false, false).includes('mlp_layers_backward_weights_adam'));
+  assert.ok(stepped(true, false).includes('adam'), 'the gradient is an output');
+  assert.ok(stepped(false, true).includes('adam'), 'its norm is taken first');
 });
 
 test('a device that binds fewer buffers gets the joined kernels that it can bind', () => {
@@ -84,7 +139,7 @@ test('what others read of a joined kernel is stored', () => {
         );
     }
   }
-  assert.is(joinedKernels.length, 6);
+  assert.is(joinedKernels.length, 8);
 });
 
 test.run();

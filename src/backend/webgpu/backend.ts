@@ -1,10 +1,12 @@
 import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
 import { joinedSpec } from '../../program/join.ts';
+import { layersKernels } from '../../program/join-layers.ts';
 import { type KernelSpec, kernelSpec, MLP_WIDTH, WORKGROUP } from '../../program/kernels.ts';
 import type { FusedStep, JoinedStep, KernelStep, Program, Step } from '../../program/program.ts';
 import { formatCount } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
+import { composeLayers } from './compose.ts';
 import { type FusedShader, generateFused } from './fused.ts';
 import { restWhilePending } from './rest.ts';
 import { specialise } from './shaders.ts';
@@ -542,15 +544,18 @@ function kindOf(error: GPUError): DeviceFault {
 }
 
 const specOf = (step: KernelStep | JoinedStep): KernelSpec =>
-  step.kind === 'joined' ? joinedSpec(step.kernel) : kernelSpec(step.kernel);
+  step.kind === 'joined' ? joinedSpec(step.kernel, step.parts) : kernelSpec(step.kernel);
 
 function kernelCode(step: KernelStep | JoinedStep, subgroups: boolean): StepCode {
   const spec = specOf(step);
   return {
-    wgsl: specialise(step, subgroups),
+    wgsl:
+      step.kind === 'joined' && layersKernels.includes(step.kernel)
+        ? composeLayers(step, subgroups)
+        : specialise(step, subgroups),
     writes: spec.bindings.map(({ access }) => access !== 'read'),
     bound: step.kind === 'joined' ? step.bound : step.buffers,
-    uniform: true,
+    uniform: spec.params.length > 0,
     grid: spec.grid(step.params, subgroups),
   };
 }

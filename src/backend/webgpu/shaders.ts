@@ -40,6 +40,8 @@ import mlpForwardGaussianSample from '../../../shaders/mlp_forward_gaussian_samp
 import mlpLayerBackward from '../../../shaders/mlp_layer_backward.wgsl';
 import mlpLayerBackwardWeights from '../../../shaders/mlp_layer_backward_weights.wgsl';
 import mlpLayerForward from '../../../shaders/mlp_layer_forward.wgsl';
+import mlpLayersBackwardWeights from '../../../shaders/mlp_layers_backward_weights.wgsl';
+import mlpLayersBackwardWeightsAdam from '../../../shaders/mlp_layers_backward_weights_adam.wgsl';
 import philox from '../../../shaders/philox.wgsl';
 import philoxGaussianSample from '../../../shaders/philox_gaussian_sample.wgsl';
 import replaySample from '../../../shaders/replay_sample.wgsl';
@@ -108,6 +110,8 @@ const sources: Readonly<Record<string, string>> = {
   mlp_layer_backward: mlpLayerBackward,
   mlp_layer_backward_weights: mlpLayerBackwardWeights,
   mlp_layer_forward: mlpLayerForward,
+  mlp_layers_backward_weights: mlpLayersBackwardWeights,
+  mlp_layers_backward_weights_adam: mlpLayersBackwardWeightsAdam,
   philox,
   replay_sample: replaySample,
   scatter_add: scatterAdd,
@@ -127,7 +131,7 @@ const layerEdges: Readonly<Record<string, readonly [rows: string, columns: strin
 };
 
 /** Quads leave a kernel as a whole, of which a compiler that checks uniformity knows nothing. */
-const quadDirectives = 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n';
+export const quadDirectives = 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n';
 
 /** Parameters that choose what a kernel does, rather than say how much of it. */
 const layerChoices = /\bparams\.((?:has|store)[A-Z]\w*|activation)\b/g;
@@ -141,8 +145,9 @@ const choices = /\bparams\.((?:has|store)[A-Z]\w*|activation|baseline|decoupled|
  * in registers.
  *
  * @param subgroups whether sums over a workgroup and layers go by subgroups, which the device must have
+ * @param brief whether little is done with each element of a layer's tile
  */
-export function specialise(step: KernelStep | JoinedStep, subgroups = false): string {
+export function specialise(step: KernelStep | JoinedStep, subgroups = false, brief = true): string {
   const { params } = step;
   const edges = layerEdges[step.kernel];
   if (edges) {
@@ -154,7 +159,7 @@ export function specialise(step: KernelStep | JoinedStep, subgroups = false): st
       .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${COLUMNS}u`)
       .replace(/\bconst FIT = false/, `const FIT = ${fit}`);
     // What ends a tile is unrolled, too, where it is little: compiling takes time in proportion.
-    const short = fit && ['identity', 'relu'].includes(activations[params.activation]);
+    const short = brief && fit && ['identity', 'relu'].includes(activations[params.activation]);
     const text = short ? source.replaceAll('@unroll short', '@unroll') : source;
     return unroll(chosen(text, layerChoices, params), {
       ROWS,
@@ -233,6 +238,10 @@ export function mathFor(body: string): string {
     .map(({ text }) => `${text}\n`)
     .join('');
 }
+
+/** Whether `shaders/include/math.wgsl` declares the name. */
+export const isMath = (name: string): boolean =>
+  declarations.some((declaration) => declaration.name === name);
 
 /** Top-level declarations of the mathematics, without comments. */
 const declarations = [...math.matchAll(/^(?:fn (\w+)[\s\S]*?^\}|var<private> (\w+).*;)\n/gm)].map(

@@ -1,0 +1,22 @@
+// The gradients of the weights and biases of several layers in one dispatch. The host writes in, for each layer, what it
+// binds and its functions from mlp_layer_backward_weights.wgsl, and where its workgroups end.
+// @include math
+
+@group(0) @binding(0) var<storage, read_write> dparameters: array<f32>;
+// layers: bindings
+
+fn emit(at: u32, value: f32) {
+  dparameters[at] = value;
+}
+
+// layers: functions
+
+@compute @workgroup_size(8)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let number = group.z * groups.x + group.x;
+  // layers: calls
+}

@@ -1,0 +1,46 @@
+// The gradients of all weights and biases of a network, each used for Adam's step where it is made:
+// mlp_layers_backward_weights and adam in one.
+// @include adam
+
+struct Params {
+  count: u32,
+  hasTarget: u32,
+  hasScale: u32,
+  decoupled: u32,
+  learningRate: f32,
+  beta1: f32,
+  beta2: f32,
+  epsilon: f32,
+  weightDecay: f32,
+  tau: f32,
+  // 1 − β, which float32 would lose five digits of.
+  beta1Complement: f32,
+  beta2Complement: f32,
+  place: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(1) var<storage, read_write> firstMoment: array<f32>;
+@group(0) @binding(2) var<storage, read_write> secondMoment: array<f32>;
+@group(0) @binding(3) var<storage, read_write> target_: array<f32>;
+@group(0) @binding(4) var<storage, read_write> clock: array<atomic<u32>>;
+// layers: bindings
+@group(0) @binding(5) var<uniform> params: Params;
+
+fn emit(at: u32, value: f32) {
+  adam_step(at, value);
+}
+
+// layers: functions
+
+@compute @workgroup_size(8)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let number = group.z * groups.x + group.x;
+  begin_adam();
+  // layers: calls
+  end_adam();
+}
