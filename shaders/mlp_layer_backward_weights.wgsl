@@ -2,6 +2,7 @@
 // An invocation makes ROWS inputs by COLUMNS outputs, or one element of the bias.
 // @include activation
 // @include tile
+// @include made
 
 struct Params {
   nets: u32,
@@ -28,7 +29,7 @@ fn emit(at: u32, value: f32) {
   dparameters[at] = value;
 }
 
-fn weights(item: u32) {
+fn weights(item: u32) -> Made {
   let tile = tile_of(item, params.inputs, params.outputs);
   let start = params.xOffset + tile.net * params.xNet + tile.row + tile.rowShift;
   var cotangent = tile.net * params.rows * params.outputs + tile.column + tile.columnShift;
@@ -55,23 +56,20 @@ fn weights(item: u32) {
     cotangent += params.outputs;
   }
 
-  let to = params.weightsOffset + tile.net * params.parametersStride + tile.row * params.outputs + tile.column;
-  var kept = sums;
-  for (var r = 0u; r < ROWS; r++) { // @unroll short
-    let down = tile_row(tile, r);
-    for (var c = 0u; c < COLUMNS; c++) { // @unroll short
-      let across = tile_column(tile, c);
-      if (FIT || (tile.row + down < params.inputs && tile.column + across < params.outputs)) {
-        emit(to + down * params.outputs + across, kept[r * COLUMNS + c]);
-      }
+  for (var r = 0u; r < ROWS; r++) { // @unroll
+    for (var c = 0u; c < COLUMNS; c++) { // @unroll
+      made[r * COLUMNS + c] = sums[r * COLUMNS + c];
     }
   }
+  let to = params.weightsOffset + tile.net * params.parametersStride + tile.row * params.outputs + tile.column;
+  let inside = vec2u(params.inputs, params.outputs) - min(vec2u(tile.row, tile.column), vec2u(params.inputs, params.outputs));
+  return Made(ROWS, COLUMNS, inside.x, inside.y, to, params.outputs, tile.rowShift, tile.columnShift);
 }
 
-fn bias(item: u32) {
+fn bias(item: u32) -> Made {
   let net = item / params.outputs;
   if (params.hasBias == 0u || net >= params.nets) {
-    return;
+    return Made();
   }
   let column = item % params.outputs;
   var at = net * params.rows * params.outputs + column;
@@ -80,16 +78,16 @@ fn bias(item: u32) {
     sum += dy[at];
     at += params.outputs;
   }
-  emit(params.biasOffset + net * params.parametersStride + column, sum);
+  made[0] = sum;
+  return Made(1u, 1u, 1u, 1u, params.biasOffset + net * params.parametersStride + column, 0u, 0u, 0u);
 }
 
-fn layer(item: u32) {
+fn layer(item: u32) -> Made {
   let tiles = tile_count(params.nets, params.inputs, params.outputs);
   if (item < tiles) {
-    weights(item);
-  } else {
-    bias(item - tiles);
+    return weights(item);
   }
+  return bias(item - tiles);
 }
 
 @compute @workgroup_size(8)
@@ -98,5 +96,5 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  layer((group.z * groups.x + group.x) * 8u + local);
+  emit_made(layer((group.z * groups.x + group.x) * 8u + local));
 }

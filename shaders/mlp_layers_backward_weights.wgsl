@@ -1,6 +1,7 @@
 // The gradients of the weights and biases of several layers in one dispatch. The host writes in, for each layer, what it
 // binds and its functions from mlp_layer_backward_weights.wgsl, and where its workgroups end.
 // @include math
+// @include made
 
 @group(0) @binding(0) var<storage, read_write> dparameters: array<f32>;
 // layers: bindings
@@ -18,5 +19,7 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let number = group.z * groups.x + group.x;
+  var tile: Made;
   // layers: calls
+  emit_made(tile);
 }

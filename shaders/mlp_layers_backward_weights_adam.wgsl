@@ -1,6 +1,7 @@
 // The gradients of all weights and biases of a network, each used for Adam's step where it is made:
 // mlp_layers_backward_weights and adam in one.
 // @include adam
+// @include made
 
 struct Params {
   count: u32,
@@ -41,6 +42,8 @@ fn main(
 ) {
   let number = group.z * groups.x + group.x;
   begin_adam();
+  var tile: Made;
   // layers: calls
+  emit_made(tile);
   end_adam();
 }

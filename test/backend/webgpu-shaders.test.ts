@@ -83,6 +83,7 @@ test('shaders repeat the sizes of the table', () => {
     assert.match(shaders[name], `const ROWS = ${LAYER_TILE}u;\nconst COLUMNS = ${LAYER_TILE}u;`);
     assert.match(shaders[name], `@workgroup_size(${LAYER_GROUP})`);
   }
+  assert.match(shaders.mlp_layer_backward_weights, `made: array<f32, ${LAYER_TILE ** 2}>;`);
   for (const name of ['loss_reverse_kl', 'loss_score', 'loss_snis', 'loss_soft_bellman', 'temperature_step'])
     assert.match(shaders[name], `const THREADS = ${SUM_THREADS.most}u;`);
   assert.match(shaders.adam, `const ITEMS = ${ADAM_ITEMS}u;`);

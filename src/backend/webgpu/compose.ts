@@ -1,10 +1,9 @@
 import { layersOf, layerWorkgroups } from '../../program/join-layers.ts';
 import type { JoinedStep } from '../../program/program.ts';
-import { isMath, quadDirectives, specialise } from './shaders.ts';
+import { quadDirectives, specialise } from './shaders.ts';
 
-/** A top-level declaration: its keyword, its name and all of its lines. */
+/** A top-level declaration that is no binding: its keyword, its name and all of its lines. */
 const declaration = /^(?:@compute.*\n)?(fn|struct|const|var<private>) (\w+)(?:.*;\n|[\s\S]*?^\}\n)/gm;
-const stated = new Set(['Params', 'emit', 'main']);
 
 /**
  * The WGSL of a kernel that takes in all layers of a network: for each the functions of its own kernel, in names of its
@@ -14,9 +13,9 @@ const stated = new Set(['Params', 'emit', 'main']);
  */
 export function composeLayers(step: JoinedStep, subgroups: boolean): string {
   const layers = layersOf(step);
-  const brief = layers.length === step.parts.length;
-  const texts = layers.map((layer) => specialise(layer, subgroups, brief));
+  const texts = layers.map((layer) => specialise(layer, subgroups));
   const shell = specialise(step, subgroups);
+  const common = new Set(['Params', ...[...shell.matchAll(declaration)].map(([, , name]) => name)]);
   const fixed = [...shell.matchAll(/var<storage/g)].length;
   const bindings = layers.flatMap((_, i) =>
     ['x', 'dy'].map(
@@ -24,9 +23,7 @@ export function composeLayers(step: JoinedStep, subgroups: boolean): string {
     ),
   );
   const functions = layers.map(({ params }, i) => {
-    const own = [...texts[i].matchAll(declaration)].filter(
-      ([, , name]) => !stated.has(name) && !isMath(name),
-    );
+    const own = [...texts[i].matchAll(declaration)].filter(([, , name]) => !common.has(name));
     const names = own.map(([, , name]) => name);
     return own
       .map(([text]) => text)
@@ -40,7 +37,7 @@ export function composeLayers(step: JoinedStep, subgroups: boolean): string {
     const begin = end;
     end += layerWorkgroups(layer, subgroups);
     const otherwise = i === 0 ? '' : ' else ';
-    return `${otherwise}if (number < ${end}u) {\n    layer_${i}((number - ${begin}u) * 8u + local);\n  }`;
+    return `${otherwise}if (number < ${end}u) {\n    tile = layer_${i}((number - ${begin}u) * 8u + local);\n  }`;
   });
   const directives = texts.some((text) => text.startsWith(quadDirectives)) ? quadDirectives : '';
   return (

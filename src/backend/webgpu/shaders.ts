@@ -14,6 +14,7 @@ import gaussian from '../../../shaders/include/gaussian.wgsl';
 import gaussianBackwardInclude from '../../../shaders/include/gaussian_backward.wgsl';
 import gaussianSampleInclude from '../../../shaders/include/gaussian_sample.wgsl';
 import hidden from '../../../shaders/include/hidden.wgsl';
+import made from '../../../shaders/include/made.wgsl';
 import math from '../../../shaders/include/math.wgsl';
 import mlpBackwardInclude from '../../../shaders/include/mlp_backward.wgsl';
 import mlpForwardInclude from '../../../shaders/include/mlp_forward.wgsl';
@@ -56,6 +57,7 @@ const includes: Readonly<Record<string, string>> = {
   activation,
   gaussian,
   hidden,
+  made,
   math,
   neighbours,
   philox: philoxBlock,
@@ -145,9 +147,8 @@ const choices = /\bparams\.((?:has|store)[A-Z]\w*|activation|baseline|decoupled|
  * in registers.
  *
  * @param subgroups whether sums over a workgroup and layers go by subgroups, which the device must have
- * @param brief whether little is done with each element of a layer's tile
  */
-export function specialise(step: KernelStep | JoinedStep, subgroups = false, brief = true): string {
+export function specialise(step: KernelStep | JoinedStep, subgroups = false): string {
   const { params } = step;
   const edges = layerEdges[step.kernel];
   if (edges) {
@@ -159,7 +160,7 @@ export function specialise(step: KernelStep | JoinedStep, subgroups = false, bri
       .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${COLUMNS}u`)
       .replace(/\bconst FIT = false/, `const FIT = ${fit}`);
     // What ends a tile is unrolled, too, where it is little: compiling takes time in proportion.
-    const short = brief && fit && ['identity', 'relu'].includes(activations[params.activation]);
+    const short = fit && ['identity', 'relu'].includes(activations[params.activation]);
     const text = short ? source.replaceAll('@unroll short', '@unroll') : source;
     return unroll(chosen(text, layerChoices, params), {
       ROWS,
@@ -238,10 +239,6 @@ export function mathFor(body: string): string {
     .map(({ text }) => `${text}\n`)
     .join('');
 }
-
-/** Whether `shaders/include/math.wgsl` declares the name. */
-export const isMath = (name: string): boolean =>
-  declarations.some((declaration) => declaration.name === name);
 
 /** Top-level declarations of the mathematics, without comments. */
 const declarations = [...math.matchAll(/^(?:fn (\w+)[\s\S]*?^\}|var<private> (\w+).*;)\n/gm)].map(
