@@ -23,6 +23,10 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dHead: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
+fn d_action_at(at: u32) -> f32 {
+  return dAction[at];
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,

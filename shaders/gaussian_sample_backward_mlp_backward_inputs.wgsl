@@ -48,6 +48,10 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> dz: array<u32>;
 @group(0) @binding(9) var<uniform> params: Params;
 
+fn d_action_at(at: u32) -> f32 {
+  return dAction[at];
+}
+
 fn cotangent(net: u32, row: u32, column: u32) -> f32 {
   let gradient = head_gradient(row, column % params.actions);
   let value = select(gradient.x, gradient.y, column >= params.actions);

@@ -1,5 +1,5 @@
 // @include gaussian
-// The gradients of one row's mean and log-sigma of action `a`.
+// The gradients of one row's mean and log-sigma of action `a`. The kernel declares `d_action_at`.
 fn head_gradient(row: u32, a: u32) -> vec2f {
   let at_mean = row * 2u * params.actions + a;
   let raw = head[at_mean + params.actions];
@@ -15,7 +15,7 @@ fn head_gradient(row: u32, a: u32) -> vec2f {
     let u = mean + sigma * e;
     var du = 0.0;
     if (params.hasAction != 0u) {
-      du += dAction[at];
+      du += d_action_at(at);
       if (params.squash != 0u) {
         du *= sech_squared(u);
       }

@@ -113,6 +113,20 @@ const joins: readonly Join[] = [
     accepts: ([sample, mlp]) => mlp.nets === 1 && mlp.rows === sample.batch,
   },
   {
+    name: 'mlp_layer_backward_gaussian_sample_backward',
+    parts: ['mlp_layer_backward', 'gaussian_sample_backward'],
+    main: 0,
+    bindings: ['0.dy', '0.parameters', '1.head', '1.noise', '1.dPreTanh', '1.dLogProb', '1.dHead'],
+    links: [['0.dx', '1.dAction']],
+    flags: {},
+    accepts: ([layer, sample]) =>
+      layer.sumNets === 1 &&
+      layer.hasSaved === 0 &&
+      layer.rows === sample.batch &&
+      layer.columns === sample.actions &&
+      sample.samples === 1,
+  },
+  {
     name: 'mlp_backward_weights_adam',
     parts: ['mlp_backward_weights', 'adam'],
     main: 0,
@@ -166,7 +180,7 @@ export function joinedSpec(name: string, parts: readonly KernelStep[] = []): Ker
     bindings,
     params: [...new Set([...specs.flatMap(({ params }) => params), ...Object.keys(join.flags)])],
     floats: specs.flatMap(({ floats }) => floats),
-    grid: (params) => specs[join.main].grid(params),
+    grid: (params, subgroups) => specs[join.main].grid(params, subgroups),
     flops: (params) => specs.reduce((total, spec) => total + spec.flops(params), 0),
   };
 }

@@ -14,6 +14,7 @@ import gaussian from '../../../shaders/include/gaussian.wgsl';
 import gaussianBackwardInclude from '../../../shaders/include/gaussian_backward.wgsl';
 import gaussianSampleInclude from '../../../shaders/include/gaussian_sample.wgsl';
 import hidden from '../../../shaders/include/hidden.wgsl';
+import layerBackwardInclude from '../../../shaders/include/layer_backward.wgsl';
 import made from '../../../shaders/include/made.wgsl';
 import math from '../../../shaders/include/math.wgsl';
 import mlpBackwardInclude from '../../../shaders/include/mlp_backward.wgsl';
@@ -39,6 +40,7 @@ import mlpBackwardWeightsAdam from '../../../shaders/mlp_backward_weights_adam.w
 import mlpForward from '../../../shaders/mlp_forward.wgsl';
 import mlpForwardGaussianSample from '../../../shaders/mlp_forward_gaussian_sample.wgsl';
 import mlpLayerBackward from '../../../shaders/mlp_layer_backward.wgsl';
+import mlpLayerBackwardGaussianSampleBackward from '../../../shaders/mlp_layer_backward_gaussian_sample_backward.wgsl';
 import mlpLayerBackwardWeights from '../../../shaders/mlp_layer_backward_weights.wgsl';
 import mlpLayerForward from '../../../shaders/mlp_layer_forward.wgsl';
 import mlpLayersBackwardWeights from '../../../shaders/mlp_layers_backward_weights.wgsl';
@@ -57,6 +59,7 @@ const includes: Readonly<Record<string, string>> = {
   activation,
   gaussian,
   hidden,
+  layer_backward: layerBackwardInclude,
   made,
   math,
   neighbours,
@@ -110,6 +113,7 @@ const sources: Readonly<Record<string, string>> = {
   mlp_backward_weights: mlpBackwardWeights,
   mlp_forward: mlpForward,
   mlp_layer_backward: mlpLayerBackward,
+  mlp_layer_backward_gaussian_sample_backward: mlpLayerBackwardGaussianSampleBackward,
   mlp_layer_backward_weights: mlpLayerBackwardWeights,
   mlp_layer_forward: mlpLayerForward,
   mlp_layers_backward_weights: mlpLayersBackwardWeights,
@@ -129,6 +133,7 @@ export const shaders: Readonly<Record<string, string>> = Object.fromEntries(
 const layerEdges: Readonly<Record<string, readonly [rows: string, columns: string]>> = {
   mlp_layer_forward: ['rows', 'outputs'],
   mlp_layer_backward: ['rows', 'columns'],
+  mlp_layer_backward_gaussian_sample_backward: ['rows', 'columns'],
   mlp_layer_backward_weights: ['inputs', 'outputs'],
 };
 
@@ -136,7 +141,7 @@ const layerEdges: Readonly<Record<string, readonly [rows: string, columns: strin
 export const quadDirectives = 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n';
 
 /** Parameters that choose what a kernel does, rather than say how much of it. */
-const layerChoices = /\bparams\.((?:has|store)[A-Z]\w*|activation)\b/g;
+const layerChoices = /\bparams\.((?:has|store)[A-Z]\w*|activation|squash)\b/g;
 const choices = /\bparams\.((?:has|store)[A-Z]\w*|activation|baseline|decoupled|kind|layers|nets|squash)\b/g;
 
 /**
@@ -160,7 +165,8 @@ export function specialise(step: KernelStep | JoinedStep, subgroups = false): st
       .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${COLUMNS}u`)
       .replace(/\bconst FIT = false/, `const FIT = ${fit}`);
     // What ends a tile is unrolled, too, where it is little: compiling takes time in proportion.
-    const short = fit && ['identity', 'relu'].includes(activations[params.activation]);
+    const short =
+      fit && step.kind === 'kernel' && ['identity', 'relu'].includes(activations[params.activation]);
     const text = short ? source.replaceAll('@unroll short', '@unroll') : source;
     return unroll(chosen(text, layerChoices, params), {
       ROWS,

@@ -1,0 +1,48 @@
+// @include tile
+// The tile of dy·Wᵀ that an invocation makes. The kernel declares `write_dx`, which takes each of its elements.
+fn layer_backward(item: u32) {
+  let tile = tile_of(item, params.rows, params.columns);
+  let summed = select(1u, params.nets, params.sumNets != 0u);
+  if (tile.net * summed >= params.nets) {
+    return;
+  }
+  let row = tile.row + tile.rowShift;
+  let column = params.firstInput + tile.column + tile.columnShift;
+
+  var sums: array<f32, ROWS * COLUMNS>;
+  for (var net = tile.net * summed; net < (tile.net + 1u) * summed; net++) {
+    let start = (net * params.rows + row) * params.outputs;
+    let weight = params.parametersOffset + net * params.parametersStride + column * params.outputs;
+    for (var k = 0u; k < params.outputs; k++) {
+      var right: array<f32, COLUMNS>;
+      for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
+        right[c] = parameters[weight + c * params.outputs + k];
+      }
+      for (var c = LOADED_COLUMNS; c < COLUMNS; c++) { // @unroll
+        right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+      }
+      for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+        var left = dy[start + r * params.outputs + k];
+        for (var part = 0u; part < SHARERS; part++) { // @unroll
+          for (var c = 0u; c < COLUMNS; c++) { // @unroll
+            sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
+          }
+          left = from_same_rows(left);
+        }
+      }
+    }
+  }
+
+  let to = (tile.net * params.rows + tile.row) * params.columns + tile.column;
+  var kept = sums;
+  for (var r = 0u; r < ROWS; r++) { // @unroll short
+    let down = tile_row(tile, r);
+    for (var c = 0u; c < COLUMNS; c++) { // @unroll short
+      let across = tile_column(tile, c);
+      if (FIT || (tile.row + down < params.rows && tile.column + across < params.columns)) {
+        let value = kept[r * COLUMNS + c];
+        write_dx(tile.row + down, tile.column + across, to + down * params.columns + across, value);
+      }
+    }
+  }
+}
