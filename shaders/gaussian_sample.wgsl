@@ -12,6 +12,7 @@ struct Params {
   storeLogProb: u32,
   logStdMin: f32,
   logStdMax: f32,
+  noiseOffset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> head: array<f32>;
@@ -26,7 +27,7 @@ fn head_at(row: u32, column: u32) -> f32 {
 }
 
 fn noise_at(at: u32) -> f32 {
-  return noise[at];
+  return noise[params.noiseOffset + at];
 }
 
 @compute @workgroup_size(64)

@@ -46,6 +46,7 @@ struct Params {
   storeLogProb: u32,
   logStdMin: f32,
   logStdMax: f32,
+  noiseOffset: u32,
   storeHead: u32,
   storeNoise: u32,
 }

@@ -17,6 +17,7 @@ struct Params {
   storeLogProb: u32,
   logStdMin: f32,
   logStdMax: f32,
+  noiseOffset: u32,
   storeNoise: u32,
 }
 

@@ -1,3 +1,4 @@
+import { isContiguous, isPlain } from '../math/view.ts';
 import { type Op, recordNode, shapeError, type Tensor } from '../tape/index.ts';
 
 /** What all Gaussian kernels share: the bounds of log-std, and whether tanh follows. */
@@ -53,7 +54,8 @@ const sampleOp: Op<GaussianAttributes> = {
       { shape: shape.slice(0, 2), dtype: 'f32' },
     ];
   },
-  call: ({ node, attributes, live }) => ({
+  accepts: (i, view) => (i === 1 ? isContiguous(view) : isPlain(view)),
+  call: ({ node, attributes, view, live }) => ({
     kernel: 'gaussian_sample',
     bindings: [{ input: 0 }, { input: 1 }, { output: 0 }, { output: 1 }, { output: 2 }],
     params: {
@@ -61,6 +63,7 @@ const sampleOp: Op<GaussianAttributes> = {
       storeAction: Number(live(0)),
       storePreTanh: Number(live(1)),
       storeLogProb: Number(live(2)),
+      noiseOffset: view(1).offset,
     },
   }),
   vjp: ({

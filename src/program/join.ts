@@ -44,7 +44,8 @@ const joins: readonly Join[] = [
       ['1.y', '2.noise'],
     ],
     flags: { storeHead: '0.y', storeNoise: '1.y' },
-    accepts: ([mlp, draw, sample]) => mlp.nets === 1 && mlp.rows === sample.batch && draw.kind === 2,
+    accepts: ([mlp, draw, sample]) =>
+      mlp.nets === 1 && mlp.rows === sample.batch && draw.kind === 2 && sample.noiseOffset === 0,
   },
   {
     name: 'philox_gaussian_sample',
@@ -53,7 +54,7 @@ const joins: readonly Join[] = [
     bindings: ['0.clock', '0.y', '1.head', '1.action', '1.preTanh', '1.logProb'],
     links: [['0.y', '1.noise']],
     flags: { storeNoise: '0.y' },
-    accepts: ([draw]) => draw.kind === 2,
+    accepts: ([draw, sample]) => draw.kind === 2 && sample.noiseOffset === 0,
   },
   {
     name: 'loss_reverse_kl_mlp_backward_inputs',

@@ -260,14 +260,15 @@ export const kernels: readonly KernelSpec[] = [
     }),
   ),
   // head [batch, 2·actions] = mean beside log-std (clamped to the bounds); noise [samples, batch, actions].
-  // squash 1: action = tanh(preTanh), log-prob with its Jacobian. Either store flag may be 0.
+  // squash 1: action = tanh(preTanh), log-prob with its Jacobian. Either store flag may be 0. noise begins at its offset.
   spec(
     'gaussian_sample',
     'head:read noise:read action:write preTanh:write logProb:write',
-    'batch samples actions squash storeAction storePreTanh storeLogProb logStdMin logStdMax',
+    'batch samples actions squash storeAction storePreTanh storeLogProb logStdMin logStdMax noiseOffset',
     (p) => ({ items: p.samples * p.batch }),
     (p) => 12 * p.samples * p.batch * p.actions,
     ['logStdMin', 'logStdMax'],
+    (p) => ({ noise: p.samples * p.batch * p.actions }),
   ),
   spec(
     'gaussian_sample_backward',

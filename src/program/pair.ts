@@ -46,9 +46,12 @@ const pairings: Readonly<Record<string, Pairing>> = {
         : undefined,
   },
   gaussian_sample: {
-    free: [],
+    free: ['noiseOffset'],
     shared: [],
-    merge: (late) => (late.samples === 1 ? { ...late, batch: 2 * late.batch } : undefined),
+    merge: (late, early) =>
+      late.samples === 1 && early.noiseOffset - late.noiseOffset === late.batch * late.actions
+        ? { ...late, batch: 2 * late.batch }
+        : undefined,
   },
 };
 
@@ -56,6 +59,7 @@ const pairings: Readonly<Record<string, Pairing>> = {
 const offsets: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   mlp_layer_forward: { x0: 'x0Offset', x1: 'x1Offset' },
   mlp_layer_backward_weights: { x: 'xOffset' },
+  gaussian_sample: { noise: 'noiseOffset' },
   loss_soft_bellman: { nextLogProb: 'nextLogProbOffset' },
 };
 

@@ -37,8 +37,8 @@ for (const squash of [0, 1]) {
   const sample = (h: Float64Array) =>
     runKernel(
       'gaussian_sample',
-      { ...shared, storeAction: 1, storePreTanh: 1, storeLogProb: 1 },
-      { head: h, noise, action: size, preTanh: size, logProb: samples * batch },
+      { ...shared, storeAction: 1, storePreTanh: 1, storeLogProb: 1, noiseOffset: 2 },
+      { head: h, noise: [0, 0, ...noise], action: size, preTanh: size, logProb: samples * batch },
     );
 
   test(`gaussian_sample, squash ${squash}: action and density`, async () => {

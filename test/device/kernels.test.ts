@@ -295,11 +295,12 @@ test('gaussian_sample', async () => {
           storePreTanh,
           storeLogProb,
           ...bounds,
+          noiseOffset: storePreTanh ? 5 : 0,
         };
         const each = samples * batch * actions;
         const bindings = {
           head: head(data, batch, actions),
-          noise: data.normal(each, 2),
+          noise: data.normal(params.noiseOffset + each, 2),
           action: storeAction ? each : undefined,
           preTanh: storePreTanh ? each : undefined,
           logProb: storeLogProb ? samples * batch : undefined,

@@ -7,7 +7,17 @@ import { adam, mlp } from '../../src/nn/index.ts';
 import type { Program } from '../../src/program/program.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
 import { replayFor } from '../../src/rl/train.ts';
-import { add, gradient, type MlpKernels, mul, slice, sum, type Tensor, tanh } from '../../src/tape/index.ts';
+import {
+  add,
+  gradient,
+  type MlpKernels,
+  mul,
+  slice,
+  sliceAxis,
+  sum,
+  type Tensor,
+  tanh,
+} from '../../src/tape/index.ts';
 import { allclose } from '../helpers/allclose.ts';
 import { type Body, evaluate, lowered } from '../helpers/devices.ts';
 import { randomInput } from '../helpers/gradcheck.ts';
@@ -15,7 +25,12 @@ import { randomInput } from '../helpers/gradcheck.ts';
 const paired = ({ steps }: Program): string[] =>
   steps.flatMap((step) => (step.kind === 'kernel' && step.shapes.startsWith('2 × ') ? [step.label] : []));
 
-function sac(batch: number, options: Partial<ActorCriticOptions> = {}, mlpKernels: MlpKernels = 'layered') {
+function sac(
+  batch: number,
+  options: Partial<ActorCriticOptions> = {},
+  mlpKernels: MlpKernels = 'layered',
+  noise?: (given: Tensor) => { policy: Tensor; next: Tensor },
+) {
   const learner = new ActorCritic({
     observations: 3,
     actions: { kind: 'box', size: 1 },
@@ -25,7 +40,10 @@ function sac(batch: number, options: Partial<ActorCriticOptions> = {}, mlpKernel
     ...options,
   });
   const replay = replayFor(learner, 100);
-  return lowered(() => learner.recordUpdate(replay.sample(batch)), { mlp: mlpKernels });
+  return lowered(
+    ({ input }) => learner.recordUpdate(replay.sample(batch), noise?.(input('noise', [2, batch, 1]))),
+    { mlp: mlpKernels },
+  );
 }
 
 test("a SAC update evaluates its policy's network, and samples from it, once for both batches of states", () => {
@@ -37,6 +55,14 @@ test("a SAC update evaluates its policy's network, and samples from it, once for
 test('where draws do not fill whole blocks, or differ in number, only hidden layers are paired', () => {
   assert.equal(paired(sac(63)), ['mlp 0', 'mlp 1']);
   assert.equal(paired(sac(64, { samples: 2 })), ['mlp 0', 'mlp 1']);
+});
+
+test('noise that is given serves both samples where its parts lie as they do', () => {
+  const part = (given: Tensor, i: number) => sliceAxis(given, 0, i, i + 1);
+  const inOrder = (given: Tensor) => ({ policy: part(given, 0), next: part(given, 1) });
+  assert.equal(paired(sac(63, {}, 'layered', inOrder)), ['mlp 0', 'mlp 1', 'mlp 2', 'gaussianSample']);
+  const crossed = (given: Tensor) => ({ policy: part(given, 1), next: part(given, 0) });
+  assert.equal(paired(sac(63, {}, 'layered', crossed)), ['mlp 0', 'mlp 1']);
 });
 
 test('whole networks are not paired', () => {

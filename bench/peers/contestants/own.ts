@@ -91,10 +91,10 @@ async function sacUpdate(device: Device, size: WorkSize, seed: number): Promise<
       terminated: reshape(columns(rewardColumn + 1, 1), [batch]),
       nextStates: columns(next, observations),
     };
-    const noise = (name: string) => input(name, [1, batch, actions]);
+    const noise = input('noise', [2, batch, actions]);
     const { criticLoss, policyLoss } = learner.recordUpdate(transitions, {
-      next: noise('nextNoise'),
-      policy: noise('policyNoise'),
+      policy: sliceAxis(noise, 0, 0, 1),
+      next: sliceAxis(noise, 0, 1, 2),
     });
     return { criticLoss, policyLoss };
   });
@@ -110,7 +110,7 @@ async function sacUpdate(device: Device, size: WorkSize, seed: number): Promise<
   put(data.rewards, rewardColumn);
   put(data.terminated, rewardColumn + 1);
   put(data.nextStates, next);
-  update.write({ rows, nextNoise: data.nextNoise, policyNoise: data.policyNoise });
+  update.write({ rows, noise: Float32Array.of(...data.policyNoise, ...data.nextNoise) });
   return update;
 }
 

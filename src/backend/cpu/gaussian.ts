@@ -18,8 +18,8 @@ const throughClamp = (g: number, raw: number, low: number, high: number): number
 
 /** u = mean + σ·noise for noise [samples, batch, actions]; action = tanh u or u; log-prob [samples, batch]. */
 export const gaussianSample: CpuKernel = (call) => {
-  const { batch, samples, actions, squash, storeAction, storePreTanh, storeLogProb, logStdMin, logStdMax } =
-    call.params;
+  const { batch, samples, actions, squash, storeAction, storePreTanh, storeLogProb } = call.params;
+  const { logStdMin, logStdMax, noiseOffset } = call.params;
   const head = call.floats('head');
   const noise = call.floats('noise');
   const action = call.floats('action');
@@ -32,11 +32,12 @@ export const gaussianSample: CpuKernel = (call) => {
       for (let a = 0; a < actions; a++) {
         const at = item * actions + a;
         const logStd = clamp(head[row + actions + a], logStdMin, logStdMax);
-        const u = head[row + a] + Math.exp(logStd) * noise[at];
+        const e = noise[noiseOffset + at];
+        const u = head[row + a] + Math.exp(logStd) * e;
         if (storeAction) action[at] = squash ? Math.tanh(u) : u;
         if (storePreTanh) preTanh[at] = u;
         if (storeLogProb) {
-          total -= 0.5 * noise[at] * noise[at] + logStd + HALF_LOG_TWO_PI;
+          total -= 0.5 * e * e + logStd + HALF_LOG_TWO_PI;
           if (squash) total -= logJacobian(u);
         }
       }

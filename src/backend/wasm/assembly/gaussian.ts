@@ -58,7 +58,8 @@ export function gaussianSample(p: usize, item: i32, scratch: usize): void {
   const storeAction = word(p, 9) != 0;
   const storePreTanh = word(p, 10) != 0;
   const storeLogProb = word(p, 11) != 0;
-  const rowBlock = word(p, 14);
+  const noiseAt = bytes(word(p, 14));
+  const rowBlock = word(p, 15);
   const first = item * rowBlock;
   const rows = min(rowBlock, batch - first);
   const count = rows * actions;
@@ -72,7 +73,7 @@ export function gaussianSample(p: usize, item: i32, scratch: usize): void {
   for (let sample: i32 = 0; sample < samples; ++sample) {
     const row = sample * batch + first;
     const base = bytes(row * actions);
-    const noise = address(p, 1) + base;
+    const noise = address(p, 1) + noiseAt + base;
     const action = address(p, 2) + base;
     const preTanh = address(p, 3) + base;
     for (let i: i32 = 0; i < count; i += LANES) {
