@@ -23,6 +23,12 @@ interface Join {
   readonly accepts?: (params: readonly Params[]) => boolean;
 }
 
+/**
+ * Most buffers that a joined kernel binds, whatever the adapter: browsers round its limit down to this, and a program
+ * has the same steps everywhere.
+ */
+export const MOST_JOINED_BINDINGS = 10;
+
 const joins: readonly Join[] = [
   {
     name: 'mlp_forward_gaussian_sample',

@@ -4,6 +4,7 @@ import type { Environment } from '../envs/environment.ts';
 import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
+import { MOST_JOINED_BINDINGS } from '../program/join.ts';
 import { MLP_WIDTH } from '../program/kernels.ts';
 import { lower } from '../program/lower.ts';
 import { clockState, type MlpKernels, Recording, recordInto, type State } from '../tape/index.ts';
@@ -105,9 +106,6 @@ export function trainingWork(learner: ActorCritic, batch: number): Work {
   const { flops, kernels } = lower(recording);
   return { flops, kernels, readbacks: 1 };
 }
-
-/** Storage buffers that GPUs bind for one kernel: enough for every kernel that joins others. */
-const MOST_JOINED_BINDINGS = 10;
 
 /** A replay buffer of the shape a learner needs. */
 export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer {

@@ -1,5 +1,5 @@
 import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
-import { joinedSpec } from '../../program/join.ts';
+import { joinedSpec, MOST_JOINED_BINDINGS } from '../../program/join.ts';
 import { layersKernels } from '../../program/join-layers.ts';
 import { type KernelSpec, kernelSpec, MLP_WIDTH, WORKGROUP } from '../../program/kernels.ts';
 import type { FusedStep, JoinedStep, KernelStep, Program, Step } from '../../program/program.ts';
@@ -151,7 +151,7 @@ export class WebGpuBackend implements Backend {
     if (software && isNode()) this.rest = restWhilePending();
     this.preferences = {
       mlp: software && !f16 ? 'layered' : 'fused',
-      joinedBindings: device.limits.maxStorageBuffersPerShaderStage,
+      joinedBindings: Math.min(MOST_JOINED_BINDINGS, device.limits.maxStorageBuffersPerShaderStage),
       halfHidden: f16,
       fusedWidth: MLP_WIDTH,
     };
