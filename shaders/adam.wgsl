@@ -24,13 +24,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(1) var<storage, read_write> firstMoment: array<f32>;
-@group(0) @binding(2) var<storage, read_write> secondMoment: array<f32>;
-@group(0) @binding(3) var<storage, read> gradient: array<f32>;
-@group(0) @binding(4) var<storage, read_write> target_: array<f32>;
-@group(0) @binding(5) var<storage, read> scale: array<f32>;
-@group(0) @binding(6) var<storage, read_write> clock: array<atomic<u32>>;
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(2) var<storage, read> gradient: array<f32>;
+@group(0) @binding(3) var<storage, read_write> target_: array<f32>;
+@group(0) @binding(4) var<storage, read> scale: array<f32>;
+@group(0) @binding(5) var<storage, read_write> clock: array<atomic<u32>>;
+@group(0) @binding(6) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(
@@ -45,7 +44,7 @@ fn main(
     if (params.hasScale != 0u) {
       g *= scale[0];
     }
-    adam_step(item, g);
+    adam_step(item, params.count + item, g);
   }
   end_adam();
 }

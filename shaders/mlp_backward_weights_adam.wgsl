@@ -50,14 +50,13 @@ struct Params {
 @group(0) @binding(3) var<storage, read> dz: array<u32>;
 @group(0) @binding(4) var<storage, read> dy: array<f32>;
 @group(0) @binding(5) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(6) var<storage, read_write> firstMoment: array<f32>;
-@group(0) @binding(7) var<storage, read_write> secondMoment: array<f32>;
-@group(0) @binding(8) var<storage, read_write> target_: array<f32>;
-@group(0) @binding(9) var<storage, read_write> clock: array<atomic<u32>>;
-@group(0) @binding(10) var<uniform> params: Params;
+@group(0) @binding(6) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(7) var<storage, read_write> target_: array<f32>;
+@group(0) @binding(8) var<storage, read_write> clock: array<atomic<u32>>;
+@group(0) @binding(9) var<uniform> params: Params;
 
 fn emit(at: u32, value: f32) {
-  adam_step(at, value);
+  adam_step(at, params.count + at, value);
 }
 
 @compute @workgroup_size(64)

@@ -21,15 +21,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(1) var<storage, read_write> firstMoment: array<f32>;
-@group(0) @binding(2) var<storage, read_write> secondMoment: array<f32>;
-@group(0) @binding(3) var<storage, read_write> target_: array<f32>;
-@group(0) @binding(4) var<storage, read_write> clock: array<atomic<u32>>;
+@group(0) @binding(1) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(2) var<storage, read_write> target_: array<f32>;
+@group(0) @binding(3) var<storage, read_write> clock: array<atomic<u32>>;
 // layers: bindings
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(4) var<uniform> params: Params;
 
 fn emit(at: u32, value: f32) {
-  adam_step(at, value);
+  adam_step(at, params.count + at, value);
 }
 
 // layers: functions

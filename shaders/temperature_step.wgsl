@@ -20,12 +20,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(1) var<storage, read_write> firstMoment: array<f32>;
-@group(0) @binding(2) var<storage, read_write> secondMoment: array<f32>;
-@group(0) @binding(3) var<storage, read> logProb: array<f32>;
-@group(0) @binding(4) var<storage, read_write> entropy: array<f32>;
-@group(0) @binding(5) var<storage, read_write> clock: array<atomic<u32>>;
-@group(0) @binding(6) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(2) var<storage, read> logProb: array<f32>;
+@group(0) @binding(3) var<storage, read_write> entropy: array<f32>;
+@group(0) @binding(4) var<storage, read_write> clock: array<atomic<u32>>;
+@group(0) @binding(5) var<uniform> params: Params;
 
 // No target network follows a temperature.
 var<private> target_: array<f32, 1>;
@@ -41,7 +40,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     let mean = sum / f32(params.samples);
     entropy[0] = mean;
     begin_adam();
-    adam_step(0u, mean - params.targetEntropy);
+    adam_step(0u, 1u, mean - params.targetEntropy);
     end_adam();
   }
 }

@@ -29,8 +29,8 @@ fn end_adam() {
   }
 }
 
-// The step of one parameter, and of its target.
-fn adam_step(item: u32, gradient: f32) {
+// The step of one parameter, and of its target; its second moment is at `second`.
+fn adam_step(item: u32, second: u32, gradient: f32) {
   var p = parameters[item];
   var g = gradient;
   if (params.decoupled != 0u) {
@@ -38,10 +38,10 @@ fn adam_step(item: u32, gradient: f32) {
   } else {
     g += params.weightDecay * p;
   }
-  let m = params.beta1 * firstMoment[item] + params.beta1Complement * g;
-  let v = params.beta2 * secondMoment[item] + params.beta2Complement * g * g;
-  firstMoment[item] = m;
-  secondMoment[item] = v;
+  let m = params.beta1 * moments[item] + params.beta1Complement * g;
+  let v = params.beta2 * moments[second] + params.beta2Complement * g * g;
+  moments[item] = m;
+  moments[second] = v;
   p -= params.learningRate * (m / adam_corrections.x) / (sqrt(v / adam_corrections.y) + params.epsilon);
   parameters[item] = p;
   // By its bits: a compiler may take for granted that floats are finite.

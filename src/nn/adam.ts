@@ -39,7 +39,7 @@ export interface StepOptions {
 /** An optimiser for one flat set of parameters; its moments are states like the parameters themselves. */
 export interface Optimiser {
   readonly parameters: State;
-  /** First and second moment, for checkpoints. */
+  /** First and second moments, for checkpoints. */
   readonly states: readonly State[];
   /** Records one step. @throws ShapeError unless the gradient has the parameters' shape */
   step(gradient: Tensor, options?: StepOptions): void;
@@ -50,8 +50,7 @@ interface StepAttributes {
   readonly tau: number;
   readonly states: {
     readonly parameters: State;
-    readonly first: State;
-    readonly second: State;
+    readonly moments: State;
     readonly target?: State;
   };
   readonly hasScale: boolean;
@@ -80,8 +79,7 @@ const adamOp: Op<StepAttributes> = {
     kernel: 'adam',
     bindings: [
       { state: states.parameters },
-      { state: states.first },
-      { state: states.second },
+      { state: states.moments },
       { input: 0 },
       states.target ? { state: states.target } : null,
       hasScale ? { input: 2 } : null,
@@ -134,11 +132,10 @@ export function adamRates(options: AdamOptions): Required<AdamOptions> {
  */
 export function adam(parameters: State, options: AdamOptions): Optimiser {
   const full = adamRates(options);
-  const first = new State(`${parameters.name}.m`, parameters.shape);
-  const second = new State(`${parameters.name}.v`, parameters.shape);
+  const moments = new State(`${parameters.name}.moments`, [2, ...parameters.shape]);
   return {
     parameters,
-    states: [first, second],
+    states: [moments],
     step(gradient, { scale, target } = {}) {
       if (gradient.size !== parameters.size)
         throw shapeError('adam', [gradient], `'${parameters.name}' has shape [${parameters.shape}]`);
@@ -147,7 +144,7 @@ export function adam(parameters: State, options: AdamOptions): Optimiser {
           `target '${target.parameters.name}' does not have the shape of '${parameters.name}'`,
         );
       }
-      const states = { parameters, first, second, ...(target ? { target: target.parameters } : {}) };
+      const states = { parameters, moments, ...(target ? { target: target.parameters } : {}) };
       const inputs = [gradient, currentRecording().clock(), ...(scale ? [scale] : [])];
       const attributes: StepAttributes = {
         options: full,
@@ -155,12 +152,7 @@ export function adam(parameters: State, options: AdamOptions): Optimiser {
         states,
         hasScale: scale !== undefined,
       };
-      recordNode(adamOp, inputs, attributes, [
-        parameters,
-        first,
-        second,
-        ...(target ? [target.parameters] : []),
-      ]);
+      recordNode(adamOp, inputs, attributes, [parameters, moments, ...(target ? [target.parameters] : [])]);
     },
   };
 }

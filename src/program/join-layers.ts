@@ -17,7 +17,7 @@ const joins: readonly LayersJoin[] = [
   {
     name: 'mlp_layers_backward_weights_adam',
     last: 'adam',
-    bindings: ['parameters', 'firstMoment', 'secondMoment', 'target', 'clock'].map((name) => ['adam', name]),
+    bindings: ['parameters', 'moments', 'target', 'clock'].map((name) => ['adam', name]),
   },
   { name: 'mlp_layers_backward_weights', bindings: [[LAYER, 'dparameters']] },
 ];

@@ -332,13 +332,13 @@ export const kernels: readonly KernelSpec[] = [
     ['discount'],
     (p) => ({ transition: 2 * p.batch, nextLogProb: p.batch }),
   ),
-  // t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay, else g += weightDecay·p;
+  // moments [2, count]: m, then v. t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay, else g += weightDecay·p;
   // m, v, p as Kingma & Ba, with 1 − β given: float32 would lose five digits of it. With hasTarget: target += tau·(p − target), after the step.
   // Where the new p or v is NaN or infinite, and clock[4] still 0: clock[5] = place, clock[4] = t. A gradient that is
   // not finite leaves v so, too.
   spec(
     'adam',
-    'parameters:update firstMoment:update secondMoment:update gradient:read target:update scale:read clock:update:u32',
+    'parameters:update moments:update gradient:read target:update scale:read clock:update:u32',
     'count hasTarget hasScale decoupled learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement place',
     (p) => ({ items: ceil(p.count, ADAM_ITEMS) }),
     (p) => (14 + 3 * p.hasTarget) * p.count,
@@ -348,7 +348,7 @@ export const kernels: readonly KernelSpec[] = [
   // hasTarget and decoupled are 0.
   spec(
     'temperature_step',
-    'parameters:update firstMoment:update secondMoment:update logProb:read entropy:write clock:update:u32',
+    'parameters:update moments:update logProb:read entropy:write clock:update:u32',
     'samples decoupled hasTarget targetEntropy learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement place',
     one,
     (p) => p.samples + 15,

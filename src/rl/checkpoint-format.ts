@@ -13,7 +13,8 @@ import { CheckpointError } from '../errors.ts';
 import { crc32 } from '../math/crc32.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
-export const checkpointVersion = 1;
+/** Version 1 had the moments of an optimiser as two states. */
+export const checkpointVersion = 2;
 
 const MAGIC = Uint8Array.of(0x89, 0x44, 0x56, 0x47, 0x52, 0x44, 0x0d, 0x0a);
 const PREFIX = 24;
@@ -113,7 +114,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   if (first > end) throw damaged('its header does not end');
   const header = readHeader(bytes.subarray(PREFIX, first));
   const arrays = readSections(bytes.subarray(first, end), header.sections);
-  return assemble(header, arrays);
+  return assemble(header, version < 2 ? withJoinedMoments(arrays) : arrays);
 }
 
 function assemble(header: Header, arrays: ReadonlyMap<string, Values>): Checkpoint {
@@ -140,6 +141,20 @@ function assemble(header: Header, arrays: ReadonlyMap<string, Values>): Checkpoi
     replay: { rows: floats('replay', 'f32'), next: header.replay.next },
     states,
   };
+}
+
+/** First moments `….m` and second ones `….v` of version 1 as `….moments` of now. */
+function withJoinedMoments(arrays: ReadonlyMap<string, Values>): Map<string, Values> {
+  const joined = new Map<string, Values>();
+  for (const [name, values] of arrays) {
+    const [, parameters, moment] = /^(state:.+)\.([mv])$/.exec(name) ?? [];
+    if (moment === undefined) joined.set(name, values);
+    if (moment !== 'm') continue;
+    const second = arrays.get(`${parameters}.v`);
+    if (!second) throw damaged(`it lacks '${parameters}.v'`);
+    joined.set(`${parameters}.moments`, Float32Array.of(...values, ...second));
+  }
+  return joined;
 }
 
 function readSections(bytes: Uint8Array, sections: readonly Section[]): Map<string, Values> {

@@ -4,7 +4,7 @@ import { currentRecording, type Op, recordNode, State, type Tensor } from '../ta
 interface StepAttributes {
   readonly options: Required<AdamOptions>;
   readonly targetEntropy: number;
-  readonly states: { readonly parameters: State; readonly first: State; readonly second: State };
+  readonly states: { readonly parameters: State; readonly moments: State };
 }
 
 /** Inputs: logProb, clock. Output: entropy []. Writes log α and its moments. */
@@ -15,8 +15,7 @@ const temperatureOp: Op<StepAttributes> = {
     kernel: 'temperature_step',
     bindings: [
       { state: states.parameters },
-      { state: states.first },
-      { state: states.second },
+      { state: states.moments },
       { input: 0 },
       { output: 0 },
       { input: 1 },
@@ -58,17 +57,16 @@ export function temperatureOptimiser(
 ): TemperatureOptimiser {
   const { targetEntropy, ...rates } = options;
   const full = adamRates(rates);
-  const first = new State(`${logTemperature.name}.m`, []);
-  const second = new State(`${logTemperature.name}.v`, []);
-  const states = { parameters: logTemperature, first, second };
+  const moments = new State(`${logTemperature.name}.moments`, [2]);
+  const states = { parameters: logTemperature, moments };
   return {
-    states: [first, second],
+    states: [moments],
     step: (logProb) =>
       recordNode(
         temperatureOp,
         [logProb, currentRecording().clock()],
         { options: full, targetEntropy, states },
-        [logTemperature, first, second],
+        [logTemperature, moments],
       ).outputs[0],
   };
 }

@@ -49,8 +49,8 @@ export async function measureHalf(
 async function firstMoments(device: Device, { program }: Update): Promise<Map<string, ArrayLike<number>>> {
   const moments = new Map<string, ArrayLike<number>>();
   for (const state of program.states) {
-    const [, name] = /^(.+)\.parameters\.m$/.exec(state.name) ?? [];
-    if (name) moments.set(name, await device.read(state));
+    const [, name] = /^(.+)\.parameters\.moments$/.exec(state.name) ?? [];
+    if (name) moments.set(name, (await device.read(state)).slice(0, state.size / 2));
   }
   return moments;
 }

@@ -20,7 +20,10 @@ test.after(async () => {
 });
 
 /** The gradient that reached the optimiser: its first moment after one step, without the factor 1 − β₁ that both have. */
-const gradientOf = ({ after }: Stepped): Float64Array => after.get('policy.parameters.m') as Float64Array;
+const gradientOf = ({ after }: Stepped): Float64Array => {
+  const moments = after.get('policy.parameters.moments') as Float64Array;
+  return moments.subarray(0, moments.length / 2);
+};
 /** How far every weight of the policy moved. */
 const moves = ({ before, after }: Stepped): Float64Array => {
   const start = before.get('policy.parameters') as Float64Array;

@@ -47,10 +47,9 @@ test('adam notes the first gradient that is not finite, or whose square is not',
     const bindings = {
       ...{
         parameters: new Float32Array(count + tail).fill(1).fill(Number.NaN, count),
-        firstMoment: count + tail,
+        moments: 2 * count + tail,
       },
       ...{
-        secondMoment: count + tail,
         gradient,
         target: undefined,
         scale: undefined,

@@ -85,7 +85,7 @@ for (const [name, options] of Object.entries(settings)) {
     allclose(await device.read(target), expected.target, { rtol: 1e-11, atol: 1e-12 }, 'target');
     assert.equal(
       optimiser.states.map((state) => state.name),
-      ['p.m', 'p.v'],
+      ['p.moments'],
     );
     await device.dispose();
   });

@@ -106,11 +106,31 @@ test('other files are told from damaged ones', () => {
   for (const foreign of [text, new Uint8Array(100), bytes.slice(1)]) assert.is(faultOf(foreign), 'foreign');
 });
 
+test('moments that version 1 had apart come back together', () => {
+  const versionOne = (...states: [string, Float32Array][]) => {
+    const old = bytesOf({ ...checkpoint, states: new Map(states) });
+    new DataView(old.buffer).setUint32(8, 1, true);
+    return sealed(old);
+  };
+  const first: [string, Float32Array] = ['p.m', Float32Array.of(-1, 2)];
+  const { states } = decodeCheckpoint(
+    versionOne(['p', Float32Array.of(7, 8)], first, ['p.v', Float32Array.of(3, 4)]),
+  );
+  assert.equal(
+    [...states],
+    [
+      ['p', Float32Array.of(7, 8)],
+      ['p.moments', Float32Array.of(-1, 2, 3, 4)],
+    ],
+  );
+  assert.is(faultOf(versionOne(first)), 'corrupted');
+});
+
 test('a newer version is refused by name, whatever follows', () => {
   const newer = bytes.slice(0, 40);
   new DataView(newer.buffer).setUint32(8, checkpointVersion + 1, true);
   assert.is(faultOf(newer), 'newer');
-  assert.throws(() => decodeCheckpoint(newer), /version 2; this release reads up to 1\. Update divergrad/);
+  assert.throws(() => decodeCheckpoint(newer), /version 3; this release reads up to 2\. Update divergrad/);
 });
 
 test('any bytes give a checkpoint or the typed error, also where the checksum is right', () => {

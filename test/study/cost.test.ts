@@ -158,7 +158,7 @@ fixed('trains the learned baseline that an estimator needs', async () => {
       costSettings(small),
     );
     const names = update.program.states.map(({ name }) => name);
-    for (const name of ['value.parameters', 'value.parameters.m'])
+    for (const name of ['value.parameters', 'value.parameters.moments'])
       assert.ok(names.includes(name), names.join());
   });
 });

@@ -23,8 +23,9 @@ export const adam: CpuKernel = (call) => {
     place,
   } = call.params;
   const parameters = call.floats('parameters');
-  const firstMoment = call.floats('firstMoment');
-  const secondMoment = call.floats('secondMoment');
+  const moments = call.floats('moments');
+  const firstMoment = moments.subarray(0, count);
+  const secondMoment = moments.subarray(count, 2 * count);
   const gradient = call.floats('gradient');
   const target = call.floats('target');
   const scale = call.floats('scale');
@@ -73,7 +74,7 @@ export const temperatureStep: CpuKernel = (call) => {
   const entropy = call.floats('entropy');
   const clock = call.words('clock');
   const gradient = call.scratch.take('temperature gradient', 1);
-  const bound = ['parameters', 'firstMoment', 'secondMoment'].map((name) => call.floats(name));
+  const bound = ['parameters', 'moments'].map((name) => call.floats(name));
   const step = adam(
     call.inner(kernelSpec('adam'), { count: 1 }, [...bound, gradient, undefined, undefined, clock]),
   );

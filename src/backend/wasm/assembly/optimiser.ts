@@ -17,9 +17,9 @@ const SMALLEST: f32 = 1.1754944e-38;
  * 1 − 0.999 has lost 1.3e-5 of itself once 0.999 is a float32.
  */
 export function adam(p: usize, item: i32): void {
-  const count = word(p, 7);
-  const hasTarget = word(p, 8) != 0;
-  const decoupled = word(p, 10) != 0;
+  const count = word(p, 6);
+  const hasTarget = word(p, 7) != 0;
+  const decoupled = word(p, 9) != 0;
   const rates = p + 80;
   const learningRate = f64.load(rates);
   const beta1 = f64.load(rates, 8);
@@ -27,10 +27,10 @@ export function adam(p: usize, item: i32): void {
   const epsilon = splat(<f32>f64.load(rates, 24));
   const weightDecay = f64.load(rates, 32);
   const tau = splat(<f32>f64.load(rates, 40));
-  const t = <f64>i64.load32_u(address(p, 6), 8) + 1;
+  const t = <f64>i64.load32_u(address(p, 5), 8) + 1;
   const step = splat(<f32>(learningRate / (1 - Math.pow(beta1, t))));
   const correction = splat(<f32>(1 / (1 - Math.pow(beta2, t))));
-  const factor = splat(word(p, 9) ? f32.load(address(p, 5)) : 1);
+  const factor = splat(word(p, 8) ? f32.load(address(p, 4)) : 1);
   const shrink = splat(<f32>(decoupled ? 1 - learningRate * weightDecay : 1));
   const decay = splat(<f32>(decoupled ? 0 : weightDecay));
   const keep1 = splat(<f32>beta1);
@@ -41,9 +41,9 @@ export function adam(p: usize, item: i32): void {
   const begin = bytes(first);
   let parameters = address(p, 0) + begin;
   let firstMoment = address(p, 1) + begin;
-  let secondMoment = address(p, 2) + begin;
-  let gradient = address(p, 3) + begin;
-  let target = address(p, 4) + begin;
+  let secondMoment = firstMoment + bytes(count);
+  let gradient = address(p, 2) + begin;
+  let target = address(p, 3) + begin;
   // 0 while all is finite: 0·x is NaN for NaN and infinity.
   const zero = splat(0);
   const smallest = splat(SMALLEST);
@@ -76,7 +76,7 @@ export function adam(p: usize, item: i32): void {
     secondMoment += SIZE;
     gradient += SIZE;
   }
-  if (any(ne(add(oddValue, oddMoment), zero))) note(address(p, 6), word(p, 19));
+  if (any(ne(add(oddValue, oddMoment), zero))) note(address(p, 5), word(p, 18));
 }
 
 /** Notes in the clock where this update has met NaN or infinity, unless it happened before. */
@@ -103,17 +103,17 @@ export function tick(p: usize): void {
 export function temperatureStep(p: usize): void {
   const parameter = address(p, 0);
   const first = address(p, 1);
-  const second = address(p, 2);
-  const logProb = address(p, 3);
-  const clock = address(p, 5);
-  const samples = word(p, 6);
-  const rates = p + 80;
+  const second = first + bytes(1);
+  const logProb = address(p, 2);
+  const clock = address(p, 4);
+  const samples = word(p, 5);
+  const rates = p + 72;
   const beta1 = f64.load(rates, 16);
   const beta2 = f64.load(rates, 24);
   let total: f64 = 0;
   for (let i: i32 = 0; i < samples; ++i) total -= <f64>f32.load(logProb + bytes(i));
   const entropy = total / samples;
-  f32.store(address(p, 4), <f32>entropy);
+  f32.store(address(p, 3), <f32>entropy);
   const x = <f64>f32.load(parameter);
   const g = entropy - f64.load(rates) + f64.load(rates, 40) * x;
   const m = beta1 * f32.load(first) + f64.load(rates, 56) * g;
@@ -124,5 +124,5 @@ export function temperatureStep(p: usize): void {
   f32.store(first, <f32>m);
   f32.store(second, <f32>v);
   f32.store(parameter, y);
-  if (y - y + (<f32>v - <f32>v) != 0) note(clock, word(p, 18));
+  if (y - y + (<f32>v - <f32>v) != 0) note(clock, word(p, 17));
 }
