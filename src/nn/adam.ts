@@ -39,7 +39,7 @@ export interface StepOptions {
 /** An optimiser for one flat set of parameters; its moments are states like the parameters themselves. */
 export interface Optimiser {
   readonly parameters: State;
-  /** First and second moments, for checkpoints. */
+  /** First and second moments [2, parameters], for checkpoints. */
   readonly states: readonly State[];
   /** Records one step. @throws ShapeError unless the gradient has the parameters' shape */
   step(gradient: Tensor, options?: StepOptions): void;
@@ -132,7 +132,7 @@ export function adamRates(options: AdamOptions): Required<AdamOptions> {
  */
 export function adam(parameters: State, options: AdamOptions): Optimiser {
   const full = adamRates(options);
-  const moments = new State(`${parameters.name}.moments`, [2, ...parameters.shape]);
+  const moments = new State(`${parameters.name}.moments`, [2, parameters.size]);
   return {
     parameters,
     states: [moments],

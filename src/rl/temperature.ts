@@ -57,7 +57,7 @@ export function temperatureOptimiser(
 ): TemperatureOptimiser {
   const { targetEntropy, ...rates } = options;
   const full = adamRates(rates);
-  const moments = new State(`${logTemperature.name}.moments`, [2]);
+  const moments = new State(`${logTemperature.name}.moments`, [2, 1]);
   const states = { parameters: logTemperature, moments };
   return {
     states: [moments],

@@ -78,7 +78,7 @@ test('snapshot: an optimiser step writes its states and ends with the clock', ()
     `
   0  fused  square   [1, 2] → [1]  4 FLOP   12 B   w %2
   1  fused  mul∘mul  [2]           4 FLOP   16 B   w %9
-  2  adam   adam     [2] [6] →     28 FLOP  104 B  w w.m w.v %9 – – clock
+  2  adam   adam     [2] [6] →     28 FLOP  104 B  w w.moments %9 – – clock
   3  tick   tick      →            0 FLOP   48 B   clock – – – – – –
 4 kernels, 36 FLOP, 180 B moved, arena 8 B in 1 slots
 `,

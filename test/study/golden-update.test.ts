@@ -82,8 +82,10 @@ function record(c: Setting): void {
   c.emit('mean_log_pi', neg(entropy), 'first');
   c.emit('alpha_loss', mul(logTemperature, sub(entropy, learner.targetEntropy)), 'first');
   c.emit('alpha_after', exp(read(learner.logTemperature)), 'first');
-  const moment = ({ name }: State) =>
-    read(learner.states.find((state) => state.name === `${name}.m`) as State);
+  const moment = ({ name, shape, size }: State) => {
+    const moments = learner.states.find((state) => state.name === `${name}.moments`) as State;
+    return reshape(slice(read(moments), [0, 0], [1, size]), shape);
+  };
   const ofCritics = div(moment(learner.critics.parameters), complement);
   c.emitArrays(['step1.grad.q1.', 'step1.grad.q2.'], learner.critics, ofCritics, 'first');
   const ofPolicy = mul(temperature, div(moment(learner.policy.parameters), complement));

@@ -1,5 +1,5 @@
 import { adam, clipScale, globalNorm, polyak } from '../../nn/index.ts';
-import { read } from '../../tape/index.ts';
+import { read, reshape, slice } from '../../tape/index.ts';
 import { named, never, type Recipe } from './recipe.ts';
 import type { Setting } from './setting.ts';
 
@@ -40,17 +40,21 @@ export const adamRecipe: Recipe = {
         weightDecay: setting.number('weight_decay'),
         decoupled: setting.param('decoupled').flag(),
       });
-      const [first, second] = optimiser.states;
+      for (const state of optimiser.states) setting.own(state);
       setting.emitState(`p${i}_after`, parameters, 'each');
-      setting.emitState(`m${i}`, setting.own(first));
-      setting.emitState(`v${i}`, setting.own(second));
       return { optimiser, gradient: setting.stepInput(`G${i}`) };
     });
     const norm = globalNorm(parts.map(({ gradient }) => gradient));
     setting.emit('grad_norm', norm, 'each');
     const clip = setting.param('max_grad_norm');
     const options = clip.value === null ? {} : { scale: clipScale(norm, clip.number()) };
-    for (const { optimiser, gradient } of parts) optimiser.step(gradient, options);
+    parts.forEach(({ optimiser, gradient }, i) => {
+      optimiser.step(gradient, options);
+      const moments = read(optimiser.states[0]);
+      ['m', 'v'].forEach((name, j) => {
+        setting.emit(`${name}${i}`, reshape(slice(moments, [j, 0], [j + 1, gradient.size]), gradient.shape));
+      });
+    });
   },
 };
 
