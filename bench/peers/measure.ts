@@ -211,20 +211,21 @@ async function warm(host: RemoteContestant, minimumMs: number): Promise<number> 
 }
 const WARM_RUNS = 4;
 
-/** Updates of a run that is counted, the longest that it may take, and how many there are. */
+/** Updates of a run that is counted; how many such runs there are at most, and how long they may take if it is several. */
 const COUNTED_UPDATES = 100;
-const COUNTED_MS = 4_000;
 const COUNTED_RUNS = 5;
+const COUNTED_MS = 20_000;
 
-/** The counts of several runs, which are all the same but for the host's time: the run whose time is the median. */
-async function countRuns(own: Ready, updates: number): Promise<RunCounts | null> {
+/** The counts of runs that are all the same but for the host's time: the run whose time is the median. */
+async function countRuns(own: Ready, msPerUpdate: number): Promise<RunCounts | null> {
+  const affordable = Math.floor(COUNTED_MS / (COUNTED_UPDATES * msPerUpdate));
   const runs: RunCounts[] = [];
-  for (let i = 0; i < COUNTED_RUNS; i++) {
-    const counts = await own.counts(updates);
+  do {
+    const counts = await own.counts(COUNTED_UPDATES);
     if (!counts) return null;
     runs.push(counts);
-  }
-  return runs.sort((a, b) => a.hostMs - b.hostMs)[Math.floor(COUNTED_RUNS / 2)];
+  } while (runs.length < Math.min(COUNTED_RUNS, affordable));
+  return runs.sort((a, b) => a.hostMs - b.hostMs)[Math.floor(runs.length / 2)];
 }
 
 /**
@@ -260,8 +261,7 @@ export async function measureContest(
         await peer.close();
       }
     }
-    const ms = await own.once();
-    const counts = await countRuns(own, Math.max(1, Math.min(COUNTED_UPDATES, Math.floor(COUNTED_MS / ms))));
+    const counts = await countRuns(own, await own.once());
     const { losses: reference } = await referenceOf(task, work, settings.seed);
     const { difference } = own;
     const facts = await own.facts();
