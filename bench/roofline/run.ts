@@ -235,7 +235,8 @@ export function rooflineText({ results, absent }: RooflineReport): string {
         `peak ${three(peak.gflops)} GFLOP/s, a launch costs ${three(peak.launchMicroseconds)} µs; kernels ${clock === 'timestamps' ? 'by timestamps' : 'by themselves'} ${three(kernelsMs)} ms, the update ${three(updateMs)} ms`,
     );
     const heads = ['count', 'FLOP', 'bytes', 'FLOP/B', 'µs', 'of time', 'GFLOP/s', 'GB/s', 'of roof'];
-    lines.push(`  ${'kernel'.padEnd(28)}${heads.map((head) => head.padStart(10)).join('')}  bound by`);
+    const width = Math.max('kernel'.length, ...rows.map(({ kernel }) => kernel.length));
+    lines.push(`  ${'kernel'.padEnd(width)}${heads.map((head) => head.padStart(10)).join('')}  bound by`);
     for (const row of rows) {
       const cells = [
         String(row.count),
@@ -249,7 +250,7 @@ export function rooflineText({ results, absent }: RooflineReport): string {
         percent(row.shareOfRoof),
       ];
       lines.push(
-        `  ${row.kernel.padEnd(28)}${cells.map((cell) => cell.padStart(10)).join('')}  ${row.limit}`,
+        `  ${row.kernel.padEnd(width)}${cells.map((cell) => cell.padStart(10)).join('')}  ${row.limit}`,
       );
     }
     lines.push('');
