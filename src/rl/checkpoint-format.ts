@@ -151,8 +151,11 @@ function withJoinedMoments(arrays: ReadonlyMap<string, Values>): Map<string, Val
     if (moment === undefined) joined.set(name, values);
     if (moment !== 'm') continue;
     const second = arrays.get(`${parameters}.v`);
-    if (!second) throw damaged(`it lacks '${parameters}.v'`);
-    joined.set(`${parameters}.moments`, Float32Array.of(...values, ...second));
+    if (second?.length !== values.length) throw damaged(`'${name}' has no second moments of its size`);
+    const moments = new types[typeOf(values)](2 * values.length);
+    moments.set(values);
+    moments.set(second, values.length);
+    joined.set(`${parameters}.moments`, moments);
   }
   return joined;
 }

@@ -107,7 +107,7 @@ test('other files are told from damaged ones', () => {
 });
 
 test('moments that version 1 had apart come back together', () => {
-  const versionOne = (...states: [string, Float32Array][]) => {
+  const versionOne = (...states: [string, Float32Array | Float64Array][]) => {
     const old = bytesOf({ ...checkpoint, states: new Map(states) });
     new DataView(old.buffer).setUint32(8, 1, true);
     return sealed(old);
@@ -124,6 +124,13 @@ test('moments that version 1 had apart come back together', () => {
     ],
   );
   assert.is(faultOf(versionOne(first)), 'corrupted');
+  assert.is(faultOf(versionOne(first, ['p.v', Float32Array.of(3)])), 'corrupted');
+  const many = Float64Array.from({ length: 300_000 }, (_, i) => i / 7);
+  const { states: large } = decodeCheckpoint(versionOne(['p.m', many], ['p.v', many]));
+  assert.equal(
+    large.get('p.moments'),
+    Float64Array.from({ length: 600_000 }, (_, i) => many[i % 300_000]),
+  );
 });
 
 test('a newer version is refused by name, whatever follows', () => {
