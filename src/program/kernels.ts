@@ -260,7 +260,8 @@ export const kernels: readonly KernelSpec[] = [
     }),
   ),
   // head [batch, 2·actions] = mean beside log-std (clamped to the bounds); noise [samples, batch, actions].
-  // squash 1: action = tanh(preTanh), log-prob with its Jacobian. Either store flag may be 0. noise begins at its offset.
+  // squash 1: action = tanh(preTanh), log-prob with its Jacobian. Any store flag may be 0.
+  // noise begins at its offset.
   spec(
     'gaussian_sample',
     'head:read noise:read action:write preTanh:write logProb:write',
@@ -332,8 +333,9 @@ export const kernels: readonly KernelSpec[] = [
     ['discount'],
     (p) => ({ transition: 2 * p.batch, nextLogProb: p.batch }),
   ),
-  // moments [2, count]: m, then v. t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay, else g += weightDecay·p;
-  // m, v, p as Kingma & Ba, with 1 − β given: float32 would lose five digits of it. With hasTarget: target += tau·(p − target), after the step.
+  // moments [2, count]: m, then v. t = clock[2] + 1. g = gradient·scale; decoupled 1: p ·= 1 − learningRate·weightDecay,
+  // else g += weightDecay·p; m, v, p as Kingma & Ba, with 1 − β given: float32 would lose five digits of it. With
+  // hasTarget: target += tau·(p − target), after the step.
   // Where the new p or v is NaN or infinite, and clock[4] still 0: clock[5] = place, clock[4] = t. A gradient that is
   // not finite leaves v so, too.
   spec(

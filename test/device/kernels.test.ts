@@ -530,11 +530,12 @@ test('adam: first and late steps, weight decay of both kinds, clipping scale and
         const names = ['parameters', ...(hasTarget ? ['target'] : [])];
         const { moments } = await compare('adam', params, bindings, names, { rtol: 1e-6, atol: 1e-7 });
         const expected = (await runKernelOn(oracle, 'adam', params, bindings)).moments;
+        const what = `adam ${JSON.stringify(params)}`;
         const first = [moments, expected].map((both) => both.slice(0, count));
-        assertClose(first[0], first[1], 'first moment', { rtol: 1e-6, atol: 1e-7 });
+        assertClose(first[0], first[1], `${what} first moment`, { rtol: 1e-6, atol: 1e-7 });
         // 1 − 0.999 has lost 1.3e-5 of itself once 0.999 is a float32; the bias correction loses as much.
         const second = [moments, expected].map((both) => both.slice(count));
-        assertClose(second[0], second[1], 'second moment', { rtol: 2e-5 });
+        assertClose(second[0], second[1], `${what} second moment`, { rtol: 2e-5 });
       }
     }
   }
