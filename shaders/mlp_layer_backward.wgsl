@@ -37,5 +37,5 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  layer_backward((group.z * groups.x + group.x) * 8u + local);
+  layer_backward_at((group.z * groups.x + group.x) * 8u + local);
 }

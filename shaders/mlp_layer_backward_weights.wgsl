@@ -31,8 +31,8 @@ fn emit(at: u32, value: f32) {
 
 fn weights(item: u32) -> Made {
   let tile = tile_of(item, params.inputs, params.outputs);
-  let start = params.xOffset + tile.net * params.xNet + tile.row + tile.rowShift;
-  var cotangent = tile.net * params.rows * params.outputs + tile.column + tile.columnShift;
+  let start = params.xOffset + tile.net * params.xNet + tile.row + tile.rowPart * LOADED_ROWS;
+  var cotangent = tile.net * params.rows * params.outputs + tile.column + tile.columnPart * LOADED_COLUMNS;
 
   var sums: array<f32, ROWS * COLUMNS>;
   for (var row = 0u; row < params.rows; row++) {
@@ -41,12 +41,15 @@ fn weights(item: u32) -> Made {
     for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
       right[c] = dy[cotangent + c];
     }
-    for (var c = LOADED_COLUMNS; c < COLUMNS; c++) { // @unroll
+    for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
       right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+    }
+    for (var c = PAIRED_COLUMNS; c < COLUMNS; c++) { // @unroll
+      right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
     }
     for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
       var left = from_saved(x[at + r]);
-      for (var part = 0u; part < SHARERS; part++) { // @unroll
+      for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
         for (var c = 0u; c < COLUMNS; c++) { // @unroll
           sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
         }
@@ -63,7 +66,7 @@ fn weights(item: u32) -> Made {
   }
   let to = params.weightsOffset + tile.net * params.parametersStride + tile.row * params.outputs + tile.column;
   let inside = vec2u(params.inputs, params.outputs) - min(vec2u(tile.row, tile.column), vec2u(params.inputs, params.outputs));
-  return Made(ROWS, COLUMNS, inside.x, inside.y, to, params.outputs, tile.rowShift, tile.columnShift);
+  return Made(ROWS, COLUMNS, inside.x, inside.y, to, params.outputs, tile.rowPart * LOADED_ROWS, tile.columnPart * LOADED_COLUMNS);
 }
 
 fn bias(item: u32) -> Made {

@@ -1,13 +1,9 @@
 // @include tile
 // The tile of dy·Wᵀ that an invocation makes. The kernel declares `write_dx`, which takes each of its elements.
-fn layer_backward(item: u32) {
-  let tile = tile_of(item, params.rows, params.columns);
+fn layer_backward(tile: Tile) {
   let summed = select(1u, params.nets, params.sumNets != 0u);
-  if (tile.net * summed >= params.nets) {
-    return;
-  }
-  let row = tile.row + tile.rowShift;
-  let column = params.firstInput + tile.column + tile.columnShift;
+  let row = tile.row + tile.rowPart * LOADED_ROWS;
+  let column = params.firstInput + tile.column + tile.columnPart * LOADED_COLUMNS;
 
   var sums: array<f32, ROWS * COLUMNS>;
   for (var net = tile.net * summed; net < (tile.net + 1u) * summed; net++) {
@@ -18,12 +14,15 @@ fn layer_backward(item: u32) {
       for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
         right[c] = parameters[weight + c * params.outputs + k];
       }
-      for (var c = LOADED_COLUMNS; c < COLUMNS; c++) { // @unroll
+      for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
         right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+      }
+      for (var c = PAIRED_COLUMNS; c < COLUMNS; c++) { // @unroll
+        right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
       }
       for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
         var left = dy[start + r * params.outputs + k];
-        for (var part = 0u; part < SHARERS; part++) { // @unroll
+        for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
           for (var c = 0u; c < COLUMNS; c++) { // @unroll
             sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
           }
@@ -44,5 +43,13 @@ fn layer_backward(item: u32) {
         write_dx(tile.row + down, tile.column + across, to + down * params.columns + across, value);
       }
     }
+  }
+}
+
+// The tiles of a layer alone, by their numbers.
+fn layer_backward_at(item: u32) {
+  let tile = tile_of(item, params.rows, params.columns);
+  if (tile.net < select(params.nets, 1u, params.sumNets != 0u)) {
+    layer_backward(tile);
   }
 }

@@ -1,4 +1,5 @@
 import { joinLayers, layersKernels, layersSpec } from './join-layers.ts';
+import { joinPass, passKernels, passSpec } from './join-passes.ts';
 import { type BindingSpec, type KernelSpec, kernelSpec, type Params } from './kernels.ts';
 import type { JoinedStep, KernelStep, Step } from './program.ts';
 import { bytesMoved } from './work.ts';
@@ -150,7 +151,11 @@ const joinNamed = (name: string): Join => {
 };
 
 /** Names of the joined kernels. */
-export const joinedKernels: readonly string[] = [...joins.map(({ name }) => name), ...layersKernels];
+export const joinedKernels: readonly string[] = [
+  ...joins.map(({ name }) => name),
+  ...layersKernels,
+  ...passKernels,
+];
 
 const locate = (at: string): [part: number, binding: string] => {
   const [part, binding] = at.split('.');
@@ -164,6 +169,7 @@ const locate = (at: string): [part: number, binding: string] => {
  */
 export function joinedSpec(name: string, parts: readonly KernelStep[] = []): KernelSpec {
   if (layersKernels.includes(name)) return layersSpec(name, parts);
+  if (passKernels.includes(name)) return passSpec(name, parts);
   const join = joinNamed(name);
   const specs = join.parts.map(kernelSpec);
   const bindings = join.bindings.map((at): BindingSpec => {
@@ -199,7 +205,8 @@ export function joinSteps(
   for (let i = 0; i < steps.length; ) {
     const joined =
       joins.map((join) => tryJoin(join, steps, i, buffers, maxBindings, isPrivate)).find(Boolean) ??
-      joinLayers(steps, i, buffers, maxBindings, isPrivate);
+      joinLayers(steps, i, buffers, maxBindings, isPrivate) ??
+      joinPass(steps, i, buffers, maxBindings);
     result.push(joined ?? steps[i]);
     i += joined ? joined.parts.length : 1;
   }

@@ -56,6 +56,8 @@ export const LAYER_TILE = 8;
 export const LAYER_QUADS = 3;
 /** Invocations in a workgroup of the layer kernels: few, so that small layers fill all cores. */
 export const LAYER_GROUP = 8;
+/** Invocations in a workgroup of the kernels that take rows of their own through several layers: as few as have sharers. */
+export const PASS_GROUP = 4;
 
 /** Activations as the kernels number them. */
 export const activations = ['identity', 'relu', 'tanh', 'silu', 'elu', 'softplus', 'gelu'] as const;
@@ -123,15 +125,20 @@ export function weightTiles(p: Params): number {
   return tiles;
 }
 
-/** How a layer kernel is cut into tiles, one an invocation. */
-export interface LayerTiles {
+/** The tiles that invocations of a layer kernel make. */
+export interface Tiles {
   /** Edges of a tile. */
   readonly rows: number;
   readonly columns: number;
-  /** Invocations that share a row or column: 2 in quads, each of which makes 2·rows by 2·columns. */
-  readonly sharers: 1 | 2;
+  /** Invocations that share the loads of a row, and of a column: 2 and 2 in quads, which make 2·rows by 2·columns. */
+  readonly rowSharers: 1 | 2;
+  readonly columnSharers: 1 | 2 | 4;
   /** Whether no tile passes the layer's edge. */
   readonly fit: boolean;
+}
+
+/** How a layer kernel is cut into tiles, one an invocation. */
+export interface LayerTiles extends Tiles {
   /** Invocations for one network. */
   readonly invocations: number;
 }
@@ -152,9 +159,42 @@ export function layerTiles(rows: number, columns: number, subgroups = false): La
   return {
     rows: down.edge,
     columns: across.edge,
-    sharers,
+    rowSharers: sharers,
+    columnSharers: sharers,
     fit: down.covered === rows && across.covered === columns,
     invocations: down.tiles * across.tiles,
+  };
+}
+
+/**
+ * Rows that an invocation takes through several layers: fewer where weights are shared, so that tiles can be wider, and
+ * where few rows would leave cores idle.
+ */
+const passRows = ({ nets, rows }: Params, subgroups?: boolean): number =>
+  subgroups || nets * rows < 16 * LAYER_TILE ? LAYER_TILE / 2 : LAYER_TILE;
+
+/** Workgroups that take the rows of all networks through several layers. */
+export const passGroups = (params: Params, subgroups?: boolean): number =>
+  params.nets * ceil(params.rows, PASS_GROUP * passRows(params, subgroups));
+
+/**
+ * Tiles of a layer in a kernel that takes rows through several: in turn all of `columns`, each made of `inner` products.
+ * Narrow layers, and those of few products, have small ones of equal size whatever the network, so that networks have
+ * code in common and less of it.
+ */
+export function passTiles(params: Params, columns: number, inner: number, subgroups = false): Tiles {
+  const rows = passRows(params, subgroups);
+  const most = subgroups ? 2 * LAYER_TILE : LAYER_TILE;
+  const narrow = columns < 2 * LAYER_TILE;
+  const short = inner < 2 * LAYER_TILE && !narrow;
+  const columnSharers = subgroups && !narrow && !short ? 4 : 1;
+  const edge = narrow ? 1 : short ? 4 : columnSharers * ceil(columns, columnSharers * ceil(columns, most));
+  return {
+    rows,
+    columns: edge,
+    rowSharers: 1,
+    columnSharers,
+    fit: params.rows % (PASS_GROUP * rows) === 0 && columns % edge === 0,
   };
 }
 

@@ -27,7 +27,7 @@ test.after(async () => {
 
 test('tiles cover a layer with the least excess', () => {
   for (let rows = 1; rows <= 300; rows++) {
-    const { rows: edge, columns, sharers, fit, invocations } = layerTiles(rows, 5);
+    const { rows: edge, columns, rowSharers: sharers, fit, invocations } = layerTiles(rows, 5);
     assert.equal([columns, sharers], [5, 1]);
     assert.ok(edge >= 1 && edge <= LAYER_TILE);
     assert.is(invocations, Math.ceil(rows / LAYER_TILE));
@@ -38,7 +38,7 @@ test('tiles cover a layer with the least excess', () => {
 
 test('quads cover a layer with the least excess, of even edges, where no edge is short', () => {
   for (let rows = 1; rows <= 300; rows++) {
-    const { rows: edge, columns, sharers, fit, invocations } = layerTiles(rows, 64, true);
+    const { rows: edge, columns, rowSharers: sharers, fit, invocations } = layerTiles(rows, 64, true);
     if (rows < LAYER_QUADS) {
       assert.is(sharers, 1);
       continue;
@@ -50,7 +50,7 @@ test('quads cover a layer with the least excess, of even edges, where no edge is
     assert.ok(edge * down >= rows && (edge - 2) * down < rows);
     assert.is(fit, edge * down === rows);
   }
-  assert.is(layerTiles(64, LAYER_QUADS - 1, true).sharers, 1);
+  assert.is(layerTiles(64, LAYER_QUADS - 1, true).rowSharers, 1);
 });
 
 /** Kernels of whole networks on wasm, which has none of single layers. */

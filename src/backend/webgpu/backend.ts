@@ -1,12 +1,13 @@
 import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
 import { joinedSpec, MOST_JOINED_BINDINGS } from '../../program/join.ts';
 import { layersKernels } from '../../program/join-layers.ts';
+import { passKernels } from '../../program/join-passes.ts';
 import { type KernelSpec, kernelSpec, MLP_WIDTH, WORKGROUP } from '../../program/kernels.ts';
 import type { FusedStep, JoinedStep, KernelStep, Program, Step } from '../../program/program.ts';
 import { formatCount } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
-import { composeLayers } from './compose.ts';
+import { composeLayers, composePass } from './compose.ts';
 import { type FusedShader, generateFused } from './fused.ts';
 import { restWhilePending } from './rest.ts';
 import { specialise } from './shaders.ts';
@@ -551,15 +552,18 @@ const specOf = (step: KernelStep | JoinedStep): KernelSpec =>
 function kernelCode(step: KernelStep | JoinedStep, subgroups: boolean): StepCode {
   const spec = specOf(step);
   return {
-    wgsl:
-      step.kind === 'joined' && layersKernels.includes(step.kernel)
-        ? composeLayers(step, subgroups)
-        : specialise(step, subgroups),
+    wgsl: kernelText(step, subgroups),
     writes: spec.bindings.map(({ access }) => access !== 'read'),
     bound: step.kind === 'joined' ? step.bound : step.buffers,
     uniform: spec.params.length > 0,
     grid: spec.grid(step.params, subgroups),
   };
+}
+
+function kernelText(step: KernelStep | JoinedStep, subgroups: boolean): string {
+  if (step.kind === 'joined' && layersKernels.includes(step.kernel)) return composeLayers(step, subgroups);
+  if (step.kind === 'joined' && passKernels.includes(step.kernel)) return composePass(step, subgroups);
+  return specialise(step, subgroups);
 }
 
 function fusedCode({ fused, buffers }: FusedStep): StepCode {

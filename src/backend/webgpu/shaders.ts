@@ -15,12 +15,14 @@ import gaussianBackwardInclude from '../../../shaders/include/gaussian_backward.
 import gaussianSampleInclude from '../../../shaders/include/gaussian_sample.wgsl';
 import hidden from '../../../shaders/include/hidden.wgsl';
 import layerBackwardInclude from '../../../shaders/include/layer_backward.wgsl';
+import layerForwardInclude from '../../../shaders/include/layer_forward.wgsl';
 import made from '../../../shaders/include/made.wgsl';
 import math from '../../../shaders/include/math.wgsl';
 import mlpBackwardInclude from '../../../shaders/include/mlp_backward.wgsl';
 import mlpForwardInclude from '../../../shaders/include/mlp_forward.wgsl';
 import mlpWeightsInclude from '../../../shaders/include/mlp_weights.wgsl';
 import neighbours from '../../../shaders/include/neighbours.wgsl';
+import neighboursColumns from '../../../shaders/include/neighbours_columns.wgsl';
 import neighboursQuads from '../../../shaders/include/neighbours_quads.wgsl';
 import philoxBlock from '../../../shaders/include/philox.wgsl';
 import sum from '../../../shaders/include/sum.wgsl';
@@ -43,8 +45,10 @@ import mlpLayerBackward from '../../../shaders/mlp_layer_backward.wgsl';
 import mlpLayerBackwardGaussianSampleBackward from '../../../shaders/mlp_layer_backward_gaussian_sample_backward.wgsl';
 import mlpLayerBackwardWeights from '../../../shaders/mlp_layer_backward_weights.wgsl';
 import mlpLayerForward from '../../../shaders/mlp_layer_forward.wgsl';
+import mlpLayersBackward from '../../../shaders/mlp_layers_backward.wgsl';
 import mlpLayersBackwardWeights from '../../../shaders/mlp_layers_backward_weights.wgsl';
 import mlpLayersBackwardWeightsAdam from '../../../shaders/mlp_layers_backward_weights_adam.wgsl';
+import mlpLayersForward from '../../../shaders/mlp_layers_forward.wgsl';
 import philox from '../../../shaders/philox.wgsl';
 import philoxGaussianSample from '../../../shaders/philox_gaussian_sample.wgsl';
 import replaySample from '../../../shaders/replay_sample.wgsl';
@@ -52,7 +56,7 @@ import scatterAdd from '../../../shaders/scatter_add.wgsl';
 import temperatureStep from '../../../shaders/temperature_step.wgsl';
 import tick from '../../../shaders/tick.wgsl';
 import { BackendError } from '../../errors.ts';
-import { activations, layerTiles, type Params, SUM_THREADS } from '../../program/kernels.ts';
+import { activations, layerTiles, type Params, SUM_THREADS, type Tiles } from '../../program/kernels.ts';
 import type { JoinedStep, KernelStep } from '../../program/program.ts';
 
 const includes: Readonly<Record<string, string>> = {
@@ -60,6 +64,7 @@ const includes: Readonly<Record<string, string>> = {
   gaussian,
   hidden,
   layer_backward: layerBackwardInclude,
+  layer_forward: layerForwardInclude,
   made,
   math,
   neighbours,
@@ -116,8 +121,10 @@ const sources: Readonly<Record<string, string>> = {
   mlp_layer_backward_gaussian_sample_backward: mlpLayerBackwardGaussianSampleBackward,
   mlp_layer_backward_weights: mlpLayerBackwardWeights,
   mlp_layer_forward: mlpLayerForward,
+  mlp_layers_backward: mlpLayersBackward,
   mlp_layers_backward_weights: mlpLayersBackwardWeights,
   mlp_layers_backward_weights_adam: mlpLayersBackwardWeightsAdam,
+  mlp_layers_forward: mlpLayersForward,
   philox,
   replay_sample: replaySample,
   scatter_add: scatterAdd,
@@ -158,23 +165,8 @@ export function specialise(step: KernelStep | JoinedStep, subgroups = false): st
   const edges = layerEdges[step.kernel];
   if (edges) {
     const [rows, columns] = edges.map((name) => params[name]);
-    const { rows: ROWS, columns: COLUMNS, sharers: SHARERS, fit } = layerTiles(rows, columns, subgroups);
-    const whole = shaders[step.kernel];
-    const source = (SHARERS > 1 ? quadDirectives + whole.replace(neighbours, neighboursQuads) : whole)
-      .replace(/\bconst ROWS = \d+u/, `const ROWS = ${ROWS}u`)
-      .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${COLUMNS}u`)
-      .replace(/\bconst FIT = false/, `const FIT = ${fit}`);
-    // What ends a tile is unrolled, too, where it is little: compiling takes time in proportion.
-    const short =
-      fit && step.kind === 'kernel' && ['identity', 'relu'].includes(activations[params.activation]);
-    const text = short ? source.replaceAll('@unroll short', '@unroll') : source;
-    return unroll(chosen(text, layerChoices, params), {
-      ROWS,
-      COLUMNS,
-      SHARERS,
-      LOADED_ROWS: ROWS / SHARERS,
-      LOADED_COLUMNS: COLUMNS / SHARERS,
-    });
+    // What ends a tile is written out only where it is little, and not what a joined kernel has there.
+    return specialiseLayer(step.kernel, params, layerTiles(rows, columns, subgroups), step.kind === 'kernel');
   }
   const widest = Math.max(
     ...Array.from({ length: (params.layers ?? 0) + 1 }, (_, i) => params[`d${i}`] ?? 1),
@@ -192,6 +184,33 @@ export function specialise(step: KernelStep | JoinedStep, subgroups = false): st
     .replace(/\bconst WIDTH = \d+u/, `const WIDTH = ${widest}u`)
     .replace(`const THREADS = ${SUM_THREADS.most}u`, `const THREADS = ${threads}u`);
   return chosen(source, choices, params);
+}
+
+/**
+ * The kernel of one layer with these tiles, its loops over them written out, and with the parameters that choose its code as
+ * literals.
+ *
+ * @param plain whether what ends a tile is little, but for the activation: compiling takes time in proportion
+ */
+export function specialiseLayer(kernel: string, params: Params, tiles: Tiles, plain: boolean): string {
+  const { rows: ROWS, columns: COLUMNS, rowSharers: ROW_SHARERS, columnSharers: COLUMN_SHARERS } = tiles;
+  const LOADED_COLUMNS = COLUMNS / COLUMN_SHARERS;
+  const sharing = ROW_SHARERS > 1 ? neighboursQuads : neighboursColumns;
+  const whole = shaders[kernel];
+  const source = (COLUMN_SHARERS > 1 ? quadDirectives + whole.replace(neighbours, sharing) : whole)
+    .replace(/\bconst ROWS = \d+u/, `const ROWS = ${ROWS}u`)
+    .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${COLUMNS}u`)
+    .replace(/\bconst FIT = false/, `const FIT = ${tiles.fit}`);
+  const short = tiles.fit && plain && ['identity', 'relu'].includes(activations[params.activation]);
+  const text = short ? source.replaceAll('@unroll short', '@unroll') : source;
+  return unroll(chosen(text, layerChoices, params), {
+    ROWS,
+    COLUMNS,
+    ROW_SHARERS,
+    LOADED_ROWS: ROWS / ROW_SHARERS,
+    LOADED_COLUMNS,
+    PAIRED_COLUMNS: Math.min(2 * LOADED_COLUMNS, COLUMNS),
+  });
 }
 
 /** The text with the parameters that `names` finds as literals, and of each `switch` over one the case chosen. */

@@ -1,0 +1,88 @@
+// @include tile
+// The tile of activation(x·W + b) that an invocation makes: one segment x0, whose networks may differ, or two side by side
+// that all networks share. Past the last row or column neighbours are read, and nothing is stored.
+fn layer_forward(tile: Tile) {
+  let start = params.parametersOffset + tile.net * params.parametersStride + tile.column;
+  let bias = start + (params.x0Width + params.x1Width) * params.outputs;
+
+  var sums: array<f32, ROWS * COLUMNS>;
+  for (var c = 0u; c < COLUMNS; c++) { // @unroll
+    let first = parameters[bias + tile_column(tile, c)];
+    for (var r = 0u; r < ROWS; r++) { // @unroll
+      sums[r * COLUMNS + c] = first;
+    }
+  }
+
+  let row = tile.row + tile.rowPart * LOADED_ROWS;
+  var weight = start + tile.columnPart * LOADED_COLUMNS;
+  var at: array<u32, LOADED_ROWS>;
+  for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+    at[r] = params.x0Offset + tile.net * params.x0Net + (row + r) % params.x0Rows * params.x0Stride;
+  }
+  for (var k = 0u; k < params.x0Width; k++) {
+    var right: array<f32, COLUMNS>;
+    for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
+      right[c] = parameters[weight + c];
+    }
+    for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
+      right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+    }
+    for (var c = PAIRED_COLUMNS; c < COLUMNS; c++) { // @unroll
+      right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
+    }
+    for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+      var left = x0[at[r] + k];
+      for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
+        for (var c = 0u; c < COLUMNS; c++) { // @unroll
+          sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
+        }
+        left = from_same_rows(left);
+      }
+    }
+    weight += params.outputs;
+  }
+  if (params.hasX1 != 0u) {
+    for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+      at[r] = params.x1Offset + (row + r) % params.x1Rows * params.x1Stride;
+    }
+    for (var k = 0u; k < params.x1Width; k++) {
+      var right: array<f32, COLUMNS>;
+      for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
+        right[c] = parameters[weight + c];
+      }
+      for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
+        right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+      }
+      for (var c = PAIRED_COLUMNS; c < COLUMNS; c++) { // @unroll
+        right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
+      }
+      for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+        var left = x1[at[r] + k];
+        for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
+          for (var c = 0u; c < COLUMNS; c++) { // @unroll
+            sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
+          }
+          left = from_same_rows(left);
+        }
+      }
+      weight += params.outputs;
+    }
+  }
+
+  let to = (tile.net * params.rows + tile.row) * params.outputs + tile.column;
+  var kept = sums;
+  for (var r = 0u; r < ROWS; r++) { // @unroll short
+    let down = tile_row(tile, r);
+    for (var c = 0u; c < COLUMNS; c++) { // @unroll short
+      let across = tile_column(tile, c);
+      if (FIT || (tile.row + down < params.rows && tile.column + across < params.outputs)) {
+        let here = to + down * params.outputs + across;
+        let sum = kept[r * COLUMNS + c];
+        if (params.storeZ != 0u) {
+          z[here] = sum;
+        }
+        y[here] = activate(sum);
+      }
+    }
+  }
+}
