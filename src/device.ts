@@ -267,5 +267,6 @@ function requireFinite(values: ArrayLike<number>, what: string): void {
 const definedOnly = (options: CompileOptions): Partial<RecordingOptions> => ({
   ...(options.mlp === undefined ? {} : { mlp: options.mlp }),
   ...(options.joinedBindings === undefined ? {} : { joinedBindings: options.joinedBindings }),
+  ...(options.joinedPasses === undefined ? {} : { joinedPasses: options.joinedPasses }),
   ...(options.halfHidden === undefined ? {} : { halfHidden: options.halfHidden }),
 });

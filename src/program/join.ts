@@ -192,11 +192,13 @@ export function joinedSpec(name: string, parts: readonly KernelStep[] = []): Ker
  * parts leave nothing that others read but the joined kernel would not store.
  *
  * @param buffers what the steps' indices stand for; all but temporaries outlive the update
+ * @param passes whether rows go through several layers in one kernel
  */
 export function joinSteps(
   steps: readonly Step[],
   buffers: readonly { readonly kind: string; readonly count: number }[],
   maxBindings: number,
+  passes: boolean,
 ): Step[] {
   const isPrivate = (buffer: number, from: number, to: number): boolean =>
     buffers[buffer].kind === 'temporary' &&
@@ -206,7 +208,7 @@ export function joinSteps(
     const joined =
       joins.map((join) => tryJoin(join, steps, i, buffers, maxBindings, isPrivate)).find(Boolean) ??
       joinLayers(steps, i, buffers, maxBindings, isPrivate) ??
-      joinPass(steps, i, buffers, maxBindings);
+      (passes ? joinPass(steps, i, buffers, maxBindings) : undefined);
     result.push(joined ?? steps[i]);
     i += joined ? joined.parts.length : 1;
   }

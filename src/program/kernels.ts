@@ -166,35 +166,31 @@ export function layerTiles(rows: number, columns: number, subgroups = false): La
   };
 }
 
-/**
- * Rows that an invocation takes through several layers: fewer where weights are shared, so that tiles can be wider, and
- * where few rows would leave cores idle.
- */
-const passRows = ({ nets, rows }: Params, subgroups?: boolean): number =>
-  subgroups || nets * rows < 16 * LAYER_TILE ? LAYER_TILE / 2 : LAYER_TILE;
+/** Rows that an invocation takes through several layers: fewer where weights are shared, so that tiles can be wider. */
+const passRows = (subgroups?: boolean): number => (subgroups ? LAYER_TILE / 2 : LAYER_TILE);
 
 /** Workgroups that take the rows of all networks through several layers. */
-export const passGroups = (params: Params, subgroups?: boolean): number =>
-  params.nets * ceil(params.rows, PASS_GROUP * passRows(params, subgroups));
+export const passGroups = ({ nets, rows }: Params, subgroups?: boolean): number =>
+  nets * ceil(rows, PASS_GROUP * passRows(subgroups));
 
 /**
  * Tiles of a layer in a kernel that takes rows through several: in turn all of `columns`, each made of `inner` products.
  * Narrow layers, and those of few products, have small ones of equal size whatever the network, so that networks have
  * code in common and less of it.
  */
-export function passTiles(params: Params, columns: number, inner: number, subgroups = false): Tiles {
-  const rows = passRows(params, subgroups);
-  const most = subgroups ? 2 * LAYER_TILE : LAYER_TILE;
+export function passTiles(batch: number, columns: number, inner: number, subgroups = false): Tiles {
+  const rows = passRows(subgroups);
   const narrow = columns < 2 * LAYER_TILE;
-  const short = inner < 2 * LAYER_TILE && !narrow;
-  const columnSharers = subgroups && !narrow && !short ? 4 : 1;
-  const edge = narrow ? 1 : short ? 4 : columnSharers * ceil(columns, columnSharers * ceil(columns, most));
+  const columnSharers = subgroups && !narrow ? 4 : 1;
+  const most = subgroups ? 2 * LAYER_TILE : LAYER_TILE;
+  const equal = columnSharers * ceil(columns, columnSharers * ceil(columns, most));
+  const edge = narrow ? 1 : inner < 2 * LAYER_TILE ? most / 2 : equal;
   return {
     rows,
     columns: edge,
     rowSharers: 1,
     columnSharers,
-    fit: params.rows % (PASS_GROUP * rows) === 0 && columns % edge === 0,
+    fit: batch % (PASS_GROUP * rows) === 0 && columns % edge === 0,
   };
 }
 

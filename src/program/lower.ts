@@ -87,14 +87,14 @@ class Lowering {
     const outputBuffers = buffersOf(outputs, (tensor) =>
       this.buffer(this.plan.locate(tensor)?.base ?? tensor),
     );
-    const { mlp, joinedBindings, halfHidden } = this.recording.options;
+    const { mlp, joinedBindings, joinedPasses = false, halfHidden } = this.recording.options;
     const whole = mergeNeighbours(this.steps.map(joinSegments), this.buffers, MAX_BINDINGS);
     const merged = halfHidden && mlp === 'fused' ? halveHidden(whole, this.buffers, this.resize) : whole;
     const apart =
       mlp === 'layered'
         ? pairSteps(takeLayersApart(merged, this.buffers, this.temporary), this.buffers, this.resize)
         : merged;
-    const steps = joinedBindings > 0 ? joinSteps(apart, this.buffers, joinedBindings) : apart;
+    const steps = joinedBindings > 0 ? joinSteps(apart, this.buffers, joinedBindings, joinedPasses) : apart;
     const { slots, slotOf } = assignSlots(steps, this.buffers);
     // What merged kernels pass on inside themselves needs no memory.
     const kept = [...this.buffers.keys()].filter(

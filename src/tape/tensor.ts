@@ -133,6 +133,8 @@ export interface RecordingOptions {
   readonly mlp: MlpKernels;
   /** Most buffers that a kernel made of several may bind; 0 keeps them apart. */
   readonly joinedBindings: number;
+  /** Whether rows go through several layers of a `layered` network in one kernel; false when absent. */
+  readonly joinedPasses?: boolean;
   /** Whether `fused` networks hand hidden layers on as float16, which loses digits; false when absent. */
   readonly halfHidden?: boolean;
   /** Widest layer of `fused` networks, where a device has no room for more; any when absent. */

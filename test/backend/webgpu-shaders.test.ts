@@ -14,6 +14,7 @@ import {
   LAYER_TILE,
   MLP_ROWS,
   MLP_WIDTH,
+  PASS_GROUP,
   REPLAY_COLUMNS,
   SUM_THREADS,
   WORKGROUP,
@@ -82,6 +83,11 @@ test('shaders repeat the sizes of the table', () => {
   for (const name of ['mlp_layer_forward', 'mlp_layer_backward', 'mlp_layer_backward_weights']) {
     assert.match(shaders[name], `const ROWS = ${LAYER_TILE}u;\nconst COLUMNS = ${LAYER_TILE}u;`);
     assert.match(shaders[name], `@workgroup_size(${LAYER_GROUP})`);
+  }
+  for (const name of ['mlp_layers_forward', 'mlp_layers_backward']) {
+    assert.match(shaders[name], `const ROWS = ${LAYER_TILE}u;`);
+    assert.match(shaders[name], `@workgroup_size(${PASS_GROUP})`);
+    assert.match(shaders[name], `+ ${PASS_GROUP}u * ROWS - 1u) / (${PASS_GROUP}u * ROWS)`);
   }
   assert.match(shaders.mlp_layer_backward_weights, `made: array<f32, ${LAYER_TILE ** 2}>;`);
   for (const name of ['loss_reverse_kl', 'loss_score', 'loss_snis', 'loss_soft_bellman', 'temperature_step'])

@@ -83,7 +83,7 @@ async function updateOn(
   of: Case,
   mlp: MlpKernels,
   joinedBindings: number,
-  options: { halfHidden?: boolean } = {},
+  options: { halfHidden?: boolean; joinedPasses?: boolean } = {},
 ) {
   const { observations, actions, hidden, batch, samples, activation, estimator } = of;
   const data = new Data(7);
@@ -152,10 +152,13 @@ if (testBackend() !== 'wasm') {
     const bindings = device.backend.preferences.joinedBindings || MOST_JOINED_BINDINGS;
     const met = new Set<string>();
     for (const of of cases) {
-      const layered = await updateOn(device, of, 'layered', bindings);
-      assert.ok(layered.kernels.includes('mlp_layer_forward'));
-      for (const kernel of layered.kernels) met.add(kernel);
-      compareUpdates(layered, await updateOn(exact, of, 'fused', 0), `${JSON.stringify(of)}, layered`);
+      const whole = await updateOn(exact, of, 'fused', 0);
+      for (const joinedPasses of [false, true]) {
+        const layered = await updateOn(device, of, 'layered', bindings, { joinedPasses });
+        for (const kernel of layered.kernels) met.add(kernel);
+        assert.ok(joinedPasses || layered.kernels.includes('mlp_layer_forward'));
+        compareUpdates(layered, whole, `${JSON.stringify(of)}, layered, passes ${joinedPasses}`);
+      }
     }
     for (const kernel of joinedKernels.filter(isOfLayers)) assert.ok(met.has(kernel), kernel);
     await device.backend.dispose();

@@ -3,10 +3,17 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../src/backend/backend.ts';
-import type { Device } from '../../src/device.ts';
+import { Device } from '../../src/device.ts';
 import { BackendError } from '../../src/errors.ts';
 import { type Activation, adam, mlp } from '../../src/nn/index.ts';
-import { activations, LAYER_QUADS, LAYER_TILE, layerTiles, type Params } from '../../src/program/kernels.ts';
+import {
+  activations,
+  LAYER_QUADS,
+  LAYER_TILE,
+  layerTiles,
+  type Params,
+  passTiles,
+} from '../../src/program/kernels.ts';
 import { grad, gradient, literal, mul, read, sum } from '../../src/tape/index.ts';
 import { type Body, evaluate, exactDevice, openDevice, testBackend } from '../helpers/devices.ts';
 import { normals } from '../helpers/gradcheck.ts';
@@ -53,6 +60,25 @@ test('quads cover a layer with the least excess, of even edges, where no edge is
   assert.is(layerTiles(64, LAYER_QUADS - 1, true).rowSharers, 1);
 });
 
+test('tiles of rows that go through all layers cover a layer with the least excess, small ones equally', () => {
+  for (let columns = 1; columns <= 300; columns++) {
+    for (const subgroups of [false, true]) {
+      const sharers = subgroups ? 4 : 1;
+      const most = subgroups ? 16 : 8;
+      const { rows, columns: edge, rowSharers, columnSharers, fit } = passTiles(128, columns, 64, subgroups);
+      assert.equal([rows, rowSharers], [subgroups ? 4 : 8, 1]);
+      assert.is(columnSharers, columns < 16 ? 1 : sharers);
+      assert.is(fit, columns % edge === 0);
+      const count = Math.ceil(columns / most);
+      if (columns < 16) assert.is(edge, 1);
+      else assert.ok(edge <= most && edge * count >= columns && (edge - sharers) * count < columns);
+      assert.is(edge % columnSharers, 0);
+      assert.is(passTiles(128, columns, 15, subgroups).columns, columns < 16 ? 1 : most / 2);
+      assert.is(passTiles(67, columns, 64, subgroups).fit, false);
+    }
+  }
+});
+
 /** Kernels of whole networks on wasm, which has none of single layers. */
 const way = testBackend() === 'wasm' ? 'fused' : 'layered';
 
@@ -81,6 +107,9 @@ const cases: readonly Case[] = [
   { inputs: 2, hidden: [129, 64], outputs: 1, nets: 1, activation: 'gelu', segments: [[33, 2]] },
   // Wider than kernels of whole networks are on a GPU.
   { inputs: 3, hidden: [257, 521], outputs: 2, nets: 2, activation: 'relu', segments: [[67, 3]] },
+  // Many networks of one row, and rows at and past those of a quad.
+  { inputs: 1, hidden: [1, 16, 17], outputs: 1, nets: 67, activation: 'relu', segments: [[1, 1]] },
+  { inputs: 16, hidden: [64, 33], outputs: 17, nets: 2, activation: 'relu', segments: [[64, 16]] },
   {
     inputs: 5,
     hidden: [6, 17],
@@ -131,6 +160,12 @@ for (const { segments, nets, ...options } of cases) {
     const expected = await evaluate(body, data, { device: exactDevice(), mlp: 'fused' });
     for (const [name, values] of Object.entries(expected))
       assertClose(actual[name], values, name, { rtol: 1e-5, scale: 1 });
+    if (way !== 'layered') return;
+    for (const on of variant ? [device, new Device(variant)] : [device]) {
+      const passed = await evaluate(body, data, { device: on, mlp: way, joinedPasses: true });
+      for (const [name, values] of Object.entries(expected))
+        assertClose(passed[name], values, `${name}, in passes`, { rtol: 1e-5, scale: 1 });
+    }
   });
 }
 

@@ -153,6 +153,8 @@ export class WebGpuBackend implements Backend {
     this.preferences = {
       mlp: software && !f16 ? 'layered' : 'fused',
       joinedBindings: Math.min(MOST_JOINED_BINDINGS, device.limits.maxStorageBuffersPerShaderStage),
+      // Without loads in common they are slower than a kernel a layer, and take longer to compile.
+      joinedPasses: device.features.has('subgroups'),
       halfHidden: f16,
       fusedWidth: MLP_WIDTH,
     };

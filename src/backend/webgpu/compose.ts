@@ -2,7 +2,7 @@ import { layersOf, layerWorkgroups } from '../../program/join-layers.ts';
 import { passNamed, passSpec } from '../../program/join-passes.ts';
 import { passTiles } from '../../program/kernels.ts';
 import type { JoinedStep } from '../../program/program.ts';
-import { quadDirectives, specialise, specialiseLayer } from './shaders.ts';
+import { quadDirectives, shaders, specialise, specialiseLayer } from './shaders.ts';
 
 /** A top-level declaration that is no binding: its keyword, its name and all of its lines. */
 const declaration = /^(?:@compute.*\n)?(fn|struct|const|var<private>) (\w+)(?:.*;\n|[\s\S]*?^\}\n)/gm;
@@ -70,12 +70,14 @@ export function composeLayers(step: JoinedStep, subgroups: boolean): string {
 export function composePass(step: JoinedStep, subgroups: boolean): string {
   const { from, to, code, across, inner } = passNamed(step.kernel);
   const { bindings, params } = passSpec(step.kernel, step.parts);
-  const tiles = step.parts.map(({ params }) => passTiles(params, params[across], inner(params), subgroups));
+  const tiles = step.parts.map(({ params }) =>
+    passTiles(params.rows, params[across], inner(params), subgroups),
+  );
   const texts = step.parts.map(({ kernel, params }, i) =>
     // Whether the inputs are two segments shows in their widths.
     specialiseLayer(kernel, i === 0 ? { ...params, hasX1: 1 } : params, tiles[i], true),
   );
-  const shell = specialise(step, subgroups).replace(/\bconst ROWS = \d+u/, `const ROWS = ${tiles[0].rows}u`);
+  const shell = shaders[step.kernel].replace(/\bconst ROWS = \d+u/, `const ROWS = ${tiles[0].rows}u`);
   const declared = bindings.slice(1).map(({ name, access }, i) => {
     const [layer, binding] = name.split('.');
     const mode = access === 'read' ? 'read' : 'read_write';
