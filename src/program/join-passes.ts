@@ -65,7 +65,7 @@ const passes: readonly Pass[] = [
 /** Parameters that all layers of a pass share. */
 const SHARED = ['nets', 'rows', 'parametersStride'];
 /** Rows of all networks from which on a pass pays: fewer leave cores idle, which layers by themselves fill. */
-export const PASS_ROWS = 64;
+const PASS_ROWS = 64;
 
 /** Names of the kernels that take rows through several layers. */
 export const passKernels: readonly string[] = passes.map(({ name }) => name);

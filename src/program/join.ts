@@ -208,7 +208,8 @@ export function joinSteps(
     const joined =
       joins.map((join) => tryJoin(join, steps, i, buffers, maxBindings, isPrivate)).find(Boolean) ??
       joinLayers(steps, i, buffers, maxBindings, isPrivate) ??
-      (passes ? joinPass(steps, i, buffers, maxBindings) : undefined);
+      // The parameters of so many layers are one block of uniforms.
+      (passes ? joinPass(steps, i, buffers, Math.min(maxBindings, MOST_JOINED_BINDINGS)) : undefined);
     result.push(joined ?? steps[i]);
     i += joined ? joined.parts.length : 1;
   }
