@@ -75,11 +75,19 @@ export const passNamed = (name: string): Pass => passes.find((pass) => pass.name
 const bound = ({ kernel, buffers }: KernelStep, name: string): number =>
   buffers[kernelSpec(kernel).bindings.findIndex((binding) => binding.name === name)];
 
-/** Bindings of each layer that the pass binds: those before it come from the layer before, where there is one. */
-function bindingsOf({ first, each }: Pass, parts: readonly KernelStep[]): [layer: number, name: string][] {
+/**
+ * Bindings of each layer that the pass binds: those before it come from the layer before, where there is one. What a layer
+ * leaves is among them even where nobody reads it, as of a head whose value only its gradient asks for.
+ */
+function bindingsOf(
+  { first, each, to }: Pass,
+  parts: readonly KernelStep[],
+): [layer: number, name: string][] {
   return parts.flatMap((part, i) => [
     ...(i === 0 ? first : []).map((name): [number, string] => [i, name]),
-    ...each.filter((name) => bound(part, name) >= 0).map((name): [number, string] => [i, name]),
+    ...each
+      .filter((name) => name === to || bound(part, name) >= 0)
+      .map((name): [number, string] => [i, name]),
   ]);
 }
 
@@ -126,6 +134,7 @@ export function joinPass(
     const goesOn =
       step.kind === 'kernel' &&
       step.kernel === pass.layer &&
+      bound(before, pass.to) >= 0 &&
       bound(step, pass.from) === bound(before, pass.to) &&
       bound(step, 'parameters') === bound(before, 'parameters') &&
       SHARED.every((field) => step.params[field] === before.params[field]) &&

@@ -79,6 +79,25 @@ test('tiles of rows that go through all layers cover a layer with the least exce
   }
 });
 
+if (testBackend() !== 'wasm') {
+  test('rows go through all layers of a network whose value nobody reads', async () => {
+    const network = mlp({ inputs: 3, hidden: [16, 17], outputs: 2, seed: 2 });
+    const body = ({ input }: Parameters<Body>[0]) => {
+      const y = network(input('x', [67, 3]));
+      const [dParameters] = grad(sum(mul(y, literal(normals(y.size, 50), y.shape))), [
+        read(network.parameters),
+      ]);
+      return { dParameters };
+    };
+    const data = { x: normals(67 * 3, 41) };
+    const { dParameters: expected } = await evaluate(body, data, { device: exactDevice(), mlp: 'fused' });
+    for (const on of variant ? [device, new Device(variant)] : [device]) {
+      const { dParameters } = await evaluate(body, data, { device: on, mlp: 'layered', joinedPasses: true });
+      assertClose(dParameters, expected, 'dParameters', { rtol: 1e-5, scale: 1 });
+    }
+  });
+}
+
 /** Kernels of whole networks on wasm, which has none of single layers. */
 const way = testBackend() === 'wasm' ? 'fused' : 'layered';
 
