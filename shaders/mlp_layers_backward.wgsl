@@ -1,35 +1,3 @@
-// The cotangents of the hidden layers of one or more networks, from the last on: mlp_layer_backward in one dispatch. As in
-// mlp_layers_forward, an invocation takes rows of its own through all of them and reads only what it wrote itself. The host
-// writes in, for each layer, what it binds and takes and its functions from mlp_layer_backward.wgsl.
-// @include math
-
-const ROWS = 8u;
-
-struct Params {
-  nets: u32,
-  rows: u32,
-  parametersStride: u32,
-  // layers: parameters
-}
-
-@group(0) @binding(0) var<storage, read> parameters: array<f32>;
-// layers: bindings
-@group(0) @binding(1) var<uniform> params: Params;
-
-// layers: functions
-
-// Four invocations have rows of one network below each other, and weights in common.
-@compute @workgroup_size(4)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let number = group.z * groups.x + group.x;
-  let blocks = (params.rows + 4u * ROWS - 1u) / (4u * ROWS);
-  let net = number / blocks;
-  let row = (number % blocks * 4u + local) * ROWS;
-  if (net < params.nets) {
-    // layers: calls
-  }
-}
+// The cotangents of the hidden layers of one or more networks, from the last on: mlp_layer_backward in one dispatch, with an
+// invocation for the same rows of all of them, as in mlp_layers_forward.
+// @include pass

@@ -1,35 +1,3 @@
 // The layers of one or more networks, mlp_layer_forward in one dispatch: an invocation takes rows of its own through all of
-// them. So it reads only what it wrote itself, and needs no barrier. The host writes in, for each layer, what it binds and
-// takes and its functions from mlp_layer_forward.wgsl; tiles are ROWS high in all of them.
-// @include math
-
-const ROWS = 8u;
-
-struct Params {
-  nets: u32,
-  rows: u32,
-  parametersStride: u32,
-  // layers: parameters
-}
-
-@group(0) @binding(0) var<storage, read> parameters: array<f32>;
-// layers: bindings
-@group(0) @binding(1) var<uniform> params: Params;
-
-// layers: functions
-
-// Four invocations have rows of one network below each other, and weights in common.
-@compute @workgroup_size(4)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let number = group.z * groups.x + group.x;
-  let blocks = (params.rows + 4u * ROWS - 1u) / (4u * ROWS);
-  let net = number / blocks;
-  let row = (number % blocks * 4u + local) * ROWS;
-  if (net < params.nets) {
-    // layers: calls
-  }
-}
+// them. So it needs only what it wrote itself, and no barrier.
+// @include pass

@@ -1,6 +1,6 @@
+import { bufferOf, joinedStep } from './joined-step.ts';
 import { type BindingSpec, type KernelSpec, kernelSpec } from './kernels.ts';
 import type { JoinedStep, KernelStep, Step } from './program.ts';
-import { bytesMoved } from './work.ts';
 
 /** A joined kernel of the weight gradients of several layers, and what its shader binds besides theirs. */
 interface LayersJoin {
@@ -31,9 +31,6 @@ export const layersOf = ({ parts }: Pick<JoinedStep, 'parts'>): KernelStep[] =>
 
 const bindingOf = (kernel: string, name: string): BindingSpec =>
   kernelSpec(kernel).bindings.find((binding) => binding.name === name) as BindingSpec;
-
-const bound = ({ kernel, buffers }: KernelStep, name: string): number =>
-  buffers[kernelSpec(kernel).bindings.findIndex((binding) => binding.name === name)];
 
 /** What the kernel called `name` binds and takes for these layers: the parameters are those of its last part. */
 export function layersSpec(name: string, parts: readonly KernelStep[]): KernelSpec {
@@ -77,7 +74,7 @@ export function joinLayers(
   isPrivate: (buffer: number, from: number, to: number) => boolean,
 ): JoinedStep | undefined {
   const gradientOf = (step: Step | undefined): number | undefined =>
-    step?.kind === 'kernel' && step.kernel === LAYER ? bound(step, 'dparameters') : undefined;
+    step?.kind === 'kernel' && step.kernel === LAYER ? bufferOf(step, 'dparameters') : undefined;
   const gradient = gradientOf(steps[at]);
   if (gradient === undefined) return undefined;
   let end = at + 1;
@@ -90,25 +87,16 @@ export function joinLayers(
     const takes =
       taker?.kind === 'kernel' &&
       taker.kernel === last &&
-      bound(taker, 'gradient') === gradient &&
+      bufferOf(taker, 'gradient') === gradient &&
       taker.params.hasScale === 0 &&
       isPrivate(gradient, at, end + 1);
     if (last !== undefined && !takes) continue;
-    const joined = {
-      kind: 'joined' as const,
-      kernel: name,
-      label: parts.map(({ label }) => label).join(' + '),
-      parts,
-      params: taker?.params ?? {},
-      bound: [
-        ...bindings.map(([, binding]) => bound(taker ?? layers[0], binding)),
-        ...layers.flatMap((layer) => [bound(layer, 'x'), bound(layer, 'dy')]),
-      ],
-      buffers: [...new Set(parts.flatMap((part) => part.buffers))],
-      flops: parts.reduce((total, { flops }) => total + flops, 0),
-      shapes: layers.map(({ shapes }) => shapes).join(', '),
-    };
-    return { ...joined, bytes: bytesMoved(joined, buffers) };
+    const bound = [
+      ...bindings.map(([, binding]) => bufferOf(taker ?? layers[0], binding)),
+      ...layers.flatMap((layer) => [bufferOf(layer, 'x'), bufferOf(layer, 'dy')]),
+    ];
+    const shapes = layers.map(({ shapes }) => shapes).join(', ');
+    return joinedStep(name, parts, { params: taker?.params ?? {}, bound, shapes }, buffers);
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
+import { bufferOf, joinedStep } from './joined-step.ts';
 import { type BindingSpec, type KernelSpec, kernelSpec, type Params, passGroups } from './kernels.ts';
 import type { JoinedStep, KernelStep, Step } from './program.ts';
-import { bytesMoved } from './work.ts';
 
 /** A joined kernel that takes rows through several layers. */
 interface Pass {
@@ -72,9 +72,6 @@ export const passKernels: readonly string[] = passes.map(({ name }) => name);
 
 export const passNamed = (name: string): Pass => passes.find((pass) => pass.name === name) as Pass;
 
-const bound = ({ kernel, buffers }: KernelStep, name: string): number =>
-  buffers[kernelSpec(kernel).bindings.findIndex((binding) => binding.name === name)];
-
 /**
  * Bindings of each layer that the pass binds: those before it come from the layer before, where there is one. What a layer
  * leaves is among them even where nobody reads it, as of a head whose value only its gradient asks for.
@@ -86,7 +83,7 @@ function bindingsOf(
   return parts.flatMap((part, i) => [
     ...(i === 0 ? first : []).map((name): [number, string] => [i, name]),
     ...each
-      .filter((name) => name === to || bound(part, name) >= 0)
+      .filter((name) => name === to || bufferOf(part, name) >= 0)
       .map((name): [number, string] => [i, name]),
   ]);
 }
@@ -125,42 +122,36 @@ export function joinPass(
   maxBindings: number,
 ): JoinedStep | undefined {
   const begin = steps[at];
-  const pass = passes.find(({ layer }) => begin.kind === 'kernel' && layer === begin.kernel);
-  if (!pass || (begin as KernelStep).params.nets * (begin as KernelStep).params.rows < PASS_ROWS)
-    return undefined;
-  let parts = [begin as KernelStep];
+  if (begin.kind !== 'kernel') return undefined;
+  const pass = passes.find(({ layer }) => layer === begin.kernel);
+  if (!pass || begin.params.nets * begin.params.rows < PASS_ROWS) return undefined;
+  let parts: readonly KernelStep[] = [begin];
   for (const step of steps.slice(at + 1)) {
     const before = parts[parts.length - 1];
     const goesOn =
       step.kind === 'kernel' &&
       step.kernel === pass.layer &&
-      bound(before, pass.to) >= 0 &&
-      bound(step, pass.from) === bound(before, pass.to) &&
-      bound(step, 'parameters') === bound(before, 'parameters') &&
+      bufferOf(before, pass.to) >= 0 &&
+      bufferOf(step, pass.from) === bufferOf(before, pass.to) &&
+      bufferOf(step, 'parameters') === bufferOf(before, 'parameters') &&
       SHARED.every((field) => step.params[field] === before.params[field]) &&
       pass.follows(step.params, before.params);
     if (!goesOn || passSpec(pass.name, [...parts, step]).bindings.length > maxBindings) break;
     parts = [...parts, step];
   }
   if (parts.length < 2) return undefined;
-  const joined = {
-    kind: 'joined' as const,
-    kernel: pass.name,
-    label: parts.map(({ label }) => label).join(' + '),
-    parts,
-    params: {
-      ...Object.fromEntries(SHARED.map((field) => [field, parts[0].params[field]])),
-      ...Object.fromEntries(
-        parts.flatMap(({ params }, i) => ownParams(pass, i).map((field) => [`${field}_${i}`, params[field]])),
+  const own = {
+    params: Object.fromEntries([
+      ...SHARED.map((field) => [field, begin.params[field]]),
+      ...parts.flatMap(({ params }, i) =>
+        ownParams(pass, i).map((field) => [`${field}_${i}`, params[field]]),
       ),
-    },
+    ]),
     bound: [
-      bound(parts[0], 'parameters'),
-      ...bindingsOf(pass, parts).map(([i, name]) => bound(parts[i], name)),
+      bufferOf(begin, 'parameters'),
+      ...bindingsOf(pass, parts).map(([i, name]) => bufferOf(parts[i], name)),
     ],
-    buffers: [...new Set(parts.flatMap((part) => part.buffers))],
-    flops: parts.reduce((total, { flops }) => total + flops, 0),
     shapes: parts.map(({ shapes }) => shapes).join(', '),
   };
-  return { ...joined, bytes: bytesMoved(joined, buffers) };
+  return joinedStep(pass.name, parts, own, buffers);
 }

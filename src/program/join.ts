@@ -1,8 +1,8 @@
 import { joinLayers, layersKernels, layersSpec } from './join-layers.ts';
 import { joinPass, passKernels, passSpec } from './join-passes.ts';
+import { bufferOf, joinedStep } from './joined-step.ts';
 import { type BindingSpec, type KernelSpec, kernelSpec, type Params } from './kernels.ts';
 import type { JoinedStep, KernelStep, Step } from './program.ts';
-import { bytesMoved } from './work.ts';
 
 /**
  * A kernel that does the work of several hand-written ones that follow each other, because every workgroup of a later
@@ -233,7 +233,7 @@ function tryJoin(
   if (!fits) return undefined;
   const bufferAt = (place: string): number => {
     const [part, binding] = locate(place);
-    return parts[part].buffers[kernelSpec(parts[part].kernel).bindings.findIndex((b) => b.name === binding)];
+    return bufferOf(parts[part], binding);
   };
   const handedOn = new Set(join.links.map(([from]) => bufferAt(from)));
   if (join.links.some(([from, to]) => bufferAt(from) < 0 || bufferAt(from) !== bufferAt(to)))
@@ -266,16 +266,5 @@ function tryJoin(
   }
   for (const [flag, place] of Object.entries(join.flags))
     params[flag] = Number(bound[join.bindings.indexOf(place)] >= 0);
-  const joined = {
-    kind: 'joined' as const,
-    kernel: join.name,
-    label: parts.map(({ label }) => label).join(' + '),
-    parts,
-    params,
-    bound,
-    buffers: [...new Set(parts.flatMap((part) => part.buffers))],
-    flops: parts.reduce((total, { flops }) => total + flops, 0),
-    shapes: parts[join.main].shapes,
-  };
-  return { ...joined, bytes: bytesMoved(joined, buffers) };
+  return joinedStep(join.name, parts, { params, bound, shapes: parts[join.main].shapes }, buffers);
 }

@@ -9,7 +9,7 @@ const declaration = /^(?:@compute.*\n)?(fn|struct|const|var<private>) (\w+)(?:.*
 
 /** The functions of layer `i` from its own kernel, in names of its own, but for what the whole kernel has already. */
 function ownFunctions(text: string, i: number, shell: string): string {
-  const common = new Set(['Params', 'main', ...[...shell.matchAll(declaration)].map(([, , name]) => name)]);
+  const common = new Set(['Params', ...[...shell.matchAll(declaration)].map(([, , name]) => name)]);
   const own = [...text.matchAll(declaration)].filter(([, , name]) => !common.has(name));
   const names = own.map(([, , name]) => name);
   return own
@@ -38,12 +38,11 @@ export function composeLayers(step: JoinedStep, subgroups: boolean): string {
       (name, j) => `@group(0) @binding(${fixed + 2 * i + j}) var<storage, read> ${name}_${i}: array<f32>;\n`,
     ),
   );
-  const functions = layers.map(({ params }, i) => {
-    const own = ownFunctions(texts[i], i, shell);
-    return own
+  const functions = layers.map(({ params }, i) =>
+    ownFunctions(texts[i], i, shell)
       .replace(/\bparams\.(\w+)/g, (_text, name: string) => `${params[name]}u`)
-      .replace(/\b(x|dy)(?=\[)/g, `$1_${i}`);
-  });
+      .replace(/\b(x|dy)(?=\[)/g, `$1_${i}`),
+  );
   let end = 0;
   const calls = layers.map((layer, i) => {
     const begin = end;
@@ -93,7 +92,7 @@ export function composePass(step: JoinedStep, subgroups: boolean): string {
       .replace(new RegExp(`\\b${from}(?=\\[)`, 'g'), i === 0 ? `${from}_0` : `${to}_${i - 1}`)
       .replace(/\b(x1|y|z|saved|dx)(?=\[)/g, (name) =>
         // What is not bound is not reached, either.
-        bindings.some((binding) => binding.name === `${i}.${name}`) ? `${name}_${i}` : `y_${i}`,
+        bindings.some((binding) => binding.name === `${i}.${name}`) ? `${name}_${i}` : `${to}_${i}`,
       ),
   );
   const calls = step.parts.map(

@@ -24,6 +24,7 @@ import mlpWeightsInclude from '../../../shaders/include/mlp_weights.wgsl';
 import neighbours from '../../../shaders/include/neighbours.wgsl';
 import neighboursColumns from '../../../shaders/include/neighbours_columns.wgsl';
 import neighboursQuads from '../../../shaders/include/neighbours_quads.wgsl';
+import passInclude from '../../../shaders/include/pass.wgsl';
 import philoxBlock from '../../../shaders/include/philox.wgsl';
 import sum from '../../../shaders/include/sum.wgsl';
 import sumSubgroups from '../../../shaders/include/sum_subgroups.wgsl';
@@ -68,6 +69,7 @@ const includes: Readonly<Record<string, string>> = {
   made,
   math,
   neighbours,
+  pass: passInclude,
   philox: philoxBlock,
   sum,
   tile,
