@@ -32,15 +32,17 @@ fn layer_backward(tile: Tile) {
     }
   }
 
-  let to = (tile.net * params.rows + tile.row) * params.columns + tile.column;
+  var across: array<u32, COLUMNS>;
+  for (var c = 0u; c < COLUMNS; c++) { // @unroll
+    across[c] = tile.column + tile_column(tile, c);
+  }
   var kept = sums;
-  for (var r = 0u; r < ROWS; r++) { // @unroll short
-    let down = tile_row(tile, r);
+  for (var r = 0u; r < ROWS; r++) {
+    let down = tile.row + tile_row(tile, r);
+    let to = (tile.net * params.rows + down) * params.columns;
     for (var c = 0u; c < COLUMNS; c++) { // @unroll short
-      let across = tile_column(tile, c);
-      if (FIT || (tile.row + down < params.rows && tile.column + across < params.columns)) {
-        let value = kept[r * COLUMNS + c];
-        write_dx(tile.row + down, tile.column + across, to + down * params.columns + across, value);
+      if (FIT || (down < params.rows && across[c] < params.columns)) {
+        write_dx(down, across[c], to + across[c], kept[r * COLUMNS + c]);
       }
     }
   }

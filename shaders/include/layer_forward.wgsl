@@ -15,11 +15,14 @@ fn layer_forward(tile: Tile) {
 
   let row = tile.row + tile.rowPart * LOADED_ROWS;
   var weight = start + tile.columnPart * LOADED_COLUMNS;
-  var at: array<u32, LOADED_ROWS>;
+  var at0: array<u32, LOADED_ROWS>;
+  var at1: array<u32, LOADED_ROWS>;
   for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
-    at[r] = params.x0Offset + tile.net * params.x0Net + (row + r) % params.x0Rows * params.x0Stride;
+    at0[r] = params.x0Offset + tile.net * params.x0Net + (row + r) % params.x0Rows * params.x0Stride;
+    // From where the second segment's own number is that in both.
+    at1[r] = params.x1Offset + (row + r) % params.x1Rows * params.x1Stride - params.x0Width;
   }
-  for (var k = 0u; k < params.x0Width; k++) {
+  for (var k = 0u; k < params.x0Width + params.x1Width; k++) {
     var right: array<f32, COLUMNS>;
     for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
       right[c] = parameters[weight + c];
@@ -31,7 +34,12 @@ fn layer_forward(tile: Tile) {
       right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
     }
     for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
-      var left = x0[at[r] + k];
+      var left: f32;
+      if (params.hasX1 == 0u || k < params.x0Width) {
+        left = x0[at0[r] + k];
+      } else {
+        left = x1[at1[r] + k];
+      }
       for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
         for (var c = 0u; c < COLUMNS; c++) { // @unroll
           sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
@@ -41,47 +49,22 @@ fn layer_forward(tile: Tile) {
     }
     weight += params.outputs;
   }
-  if (params.hasX1 != 0u) {
-    for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
-      at[r] = params.x1Offset + (row + r) % params.x1Rows * params.x1Stride;
-    }
-    for (var k = 0u; k < params.x1Width; k++) {
-      var right: array<f32, COLUMNS>;
-      for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
-        right[c] = parameters[weight + c];
-      }
-      for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
-        right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
-      }
-      for (var c = PAIRED_COLUMNS; c < COLUMNS; c++) { // @unroll
-        right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
-      }
-      for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
-        var left = x1[at[r] + k];
-        for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
-          for (var c = 0u; c < COLUMNS; c++) { // @unroll
-            sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
-          }
-          left = from_same_rows(left);
-        }
-      }
-      weight += params.outputs;
-    }
-  }
 
-  let to = (tile.net * params.rows + tile.row) * params.outputs + tile.column;
+  var across: array<u32, COLUMNS>;
+  for (var c = 0u; c < COLUMNS; c++) { // @unroll
+    across[c] = tile.column + tile_column(tile, c);
+  }
   var kept = sums;
-  for (var r = 0u; r < ROWS; r++) { // @unroll short
-    let down = tile_row(tile, r);
+  for (var r = 0u; r < ROWS; r++) {
+    let down = tile.row + tile_row(tile, r);
+    let to = (tile.net * params.rows + down) * params.outputs;
     for (var c = 0u; c < COLUMNS; c++) { // @unroll short
-      let across = tile_column(tile, c);
-      if (FIT || (tile.row + down < params.rows && tile.column + across < params.outputs)) {
-        let here = to + down * params.outputs + across;
+      if (FIT || (down < params.rows && across[c] < params.outputs)) {
         let sum = kept[r * COLUMNS + c];
         if (params.storeZ != 0u) {
-          z[here] = sum;
+          z[to + across[c]] = sum;
         }
-        y[here] = activate(sum);
+        y[to + across[c]] = activate(sum);
       }
     }
   }
