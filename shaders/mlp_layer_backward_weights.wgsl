@@ -35,8 +35,9 @@ fn weights(item: u32) -> Made {
   var cotangent = tile.net * params.rows * params.outputs + tile.column + tile.columnPart * LOADED_COLUMNS;
 
   var sums: array<f32, ROWS * COLUMNS>;
+  var at = start;
+  var wrapped = 0u;
   for (var row = 0u; row < params.rows; row++) {
-    let at = start + row % params.xRows * params.xStride;
     var right: array<f32, COLUMNS>;
     for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
       right[c] = dy[cotangent + c];
@@ -57,6 +58,9 @@ fn weights(item: u32) -> Made {
       }
     }
     cotangent += params.outputs;
+    // In place of row % xRows, a division each time.
+    wrapped = select(wrapped + 1u, 0u, wrapped + 1u == params.xRows);
+    at = start + wrapped * params.xStride;
   }
 
   for (var r = 0u; r < ROWS; r++) { // @unroll
@@ -83,6 +87,11 @@ fn bias(item: u32) -> Made {
   }
   made[0] = sum;
   return Made(1u, 1u, 1u, 1u, params.biasOffset + net * params.parametersStride + column, 0u, 0u, 0u);
+}
+
+// Invocations that take part: tiles, then elements of the bias.
+fn layer_items() -> u32 {
+  return tile_count(params.nets, params.inputs, params.outputs) + params.hasBias * params.nets * params.outputs;
 }
 
 fn layer(item: u32) -> Made {

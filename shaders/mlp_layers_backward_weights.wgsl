@@ -1,10 +1,18 @@
 // The gradients of the weights and biases of several layers in one dispatch. The host writes in, for each layer, what it
-// binds and its functions from mlp_layer_backward_weights.wgsl, and where its workgroups end.
+// binds and takes and its functions from mlp_layer_backward_weights.wgsl.
 // @include math
 // @include made
 
+struct Params {
+  nets: u32,
+  rows: u32,
+  parametersStride: u32,
+  // layers: parameters
+}
+
 @group(0) @binding(0) var<storage, read_write> dparameters: array<f32>;
 // layers: bindings
+@group(0) @binding(1) var<uniform> params: Params;
 
 fn emit(at: u32, value: f32) {
   dparameters[at] = value;
@@ -18,7 +26,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let number = group.z * groups.x + group.x;
+  let item = (group.z * groups.x + group.x) * 8u + local;
   var tile: Made;
   // layers: calls
   emit_made(tile);

@@ -18,6 +18,10 @@ struct Params {
   beta1Complement: f32,
   beta2Complement: f32,
   place: u32,
+  nets: u32,
+  rows: u32,
+  parametersStride: u32,
+  // layers: parameters
 }
 
 @group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
@@ -39,7 +43,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let number = group.z * groups.x + group.x;
+  let item = (group.z * groups.x + group.x) * 8u + local;
   begin_adam();
   var tile: Made;
   // layers: calls

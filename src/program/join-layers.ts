@@ -1,5 +1,12 @@
 import { bufferOf, joinedStep } from './joined-step.ts';
-import { type BindingSpec, type KernelSpec, kernelSpec } from './kernels.ts';
+import {
+  type BindingSpec,
+  gradientTiles,
+  type KernelSpec,
+  kernelSpec,
+  LAYER_GROUP,
+  type Params,
+} from './kernels.ts';
 import type { JoinedStep, KernelStep, Step } from './program.ts';
 
 /** A joined kernel of the weight gradients of several layers, and what its shader binds besides theirs. */
@@ -12,6 +19,9 @@ interface LayersJoin {
 }
 
 const LAYER = 'mlp_layer_backward_weights';
+/** Parameters that all layers share, and those of each that go by its number. */
+const SHARED = ['nets', 'rows', 'parametersStride'];
+const OWN = ['inputs', 'outputs', 'weightsOffset', 'biasOffset', 'xOffset', 'xNet', 'xStride', 'xRows'];
 
 const joins: readonly LayersJoin[] = [
   {
@@ -45,19 +55,23 @@ export function layersSpec(name: string, parts: readonly KernelStep[]): KernelSp
         ['x', 'dy'].map((binding) => ({ ...bindingOf(LAYER, binding), name: `${i}.${binding}` })),
       ),
     ],
-    params: last?.params ?? [],
+    params: [
+      ...(last?.params ?? []),
+      ...SHARED,
+      ...layers.flatMap((_, i) => OWN.map((field) => `${field}_${i}`)),
+    ],
     floats: last?.floats ?? [],
     grid: (_params, subgroups) => ({
-      workgroups: [layers.reduce((sum, layer) => sum + layerWorkgroups(layer, subgroups), 0), 1, 1],
+      workgroups: [layers.reduce((sum, layer) => sum + layerWorkgroups(layer.params, subgroups), 0), 1, 1],
     }),
     flops: () => parts.reduce((total, { flops }) => total + flops, 0),
   };
 }
 
 /** Workgroups of one layer's weight gradient. */
-export function layerWorkgroups({ kernel, params }: KernelStep, subgroups?: boolean): number {
-  const grid = kernelSpec(kernel).grid(params, subgroups);
-  return 'items' in grid ? grid.items : grid.workgroups[0];
+function layerWorkgroups({ nets, inputs, outputs, hasBias }: Params, subgroups?: boolean): number {
+  const { invocations } = gradientTiles(inputs, outputs, subgroups);
+  return Math.ceil((nets * (invocations + hasBias * outputs)) / LAYER_GROUP);
 }
 
 /**
@@ -96,7 +110,12 @@ export function joinLayers(
       ...layers.flatMap((layer) => [bufferOf(layer, 'x'), bufferOf(layer, 'dy')]),
     ];
     const shapes = layers.map(({ shapes }) => shapes).join(', ');
-    return joinedStep(name, parts, { params: taker?.params ?? {}, bound, shapes }, buffers);
+    const params = Object.fromEntries([
+      ...Object.entries(taker?.params ?? {}),
+      ...SHARED.map((field) => [field, layers[0].params[field]]),
+      ...layers.flatMap(({ params }, i) => OWN.map((field) => [`${field}_${i}`, params[field]])),
+    ]);
+    return joinedStep(name, parts, { params, bound, shapes }, buffers);
   }
   return undefined;
 }

@@ -203,13 +203,14 @@ export function joinSteps(
   const isPrivate = (buffer: number, from: number, to: number): boolean =>
     buffers[buffer].kind === 'temporary' &&
     !steps.some((step, i) => (i < from || i >= to) && step.buffers.includes(buffer));
+  // The parameters of so many layers are one block of uniforms.
+  const most = Math.min(maxBindings, MOST_JOINED_BINDINGS);
   const result: Step[] = [];
   for (let i = 0; i < steps.length; ) {
     const joined =
       joins.map((join) => tryJoin(join, steps, i, buffers, maxBindings, isPrivate)).find(Boolean) ??
-      joinLayers(steps, i, buffers, maxBindings, isPrivate) ??
-      // The parameters of so many layers are one block of uniforms.
-      (passes ? joinPass(steps, i, buffers, Math.min(maxBindings, MOST_JOINED_BINDINGS)) : undefined);
+      joinLayers(steps, i, buffers, most, isPrivate) ??
+      (passes ? joinPass(steps, i, buffers, most) : undefined);
     result.push(joined ?? steps[i]);
     i += joined ? joined.parts.length : 1;
   }

@@ -48,8 +48,11 @@ export const MATMUL_TILE = 32;
 export const ADAM_ITEMS = 8;
 /** Columns that one invocation of `replay_sample` copies. */
 export const REPLAY_COLUMNS = 16;
-/** Invocations at most in the one workgroup of the kernels that sum over all items, and at least. */
-export const SUM_THREADS = { most: 256, least: 16 };
+/**
+ * Invocations at most in the one workgroup of the kernels that sum over all items, and at least, and the items that each takes
+ * before there are more of them: software adapters take time for each to compile, and to run.
+ */
+export const SUM_THREADS = { most: 256, least: 16, items: 4 };
 /** Longest edge of the tile that one invocation of the layer kernels makes in registers. */
 export const LAYER_TILE = 8;
 /** Shortest edge of a layer kernel's output that quads make: of a shorter one most of them would go to waste. */
@@ -163,6 +166,27 @@ export function layerTiles(rows: number, columns: number, subgroups = false): La
     columnSharers: sharers,
     fit: down.covered === rows && across.covered === columns,
     invocations: down.tiles * across.tiles,
+  };
+}
+
+/**
+ * The tiles of a layer's weight gradient, [inputs, outputs], in a kernel that takes in all layers of a network. Short edges
+ * have small ones of equal size whatever the network, so that networks have their code in common.
+ */
+export function gradientTiles(inputs: number, outputs: number, subgroups = false): LayerTiles {
+  const sharers = subgroups && outputs >= 2 * LAYER_TILE ? 2 : 1;
+  const edge = (length: number): number =>
+    sharers * ceil(length, sharers ** 2 * ceil(length, sharers * LAYER_TILE));
+  const rows = inputs < LAYER_TILE ? 2 : inputs < 4 * LAYER_TILE ? 4 : edge(inputs);
+  const columns = outputs < 2 * LAYER_TILE ? 1 : edge(outputs);
+  const tiles = ceil(inputs, sharers * rows) * ceil(outputs, sharers * columns);
+  return {
+    rows,
+    columns,
+    rowSharers: sharers,
+    columnSharers: sharers,
+    fit: false,
+    invocations: tiles * sharers ** 2,
   };
 }
 

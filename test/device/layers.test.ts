@@ -8,6 +8,7 @@ import { BackendError } from '../../src/errors.ts';
 import { type Activation, adam, mlp } from '../../src/nn/index.ts';
 import {
   activations,
+  gradientTiles,
   LAYER_QUADS,
   LAYER_TILE,
   layerTiles,
@@ -58,6 +59,29 @@ test('quads cover a layer with the least excess, of even edges, where no edge is
     assert.is(fit, edge * down === rows);
   }
   assert.is(layerTiles(64, LAYER_QUADS - 1, true).rowSharers, 1);
+});
+
+test('tiles of a weight gradient cover it, and short edges have equal ones', () => {
+  for (const subgroups of [false, true]) {
+    for (let length = 1; length <= 300; length++) {
+      const across = gradientTiles(64, length, subgroups);
+      const sharers = subgroups && length >= 16 ? 2 : 1;
+      assert.equal([across.rowSharers, across.columnSharers], [sharers, sharers]);
+      assert.is(across.rows, LAYER_TILE);
+      if (length < 16) assert.is(across.columns, 1);
+      assert.is(across.columns % sharers, 0);
+      const count = across.invocations / ((64 / LAYER_TILE) * sharers);
+      assert.ok(
+        count * sharers * across.columns >= length && (count - 1) * sharers * across.columns < length,
+      );
+
+      const down = gradientTiles(length, 64, subgroups);
+      if (length < 32) assert.is(down.rows, length < 8 ? 2 : 4);
+      assert.ok(down.rows <= LAYER_TILE && down.rows % down.rowSharers === 0);
+      const rows = (down.invocations / 8) * down.rows;
+      assert.ok(rows >= length && rows - down.rowSharers * down.rows < length);
+    }
+  }
 });
 
 test('tiles of rows that go through all layers cover a layer with the least excess, small ones equally', () => {

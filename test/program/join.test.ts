@@ -1,11 +1,12 @@
 // Which steps of a program become one kernel, without a device.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { composeLayers, composePass } from '../../src/backend/webgpu/compose.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { adam, clipScale, globalNorm, mlp } from '../../src/nn/index.ts';
 import { joinedKernels } from '../../src/program/join.ts';
-import type { Program } from '../../src/program/program.ts';
+import type { JoinedStep, Program } from '../../src/program/program.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
 import { replayFor } from '../../src/rl/train.ts';
 import { gradient, type MlpKernels, sum } from '../../src/tape/index.ts';
@@ -110,6 +111,18 @@ test('where rows go through all layers in one kernel a SAC update is 17 kernels,
   assert.is(names(long).filter((name) => name === 'mlp_layers_forward').length, 8);
 });
 
+test('networks of like tiles have the code of their joined kernels in common', () => {
+  const { steps } = sac(10, { hidden: [64, 64] }, 'layered', { joinedPasses: true });
+  const texts = (kernel: string, compose: (step: JoinedStep, subgroups: boolean) => string) => {
+    const found = steps.filter(
+      (step): step is JoinedStep => step.kind === 'joined' && step.kernel === kernel,
+    );
+    return [true, false].map((subgroups) => new Set(found.map((step) => compose(step, subgroups))).size);
+  };
+  assert.equal(texts('mlp_layers_backward_weights_adam', composeLayers), [1, 1]);
+  assert.equal(texts('mlp_layers_backward', composePass), [1, 1]);
+});
+
 test("layers' weight gradients are one kernel, the optimiser's step in it where it can be", () => {
   const kernelsOf = (joinedBindings: number, hidden: readonly number[]) =>
     names(sac(joinedBindings, { hidden }, 'layered')).filter((name) => /weights|^adam/.test(name));
@@ -118,6 +131,8 @@ test("layers' weight gradients are one kernel, the optimiser's step in it where 
   assert.equal(kernelsOf(9, [8, 8]), twice('mlp_layers_backward_weights', 'adam'));
   assert.equal(kernelsOf(8, [8]), twice('mlp_layers_backward_weights_adam'));
   assert.equal(kernelsOf(6, [8]), twice('mlp_layers_backward_weights', 'adam'));
+  // More layers than one block of uniforms describes stay apart, whatever a caller lets kernels bind.
+  assert.ok(kernelsOf(100, [8, 8, 8]).every((name) => name !== 'mlp_layers_backward_weights_adam'));
   assert.equal(kernelsOf(4, [8]), twice(...Array<string>(2).fill('mlp_layer_backward_weights'), 'adam'));
 
   const network = mlp({ inputs: 3, hidden: [4], outputs: 1 });

@@ -1,8 +1,8 @@
-import { layersOf, layerWorkgroups } from '../../program/join-layers.ts';
+import { layersOf, layersSpec } from '../../program/join-layers.ts';
 import { passNamed, passSpec } from '../../program/join-passes.ts';
-import { passTiles } from '../../program/kernels.ts';
-import type { JoinedStep } from '../../program/program.ts';
-import { quadDirectives, shaders, specialise, specialiseLayer } from './shaders.ts';
+import { gradientTiles, passTiles } from '../../program/kernels.ts';
+import type { JoinedStep, KernelStep } from '../../program/program.ts';
+import { quadDirectives, shaders, specialiseLayer } from './shaders.ts';
 
 /** A top-level declaration that is no binding: its keyword, its name and all of its lines. */
 const declaration = /^(?:@compute.*\n)?(fn|struct|const|var<private>) (\w+)(?:.*;\n|[\s\S]*?^\}\n)/gm;
@@ -22,41 +22,58 @@ function ownFunctions(text: string, i: number, shell: string): string {
 const directivesFor = (texts: readonly string[]): string =>
   texts.some((text) => text.startsWith(quadDirectives)) ? quadDirectives : '';
 
+/** The text with the parameters of layer `i` by their names in a kernel that takes `known`, and the others as literals. */
+const ownParameters = (text: string, layer: KernelStep, i: number, known: readonly string[]): string =>
+  text.replace(/\bparams\.(\w+)/g, (field, name: string) => {
+    if (known.includes(name)) return field;
+    return known.includes(`${name}_${i}`) ? `${field}_${i}` : `${layer.params[name]}u`;
+  });
+
+/** Declarations of the parameters that go by a layer's number. */
+const ownFields = (known: readonly string[]): string =>
+  known
+    .filter((name) => /_\d+$/.test(name))
+    .map((name) => `  ${name}: u32,\n`)
+    .join('');
+
 /**
  * The WGSL of a kernel that takes in all layers of a network: for each the functions of its own kernel, in names of its
- * own and with its parameters as literals, called by the workgroups that are its share.
+ * own, called by the workgroups that are its share. Sizes stay parameters, so that networks of equal tiles have their code
+ * in common.
  *
  * @param subgroups whether the layers go by subgroups
  */
 export function composeLayers(step: JoinedStep, subgroups: boolean): string {
   const layers = layersOf(step);
-  const texts = layers.map((layer) => specialise(layer, subgroups));
-  const shell = specialise(step, subgroups);
+  const { params } = layersSpec(step.kernel, step.parts);
+  const texts = layers.map(({ kernel, params }) =>
+    specialiseLayer(kernel, params, gradientTiles(params.inputs, params.outputs, subgroups), false),
+  );
+  const shell = shaders[step.kernel];
   const fixed = [...shell.matchAll(/var<storage/g)].length;
   const bindings = layers.flatMap((_, i) =>
     ['x', 'dy'].map(
       (name, j) => `@group(0) @binding(${fixed + 2 * i + j}) var<storage, read> ${name}_${i}: array<f32>;\n`,
     ),
   );
-  const functions = layers.map(({ params }, i) =>
-    ownFunctions(texts[i], i, shell)
-      .replace(/\bparams\.(\w+)/g, (_text, name: string) => `${params[name]}u`)
-      .replace(/\b(x|dy)(?=\[)/g, `$1_${i}`),
+  const functions = layers.map((layer, i) =>
+    ownParameters(ownFunctions(texts[i], i, shell), layer, i, params).replace(/\b(x|dy)(?=\[)/g, `$1_${i}`),
   );
-  let end = 0;
-  const calls = layers.map((layer, i) => {
-    const begin = end;
-    end += layerWorkgroups(layer, subgroups);
-    const otherwise = i === 0 ? '' : ' else ';
-    return `${otherwise}if (number < ${end}u) {\n    tile = layer_${i}((number - ${begin}u) * 8u + local);\n  }`;
+  const ends = layers.map(
+    (_, i) => `  let end_${i} = ${i === 0 ? '' : `end_${i - 1} + `}(layer_items_${i}() + 7u) / 8u * 8u;\n`,
+  );
+  const calls = layers.map((_, i) => {
+    const [otherwise, begin] = i === 0 ? ['', ''] : [' else ', ` - end_${i - 1}`];
+    return `${otherwise}if (item < end_${i}) {\n    tile = layer_${i}(item${begin});\n  }`;
   });
   return (
     directivesFor(texts) +
     shell
+      .replace('  // layers: parameters\n', ownFields(params))
       .replace('// layers: bindings\n', bindings.join(''))
       .replace(/@binding\(\d+\) var<uniform>/, `@binding(${fixed + 2 * layers.length}) var<uniform>`)
       .replace('// layers: functions\n', functions.join(''))
-      .replace('  // layers: calls\n', `  ${calls.join('')}\n`)
+      .replace('  // layers: calls\n', `${ends.join('')}  ${calls.join('')}\n`)
   );
 }
 
@@ -82,13 +99,8 @@ export function composePass(step: JoinedStep, subgroups: boolean): string {
     const mode = access === 'read' ? 'read' : 'read_write';
     return `@group(0) @binding(${i + 1}) var<storage, ${mode}> ${binding}_${layer}: array<f32>;\n`;
   });
-  const fields = params.filter((name) => /_\d+$/.test(name));
   const functions = texts.map((text, i) =>
-    ownFunctions(text, i, shell)
-      .replace(/\bparams\.(\w+)/g, (field, name: string) => {
-        if (params.includes(name)) return field;
-        return params.includes(`${name}_${i}`) ? `${field}_${i}` : `${step.parts[i].params[name]}u`;
-      })
+    ownParameters(ownFunctions(text, i, shell), step.parts[i], i, params)
       .replace(new RegExp(`\\b${from}(?=\\[)`, 'g'), i === 0 ? `${from}_0` : `${to}_${i - 1}`)
       .replace(/\b(x1|y|z|saved|dx)(?=\[)/g, (name) =>
         // What is not bound is not reached, either.
@@ -104,7 +116,7 @@ export function composePass(step: JoinedStep, subgroups: boolean): string {
   return (
     directivesFor(texts) +
     shell
-      .replace('  // layers: parameters\n', fields.map((name) => `  ${name}: u32,\n`).join(''))
+      .replace('  // layers: parameters\n', ownFields(params))
       .replace('// layers: bindings\n', declared.join(''))
       .replace(/@binding\(\d+\) var<uniform>/, `@binding(${bindings.length}) var<uniform>`)
       .replace('// layers: functions\n', functions.join(''))

@@ -174,7 +174,8 @@ export function specialise(step: KernelStep | JoinedStep, subgroups = false): st
     ...Array.from({ length: (params.layers ?? 0) + 1 }, (_, i) => params[`d${i}`] ?? 1),
   );
   const items = (params.samples ?? 1) * (params.batch ?? 1);
-  const threads = Math.min(SUM_THREADS.most, Math.max(SUM_THREADS.least, 2 ** Math.ceil(Math.log2(items))));
+  const { most, least, items: each } = SUM_THREADS;
+  const threads = Math.min(most, Math.max(least, 2 ** Math.ceil(Math.log2(items / each))));
   const whole = shaders[step.kernel];
   const text =
     subgroups && whole.includes(sum) ? `enable subgroups;\n${whole.replace(sum, sumSubgroups)}` : whole;
@@ -184,7 +185,7 @@ export function specialise(step: KernelStep | JoinedStep, subgroups = false): st
       `const SCALE = ${2 ** Math.ceil(Math.log2(params.half ? params.rows : 1))}.0`,
     )
     .replace(/\bconst WIDTH = \d+u/, `const WIDTH = ${widest}u`)
-    .replace(`const THREADS = ${SUM_THREADS.most}u`, `const THREADS = ${threads}u`);
+    .replace(`const THREADS = ${most}u`, `const THREADS = ${threads}u`);
   return chosen(source, choices, params);
 }
 
