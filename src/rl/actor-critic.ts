@@ -6,6 +6,7 @@ import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/
 import {
   exp,
   gradient,
+  literal,
   mean,
   mul,
   neg,
@@ -168,7 +169,7 @@ export class ActorCritic {
     noise: { readonly next?: Tensor; readonly policy?: Tensor } = {},
   ): Record<string, Tensor> {
     const { discount, tau, temperature: mode, actions } = this.options;
-    const temperature = exp(read(this.logTemperature));
+    const temperature = mode === 'auto' ? exp(read(this.logTemperature)) : literal([mode], []);
     const size = batch.states.shape[0];
     const replayedActions = reshape(batch.actions, [1, size, actions.size]);
 
