@@ -35,9 +35,13 @@ fn weights(item: u32) -> Made {
   var cotangent = tile.net * params.rows * params.outputs + tile.column + tile.columnPart * LOADED_COLUMNS;
 
   var sums: array<f32, ROWS * COLUMNS>;
+  // Sizes are read once: software adapters read parameters anew in every pass of a loop.
+  let rows = params.rows;
+  let outputs = params.outputs;
+  let x_stride = params.xStride;
+  let end = start + params.xRows * x_stride;
   var at = start;
-  var wrapped = 0u;
-  for (var row = 0u; row < params.rows; row++) {
+  for (var row = 0u; row < rows; row++) {
     var right: array<f32, COLUMNS>;
     for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
       right[c] = dy[cotangent + c];
@@ -57,10 +61,10 @@ fn weights(item: u32) -> Made {
         left = from_same_rows(left);
       }
     }
-    cotangent += params.outputs;
+    cotangent += outputs;
     // In place of row % xRows, a division each time.
-    wrapped = select(wrapped + 1u, 0u, wrapped + 1u == params.xRows);
-    at = start + wrapped * params.xStride;
+    at += x_stride;
+    at = select(at, start, at == end);
   }
 
   for (var r = 0u; r < ROWS; r++) { // @unroll
@@ -80,10 +84,12 @@ fn bias(item: u32) -> Made {
   }
   let column = item % params.outputs;
   var at = net * params.rows * params.outputs + column;
+  let rows = params.rows;
+  let outputs = params.outputs;
   var sum = 0.0;
-  for (var row = 0u; row < params.rows; row++) {
+  for (var row = 0u; row < rows; row++) {
     sum += dy[at];
-    at += params.outputs;
+    at += outputs;
   }
   made[0] = sum;
   return Made(1u, 1u, 1u, 1u, params.biasOffset + net * params.parametersStride + column, 0u, 0u, 0u);

@@ -74,6 +74,8 @@ export interface Contest {
   /** Losses of this library's float64 arithmetic in the first updates; empty for the task `layers`. */
   readonly reference: readonly Losses[];
   readonly counts: RunCounts | null;
+  /** Milliseconds of the host for each of the runs whose median was counted, sorted. */
+  readonly hostTimesMs: readonly number[];
   readonly pairs: readonly Pair[];
   readonly absent: readonly AbsentPeer[];
 }
@@ -211,21 +213,28 @@ async function warm(host: RemoteContestant, minimumMs: number): Promise<number> 
 }
 const WARM_RUNS = 4;
 
-/** Updates of a run that is counted; how many such runs there are at most, and how long they may take if it is several. */
+/**
+ * Updates of a run that is counted; how many such runs there are at most, and how long they may take if it is several. The
+ * host's time of a run is short, and a machine that others share takes twice as long for it now and then.
+ */
 const COUNTED_UPDATES = 100;
-const COUNTED_RUNS = 5;
-const COUNTED_MS = 20_000;
+const COUNTED_RUNS = 15;
+const COUNTED_MS = 75_000;
 
-/** The counts of runs that are all the same but for the host's time: the run whose time is the median. */
-async function countRuns(own: Ready, msPerUpdate: number): Promise<RunCounts | null> {
+/** Runs that are all the same but for the host's time: the counts of that with the median, and the times of all, sorted. */
+async function countRuns(
+  own: Ready,
+  msPerUpdate: number,
+): Promise<{ counts: RunCounts | null; hostTimesMs: number[] }> {
   const affordable = Math.floor(COUNTED_MS / (COUNTED_UPDATES * msPerUpdate));
   const runs: RunCounts[] = [];
   do {
     const counts = await own.counts(COUNTED_UPDATES);
-    if (!counts) return null;
+    if (!counts) return { counts: null, hostTimesMs: [] };
     runs.push(counts);
   } while (runs.length < Math.min(COUNTED_RUNS, affordable));
-  return runs.sort((a, b) => a.hostMs - b.hostMs)[Math.floor(runs.length / 2)];
+  runs.sort((a, b) => a.hostMs - b.hostMs);
+  return { counts: runs[Math.floor(runs.length / 2)], hostTimesMs: runs.map(({ hostMs }) => hostMs) };
 }
 
 /**
@@ -261,11 +270,11 @@ export async function measureContest(
         await peer.close();
       }
     }
-    const counts = await countRuns(own, await own.once());
+    const counted = await countRuns(own, await own.once());
     const { losses: reference } = await referenceOf(task, work, settings.seed);
     const { difference } = own;
     const facts = await own.facts();
-    return { task, work, runtime, own: plan.own, facts, difference, reference, counts, pairs, absent };
+    return { task, work, runtime, own: plan.own, facts, difference, reference, ...counted, pairs, absent };
   } finally {
     await own.close();
   }

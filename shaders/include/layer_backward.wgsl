@@ -3,16 +3,26 @@
 fn layer_backward(tile: Tile) {
   let summed = select(1u, params.nets, params.sumNets != 0u);
   let row = tile.row + tile.rowPart * LOADED_ROWS;
+  // Read once: software adapters read parameters anew in every pass of a loop.
+  let outputs = params.outputs;
   let column = params.firstInput + tile.column + tile.columnPart * LOADED_COLUMNS;
 
   var sums: array<f32, ROWS * COLUMNS>;
   for (var net = tile.net * summed; net < (tile.net + 1u) * summed; net++) {
-    let start = (net * params.rows + row) * params.outputs;
-    let weight = params.parametersOffset + net * params.parametersStride + column * params.outputs;
-    for (var k = 0u; k < params.outputs; k++) {
+    let start = (net * params.rows + row) * outputs;
+    let weight = params.parametersOffset + net * params.parametersStride + column * outputs;
+    var at: array<u32, LOADED_ROWS>;
+    for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+      at[r] = start + r * outputs;
+    }
+    var weights: array<u32, LOADED_COLUMNS>;
+    for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
+      weights[c] = weight + c * outputs;
+    }
+    for (var k = 0u; k < outputs; k++) {
       var right: array<f32, COLUMNS>;
       for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
-        right[c] = parameters[weight + c * params.outputs + k];
+        right[c] = parameters[weights[c] + k];
       }
       for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
         right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
@@ -21,7 +31,7 @@ fn layer_backward(tile: Tile) {
         right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
       }
       for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
-        var left = dy[start + r * params.outputs + k];
+        var left = dy[at[r] + k];
         for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
           for (var c = 0u; c < COLUMNS; c++) { // @unroll
             sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];

@@ -2,8 +2,12 @@
 // The tile of activation(x·W + b) that an invocation makes: one segment x0, whose networks may differ, or two side by side
 // that all networks share. Past the last row or column neighbours are read, and nothing is stored.
 fn layer_forward(tile: Tile) {
+  // Sizes are read once: software adapters read parameters anew in every pass of a loop.
+  let outputs = params.outputs;
+  let x0_width = params.x0Width;
+  let width = x0_width + params.x1Width;
   let start = params.parametersOffset + tile.net * params.parametersStride + tile.column;
-  let bias = start + (params.x0Width + params.x1Width) * params.outputs;
+  let bias = start + width * outputs;
 
   var sums: array<f32, ROWS * COLUMNS>;
   for (var c = 0u; c < COLUMNS; c++) { // @unroll
@@ -20,9 +24,9 @@ fn layer_forward(tile: Tile) {
   for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
     at0[r] = params.x0Offset + tile.net * params.x0Net + (row + r) % params.x0Rows * params.x0Stride;
     // From where the second segment's own number is that in both.
-    at1[r] = params.x1Offset + (row + r) % params.x1Rows * params.x1Stride - params.x0Width;
+    at1[r] = params.x1Offset + (row + r) % params.x1Rows * params.x1Stride - x0_width;
   }
-  for (var k = 0u; k < params.x0Width + params.x1Width; k++) {
+  for (var k = 0u; k < width; k++) {
     var right: array<f32, COLUMNS>;
     for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
       right[c] = parameters[weight + c];
@@ -35,10 +39,15 @@ fn layer_forward(tile: Tile) {
     }
     for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
       var left: f32;
-      if (params.hasX1 == 0u || k < params.x0Width) {
-        left = x0[at0[r] + k];
-      } else {
-        left = x1[at1[r] + k];
+      switch params.hasX1 {
+        case 0u: { left = x0[at0[r] + k]; }
+        default: {
+          if (k < x0_width) {
+            left = x0[at0[r] + k];
+          } else {
+            left = x1[at1[r] + k];
+          }
+        }
       }
       for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
         for (var c = 0u; c < COLUMNS; c++) { // @unroll
@@ -47,7 +56,7 @@ fn layer_forward(tile: Tile) {
         left = from_same_rows(left);
       }
     }
-    weight += params.outputs;
+    weight += outputs;
   }
 
   var across: array<u32, COLUMNS>;
@@ -55,7 +64,7 @@ fn layer_forward(tile: Tile) {
     across[c] = tile.column + tile_column(tile, c);
   }
   var kept = sums;
-  for (var r = 0u; r < ROWS; r++) {
+  for (var r = 0u; r < ROWS; r++) { // @unroll short
     let down = tile.row + tile_row(tile, r);
     let to = (tile.net * params.rows + down) * params.outputs;
     for (var c = 0u; c < COLUMNS; c++) { // @unroll short

@@ -177,7 +177,7 @@ export function gradientTiles(inputs: number, outputs: number, subgroups = false
   const sharers = subgroups && outputs >= 2 * LAYER_TILE ? 2 : 1;
   const edge = (length: number): number =>
     sharers * ceil(length, sharers ** 2 * ceil(length, sharers * LAYER_TILE));
-  const rows = inputs < LAYER_TILE ? 2 : inputs < 4 * LAYER_TILE ? 4 : edge(inputs);
+  const rows = inputs < LAYER_TILE ? 4 / sharers : inputs < 4 * LAYER_TILE ? 4 : edge(inputs);
   const columns = outputs < 2 * LAYER_TILE ? 1 : edge(outputs);
   const tiles = ceil(inputs, sharers * rows) * ceil(outputs, sharers * columns);
   return {
