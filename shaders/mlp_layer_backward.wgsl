@@ -22,10 +22,9 @@ struct Params {
 @group(0) @binding(4) var<uniform> params: Params;
 
 fn write_dx(row: u32, column: u32, at: u32, value: f32) {
-  if (params.hasSaved != 0u) {
-    dx[at] = value * derivative(saved[at]);
-  } else {
-    dx[at] = value;
+  switch params.hasSaved {
+    case 0u: { dx[at] = value; }
+    default: { dx[at] = value * derivative(saved[at]); }
   }
 }
 

@@ -70,8 +70,9 @@ fn layer_forward(tile: Tile) {
     for (var c = 0u; c < COLUMNS; c++) { // @unroll short
       if (FIT || (down < params.rows && across[c] < params.outputs)) {
         let sum = kept[r * COLUMNS + c];
-        if (params.storeZ != 0u) {
-          z[to + across[c]] = sum;
+        switch params.storeZ {
+          case 0u: {}
+          default: { z[to + across[c]] = sum; }
         }
         y[to + across[c]] = activate(sum);
       }

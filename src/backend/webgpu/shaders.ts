@@ -203,7 +203,9 @@ export function specialiseLayer(kernel: string, params: Params, tiles: Tiles, pl
   const source = (COLUMN_SHARERS > 1 ? quadDirectives + whole.replace(neighbours, sharing) : whole)
     .replace(/\bconst ROWS = \d+u/, `const ROWS = ${ROWS}u`)
     .replace(/\bconst COLUMNS = \d+u/, `const COLUMNS = ${COLUMNS}u`)
-    .replace(/\bconst FIT = false/, `const FIT = ${tiles.fit}`);
+    .replace(/\bconst FIT = false/, `const FIT = ${tiles.fit}`)
+    // Compilers that take a branch whose condition is known for one take time for it.
+    .replace(/if \(FIT \|\| .*\) \{$/gm, (condition) => (tiles.fit ? '{' : condition));
   const short = tiles.fit && plain && ['identity', 'relu'].includes(activations[params.activation]);
   const text = short ? source.replaceAll('@unroll short', '@unroll') : source;
   return unroll(chosen(text, layerChoices, params), {
