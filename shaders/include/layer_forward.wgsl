@@ -27,6 +27,21 @@ fn layer_forward(tile: Tile) {
     at1[r] = params.x1Offset + (row + r) % params.x1Rows * params.x1Stride - x0_width;
   }
   for (var k = 0u; k < width; k++) {
+    var inputs: array<f32, LOADED_ROWS>;
+    switch params.hasX1 {
+      case 0u: {}
+      default: {
+        if (k < x0_width) {
+          for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+            inputs[r] = x0[at0[r] + k];
+          }
+        } else {
+          for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+            inputs[r] = x1[at1[r] + k];
+          }
+        }
+      }
+    }
     var right: array<f32, COLUMNS>;
     for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
       right[c] = parameters[weight + c];
@@ -41,13 +56,7 @@ fn layer_forward(tile: Tile) {
       var left: f32;
       switch params.hasX1 {
         case 0u: { left = x0[at0[r] + k]; }
-        default: {
-          if (k < x0_width) {
-            left = x0[at0[r] + k];
-          } else {
-            left = x1[at1[r] + k];
-          }
-        }
+        default: { left = inputs[r]; }
       }
       for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
         for (var c = 0u; c < COLUMNS; c++) { // @unroll
