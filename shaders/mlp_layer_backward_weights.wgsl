@@ -95,7 +95,7 @@ fn bias(item: u32) -> Made {
   return Made(1u, 1u, 1u, 1u, params.biasOffset + net * params.parametersStride + column, 0u, 0u, 0u);
 }
 
-// Invocations that take part: tiles, then elements of the bias.
+// Invocations that a kernel of several layers gives this one: for tiles, then for elements of the bias.
 fn layer_items() -> u32 {
   return tile_count(params.nets, params.inputs, params.outputs) + params.hasBias * params.nets * params.outputs;
 }

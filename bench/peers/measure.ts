@@ -227,13 +227,14 @@ async function countRuns(
   msPerUpdate: number,
 ): Promise<{ counts: RunCounts | null; hostTimesMs: number[] }> {
   const affordable = Math.min(COUNTED_RUNS, Math.floor(COUNTED_MS / (COUNTED_UPDATES * msPerUpdate)));
+  // An odd number has a median.
+  const wanted = affordable % 2 === 0 ? affordable - 1 : affordable;
   const runs: RunCounts[] = [];
   do {
     const counts = await own.counts(COUNTED_UPDATES);
     if (!counts) return { counts: null, hostTimesMs: [] };
     runs.push(counts);
-    // An odd number has a median.
-  } while (runs.length + 1 < affordable || (runs.length < affordable && runs.length % 2 === 0));
+  } while (runs.length < wanted);
   runs.sort((a, b) => a.hostMs - b.hostMs);
   return { counts: runs[Math.floor(runs.length / 2)], hostTimesMs: runs.map(({ hostMs }) => hostMs) };
 }

@@ -108,9 +108,9 @@ function judgeWebGpu(contests: readonly Contest[]): TargetResult[] {
     if (!counts) return [];
     const { updates, submits, readbacks, flops, hostMs, kernels } = counts;
     const share = flops / neededFlops(workSizes[work]);
-    const [host, least, most] = [hostMs, hostTimesMs[0], hostTimesMs.at(-1) ?? hostMs].map(
-      (ms) => (1000 * ms) / updates,
-    );
+    const microseconds = (ms: number) => (1000 * ms) / updates;
+    const host = microseconds(hostMs);
+    const [least, most] = [Math.min(...hostTimesMs), Math.max(...hostTimesMs)].map(microseconds);
     return [
       {
         target: `webgpu: 1 submit and 0 readbacks for 100 updates${at(contest)}`,

@@ -50,7 +50,7 @@ export const ADAM_ITEMS = 8;
 export const REPLAY_COLUMNS = 16;
 /**
  * Invocations at most in the one workgroup of the kernels that sum over all items, and at least, and the items that each takes
- * before there are more of them: software adapters take time for each to compile, and to run.
+ * before there are more of them: software adapters compile in proportion to them.
  */
 export const SUM_THREADS = { most: 256, least: 16, items: 4 };
 /** Longest edge of the tile that one invocation of the layer kernels makes in registers. */
@@ -146,6 +146,10 @@ export interface LayerTiles extends Tiles {
   readonly invocations: number;
 }
 
+/** The edge of as few equal tiles as cover a length, of which each of the sharers loads an equal part. */
+const equalEdge = (length: number, sharers: number): number =>
+  sharers * ceil(length, sharers ** 2 * ceil(length, sharers * LAYER_TILE));
+
 /**
  * The tiles of a layer kernel of [rows, columns], equal ones that cover it with the least excess: in quads where the
  * device has subgroups and no edge is too short.
@@ -154,8 +158,7 @@ export function layerTiles(rows: number, columns: number, subgroups = false): La
   const sharers = subgroups && Math.min(rows, columns) >= LAYER_QUADS ? 2 : 1;
   const along = (length: number) => {
     const count = ceil(length, sharers * LAYER_TILE);
-    // Each of the sharers loads an equal part of a tile.
-    const edge = sharers * ceil(length, sharers ** 2 * count);
+    const edge = equalEdge(length, sharers);
     return { edge, covered: sharers * count * edge, tiles: sharers * count };
   };
   const [down, across] = [along(rows), along(columns)];
@@ -175,10 +178,8 @@ export function layerTiles(rows: number, columns: number, subgroups = false): La
  */
 export function gradientTiles(inputs: number, outputs: number, subgroups = false): LayerTiles {
   const sharers = subgroups && outputs >= 2 * LAYER_TILE ? 2 : 1;
-  const edge = (length: number): number =>
-    sharers * ceil(length, sharers ** 2 * ceil(length, sharers * LAYER_TILE));
-  const rows = inputs < LAYER_TILE ? 4 / sharers : inputs < 4 * LAYER_TILE ? 4 : edge(inputs);
-  const columns = outputs < 2 * LAYER_TILE ? 1 : edge(outputs);
+  const rows = inputs < LAYER_TILE ? 4 / sharers : inputs < 4 * LAYER_TILE ? 4 : equalEdge(inputs, sharers);
+  const columns = outputs < 2 * LAYER_TILE ? 1 : equalEdge(outputs, sharers);
   const tiles = ceil(inputs, sharers * rows) * ceil(outputs, sharers * columns);
   return {
     rows,
