@@ -6,7 +6,6 @@ import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/
 import {
   exp,
   gradient,
-  literal,
   mean,
   mul,
   neg,
@@ -169,7 +168,7 @@ export class ActorCritic {
     noise: { readonly next?: Tensor; readonly policy?: Tensor } = {},
   ): Record<string, Tensor> {
     const { discount, tau, temperature: mode, actions } = this.options;
-    const temperature = mode === 'auto' ? exp(read(this.logTemperature)) : literal([mode], []);
+    const temperature = exp(read(this.logTemperature));
     const size = batch.states.shape[0];
     const replayedActions = reshape(batch.actions, [1, size, actions.size]);
 

@@ -56,11 +56,6 @@ test('a SAC update is 14 kernels, the draw from the replay buffer included', () 
   ]);
 });
 
-test('a fixed temperature takes no kernel', () => {
-  assert.ok(names(sac(10)).includes('fused exp'));
-  assert.not.ok(names(sac(10, { temperature: 0.2 })).includes('fused exp'));
-});
-
 test('of networks taken apart by layer a SAC update is 28 kernels', () => {
   const program = sac(12, {}, 'layered');
   const counts = new Map<string, number>();
