@@ -2,8 +2,9 @@
 // on all devices that are tested here it does.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compileUpdate, replayFor } from '../../src/rl/train.ts';
 import { openDevice } from '../helpers/devices.ts';
-import { bytesOf, resumedAndWhole } from '../helpers/training.ts';
+import { bytesOf, learnerFor, resumedAndWhole } from '../helpers/training.ts';
 
 for (const [environment, estimator] of [
   ['pendulum', 'forward-kl/snis:behaviour'],
@@ -16,5 +17,19 @@ for (const [environment, estimator] of [
     assert.equal(resumed.checkpoints.map(bytesOf), whole.checkpoints.slice(1).map(bytesOf));
   });
 }
+
+test('a fixed temperature that was restored is in use, not the one asked for', async () => {
+  const device = await openDevice();
+  const learner = learnerFor(
+    { environment: 'pendulum', estimator: 'reverse-kl/pathwise' },
+    { temperature: 0.2 },
+  );
+  const update = await compileUpdate(device, learner, replayFor(learner, 8), { batch: 8 });
+  device.write(learner.logTemperature, Float32Array.of(Math.log(0.5)));
+  update.run();
+  const temperature = await update.readScalar('temperature');
+  assert.ok(Math.abs(temperature - 0.5) < 1e-6, `${temperature}`);
+  await device.dispose();
+});
 
 test.run();
