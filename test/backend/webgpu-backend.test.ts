@@ -4,10 +4,11 @@ import * as assert from 'uvu/assert';
 import type { DeviceBuffer, Values } from '../../src/backend/backend.ts';
 import type { WebGpuBackend } from '../../src/backend/webgpu/backend.ts';
 import { openWebGpu } from '../../src/backend/webgpu/open.ts';
+import { MOST_USES } from '../../src/backend/webgpu/place.ts';
 import { BackendError, ShapeError } from '../../src/errors.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import type { FusedStep, Step } from '../../src/program/program.ts';
-import { oneStep } from '../helpers/kernel-run.ts';
+import { manySteps, oneStep } from '../helpers/kernel-run.ts';
 
 let backend: WebGpuBackend;
 test.before(async () => {
@@ -118,19 +119,125 @@ test('a buffer past the limit is refused by name, size and limit', () => {
   );
 });
 
-test('a step with more bindings than the adapter has is refused with the limit', async () => {
-  const count = Number(backend.information.maxStorageBuffersPerShaderStage) + 1;
+/** A device of its own with one more buffer than it binds at once, each so large that it is a heap by itself. */
+async function withHeaps(
+  body: (own: WebGpuBackend, buffers: readonly DeviceBuffer[]) => Promise<void>,
+): Promise<void> {
+  const own = await openWebGpu();
+  const count = Number(own.information.maxStorageBuffersPerShaderStage) + 1;
+  const buffers = Array.from({ length: count }, (_, i) => own.allocate(2 ** 22 + 1, 'f32', `x${i}`));
+  assert.is(own.counters.buffersCreated, count);
+  await body(own, buffers).finally(() => own.dispose());
+}
+
+/** The last of `count` buffers is the sum of the others, four elements each. */
+function sumOfOthers(count: number): FusedStep {
   const { fused, ...rest } = increment(4);
-  const inputs = Array.from({ length: count }, () => contiguousView([4]));
-  const step: Step = {
+  const loads = Array.from({ length: count - 1 }, (_, input) => ({ kind: 'load', input }) as const);
+  const sums = loads
+    .slice(1)
+    .map(
+      (_, i) =>
+        ({ kind: 'operation', op: 'add', arguments: [i === 0 ? 0 : loads.length + i - 1, i + 1] }) as const,
+    );
+  const inputs = loads.map(() => contiguousView([4]));
+  const outputs = [loads.length + sums.length - 1];
+  return {
     ...rest,
-    fused: { ...fused, inputs },
-    buffers: Array.from({ length: count + 1 }, (_, i) => i),
+    fused: { ...fused, inputs, element: [...loads, ...sums], outputs },
+    buffers: Array.from({ length: count }, (_, i) => i),
   };
-  const buffers = step.buffers.map((i) => backend.allocate(4, 'f32', `x${i}`));
-  const error = await rejection(backend.load(oneStep(step, buffers), buffers));
-  assert.instance(error, BackendError);
-  assert.match((error as BackendError).message, 'maxStorageBuffersPerShaderStage');
+}
+
+test('a step works on more buffers than the adapter binds, where they lie together', async () => {
+  const count = Number(backend.information.maxStorageBuffersPerShaderStage) + 3;
+  const buffers = Array.from({ length: count }, (_, i) => backend.allocate(4, 'f32', `x${i}`));
+  for (const [i, buffer] of buffers.entries()) backend.write(buffer, new Float32Array(4).fill(2 ** i));
+  const executable = await backend.load(oneStep(sumOfOthers(count), buffers), buffers);
+  executable.run(1);
+  assert.equal([...(await backend.read(buffers[count - 1]))], Array(4).fill(2 ** (count - 1) - 1));
+});
+
+test('a step whose buffers lie further apart than the adapter can bind is refused with the limit', () =>
+  withHeaps(async (own, buffers) => {
+    const step = sumOfOthers(buffers.length);
+    const error = await rejection(own.load(oneStep(step, buffers), buffers));
+    assert.instance(error, BackendError);
+    assert.match((error as BackendError).message, 'maxStorageBuffersPerShaderStage');
+  }));
+
+test('a program on more heaps than the adapter binds at once binds for each step', () =>
+  withHeaps(async (own, buffers) => {
+    own.write(buffers[0], Float32Array.of(1, 2, 3, 4));
+    const steps = buffers.slice(1).map((_, i): Step => ({ ...increment(4), buffers: [i, i + 1] }));
+    (await own.load(manySteps(steps, buffers), buffers)).run(1);
+    const added = buffers.length - 1;
+    assert.equal(
+      [...(await own.read(buffers[added], 0, 4))],
+      [1, 2, 3, 4].map((x) => x + added),
+    );
+  }));
+
+test('equal kernels of a program have pipelines in common, each with its own memory and size', async () => {
+  // More than one pipeline tells apart, and counts that folds do not divide.
+  const uses = 19;
+  const buffers = Array.from({ length: uses + 1 }, (_, i) => backend.allocate(200, 'f32', `x${i}`));
+  backend.write(buffers[0], new Float32Array(200).fill(1));
+  const steps = buffers.slice(1).map((_, i): Step => ({ ...increment(200), buffers: [i, i + 1] }));
+  const before = backend.counters.pipelinesCreated;
+  const executable = await backend.load(manySteps(steps, buffers), buffers);
+  assert.is(backend.counters.pipelinesCreated - before, Math.ceil(uses / MOST_USES));
+  executable.run(2);
+  for (const [i, buffer] of buffers.entries())
+    assert.equal(new Set(await backend.read(buffer)), new Set([1 + i]), `x${i}`);
+});
+
+test('equal kernels with other parameters', async () => {
+  const kinds = [1, 2, 1, 0];
+  const clock = backend.allocate(4, 'u32', 'clock');
+  backend.write(clock, Uint32Array.of(7, 0, 0, 0));
+  const counts = [5, 1000, 64, 257];
+  const drawn = async (together: boolean): Promise<Values[]> => {
+    const outputs = kinds.map((kind, i) => backend.allocate(counts[i], kind === 0 ? 'u32' : 'f32', 'y'));
+    const buffers = [clock, ...outputs];
+    const steps = kinds.map(
+      (kind, i): Step => ({
+        ...tick,
+        kernel: 'philox',
+        params: { count: counts[i], draw: i, kind, each: counts[i], drawStep: 0 },
+        buffers: [0, i + 1],
+      }),
+    );
+    const programs = together ? [steps] : steps.map((step) => [step]);
+    for (const part of programs) (await backend.load(manySteps(part, buffers), buffers)).run(1);
+    return Promise.all(outputs.map((output) => backend.read(output)));
+  };
+  assert.equal(await drawn(true), await drawn(false));
+});
+
+test('more kernels than one table of uniforms holds', async () => {
+  const sizes = Array.from({ length: 140 }, (_, i) => i + 1);
+  const buffers = [backend.allocate(140, 'f32', 'x'), backend.allocate(140, 'f32', 'y')];
+  const steps = sizes.map((size, i): Step => ({ ...increment(size), buffers: i % 2 ? [1, 0] : [0, 1] }));
+  (await backend.load(manySteps(steps, buffers), buffers)).run(1);
+  // From x to y and back: an element counts the steps that reach it.
+  assert.equal(
+    [...(await backend.read(buffers[0]))].slice(0, 139),
+    sizes.slice(0, 139).map((size) => 141 - size),
+  );
+});
+
+test('memory that is given back starts anew as zeros', async () => {
+  const first = backend.allocate(300, 'f32', 'x');
+  const second = backend.allocate(300, 'f32', 'y');
+  for (const buffer of [first, second]) backend.write(buffer, new Float32Array(300).fill(5));
+  backend.free(first);
+  backend.free(second);
+  const { buffersCreated } = backend.counters;
+  const again = backend.allocate(600, 'f32', 'z');
+  assert.is(backend.counters.buffersCreated, buffersCreated);
+  assert.equal(new Set(await backend.read(again)), new Set([0]));
+  backend.free(again);
 });
 
 test('a buffer with several views counts as one binding', async () => {

@@ -80,7 +80,7 @@ test('no memory: the buffer is named, and the device goes on', () =>
     };
     backend.allocate(1000, 'f32', 'replay');
     device.popErrorScope = pop;
-    await faultOf(() => backend.synchronize(), 'memory', /no memory for 'replay' \(4.00 kB\): simulated/);
+    await faultOf(() => backend.synchronize(), 'memory', /no memory for 'replay' \(16.8 MB\): simulated/);
     await backend.synchronize();
   }));
 

@@ -52,11 +52,14 @@ export const oracle = createCpuBackend({ precision: 'f64' });
 const base = { label: 'test', flops: 0, bytes: 0, shapes: '' };
 
 /** A program of one step over the buffers given. */
-export function oneStep(step: Step, buffers: readonly DeviceBuffer[]): Program {
+export const oneStep = (step: Step, buffers: readonly DeviceBuffer[]): Program => manySteps([step], buffers);
+
+/** A program of these steps over the buffers given. */
+export function manySteps(steps: readonly Step[], buffers: readonly DeviceBuffer[]): Program {
   const described = buffers.map(
     ({ count, dtype }, i): ProgramBuffer => ({ name: `b${i}`, count, dtype, kind: 'input' }),
   );
-  return new Program([step], described, [], new Map(), new Map(), []);
+  return new Program(steps, described, [], new Map(), new Map(), []);
 }
 
 async function runStep(

@@ -9,6 +9,8 @@ import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
 import { composeLayers, composePass } from './compose.ts';
 import { type FusedShader, generateFused } from './fused.ts';
+import { type Heap, Heaps, type Range } from './heaps.ts';
+import { agree, ENTRY, foldedAxis, MOST_USES, place, type Use, writeEntry } from './place.ts';
 import { restWhilePending } from './rest.ts';
 import { specialise } from './shaders.ts';
 
@@ -25,8 +27,17 @@ const STAGE_COMPUTE = 0x4;
 /** Queries in a set at most, on every adapter. */
 const MOST_QUERIES = 4096;
 
-/** Offsets of bindings into one buffer must be multiples of this on every adapter. */
-const ALIGNMENT = 256;
+/** Sizes of staging buffers begin here, bytes. */
+const LEAST_STAGING = 256;
+
+/**
+ * Elements of the first heaps, and of the largest that is made before it is needed. What a network's update works on
+ * mostly fits one: kernels whose bindings lie in the same heaps can have a pipeline in common.
+ */
+const HEAPS = { first: { f32: 2 ** 22, u32: 2 ** 14 }, most: 2 ** 24 };
+
+/** Entries of a table that an adapter binds at once: uniforms of 64 KiB on every one. */
+const ENTRIES = 65536 / ENTRY;
 
 /**
  * Dispatches in one submit at most. More would risk the watchdog that ends a GPU's work after some seconds
@@ -50,7 +61,7 @@ const PATIENCE_SECONDS = 600;
 
 class WebGpuBuffer implements DeviceBuffer {
   constructor(
-    readonly gpu: GPUBuffer,
+    readonly range: Range,
     readonly count: number,
     readonly dtype: 'f32' | 'u32',
     readonly label: string,
@@ -65,14 +76,30 @@ interface Dispatch {
   readonly z: number;
 }
 
-/** What a step needs to become a dispatch: its code, its bindings' access and its grid. */
+/** What a step needs to become a dispatch: its code, its bindings, its parameters and its grid. */
 interface StepCode {
   readonly wgsl: string;
-  readonly writes: readonly boolean[];
   /** Index into the program's buffers of each binding; −1 for none. */
   readonly bound: readonly number[];
-  readonly uniform: boolean;
+  readonly params: readonly number[];
+  readonly floats: readonly boolean[];
   readonly grid: FusedShader['grid'];
+}
+
+/** A step whose bindings have their place in the heaps that it binds. */
+interface PlacedStep {
+  readonly step: Step;
+  readonly code: StepCode;
+  readonly heaps: readonly Heap[];
+  readonly use: Use;
+  readonly size: readonly [x: number, y: number, z: number];
+}
+
+/** Steps with one pipeline: several by their folds, or one by its entry in the table. */
+interface Sharers {
+  readonly steps: readonly PlacedStep[];
+  readonly slot: number;
+  readonly axis: 'y' | 'z' | undefined;
 }
 
 /**
@@ -108,12 +135,13 @@ export class WebGpuBackend implements Backend {
 
   /** Pipelines by the WGSL they came from. */
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  private readonly layouts = new Map<string, GPUBindGroupLayout>();
+  /** Layouts by the number of heaps that they bind. */
+  private readonly layouts = new Map<number, GPUBindGroupLayout>();
+  private readonly heaps: Heaps;
+  /** Dispatches of steps by the memory they work on: sections of a program need nothing new. */
+  private readonly made = new WeakMap<readonly DeviceBuffer[], Map<Step, Dispatch>>();
   /** Staging buffers not in use; a read takes one and gives it back. */
   private readonly staging: GPUBuffer[] = [];
-  /** Bound where a step leaves a binding out. Two, since one buffer may not be read and written at once. */
-  private readonly unusedRead: GPUBuffer;
-  private readonly unusedWrite: GPUBuffer;
   /** Error scopes whose result has not come yet. */
   private readonly scopes = new Set<Promise<void>>();
   /** Where waiting takes a core from the adapter: what to do meanwhile. */
@@ -169,8 +197,18 @@ export class WebGpuBackend implements Backend {
       this.failure = undefined; // whatever came before is explained by this
       this.fail('lost', `The device was lost: ${(reason.message || reason.reason).replace(/\.$/, '')}.`);
     });
-    this.unusedRead = this.createBuffer(ALIGNMENT, STORAGE, 'unused inputs');
-    this.unusedWrite = this.createBuffer(16 * ALIGNMENT, STORAGE, 'unused outputs');
+    const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+    const most = Math.min(HEAPS.most, Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / 4));
+    const heapDevice = {
+      create: (count: number, label: string) =>
+        this.createBuffer(4 * count, STORAGE | COPY_SRC | COPY_DST, label),
+      clear: (gpu: GPUBuffer, offset: number, count: number) => {
+        const encoder = this.device.createCommandEncoder();
+        encoder.clearBuffer(gpu, 4 * offset, 4 * count);
+        this.submit(encoder);
+      },
+    };
+    this.heaps = new Heaps(heapDevice, HEAPS.first, most);
   }
 
   allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer {
@@ -185,29 +223,28 @@ export class WebGpuBackend implements Backend {
         );
       }
     }
-    return new WebGpuBuffer(
-      this.createBuffer(bytes, STORAGE | COPY_SRC | COPY_DST, label),
-      count,
-      dtype,
-      label,
-    );
+    return new WebGpuBuffer(this.heaps.allocate(count, dtype, label), count, dtype, label);
   }
 
   write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const { gpu, count, dtype, label } = own(buffer);
+    const { range, count, dtype, label } = own(buffer);
     checkRange(label, count, offset, values.length);
     const Storage = dtype === 'f32' ? Float32Array : Uint32Array;
     const data = values instanceof Storage ? values : Storage.from(values);
-    this.device.queue.writeBuffer(gpu, 4 * offset, data as Float32Array<ArrayBuffer>);
+    this.device.queue.writeBuffer(
+      range.heap.gpu,
+      4 * (range.offset + offset),
+      data as Float32Array<ArrayBuffer>,
+    );
   }
 
   async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const { gpu, count: total, dtype, label } = own(buffer);
+    const { range, count: total, dtype, label } = own(buffer);
     checkRange(label, total, offset, count);
     if (count === 0) return dtype === 'f32' ? new Float32Array(0) : new Uint32Array(0);
     const staging = this.takeStaging(4 * count);
     const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(gpu, 4 * offset, staging, 0, 4 * count);
+    encoder.copyBufferToBuffer(range.heap.gpu, 4 * (range.offset + offset), staging, 0, 4 * count);
     this.submit(encoder);
     this.counters.readbacks++;
     try {
@@ -226,40 +263,45 @@ export class WebGpuBackend implements Backend {
   }
 
   free(buffer: DeviceBuffer): void {
-    own(buffer).gpu.destroy();
+    this.heaps.free(own(buffer).range);
   }
 
   async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
-    const codes = program.steps.map((step) => this.codeOf(step));
-    const pipelines = await Promise.all(
-      program.steps.map((step, i) =>
-        this.pipeline(codes[i], step.kind === 'fused' ? step.label : step.kernel),
-      ),
-    );
-    const uniforms = this.uniforms(program.steps);
-    const entries = codes.map((code, i) => {
-      const bound = this.bind(code, buffers);
-      if (code.uniform && uniforms) {
-        const resource = { buffer: uniforms, offset: ALIGNMENT * i, size: ALIGNMENT };
-        bound.push({ binding: bound.length, resource });
-      }
-      return bound;
-    });
+    const made = this.made.get(buffers) ?? new Map<Step, Dispatch>();
+    this.made.set(buffers, made);
+    const steps = [...new Set(program.steps)].filter((step) => !made.has(step));
+    const sharers = shared(this.placed(steps, buffers));
+    const pipelines = await Promise.all(sharers.map((each) => this.pipeline(each)));
+    const table = this.table(sharers);
     this.device.pushErrorScope('validation');
-    const dispatches = program.steps.map((step, i): Dispatch => {
-      const descriptor = { label: step.label, layout: this.layout(codes[i]), entries: entries[i] };
-      const [x, y, z] = dispatchSize(codes[i].grid, this.device.limits.maxComputeWorkgroupsPerDimension);
-      return { pipeline: pipelines[i], group: this.device.createBindGroup(descriptor), x, y, z };
+    const groups = new Map<string, GPUBindGroup>();
+    sharers.forEach(({ steps, slot, axis }, i) => {
+      const chunk = Math.floor(slot / ENTRIES);
+      steps.forEach(({ step, heaps, size: [x, y, z] }, use) => {
+        const group = this.group(groups, heaps, table, chunk);
+        const folds = use + 1;
+        made.set(step, {
+          pipeline: pipelines[i],
+          group,
+          x: Math.ceil(x / folds),
+          y: axis === 'y' ? folds : y,
+          z: axis === 'z' ? folds : z,
+        });
+      });
     });
     const error = await this.device.popErrorScope();
     await this.check();
     if (error) throw this.error(kindOf(error), `The program cannot be bound: ${error.message}`);
+    const dispatches = program.steps.map((step) => made.get(step) as Dispatch);
     return {
       run: (times) => this.run(dispatches, times),
       ...(this.device.features.has('timestamp-query') && 2 * dispatches.length <= MOST_QUERIES
         ? { timeSteps: (updates: number) => this.timeSteps(dispatches, updates) }
         : {}),
-      dispose: () => uniforms?.destroy(),
+      dispose: () => {
+        for (const step of steps) made.delete(step);
+        table.destroy();
+      },
     };
   }
 
@@ -293,11 +335,13 @@ export class WebGpuBackend implements Backend {
       const encoder = this.device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       let current: GPUComputePipeline | undefined;
+      let bound: GPUBindGroup | undefined;
       for (let i = Math.min(left, most); i > 0; i--) {
         for (const { pipeline, group, x, y, z } of dispatches) {
           if (pipeline !== current) pass.setPipeline(pipeline);
           current = pipeline;
-          pass.setBindGroup(0, group);
+          if (group !== bound) pass.setBindGroup(0, group);
+          bound = group;
           // Node's binding takes a twentieth of all this for two more arguments.
           if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
           else pass.dispatchWorkgroups(x, y, z);
@@ -357,85 +401,104 @@ export class WebGpuBackend implements Backend {
     this.counters.submits++;
   }
 
-  private codeOf(step: Step): StepCode {
-    const subgroups = this.device.features.has('subgroups');
-    const code = step.kind === 'fused' ? fusedCode(step) : kernelCode(step, subgroups);
-    const most = this.device.limits.maxStorageBuffersPerShaderStage;
-    if (code.writes.length <= most) return code;
-    throw this.error(
-      'limit',
-      `'${step.label}' binds ${code.writes.length} buffers, more than this adapter's maxStorageBuffersPerShaderStage of ${most}.`,
-      { limit: 'maxStorageBuffersPerShaderStage' },
-    );
+  /** Where each step finds its bindings: in the program's heaps if all can be bound at once, else in its own. */
+  private placed(steps: readonly Step[], buffers: readonly DeviceBuffer[]): PlacedStep[] {
+    const { maxStorageBuffersPerShaderStage: most, maxComputeWorkgroupsPerDimension } = this.device.limits;
+    const codes = steps.map((step) => codeOf(step, this.device.features.has('subgroups')));
+    const heapsOf = (bound: readonly number[]): Heap[] => [
+      ...new Set(bound.filter((i) => i >= 0).map((i) => own(buffers[i]).range.heap)),
+    ];
+    const all = heapsOf(codes.flatMap(({ bound }) => bound));
+    return steps.map((step, i) => {
+      const code = codes[i];
+      const heaps = all.length <= most ? all : heapsOf(code.bound);
+      if (heaps.length > most) {
+        throw this.error(
+          'limit',
+          `'${step.label}' works on ${heaps.length} buffers, more than this adapter's maxStorageBuffersPerShaderStage of ${most}.`,
+          { limit: 'maxStorageBuffersPerShaderStage' },
+        );
+      }
+      const places = code.bound.map((buffer) => {
+        if (buffer < 0) return undefined;
+        const { heap, offset } = own(buffers[buffer]).range;
+        return { heap: heaps.indexOf(heap), offset };
+      });
+      const size = dispatchSize(code.grid, maxComputeWorkgroupsPerDimension);
+      return { step, code, heaps, use: { params: code.params, places }, size };
+    });
   }
 
-  /** All parameters of the program in one buffer, one aligned block a step. */
-  private uniforms(steps: readonly Step[]): GPUBuffer | undefined {
-    if (steps.every((step) => step.kind === 'fused')) return undefined;
-    const data = new ArrayBuffer(ALIGNMENT * steps.length);
-    steps.forEach((step, i) => {
-      if (step.kind === 'fused') return;
-      const { params, floats } = specOf(step);
-      const view = new DataView(data, ALIGNMENT * i, ALIGNMENT);
-      params.forEach((name, field) => {
-        const value = step.params[name] ?? 0;
-        if (floats.includes(name)) view.setFloat32(4 * field, value, true);
-        else view.setUint32(4 * field, value, true);
-      });
-    });
+  /** The values of steps that share no pipeline. */
+  private table(sharers: readonly Sharers[]): GPUBuffer {
+    const entries = sharers.filter(({ axis }) => !axis);
+    const chunks = Math.max(1, Math.ceil(entries.length / ENTRIES));
+    const data = new ArrayBuffer(ENTRY * ENTRIES * chunks);
+    for (const { slot, steps } of entries)
+      writeEntry(new DataView(data, ENTRY * slot, ENTRY), steps[0].use, steps[0].code.floats);
     const buffer = this.createBuffer(data.byteLength, UNIFORM | COPY_DST, 'parameters of kernels');
     this.device.queue.writeBuffer(buffer, 0, data);
     return buffer;
   }
 
-  private bind(code: StepCode, buffers: readonly DeviceBuffer[]): GPUBindGroupEntry[] {
-    return code.writes.map((writes, binding): GPUBindGroupEntry => {
-      const index = code.bound[binding] ?? -1;
-      if (index >= 0) return { binding, resource: { buffer: own(buffers[index]).gpu } };
-      // Writable ranges may not overlap, so each gets its own.
-      return writes
-        ? { binding, resource: { buffer: this.unusedWrite, offset: ALIGNMENT * binding, size: ALIGNMENT } }
-        : { binding, resource: { buffer: this.unusedRead } };
-    });
+  private group(
+    known: Map<string, GPUBindGroup>,
+    heaps: readonly Heap[],
+    table: GPUBuffer,
+    chunk: number,
+  ): GPUBindGroup {
+    const key = [chunk, ...heaps.map(({ number }) => number)].join();
+    let group = known.get(key);
+    if (!group) {
+      const size = ENTRY * ENTRIES;
+      group = this.device.createBindGroup({
+        layout: this.layout(heaps.length),
+        entries: [
+          ...heaps.map(({ gpu }, binding) => ({ binding, resource: { buffer: gpu } })),
+          { binding: heaps.length, resource: { buffer: table, offset: size * chunk, size } },
+        ],
+      });
+      known.set(key, group);
+    }
+    return group;
   }
 
-  private layout(code: StepCode): GPUBindGroupLayout {
-    const key = `${code.writes.map((writes) => (writes ? 'w' : 'r')).join('')}${code.uniform ? 'u' : ''}`;
-    let layout = this.layouts.get(key);
+  private layout(heaps: number): GPUBindGroupLayout {
+    let layout = this.layouts.get(heaps);
     if (!layout) {
-      const types = code.writes.map(
-        (writes): GPUBufferBindingType => (writes ? 'storage' : 'read-only-storage'),
-      );
-      if (code.uniform) types.push('uniform');
+      const types = [...Array<GPUBufferBindingType>(heaps).fill('storage'), 'uniform' as const];
       layout = this.device.createBindGroupLayout({
-        label: key,
+        label: `${heaps} heaps`,
         entries: types.map((type, binding) => ({ binding, visibility: STAGE_COMPUTE, buffer: { type } })),
       });
-      this.layouts.set(key, layout);
+      this.layouts.set(heaps, layout);
     }
     return layout;
   }
 
-  private pipeline(code: StepCode, label: string): Promise<GPUComputePipeline> {
-    let pipeline = this.pipelines.get(code.wgsl);
+  private pipeline({ steps, slot, axis }: Sharers): Promise<GPUComputePipeline> {
+    const { step, code, heaps } = steps[0];
+    const uses = steps.map(({ use }) => use);
+    const wgsl = place(code.wgsl, heaps.length, uses, slot % ENTRIES, axis);
+    let pipeline = this.pipelines.get(wgsl);
     if (!pipeline) {
-      pipeline = this.compile(code, label);
-      this.pipelines.set(code.wgsl, pipeline);
+      pipeline = this.compile(wgsl, heaps.length, step.kind === 'fused' ? step.label : step.kernel);
+      this.pipelines.set(wgsl, pipeline);
     }
     return pipeline;
   }
 
-  private async compile(code: StepCode, label: string): Promise<GPUComputePipeline> {
+  private async compile(wgsl: string, heaps: number, label: string): Promise<GPUComputePipeline> {
     this.counters.pipelinesCreated++;
     // A module with errors would raise an uncaptured one besides the message with its line.
     this.device.pushErrorScope('validation');
-    const module = this.device.createShaderModule({ label, code: code.wgsl });
-    const layout = this.device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(code)] });
+    const module = this.device.createShaderModule({ label, code: wgsl });
+    const layout = this.device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(heaps)] });
     const scope = this.device.popErrorScope();
     const { messages } = await module.getCompilationInfo();
     const wrong = messages.find((message) => message.type === 'error');
     if (wrong) {
-      const line = code.wgsl.split('\n')[wrong.lineNum - 1]?.trim() ?? '';
+      const line = wgsl.split('\n')[wrong.lineNum - 1]?.trim() ?? '';
       throw this.error(
         'shader',
         `The shader of '${label}' does not compile: line ${wrong.lineNum}:${wrong.linePos}: ${wrong.message} («${line}»).`,
@@ -483,7 +546,7 @@ export class WebGpuBackend implements Backend {
       if (buffer.size >= bytes && (best < 0 || buffer.size < this.staging[best].size)) best = i;
     });
     if (best >= 0) return this.staging.splice(best, 1)[0];
-    const size = Math.max(ALIGNMENT, 2 ** Math.ceil(Math.log2(bytes)));
+    const size = Math.max(LEAST_STAGING, 2 ** Math.ceil(Math.log2(bytes)));
     return this.createBuffer(
       Math.min(size, this.device.limits.maxBufferSize),
       MAP_READ | COPY_DST,
@@ -548,17 +611,43 @@ function kindOf(error: GPUError): DeviceFault {
   return error.constructor?.name === 'GPUOutOfMemoryError' ? 'memory' : 'validation';
 }
 
-const specOf = (step: KernelStep | JoinedStep): KernelSpec =>
-  step.kind === 'joined' ? joinedSpec(step.kernel, step.parts) : kernelSpec(step.kernel);
+/** Steps that can have a pipeline in common together, the others by themselves. */
+function shared(placed: readonly PlacedStep[]): Sharers[] {
+  const alike = new Map<string, PlacedStep[][]>();
+  for (const each of placed) {
+    const key = `${each.heaps.length} ${each.code.wgsl}`;
+    const groups = alike.get(key) ?? [];
+    alike.set(key, groups);
+    const group = groups.find((steps) => steps.every(({ use }) => agree(use.places, each.use.places)));
+    if (group) group.push(each);
+    else groups.push([each]);
+  }
+  let slot = 0;
+  return [...alike.values()].flat().flatMap((steps): Sharers[] => {
+    const axis = foldedAxis(steps[0].code.wgsl);
+    const free = axis && steps.every(({ size: [, y, z] }) => (axis === 'y' ? y : z) === 1);
+    const most = free ? MOST_USES : 1;
+    const parts = Array.from({ length: Math.ceil(steps.length / most) }, (_, i) =>
+      steps.slice(i * most, (i + 1) * most),
+    );
+    return parts.map((part) =>
+      part.length > 1 ? { steps: part, slot: 0, axis } : { steps: part, slot: slot++, axis: undefined },
+    );
+  });
+}
+
+const codeOf = (step: Step, subgroups: boolean): StepCode =>
+  step.kind === 'fused' ? fusedCode(step) : kernelCode(step, subgroups);
 
 function kernelCode(step: KernelStep | JoinedStep, subgroups: boolean): StepCode {
-  const spec = specOf(step);
+  const { params, floats, grid }: KernelSpec =
+    step.kind === 'joined' ? joinedSpec(step.kernel, step.parts) : kernelSpec(step.kernel);
   return {
     wgsl: kernelText(step, subgroups),
-    writes: spec.bindings.map(({ access }) => access !== 'read'),
     bound: step.kind === 'joined' ? step.bound : step.buffers,
-    uniform: spec.params.length > 0,
-    grid: spec.grid(step.params, subgroups),
+    params: params.map((name) => step.params[name] ?? 0),
+    floats: params.map((name) => floats.includes(name)),
+    grid: grid(step.params, subgroups),
   };
 }
 
@@ -575,9 +664,7 @@ function fusedCode({ fused, buffers }: FusedStep): StepCode {
     fused,
     inputs.map((buffer) => distinct.indexOf(buffer)),
   );
-  const bound = [...distinct, ...buffers.slice(inputs.length)];
-  const writes = bound.map((_, i) => i >= distinct.length);
-  return { wgsl, writes, bound, uniform: false, grid };
+  return { wgsl, bound: [...distinct, ...buffers.slice(inputs.length)], params: [], floats: [], grid };
 }
 
 /**

@@ -1,0 +1,167 @@
+import { literal } from './fused.ts';
+
+/** Where a step has each of the kernel's bindings, by the heap's number; none where it leaves one out. */
+export type Places = readonly ({ readonly heap: number; readonly offset: number } | undefined)[];
+
+/** What a step gives its kernel: values of the parameters in their order, and places of the bindings. */
+export interface Use {
+  readonly params: readonly number[];
+  readonly places: Places;
+}
+
+/** Bytes of a step's values in the table. */
+export const ENTRY = 512;
+
+/** Steps that have one pipeline at most: each makes the choice among them longer. */
+export const MOST_USES = 8;
+
+/** Whether two steps have each binding in the same heap, so far as both have it. */
+export const agree = (some: Places, others: Places): boolean =>
+  some.every((at, i) => {
+    const other = others[i];
+    return !at || !other || at.heap === other.heap;
+  });
+
+const binding = /@group\(0\) @binding\(\d+\) var<storage, \w+> (\w+): array<(.*)>;\n/g;
+const uniform = /@group\(0\) @binding\(\d+\) var<uniform> params: Params;\n/;
+const begin = /^fn main\([^{]*\{\n/m;
+
+/** The parameters' names in a kernel's text. */
+const fieldsOf = (wgsl: string): readonly [name: string, type: string][] =>
+  [...(/struct Params \{([^}]*)\}/.exec(wgsl)?.[1] ?? '').matchAll(/(\w+): (\w+),/g)].map(
+    ([, name, type]) => [name, type],
+  );
+
+/** Axis along which a kernel's grid may be folded, if several steps may have its pipeline in common. */
+export function foldedAxis(wgsl: string): 'y' | 'z' | undefined {
+  // What varies with the step is not known to be uniform.
+  if (wgsl.includes('workgroupBarrier') || wgsl.includes('workgroupUniformLoad')) return undefined;
+  if (wgsl.includes('group.z * groups.x')) return 'z';
+  return wgsl.includes('group.y * groups.x') ? 'y' : undefined;
+}
+
+/**
+ * The kernel with its bindings in heaps, all of a program's in one group. One step takes its values from entry `slot` of
+ * the program's table. Several steps have theirs written in, and each says by the folds of its grid, from 1, which one
+ * it is: a choice among literals takes a software adapter less time to compile than what it loads.
+ *
+ * @param heaps how many are bound
+ * @param axis along which several steps' grids are folded
+ */
+export function place(
+  wgsl: string,
+  heaps: number,
+  uses: readonly Use[],
+  slot: number,
+  axis: 'y' | 'z' = 'y',
+): string {
+  const names = [...wgsl.matchAll(binding)].map(([, name, type], i) => ({
+    name,
+    type,
+    at: uses[0].places[i],
+  }));
+  const types = Array.from({ length: heaps }, (_, heap) => {
+    const distinct = new Set(names.filter(({ at }) => at?.heap === heap).map(({ type }) => type));
+    return distinct.size === 1 ? [...distinct][0] : 'u32';
+  });
+  const fields = fieldsOf(wgsl);
+  const several = uses.length > 1;
+  const entry = `steps[${slot}].entry`;
+  const chosen = (values: readonly string[]): string =>
+    values.reduce((choice, value, i) =>
+      value === values[0] ? choice : `select(${choice}, ${value}, groups.${axis} == ${i + 1}u)`,
+    );
+
+  const declared = types.map(
+    (type, i) => `@group(0) @binding(${i}) var<storage, read_write> heap${i}: array<${type}>;\n`,
+  );
+  const begun: string[] = [];
+  let text = wgsl.replace(binding, '').replace(uniform, '');
+  names.forEach(({ name, type, at }, i) => {
+    if (!at) {
+      // Named, but not reached.
+      declared.push(`var<private> ${name}: array<${type}, 1>;\n`);
+      return;
+    }
+    const start = several
+      ? chosen(uses.map(({ places }) => `${places[i]?.offset ?? 0}u`))
+      : `${entry}.starts.${name}`;
+    declared.push(`var<private> start_of_${name}: u32;\n`);
+    begun.push(`  start_of_${name} = ${start};\n`);
+    text = moved(text, name, `heap${at.heap}`, type === types[at.heap] ? undefined : type);
+  });
+
+  if (several && fields.length > 0) {
+    const values = fields.map(([, type], i) =>
+      chosen(uses.map(({ params }) => (type === 'f32' ? literal(params[i]) : `${params[i] >>> 0}u`))),
+    );
+    declared.push('var<private> params: Params;\n');
+    begun.push(`  params = Params(${values.join(', ')});\n`);
+  } else if (!several) {
+    const starts = names.filter(({ at }) => at).map(({ name }) => `  ${name}: u32,\n`);
+    declared.push(
+      `struct Starts {\n${starts.join('')}}\n`,
+      `struct Entry {\n${fields.length > 0 ? '  params: Params,\n' : ''}  @align(16) starts: Starts,\n}\n`,
+      `struct Padded {\n  @size(${ENTRY}) @align(16) entry: Entry,\n}\n`,
+      `@group(0) @binding(${heaps}) var<uniform> steps: array<Padded, ${slot + 1}>;\n`,
+    );
+    text = text.replace(/(?<![.\w])params\./g, `${entry}.params.`);
+  }
+  const first = text.search(/^(?!enable|diagnostic|\/\/)/m);
+  return (text.slice(0, first) + declared.join('') + text.slice(first)).replace(
+    begin,
+    (line) => line + begun.join(''),
+  );
+}
+
+/**
+ * A step's values as they lie in its entry: the parameters, then where its bindings begin.
+ *
+ * @param floats whether each parameter is a float
+ */
+export function writeEntry(view: DataView, { params, places }: Use, floats: readonly boolean[]): void {
+  params.forEach((value, i) => {
+    if (floats[i]) view.setFloat32(4 * i, value, true);
+    else view.setUint32(4 * i, value, true);
+  });
+  let at = Math.ceil(params.length / 4) * 16;
+  for (const each of places) {
+    if (!each) continue;
+    view.setUint32(at, each.offset, true);
+    at += 4;
+  }
+}
+
+/** The text with each `name[i]` as an element of the heap, taken for the type `cast` where that has another. */
+function moved(text: string, name: string, heap: string, cast: string | undefined): string {
+  const found = new RegExp(`(?<![.\\w])${name}\\[`, 'g');
+  let result = '';
+  let done = 0;
+  for (let match = found.exec(text); match; match = found.exec(text)) {
+    const from = match.index + match[0].length;
+    const end = closing(text, from);
+    const element = `${heap}[start_of_${name} + (${moved(text.slice(from, end), name, heap, cast)})]`;
+    result += text.slice(done, match.index);
+    done = end + 1;
+    const store = cast ? /^ ([-+*/]?)= ([^;]*);/.exec(text.slice(done)) : null;
+    if (store) {
+      const [whole, operator, value] = store;
+      const right = moved(value, name, heap, cast);
+      const kept = operator ? `bitcast<${cast}>(${element}) ${operator} (${right})` : right;
+      result += `${element} = bitcast<u32>(${kept});`;
+      done += whole.length;
+    } else {
+      result += cast ? `bitcast<${cast}>(${element})` : element;
+    }
+    found.lastIndex = done;
+  }
+  return result + text.slice(done);
+}
+
+/** Where the bracket that is open before `from` closes. */
+function closing(text: string, from: number): number {
+  let depth = 1;
+  let at = from;
+  for (; depth > 0; at++) depth += text[at] === '[' ? 1 : text[at] === ']' ? -1 : 0;
+  return at - 1;
+}
