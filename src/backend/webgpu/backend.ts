@@ -479,7 +479,8 @@ export class WebGpuBackend implements Backend {
   private pipeline({ steps, slot, axis }: Sharers): Promise<GPUComputePipeline> {
     const { step, code, heaps } = steps[0];
     const uses = steps.map(({ use }) => use);
-    const wgsl = place(code.wgsl, heaps.length, uses, slot % ENTRIES, axis);
+    const sizes = heaps.map(({ count }) => count);
+    const wgsl = place(code.wgsl, sizes, uses, slot % ENTRIES, axis);
     let pipeline = this.pipelines.get(wgsl);
     if (!pipeline) {
       pipeline = this.compile(wgsl, heaps.length, step.kind === 'fused' ? step.label : step.kernel);
@@ -615,7 +616,7 @@ function kindOf(error: GPUError): DeviceFault {
 function shared(placed: readonly PlacedStep[]): Sharers[] {
   const alike = new Map<string, PlacedStep[][]>();
   for (const each of placed) {
-    const key = `${each.heaps.length} ${each.code.wgsl}`;
+    const key = `${each.heaps.map(({ count }) => count)} ${each.code.wgsl}`;
     const groups = alike.get(key) ?? [];
     alike.set(key, groups);
     const group = groups.find((steps) => steps.every(({ use }) => agree(use.places, each.use.places)));

@@ -7,6 +7,8 @@ export interface Heap {
   readonly number: number;
   readonly gpu: GPUBuffer;
   readonly dtype: 'f32' | 'u32';
+  /** Elements of four bytes. */
+  readonly count: number;
 }
 
 /** A part of a heap, in elements of four bytes. */
@@ -21,7 +23,6 @@ interface OpenHeap extends Heap {
   free: { offset: number; count: number }[];
   /** First element that was never given out: from there on all are zeros. */
   fresh: number;
-  readonly count: number;
 }
 
 /** How heaps are made, cleared and ended. */

@@ -45,12 +45,12 @@ export function foldedAxis(wgsl: string): 'y' | 'z' | undefined {
  * the program's table. Several steps have theirs written in, and each says by the folds of its grid, from 1, which one
  * it is: a choice among literals takes a software adapter less time to compile than what it loads.
  *
- * @param heaps how many are bound
+ * @param heaps elements of each that is bound: an index into a size that is known takes less to keep in bounds
  * @param axis along which several steps' grids are folded
  */
 export function place(
   wgsl: string,
-  heaps: number,
+  heaps: readonly number[],
   uses: readonly Use[],
   slot: number,
   axis: 'y' | 'z' = 'y',
@@ -60,7 +60,7 @@ export function place(
     type,
     at: uses[0].places[i],
   }));
-  const types = Array.from({ length: heaps }, (_, heap) => {
+  const types = heaps.map((_, heap) => {
     const distinct = new Set(names.filter(({ at }) => at?.heap === heap).map(({ type }) => type));
     return distinct.size === 1 ? [...distinct][0] : 'u32';
   });
@@ -73,7 +73,7 @@ export function place(
     );
 
   const declared = types.map(
-    (type, i) => `@group(0) @binding(${i}) var<storage, read_write> heap${i}: array<${type}>;\n`,
+    (type, i) => `@group(0) @binding(${i}) var<storage, read_write> heap${i}: array<${type}, ${heaps[i]}>;\n`,
   );
   const begun: string[] = [];
   let text = wgsl.replace(binding, '').replace(uniform, '');
@@ -103,7 +103,7 @@ export function place(
       `struct Starts {\n${starts.join('')}}\n`,
       `struct Entry {\n${fields.length > 0 ? '  params: Params,\n' : ''}  @align(16) starts: Starts,\n}\n`,
       `struct Padded {\n  @size(${ENTRY}) @align(16) entry: Entry,\n}\n`,
-      `@group(0) @binding(${heaps}) var<uniform> steps: array<Padded, ${slot + 1}>;\n`,
+      `@group(0) @binding(${heaps.length}) var<uniform> steps: array<Padded, ${slot + 1}>;\n`,
     );
     text = text.replace(/(?<![.\w])params\./g, `${entry}.params.`);
   }
