@@ -27,6 +27,16 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
+  // Policy and critics with equal tiles: one kernel for all, of which some leave bindings out.
+  {
+    observations: 3,
+    actions: 1,
+    hidden: [64, 64],
+    batch: 64,
+    samples: 1,
+    activation: 'relu',
+    estimator: 'reverse-kl/pathwise',
+  },
   {
     observations: 1,
     actions: 1,

@@ -58,7 +58,7 @@ export function place(
   const names = [...wgsl.matchAll(binding)].map(([, name, type], i) => ({
     name,
     type,
-    at: uses[0].places[i],
+    at: uses.map(({ places }) => places[i]).find(Boolean),
   }));
   const types = heaps.map((_, heap) => {
     const distinct = new Set(names.filter(({ at }) => at?.heap === heap).map(({ type }) => type));
