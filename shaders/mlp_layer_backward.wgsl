@@ -21,10 +21,16 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
+// Where bindings begin: the host puts them into one buffer. Counted from there, an index needs no sum at every load.
+const dy_begin = 0u;
+const parameters_begin = 0u;
+const saved_begin = 0u;
+const dx_begin = 0u;
+
 fn write_dx(row: u32, column: u32, at: u32, value: f32) {
   switch params.hasSaved {
-    case 0u: { dx[at] = value; }
-    default: { dx[at] = value * derivative(saved[at]); }
+    case 0u: { dx[dx_begin + at] = value; }
+    default: { dx[dx_begin + at] = value * derivative(saved[saved_begin + at]); }
   }
 }
 

@@ -33,6 +33,10 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> dHead: array<f32>;
 @group(0) @binding(7) var<uniform> params: Params;
 
+// Where bindings begin: the host puts them into one buffer. Counted from there, an index needs no sum at every load.
+const dy_begin = 0u;
+const parameters_begin = 0u;
+
 // The cotangent of the action at hand.
 var<private> d_action: f32;
 

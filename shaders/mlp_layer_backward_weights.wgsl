@@ -25,14 +25,18 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> dparameters: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
+// Where bindings begin: the host puts them into one buffer. Counted from there, an index needs no sum at every load.
+const x_begin = 0u;
+const dy_begin = 0u;
+
 fn emit(at: u32, value: f32) {
   dparameters[at] = value;
 }
 
 fn weights(item: u32) -> Made {
   let tile = tile_of(item, params.inputs, params.outputs);
-  let start = params.xOffset + tile.net * params.xNet + tile.row + tile.rowPart * LOADED_ROWS;
-  var cotangent = tile.net * params.rows * params.outputs + tile.column + tile.columnPart * LOADED_COLUMNS;
+  let start = x_begin + params.xOffset + tile.net * params.xNet + tile.row + tile.rowPart * LOADED_ROWS;
+  var cotangent = dy_begin + tile.net * params.rows * params.outputs + tile.column + tile.columnPart * LOADED_COLUMNS;
 
   var sums: array<f32, ROWS * COLUMNS>;
   // Sizes are read once: software adapters read parameters anew in every pass of a loop.
@@ -83,7 +87,7 @@ fn bias(item: u32) -> Made {
     return Made();
   }
   let column = item % params.outputs;
-  var at = net * params.rows * params.outputs + column;
+  var at = dy_begin + net * params.rows * params.outputs + column;
   let rows = params.rows;
   let outputs = params.outputs;
   var sum = 0.0;

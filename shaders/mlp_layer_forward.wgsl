@@ -29,6 +29,13 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> z: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
 
+// Where bindings begin: the host puts them into one buffer. Counted from there, an index needs no sum at every load.
+const x0_begin = 0u;
+const x1_begin = 0u;
+const parameters_begin = 0u;
+const y_begin = 0u;
+const z_begin = 0u;
+
 // @include layer_forward
 
 @compute @workgroup_size(8)

@@ -31,6 +31,9 @@ struct Params {
 // layers: bindings
 @group(0) @binding(4) var<uniform> params: Params;
 
+// Where bindings begin: the host puts them into one buffer. Counted from there, an index needs no sum at every load.
+// layers: beginnings
+
 fn emit(at: u32, value: f32) {
   adam_step(at, params.count + at, value);
 }

@@ -9,8 +9,8 @@ fn layer_backward(tile: Tile) {
 
   var sums: array<f32, ROWS * COLUMNS>;
   for (var net = tile.net * summed; net < (tile.net + 1u) * summed; net++) {
-    let start = (net * params.rows + row) * outputs;
-    let weight = params.parametersOffset + net * params.parametersStride + column * outputs;
+    let start = dy_begin + (net * params.rows + row) * outputs;
+    let weight = parameters_begin + params.parametersOffset + net * params.parametersStride + column * outputs;
     var at: array<u32, LOADED_ROWS>;
     for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
       at[r] = start + r * outputs;

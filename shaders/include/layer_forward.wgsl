@@ -6,7 +6,7 @@ fn layer_forward(tile: Tile) {
   let outputs = params.outputs;
   let x0_width = params.x0Width;
   let width = x0_width + params.x1Width;
-  let start = params.parametersOffset + tile.net * params.parametersStride + tile.column;
+  let start = parameters_begin + params.parametersOffset + tile.net * params.parametersStride + tile.column;
   let bias = start + width * outputs;
 
   var sums: array<f32, ROWS * COLUMNS>;
@@ -22,14 +22,15 @@ fn layer_forward(tile: Tile) {
   var at0: array<u32, LOADED_ROWS>;
   var at1: array<u32, LOADED_ROWS>;
   for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
-    at0[r] = params.x0Offset + tile.net * params.x0Net + (row + r) % params.x0Rows * params.x0Stride;
+    at0[r] = x0_begin + params.x0Offset + tile.net * params.x0Net + (row + r) % params.x0Rows * params.x0Stride;
     // From where the second segment's own number is that in both.
-    at1[r] = params.x1Offset + (row + r) % params.x1Rows * params.x1Stride - x0_width;
+    at1[r] = x1_begin + params.x1Offset + (row + r) % params.x1Rows * params.x1Stride - x0_width;
   }
   for (var k = 0u; k < width; k++) {
     var inputs: array<f32, LOADED_ROWS>;
     switch params.hasX1 {
       case 0u: {}
+      case 2u: {}
       default: {
         if (k < x0_width) {
           for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
@@ -56,6 +57,8 @@ fn layer_forward(tile: Tile) {
       var left: f32;
       switch params.hasX1 {
         case 0u: { left = x0[at0[r] + k]; }
+        // Both segments lie in one buffer.
+        case 2u: { left = x0[select(at1[r], at0[r], k < x0_width) + k]; }
         default: { left = inputs[r]; }
       }
       for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
@@ -81,9 +84,9 @@ fn layer_forward(tile: Tile) {
         let sum = kept[r * COLUMNS + c];
         switch params.storeZ {
           case 0u: {}
-          default: { z[to + across[c]] = sum; }
+          default: { z[z_begin + to + across[c]] = sum; }
         }
-        y[to + across[c]] = activate(sum);
+        y[y_begin + to + across[c]] = activate(sum);
       }
     }
   }

@@ -16,6 +16,10 @@ struct Params {
 // layers: bindings
 @group(0) @binding(1) var<uniform> params: Params;
 
+// Where bindings begin: the host puts them into one buffer. Counted from there, an index needs no sum at every load.
+const parameters_begin = 0u;
+// layers: beginnings
+
 // layers: functions
 
 // Four invocations have rows of one network below each other, and weights in common.

@@ -152,7 +152,8 @@ const equalEdge = (length: number, sharers: number): number =>
 
 /**
  * The tiles of a layer kernel of [rows, columns], equal ones that cover it with the least excess: in quads where the
- * device has subgroups and no edge is too short.
+ * device has subgroups and no edge is too short. Else narrow layers, which are little of the work, have tiles of one column:
+ * heads of any width are one kernel then, and less of it to compile.
  */
 export function layerTiles(rows: number, columns: number, subgroups = false): LayerTiles {
   const sharers = subgroups && Math.min(rows, columns) >= LAYER_QUADS ? 2 : 1;
@@ -161,7 +162,9 @@ export function layerTiles(rows: number, columns: number, subgroups = false): La
     const edge = equalEdge(length, sharers);
     return { edge, covered: sharers * count * edge, tiles: sharers * count };
   };
-  const [down, across] = [along(rows), along(columns)];
+  const narrow = sharers === 1 && columns < 2 * LAYER_TILE;
+  const down = along(rows);
+  const across = narrow ? { edge: 1, covered: columns, tiles: columns } : along(columns);
   return {
     rows: down.edge,
     columns: across.edge,

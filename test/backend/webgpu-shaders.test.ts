@@ -153,10 +153,12 @@ test('a layer kernel has tiles that fit its layer, and asks nothing of an edge t
       },
       subgroups,
     );
-  assert.match(layer(64, 2), 'const ROWS = 8u;\nconst COLUMNS = 2u;');
-  assert.match(layer(17, 9), 'const ROWS = 6u;\nconst COLUMNS = 5u;');
+  assert.match(layer(64, 2), 'const ROWS = 8u;\nconst COLUMNS = 1u;');
+  assert.match(layer(64, 9), 'const ROWS = 8u;\nconst COLUMNS = 1u;');
+  assert.match(layer(17, 18), 'const ROWS = 6u;\nconst COLUMNS = 6u;');
   assert.match(layer(64, 2), 'const FIT = true;');
   assert.match(layer(17, 9), 'const FIT = false;');
+  assert.match(layer(64, 9), 'const FIT = true;');
   assert.not.match(layer(64, 2), /for \(var [rc] /);
   assert.not.match(layer(64, 2), /if \(FIT/);
   assert.match(layer(17, 9), /for \(var r = 0u; r < ROWS; r\+\+\)/);

@@ -33,14 +33,20 @@ test.after(async () => {
   await variant?.dispose();
 });
 
-test('tiles cover a layer with the least excess', () => {
-  for (let rows = 1; rows <= 300; rows++) {
-    const { rows: edge, columns, rowSharers: sharers, fit, invocations } = layerTiles(rows, 5);
-    assert.equal([columns, sharers], [5, 1]);
-    assert.ok(edge >= 1 && edge <= LAYER_TILE);
-    assert.is(invocations, Math.ceil(rows / LAYER_TILE));
-    assert.ok(edge * invocations >= rows && (edge - 1) * invocations < rows);
-    assert.is(fit, edge * invocations === rows);
+test('tiles cover a layer with the least excess, a narrow one by columns', () => {
+  for (const [width, columns] of [
+    [5, 1],
+    [16, 8],
+  ]) {
+    for (let rows = 1; rows <= 300; rows++) {
+      const tiles = layerTiles(rows, width);
+      assert.equal([tiles.columns, tiles.rowSharers], [columns, 1]);
+      assert.ok(tiles.rows >= 1 && tiles.rows <= LAYER_TILE);
+      const down = Math.ceil(rows / LAYER_TILE);
+      assert.is(tiles.invocations, (down * width) / columns);
+      assert.ok(tiles.rows * down >= rows && (tiles.rows - 1) * down < rows);
+      assert.is(tiles.fit, tiles.rows * down === rows);
+    }
   }
 });
 

@@ -12,6 +12,7 @@ import { type FusedShader, generateFused } from './fused.ts';
 import { type Heap, Heaps, type Range } from './heaps.ts';
 import { agree, ENTRY, foldedAxis, MOST_USES, place, type Use, writeEntry } from './place.ts';
 import { restWhilePending } from './rest.ts';
+import { segmentsInOne } from './segments.ts';
 import { specialise } from './shaders.ts';
 
 // WebGPU's flags by value, since Node has no global GPUBufferUsage.
@@ -404,9 +405,16 @@ export class WebGpuBackend implements Backend {
   /** Where each step finds its bindings: in the program's heaps if all can be bound at once, else in its own. */
   private placed(steps: readonly Step[], buffers: readonly DeviceBuffer[]): PlacedStep[] {
     const { maxStorageBuffersPerShaderStage: most, maxComputeWorkgroupsPerDimension } = this.device.limits;
-    const codes = steps.map((step) => codeOf(step, this.device.features.has('subgroups')));
+    const subgroups = this.device.features.has('subgroups');
+    const rangeOf = (buffer: number) => own(buffers[buffer]).range;
+    const codes = steps.map((step) =>
+      codeOf(
+        segmentsInOne(step, (buffer) => rangeOf(buffer).heap),
+        subgroups,
+      ),
+    );
     const heapsOf = (bound: readonly number[]): Heap[] => [
-      ...new Set(bound.filter((i) => i >= 0).map((i) => own(buffers[i]).range.heap)),
+      ...new Set(bound.filter((i) => i >= 0).map((i) => rangeOf(i).heap)),
     ];
     const all = heapsOf(codes.flatMap(({ bound }) => bound));
     return steps.map((step, i) => {
@@ -421,7 +429,7 @@ export class WebGpuBackend implements Backend {
       }
       const places = code.bound.map((buffer) => {
         if (buffer < 0) return undefined;
-        const { heap, offset } = own(buffers[buffer]).range;
+        const { heap, offset } = rangeOf(buffer);
         return { heap: heaps.indexOf(heap), offset };
       });
       const size = dispatchSize(code.grid, maxComputeWorkgroupsPerDimension);

@@ -10,13 +10,19 @@ const declaration = /^(?:@compute.*\n)?(fn|struct|const|var<private>) (\w+)(?:.*
 /** The functions of layer `i` from its own kernel, in names of its own, but for what the whole kernel has already. */
 function ownFunctions(text: string, i: number, shell: string): string {
   const common = new Set(['Params', ...[...shell.matchAll(declaration)].map(([, , name]) => name)]);
-  const own = [...text.matchAll(declaration)].filter(([, , name]) => !common.has(name));
+  const own = [...text.matchAll(declaration)].filter(
+    ([, , name]) => !common.has(name) && !/_begin$/.test(name),
+  );
   const names = own.map(([, , name]) => name);
   return own
     .map(([lines]) => lines)
     .join('')
     .replace(new RegExp(`(?<!\\.)\\b(?:${names.join('|')})\\b`, 'g'), `$&_${i}`);
 }
+
+/** Where the bindings of the layers begin, in a buffer of their own. */
+const beginnings = (bindings: readonly string[]): string =>
+  bindings.map((line) => line.replace(/^.*> (\w+): [\s\S]*/, 'const $1_begin = 0u;\n')).join('');
 
 /** What the kernel as a whole needs before all else. */
 const directivesFor = (texts: readonly string[]): string =>
@@ -57,7 +63,10 @@ export function composeLayers(step: JoinedStep, subgroups: boolean): string {
     ),
   );
   const functions = layers.map((layer, i) =>
-    ownParameters(ownFunctions(texts[i], i, shell), layer, i, params).replace(/\b(x|dy)(?=\[)/g, `$1_${i}`),
+    ownParameters(ownFunctions(texts[i], i, shell), layer, i, params).replace(
+      /\b(x|dy)(?=\[|_begin\b)/g,
+      `$1_${i}`,
+    ),
   );
   const ends = layers.map(
     (_, i) => `  let end_${i} = ${i === 0 ? '' : `end_${i - 1} + `}(layer_items_${i}() + 7u) / 8u * 8u;\n`,
@@ -71,6 +80,7 @@ export function composeLayers(step: JoinedStep, subgroups: boolean): string {
     shell
       .replace('  // layers: parameters\n', ownFields(params))
       .replace('// layers: bindings\n', bindings.join(''))
+      .replace('// layers: beginnings\n', beginnings(bindings))
       .replace(/@binding\(\d+\) var<uniform>/, `@binding(${fixed + 2 * layers.length}) var<uniform>`)
       .replace('// layers: functions\n', functions.join(''))
       .replace('  // layers: calls\n', `${ends.join('')}  ${calls.join('')}\n`)
@@ -91,7 +101,12 @@ export function composePass(step: JoinedStep, subgroups: boolean): string {
   );
   const texts = step.parts.map(({ kernel, params }, i) =>
     // Whether the inputs are two segments shows in their widths.
-    specialiseLayer(kernel, i === 0 ? { ...params, hasX1: 1 } : params, tiles[i], true),
+    specialiseLayer(
+      kernel,
+      i === 0 ? { ...params, hasX1: Math.max(1, params.hasX1) } : params,
+      tiles[i],
+      true,
+    ),
   );
   const shell = shaders[step.kernel].replace(/\bconst ROWS = \d+u/, `const ROWS = ${tiles[0].rows}u`);
   const declared = bindings.slice(1).map(({ name, access }, i) => {
@@ -101,8 +116,8 @@ export function composePass(step: JoinedStep, subgroups: boolean): string {
   });
   const functions = texts.map((text, i) =>
     ownParameters(ownFunctions(text, i, shell), step.parts[i], i, params)
-      .replace(new RegExp(`\\b${from}(?=\\[)`, 'g'), i === 0 ? `${from}_0` : `${to}_${i - 1}`)
-      .replace(/\b(x1|y|z|saved|dx)(?=\[)/g, (name) =>
+      .replace(new RegExp(`\\b${from}(?=\\[|_begin\\b)`, 'g'), i === 0 ? `${from}_0` : `${to}_${i - 1}`)
+      .replace(/\b(x1|y|z|saved|dx)(?=\[|_begin\b)/g, (name) =>
         // What is not bound is not reached, either.
         bindings.some((binding) => binding.name === `${i}.${name}`) ? `${name}_${i}` : `${to}_${i}`,
       ),
@@ -118,6 +133,7 @@ export function composePass(step: JoinedStep, subgroups: boolean): string {
     shell
       .replace('  // layers: parameters\n', ownFields(params))
       .replace('// layers: bindings\n', declared.join(''))
+      .replace('// layers: beginnings\n', beginnings(declared))
       .replace(/@binding\(\d+\) var<uniform>/, `@binding(${bindings.length}) var<uniform>`)
       .replace('// layers: functions\n', functions.join(''))
       .replace('    // layers: calls\n', calls.join(''))

@@ -86,9 +86,14 @@ export function place(
     const start = several
       ? chosen(uses.map(({ places }) => `${places[i]?.offset ?? 0}u`))
       : `${entry}.starts.${name}`;
-    declared.push(`var<private> start_of_${name}: u32;\n`);
-    begun.push(`  start_of_${name} = ${start};\n`);
-    text = moved(text, name, `heap${at.heap}`, type === types[at.heap] ? undefined : type);
+    const counted = `const ${name}_begin = 0u;\n`;
+    declared.push(`var<private> ${name}_begin: u32;\n`);
+    begun.push(`  ${name}_begin = ${start};\n`);
+    const access = {
+      from: text.includes(counted) ? `heap${at.heap}[` : `heap${at.heap}[${name}_begin + `,
+      cast: type === types[at.heap] ? undefined : type,
+    };
+    text = moved(text.replace(counted, ''), name, access);
   });
 
   if (several && fields.length > 0) {
@@ -132,21 +137,28 @@ export function writeEntry(view: DataView, { params, places }: Use, floats: read
   }
 }
 
-/** The text with each `name[i]` as an element of the heap, taken for the type `cast` where that has another. */
-function moved(text: string, name: string, heap: string, cast: string | undefined): string {
+/** How a binding's elements are written: what comes before their index, and the type that the heap's stand for. */
+interface Access {
+  readonly from: string;
+  readonly cast: string | undefined;
+}
+
+/** The text with each `name[i]` as an element of a heap. */
+function moved(text: string, name: string, access: Access): string {
+  const { from, cast } = access;
   const found = new RegExp(`(?<![.\\w])${name}\\[`, 'g');
   let result = '';
   let done = 0;
   for (let match = found.exec(text); match; match = found.exec(text)) {
-    const from = match.index + match[0].length;
-    const end = closing(text, from);
-    const element = `${heap}[start_of_${name} + (${moved(text.slice(from, end), name, heap, cast)})]`;
+    const begin = match.index + match[0].length;
+    const end = closing(text, begin);
+    const element = `${from}(${moved(text.slice(begin, end), name, access)})]`;
     result += text.slice(done, match.index);
     done = end + 1;
     const store = cast ? /^ ([-+*/]?)= ([^;]*);/.exec(text.slice(done)) : null;
     if (store) {
       const [whole, operator, value] = store;
-      const right = moved(value, name, heap, cast);
+      const right = moved(value, name, access);
       const kept = operator ? `bitcast<${cast}>(${element}) ${operator} (${right})` : right;
       result += `${element} = bitcast<u32>(${kept});`;
       done += whole.length;
