@@ -6,11 +6,11 @@ import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
-import type { Activation } from '../../src/nn/index.ts';
+import { type Activation, mlp } from '../../src/nn/index.ts';
 import { joinedKernels, MOST_JOINED_BINDINGS } from '../../src/program/join.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import { replayFor } from '../../src/rl/train.ts';
-import { clockState, type MlpKernels } from '../../src/tape/index.ts';
+import { clockState, gradient, type MlpKernels, mul, sum } from '../../src/tape/index.ts';
 import { testBackend } from '../helpers/devices.ts';
 import { assertClose, Data, openTested } from '../helpers/kernel-run.ts';
 
@@ -220,5 +220,28 @@ function compareUpdates(joined: Updated, parts: Updated, what: string): void {
     assertClose(actual, sure, `${what} ${name}`, { rtol: 1e-4, scale: 1 });
   }
 }
+
+test('a head that only its gradient asks for takes no memory of others', async () => {
+  const compare = async (device: Device) => {
+    const [valued, followed] = [1, 2].map((seed) => mlp({ inputs: 3, hidden: [64, 64], outputs: 1, seed }));
+    const update = await device.compile(({ input }) => {
+      const x = input('x', [64, 3]);
+      const along = sum(mul(followed(x), input('cotangent', [1, 64, 1])));
+      return { value: valued(x), gradient: gradient(along, followed.parameters) };
+    });
+    const data = new Data(11);
+    update.write({ x: data.normal(192), cotangent: data.normal(64) });
+    update.run();
+    const values = { value: await update.read('value'), gradient: await update.read('gradient') };
+    await device.dispose();
+    return values;
+  };
+  const [tested, expected] = [
+    await compare(new Device(await openTested())),
+    await compare(new Device(createCpuBackend({ precision: 'f64' }))),
+  ];
+  assertClose(tested.value, expected.value, 'value', { rtol: 1e-4, atol: 1e-6 });
+  assertClose(tested.gradient, expected.gradient, 'gradient', { rtol: 1e-4, atol: 1e-6 });
+});
 
 test.run();

@@ -627,7 +627,9 @@ function shared(placed: readonly PlacedStep[]): Sharers[] {
     const key = `${each.heaps.map(({ count }) => count)} ${each.code.wgsl}`;
     const groups = alike.get(key) ?? [];
     alike.set(key, groups);
-    const group = groups.find((steps) => steps.every(({ use }) => agree(use.places, each.use.places)));
+    const group = groups.find((steps) =>
+      steps.every(({ use }) => agree(each.code.wgsl, use.places, each.use.places)),
+    );
     if (group) group.push(each);
     else groups.push([each]);
   }

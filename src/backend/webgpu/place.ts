@@ -15,14 +15,20 @@ export const ENTRY = 512;
 /** Steps that have one pipeline at most: each makes the choice among them longer. */
 export const MOST_USES = 8;
 
-/** Whether two steps have each binding in the same heap, so far as both have it. */
-export const agree = (some: Places, others: Places): boolean =>
-  some.every((at, i) => {
-    const other = others[i];
-    return !at || !other || at.heap === other.heap;
+/**
+ * Whether two steps of a kernel have each binding in the same heap, or one of them lacks it and nothing comes of that: it
+ * is read only, or written only where a parameter says so. What is written anyway would hit the memory of others.
+ */
+export function agree(wgsl: string, some: Places, others: Places): boolean {
+  const fields = fieldsOf(wgsl).map(([name]) => name.toLowerCase());
+  return [...wgsl.matchAll(binding)].every(([, access, name], i) => {
+    const [at, other] = [some[i], others[i]];
+    if (at && other) return at.heap === other.heap;
+    return at === other || access === 'read' || fields.includes(`has${name.replace(/_$/, '')}`);
   });
+}
 
-const binding = /@group\(0\) @binding\(\d+\) var<storage, \w+> (\w+): array<(.*)>;\n/g;
+const binding = /@group\(0\) @binding\(\d+\) var<storage, (\w+)> (\w+): array<(.*)>;\n/g;
 const uniform = /@group\(0\) @binding\(\d+\) var<uniform> params: Params;\n/;
 const begin = /^fn main\([^{]*\{\n/m;
 
@@ -55,7 +61,7 @@ export function place(
   slot: number,
   axis: 'y' | 'z' = 'y',
 ): string {
-  const names = [...wgsl.matchAll(binding)].map(([, name, type], i) => ({
+  const names = [...wgsl.matchAll(binding)].map(([, , name, type], i) => ({
     name,
     type,
     at: uses.map(({ places }) => places[i]).find(Boolean),
