@@ -240,6 +240,20 @@ test('memory that is given back starts anew as zeros', async () => {
   backend.free(again);
 });
 
+test('programs that come and go have heaps of the same size', async () => {
+  const own = await openWebGpu();
+  const sizes = new Set<number>();
+  const create = own.device.createBuffer.bind(own.device);
+  own.device.createBuffer = (descriptor) => {
+    sizes.add(descriptor.size);
+    return create(descriptor);
+  };
+  for (let i = 0; i < 5; i++) own.free(own.allocate(10, 'f32', 'x'));
+  assert.is(own.counters.buffersCreated, 5);
+  assert.is(sizes.size, 1);
+  await own.dispose();
+});
+
 test('a buffer with several views counts as one binding', async () => {
   const { fused, ...rest } = increment(4);
   const views = Array.from({ length: 20 }, (_, i) => ({

@@ -134,7 +134,7 @@ export class WebGpuBackend implements Backend {
     pipelinesCreated: 0,
   };
 
-  /** Pipelines by the WGSL they came from. */
+  /** Pipelines that programs can have in common, by the WGSL they came from. */
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
   /** Layouts by the number of heaps that they bind. */
   private readonly layouts = new Map<number, GPUBindGroupLayout>();
@@ -489,9 +489,12 @@ export class WebGpuBackend implements Backend {
     const uses = steps.map(({ use }) => use);
     const sizes = heaps.map(({ count }) => count);
     const wgsl = place(code.wgsl, sizes, uses, slot % ENTRIES, axis);
+    const label = step.kind === 'fused' ? step.label : step.kernel;
+    // Literals of places are this program's own: kept, they would outlive it for nothing.
+    if (axis) return this.compile(wgsl, heaps.length, label);
     let pipeline = this.pipelines.get(wgsl);
     if (!pipeline) {
-      pipeline = this.compile(wgsl, heaps.length, step.kind === 'fused' ? step.label : step.kernel);
+      pipeline = this.compile(wgsl, heaps.length, label);
       this.pipelines.set(wgsl, pipeline);
     }
     return pipeline;

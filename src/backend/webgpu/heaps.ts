@@ -33,8 +33,8 @@ interface Device {
 
 /**
  * Device memory in few large buffers, so that what a program works on can be bound once: a call that binds costs the
- * host more than one that dispatches. Each heap is twice as large as the last of
- * its type; what is larger has one to itself.
+ * host more than one that dispatches. Each heap is twice as large as the last of its type; what is larger has one to
+ * itself.
  */
 export class Heaps {
   private readonly open: OpenHeap[] = [];
@@ -84,6 +84,8 @@ export class Heaps {
     }, []);
     if (owner.free[0].count < owner.count) return;
     this.open.splice(this.open.indexOf(owner), 1);
+    // The next takes its place: programs that come and go would have ever larger ones.
+    this.next[owner.dtype] = Math.min(this.next[owner.dtype], owner.count);
     owner.gpu.destroy();
   }
 
