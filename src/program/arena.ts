@@ -1,6 +1,6 @@
 import type { Step } from './program.ts';
 
-/** A temporary's elements, and the first and last step that binds it. */
+/** A temporary's elements, and the first and last row of steps that binds it. */
 interface Lifetime {
   readonly buffer: number;
   readonly count: number;
@@ -18,18 +18,19 @@ interface Slots {
 /**
  * Gives each temporary a slot such that two alive at once never share one. A step's results never share a slot with
  * its operands, so a kernel never reads and writes one buffer.
+ * What steps that can be dispatched at once work on is alive at once.
  *
  * No order of placement is best for every program, so a few are tried and the smallest arena is kept: the largest
- * first; by the step at which most is alive, the fullest first; and as they come into use.
+ * first; by the row at which most is alive, the fullest first; and as they come into use.
  *
  * @source greedy by size and by breadth over shared objects (Pisarchyk & Lee 2020, sections 4.2 and 4.3)
  */
 export function assignSlots(
-  steps: readonly Step[],
+  rows: readonly (readonly Step[])[],
   buffers: readonly { readonly kind: string; readonly count: number }[],
 ): Slots {
-  const lifetimes = lifetimesOf(steps, buffers);
-  const alive = steps.map((_, at) =>
+  const lifetimes = lifetimesOf(rows, buffers);
+  const alive = rows.map((_, at) =>
     lifetimes.reduce((sum, { first, last, count }) => sum + (first <= at && at <= last ? count : 0), 0),
   );
   const fullest = ({ first, last }: Lifetime) => Math.max(...alive.slice(first, last + 1));
@@ -45,12 +46,12 @@ export function assignSlots(
 }
 
 function lifetimesOf(
-  steps: readonly Step[],
+  rows: readonly (readonly Step[])[],
   buffers: readonly { readonly kind: string; readonly count: number }[],
 ): Lifetime[] {
   const found = new Map<number, { first: number; last: number }>();
-  steps.forEach((step, at) => {
-    for (const buffer of step.buffers) {
+  rows.forEach((row, at) => {
+    for (const buffer of row.flatMap((step) => step.buffers)) {
       if (buffer < 0 || buffers[buffer].kind !== 'temporary') continue;
       const known = found.get(buffer);
       if (known) known.last = at;

@@ -31,6 +31,7 @@ import {
   withBuffers,
 } from './program.ts';
 import { joinSegments } from './segments.ts';
+import { bringTogether } from './together.ts';
 
 /**
  * Lowers a recording to a program: dead operations dropped, elementwise chains fused into the kernels that use
@@ -94,8 +95,10 @@ class Lowering {
       mlp === 'layered'
         ? pairSteps(takeLayersApart(merged, this.buffers, this.temporary), this.buffers, this.resize)
         : merged;
-    const steps = joinedBindings > 0 ? joinSteps(apart, this.buffers, joinedBindings, joinedPasses) : apart;
-    const { slots, slotOf } = assignSlots(steps, this.buffers);
+    const joined = joinedBindings > 0 ? joinSteps(apart, this.buffers, joinedBindings, joinedPasses) : apart;
+    const rows = mlp === 'layered' ? bringTogether(joined) : joined.map((step) => [step]);
+    const steps = rows.flat();
+    const { slots, slotOf } = assignSlots(rows, this.buffers);
     // What merged kernels pass on inside themselves needs no memory.
     const kept = [...this.buffers.keys()].filter(
       (i) => this.buffers[i].kind !== 'temporary' || slotOf[i] >= 0,

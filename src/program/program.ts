@@ -157,8 +157,19 @@ export class Program {
   }
 }
 
+/** What a step reads and what it writes: buffers, or where they lie. */
+export interface Accesses<T = number> {
+  readonly read: readonly T[];
+  readonly written: readonly T[];
+}
+
+/** Whether two steps can change places: neither writes what the other touches. */
+export const areIndependent = <T>(a: Accesses<T>, b: Accesses<T>): boolean =>
+  !a.written.some((one) => b.read.includes(one) || b.written.includes(one)) &&
+  !b.written.some((one) => a.read.includes(one));
+
 /** Which buffers a step reads and writes. */
-export function accesses(step: Step): { readonly read: number[]; readonly written: number[] } {
+export function accesses(step: Step): Accesses {
   const used = (wanted: 'read' | 'write') =>
     separateSteps([step]).flatMap((single) => {
       const inputs = single.kind === 'fused' ? single.fused.inputs.length : 0;

@@ -192,6 +192,68 @@ test('equal kernels of a program have pipelines in common, each with its own mem
     assert.equal(new Set(await backend.read(buffer)), new Set([1 + i]), `x${i}`);
 });
 
+test('kernels in a row that do not wait for each other are one dispatch', async () => {
+  const dispatched = async (links: readonly (readonly [from: number, to: number, count?: number])[]) => {
+    const buffers = Array.from({ length: 5 }, (_, i) => backend.allocate(200, 'f32', `x${i}`));
+    for (const [i, buffer] of buffers.entries()) backend.write(buffer, new Float32Array(200).fill(10 * i));
+    const steps = links.map(
+      ([from, to, count = 200]): Step => ({ ...increment(count), buffers: [from, to] }),
+    );
+    const executable = await backend.load(manySteps(steps, buffers), buffers);
+    const { dispatches } = backend.counters;
+    executable.run(2);
+    const taken = (backend.counters.dispatches - dispatches) / 2;
+    const last = await Promise.all(buffers.map(async (buffer) => (await backend.read(buffer))[199]));
+    for (const buffer of buffers) backend.free(buffer);
+    return [taken, ...last];
+  };
+  assert.equal(
+    await dispatched([
+      [0, 1],
+      [0, 2],
+      [3, 4],
+    ]),
+    [1, 0, 1, 1, 30, 31],
+    'each its own',
+  );
+  assert.equal(
+    await dispatched([
+      [0, 1],
+      [1, 2],
+      [0, 3],
+    ]),
+    [2, 0, 1, 2, 1, 40],
+    'the second reads the first',
+  );
+  assert.equal(
+    await dispatched([
+      [0, 1],
+      [2, 0],
+      [0, 3],
+    ]),
+    [3, 21, 22, 20, 22, 40],
+    'what was read is written',
+  );
+  assert.equal(
+    await dispatched([
+      [0, 1],
+      [2, 1],
+      [3, 4],
+    ]),
+    [2, 0, 21, 20, 30, 31],
+    'both write the same',
+  );
+  assert.equal(
+    await dispatched([
+      [0, 1, 70],
+      [0, 2],
+      [3, 4],
+    ]),
+    [2, 0, 10, 1, 30, 31],
+    'other sizes',
+  );
+});
+
 test('equal kernels with other parameters', async () => {
   const kinds = [1, 2, 1, 0];
   const clock = backend.allocate(4, 'u32', 'clock');

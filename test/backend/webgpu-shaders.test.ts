@@ -2,9 +2,10 @@
 // what it should be to the letter.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { dispatchSize, isSoftwareAdapter } from '../../src/backend/webgpu/backend.ts';
+import { isSoftwareAdapter } from '../../src/backend/webgpu/backend.ts';
 import { generateFused, literal } from '../../src/backend/webgpu/fused.ts';
 import { mathFor, shaders, specialise, unroll } from '../../src/backend/webgpu/shaders.ts';
+import { dispatchSize } from '../../src/backend/webgpu/step-code.ts';
 import { applyView, contiguousView, type View } from '../../src/math/view.ts';
 import { joinedKernels, joinedSpec } from '../../src/program/join.ts';
 import {

@@ -123,14 +123,16 @@ async function updateOn(
     ...options,
     clock: clockState(5),
   });
+  const before = device.backend.counters.dispatches;
   update.run(1);
+  const dispatches = device.backend.counters.dispatches - before;
   const states = new Map<string, Float32Array>();
   for (const state of learner.states) states.set(state.name, Float32Array.from(await device.read(state)));
   const scalars: Record<string, number> = {};
   for (const name of update.program.outputs.keys()) scalars[name] = await update.readScalar(name);
   const kernels = update.program.steps.map((step) => (step.kind === 'fused' ? 'fused' : step.kernel));
   update.dispose();
-  return { states, scalars, kernels };
+  return { states, scalars, kernels, dispatches };
 }
 
 test('every joined kernel does what its parts do, whatever the shapes', async () => {
@@ -167,6 +169,10 @@ if (testBackend() !== 'wasm') {
         const layered = await updateOn(device, of, 'layered', bindings, { joinedPasses });
         for (const kernel of layered.kernels) met.add(kernel);
         assert.ok(joinedPasses || layered.kernels.includes('mlp_layer_forward'));
+        if (testBackend() === 'webgpu' && of === cases[0]) {
+          const saved = layered.kernels.length - layered.dispatches;
+          assert.is(saved, joinedPasses ? 1 : 3, 'critics and their targets are dispatched at once');
+        }
         compareUpdates(layered, whole, `${JSON.stringify(of)}, layered, passes ${joinedPasses}`);
       }
     }

@@ -1,19 +1,21 @@
 import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
-import { joinedSpec, MOST_JOINED_BINDINGS } from '../../program/join.ts';
-import { layersKernels } from '../../program/join-layers.ts';
-import { passKernels } from '../../program/join-passes.ts';
-import { type KernelSpec, kernelSpec, MLP_WIDTH, WORKGROUP } from '../../program/kernels.ts';
-import type { FusedStep, JoinedStep, KernelStep, Program, Step } from '../../program/program.ts';
-import { formatCount } from '../../program/program.ts';
+import { MOST_JOINED_BINDINGS } from '../../program/join.ts';
+import { MLP_WIDTH } from '../../program/kernels.ts';
+import { formatCount, type Program, type Step } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
-import { composeLayers, composePass } from './compose.ts';
-import { type FusedShader, generateFused } from './fused.ts';
 import { type Heap, Heaps, type Range } from './heaps.ts';
-import { agree, ENTRY, foldedAxis, MOST_USES, place, type Use, writeEntry } from './place.ts';
+import { ENTRY, place, writeEntry } from './place.ts';
 import { restWhilePending } from './rest.ts';
-import { segmentsInOne } from './segments.ts';
-import { specialise } from './shaders.ts';
+import {
+  type Dispatch,
+  dispatchesOf,
+  type PlacedStep,
+  placeSteps,
+  type ReadyStep,
+  type Sharers,
+  sharePipelines,
+} from './share.ts';
 
 // WebGPU's flags by value, since Node has no global GPUBufferUsage.
 const MAP_READ = 0x1;
@@ -69,40 +71,6 @@ class WebGpuBuffer implements DeviceBuffer {
   ) {}
 }
 
-interface Dispatch {
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
-  readonly x: number;
-  readonly y: number;
-  readonly z: number;
-}
-
-/** What a step needs to become a dispatch: its code, its bindings, its parameters and its grid. */
-interface StepCode {
-  readonly wgsl: string;
-  /** Index into the program's buffers of each binding; −1 for none. */
-  readonly bound: readonly number[];
-  readonly params: readonly number[];
-  readonly floats: readonly boolean[];
-  readonly grid: FusedShader['grid'];
-}
-
-/** A step whose bindings have their place in the heaps that it binds. */
-interface PlacedStep {
-  readonly step: Step;
-  readonly code: StepCode;
-  readonly heaps: readonly Heap[];
-  readonly use: Use;
-  readonly size: readonly [x: number, y: number, z: number];
-}
-
-/** Steps with one pipeline: several by their folds, or one by its entry in the table. */
-interface Sharers {
-  readonly steps: readonly PlacedStep[];
-  readonly slot: number;
-  readonly axis: 'y' | 'z' | undefined;
-}
-
 /**
  * Whether an adapter is a CPU in disguise: SwiftShader, Mesa's llvmpipe/lavapipe, or Windows' WARP.
  */
@@ -139,8 +107,8 @@ export class WebGpuBackend implements Backend {
   /** Layouts by the number of heaps that they bind. */
   private readonly layouts = new Map<number, GPUBindGroupLayout>();
   private readonly heaps: Heaps;
-  /** Dispatches of steps by the memory they work on: sections of a program need nothing new. */
-  private readonly made = new WeakMap<readonly DeviceBuffer[], Map<Step, Dispatch>>();
+  /** Steps ready by the memory they work on: sections of a program need nothing new. */
+  private readonly made = new WeakMap<readonly DeviceBuffer[], Map<Step, ReadyStep>>();
   /** Staging buffers not in use; a read takes one and gives it back. */
   private readonly staging: GPUBuffer[] = [];
   /** Error scopes whose result has not come yet. */
@@ -268,36 +236,30 @@ export class WebGpuBackend implements Backend {
   }
 
   async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
-    const made = this.made.get(buffers) ?? new Map<Step, Dispatch>();
+    const made = this.made.get(buffers) ?? new Map<Step, ReadyStep>();
     this.made.set(buffers, made);
     const steps = [...new Set(program.steps)].filter((step) => !made.has(step));
-    const sharers = shared(this.placed(steps, buffers));
+    const sharers = sharePipelines(this.placed(steps, buffers));
     const pipelines = await Promise.all(sharers.map((each) => this.pipeline(each)));
     const table = this.table(sharers);
     this.device.pushErrorScope('validation');
     const groups = new Map<string, GPUBindGroup>();
-    sharers.forEach(({ steps, slot, axis }, i) => {
+    sharers.forEach(({ steps, slot, numbering }, i) => {
       const chunk = Math.floor(slot / ENTRIES);
-      steps.forEach(({ step, heaps, size: [x, y, z] }, use) => {
+      steps.forEach(({ step, heaps, size, read, written }, at) => {
         const group = this.group(groups, heaps, table, chunk);
-        const folds = use + 1;
-        made.set(step, {
-          pipeline: pipelines[i],
-          group,
-          x: Math.ceil(x / folds),
-          y: axis === 'y' ? folds : y,
-          z: axis === 'z' ? folds : z,
-        });
+        made.set(step, { pipeline: pipelines[i], group, size, numbering, number: at + 1, read, written });
       });
     });
     const error = await this.device.popErrorScope();
     await this.check();
     if (error) throw this.error(kindOf(error), `The program cannot be bound: ${error.message}`);
-    const dispatches = program.steps.map((step) => made.get(step) as Dispatch);
+    const ready = program.steps.map((step) => made.get(step) as ReadyStep);
+    const dispatches = dispatchesOf(ready);
     return {
       run: (times) => this.run(dispatches, times),
-      ...(this.device.features.has('timestamp-query') && 2 * dispatches.length <= MOST_QUERIES
-        ? { timeSteps: (updates: number) => this.timeSteps(dispatches, updates) }
+      ...(this.device.features.has('timestamp-query') && 2 * ready.length <= MOST_QUERIES
+        ? { timeSteps: (updates: number) => this.timeSteps(ready, updates) }
         : {}),
       dispose: () => {
         for (const step of steps) made.delete(step);
@@ -355,7 +317,8 @@ export class WebGpuBackend implements Backend {
   }
 
   /** Nanosecond stamps at both ends of a pass for each dispatch: milliseconds, means over the updates. */
-  private async timeSteps(dispatches: readonly Dispatch[], updates: number): Promise<number[]> {
+  private async timeSteps(steps: readonly ReadyStep[], updates: number): Promise<number[]> {
+    const dispatches = steps.map((step) => dispatchesOf([step])[0]);
     const count = 2 * dispatches.length;
     const totals = dispatches.map(() => 0);
     if (count === 0) return totals;
@@ -402,44 +365,24 @@ export class WebGpuBackend implements Backend {
     this.counters.submits++;
   }
 
-  /** Where each step finds its bindings: in the program's heaps if all can be bound at once, else in its own. */
+  /** @throws BackendError when a step works on more heaps than the adapter binds */
   private placed(steps: readonly Step[], buffers: readonly DeviceBuffer[]): PlacedStep[] {
-    const { maxStorageBuffersPerShaderStage: most, maxComputeWorkgroupsPerDimension } = this.device.limits;
-    const subgroups = this.device.features.has('subgroups');
-    const rangeOf = (buffer: number) => own(buffers[buffer]).range;
-    const codes = steps.map((step) =>
-      codeOf(
-        segmentsInOne(step, (buffer) => rangeOf(buffer).heap),
-        subgroups,
-      ),
-    );
-    const heapsOf = (bound: readonly number[]): Heap[] => [
-      ...new Set(bound.filter((i) => i >= 0).map((i) => rangeOf(i).heap)),
-    ];
-    const all = heapsOf(codes.flatMap(({ bound }) => bound));
-    return steps.map((step, i) => {
-      const code = codes[i];
-      const heaps = all.length <= most ? all : heapsOf(code.bound);
-      if (heaps.length > most) {
-        throw this.error(
-          'limit',
-          `'${step.label}' works on ${heaps.length} buffers, more than this adapter's maxStorageBuffersPerShaderStage of ${most}.`,
-          { limit: 'maxStorageBuffersPerShaderStage' },
-        );
-      }
-      const places = code.bound.map((buffer) => {
-        if (buffer < 0) return undefined;
-        const { heap, offset } = rangeOf(buffer);
-        return { heap: heaps.indexOf(heap), offset };
-      });
-      const size = dispatchSize(code.grid, maxComputeWorkgroupsPerDimension);
-      return { step, code, heaps, use: { params: code.params, places }, size };
-    });
+    const placed = placeSteps(steps, (buffer) => own(buffers[buffer]).range, this.device);
+    const { maxStorageBuffersPerShaderStage: most } = this.device.limits;
+    for (const { step, heaps } of placed) {
+      if (heaps.length <= most) continue;
+      throw this.error(
+        'limit',
+        `'${step.label}' works on ${heaps.length} buffers, more than this adapter's maxStorageBuffersPerShaderStage of ${most}.`,
+        { limit: 'maxStorageBuffersPerShaderStage' },
+      );
+    }
+    return placed;
   }
 
   /** The values of steps that share no pipeline. */
   private table(sharers: readonly Sharers[]): GPUBuffer {
-    const entries = sharers.filter(({ axis }) => !axis);
+    const entries = sharers.filter(({ numbering }) => !numbering);
     const chunks = Math.max(1, Math.ceil(entries.length / ENTRIES));
     const data = new ArrayBuffer(ENTRY * ENTRIES * chunks);
     for (const { slot, steps } of entries)
@@ -484,14 +427,14 @@ export class WebGpuBackend implements Backend {
     return layout;
   }
 
-  private pipeline({ steps, slot, axis }: Sharers): Promise<GPUComputePipeline> {
+  private pipeline({ steps, slot, numbering }: Sharers): Promise<GPUComputePipeline> {
     const { step, code, heaps } = steps[0];
     const uses = steps.map(({ use }) => use);
     const sizes = heaps.map(({ count }) => count);
-    const wgsl = place(code.wgsl, sizes, uses, slot % ENTRIES, axis);
+    const wgsl = place(code.wgsl, sizes, uses, slot % ENTRIES, numbering);
     const label = step.kind === 'fused' ? step.label : step.kernel;
     // Literals of places are this program's own: kept, they would outlive it for nothing.
-    if (axis) return this.compile(wgsl, heaps.length, label);
+    if (numbering) return this.compile(wgsl, heaps.length, label);
     let pipeline = this.pipelines.get(wgsl);
     if (!pipeline) {
       pipeline = this.compile(wgsl, heaps.length, label);
@@ -621,76 +564,6 @@ export class WebGpuBackend implements Backend {
 /** What WebGPU calls the error. */
 function kindOf(error: GPUError): DeviceFault {
   return error.constructor?.name === 'GPUOutOfMemoryError' ? 'memory' : 'validation';
-}
-
-/** Steps that can have a pipeline in common together, the others by themselves. */
-function shared(placed: readonly PlacedStep[]): Sharers[] {
-  const alike = new Map<string, PlacedStep[][]>();
-  for (const each of placed) {
-    const key = `${each.heaps.map(({ count }) => count)} ${each.code.wgsl}`;
-    const groups = alike.get(key) ?? [];
-    alike.set(key, groups);
-    const group = groups.find((steps) =>
-      steps.every(({ use }) => agree(each.code.wgsl, use.places, each.use.places)),
-    );
-    if (group) group.push(each);
-    else groups.push([each]);
-  }
-  let slot = 0;
-  return [...alike.values()].flat().flatMap((steps): Sharers[] => {
-    const axis = foldedAxis(steps[0].code.wgsl);
-    const free = axis && steps.every(({ size: [, y, z] }) => (axis === 'y' ? y : z) === 1);
-    const most = free ? MOST_USES : 1;
-    const parts = Array.from({ length: Math.ceil(steps.length / most) }, (_, i) =>
-      steps.slice(i * most, (i + 1) * most),
-    );
-    return parts.map((part) =>
-      part.length > 1 ? { steps: part, slot: 0, axis } : { steps: part, slot: slot++, axis: undefined },
-    );
-  });
-}
-
-const codeOf = (step: Step, subgroups: boolean): StepCode =>
-  step.kind === 'fused' ? fusedCode(step) : kernelCode(step, subgroups);
-
-function kernelCode(step: KernelStep | JoinedStep, subgroups: boolean): StepCode {
-  const { params, floats, grid }: KernelSpec =
-    step.kind === 'joined' ? joinedSpec(step.kernel, step.parts) : kernelSpec(step.kernel);
-  return {
-    wgsl: kernelText(step, subgroups),
-    bound: step.kind === 'joined' ? step.bound : step.buffers,
-    params: params.map((name) => step.params[name] ?? 0),
-    floats: params.map((name) => floats.includes(name)),
-    grid: grid(step.params, subgroups),
-  };
-}
-
-function kernelText(step: KernelStep | JoinedStep, subgroups: boolean): string {
-  if (step.kind === 'joined' && layersKernels.includes(step.kernel)) return composeLayers(step, subgroups);
-  if (step.kind === 'joined' && passKernels.includes(step.kernel)) return composePass(step, subgroups);
-  return specialise(step, subgroups);
-}
-
-function fusedCode({ fused, buffers }: FusedStep): StepCode {
-  const inputs = buffers.slice(0, fused.inputs.length);
-  const distinct = [...new Set(inputs)];
-  const { wgsl, grid } = generateFused(
-    fused,
-    inputs.map((buffer) => distinct.indexOf(buffer)),
-  );
-  return { wgsl, bound: [...distinct, ...buffers.slice(inputs.length)], params: [], floats: [], grid };
-}
-
-/**
- * Workgroups along x, y and z within the device's limit a dimension: items that pass it along x wrap into y,
- * exact counts into z, as the kernels expect.
- */
-export function dispatchSize(grid: FusedShader['grid'], limit: number): [x: number, y: number, z: number] {
-  const [count, y, z] = 'items' in grid ? [Math.ceil(grid.items / WORKGROUP), 1, 1] : grid.workgroups;
-  if (count <= limit) return [count, y, z];
-  const folds = Math.ceil(count / limit);
-  const x = Math.ceil(count / folds);
-  return 'items' in grid ? [x, folds, 1] : [x, y, z * folds];
 }
 
 function own(buffer: DeviceBuffer): WebGpuBuffer {

@@ -38,28 +38,38 @@ const fieldsOf = (wgsl: string): readonly [name: string, type: string][] =>
     ([, name, type]) => [name, type],
   );
 
-/** Axis along which a kernel's grid may be folded, if several steps may have its pipeline in common. */
-export function foldedAxis(wgsl: string): 'y' | 'z' | undefined {
+/** By what the steps of a pipeline know their numbers, from 1. */
+export interface Numbering {
+  /** Axis along which a step's grid is folded as many times as its number says. */
+  readonly folded: 'y' | 'z';
+  /** Axis along which the grids of steps whose numbers follow lie side by side, if the kernel leaves one. */
+  readonly beside: 'y' | 'z' | undefined;
+}
+
+/** How steps of a kernel are told apart, if several may have its pipeline in common. */
+export function numberingOf(wgsl: string): Numbering | undefined {
   // What varies with the step is not known to be uniform.
   if (wgsl.includes('workgroupBarrier') || wgsl.includes('workgroupUniformLoad')) return undefined;
-  if (wgsl.includes('group.z * groups.x')) return 'z';
-  return wgsl.includes('group.y * groups.x') ? 'y' : undefined;
+  const folded = (['z', 'y'] as const).find((axis) => wgsl.includes(`group.${axis} * groups.x`));
+  if (!folded) return undefined;
+  const other = folded === 'y' ? 'z' : 'y';
+  return { folded, beside: wgsl.includes(`group.${other}`) ? undefined : other };
 }
 
 /**
  * The kernel with its bindings in heaps, all of a program's in one group. One step takes its values from entry `slot` of
- * the program's table. Several steps have theirs written in, and each says by the folds of its grid, from 1, which one
- * it is: a choice among literals takes a software adapter less time to compile than what it loads.
+ * the program's table. Several steps have theirs written in, and each is told by its number: a choice among literals takes
+ * a software adapter less time to compile than what it loads.
  *
  * @param heaps elements of each that is bound: an index into a size that is known takes less to keep in bounds
- * @param axis along which several steps' grids are folded
+ * @param numbering of several steps
  */
 export function place(
   wgsl: string,
   heaps: readonly number[],
   uses: readonly Use[],
   slot: number,
-  axis: 'y' | 'z' = 'y',
+  numbering?: Numbering,
 ): string {
   const names = [...wgsl.matchAll(binding)].map(([, , name, type], i) => ({
     name,
@@ -71,17 +81,21 @@ export function place(
     return distinct.size === 1 ? [...distinct][0] : 'u32';
   });
   const fields = fieldsOf(wgsl);
-  const several = uses.length > 1;
+  const several = numbering !== undefined;
   const entry = `steps[${slot}].entry`;
   const chosen = (values: readonly string[]): string =>
     values.reduce((choice, value, i) =>
-      value === values[0] ? choice : `select(${choice}, ${value}, groups.${axis} == ${i + 1}u)`,
+      value === values[0] ? choice : `select(${choice}, ${value}, number_ == ${i + 1}u)`,
     );
 
   const declared = types.map(
     (type, i) => `@group(0) @binding(${i}) var<storage, read_write> heap${i}: array<${type}, ${heaps[i]}>;\n`,
   );
   const begun: string[] = [];
+  if (numbering) {
+    const { folded, beside } = numbering;
+    begun.push(`  let number_ = groups.${folded}${beside ? ` + group.${beside}` : ''};\n`);
+  }
   let text = wgsl.replace(binding, '').replace(uniform, '');
   names.forEach(({ name, type, at }, i) => {
     if (!at) {
