@@ -150,8 +150,9 @@ export class WebGpuBackend implements Backend {
     this.preferences = {
       mlp: software && !f16 ? 'layered' : 'fused',
       joinedBindings: Math.min(MOST_JOINED_BINDINGS, device.limits.maxStorageBuffersPerShaderStage),
-      // Without loads in common they are slower than a kernel a layer, and take longer to compile.
-      joinedPasses: device.features.has('subgroups'),
+      // They take longer to compile than a kernel a layer, and without loads in common longer to run: worth it where each
+      // dispatch is a call of Node's binding.
+      joinedPasses: isNode() && device.features.has('subgroups'),
       halfHidden: f16,
       fusedWidth: MLP_WIDTH,
     };
