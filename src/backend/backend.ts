@@ -24,6 +24,7 @@ export interface Executable {
 /** Counts since the backend was opened; the tests assert that a steady state creates nothing. */
 export interface Counters {
   submits: number;
+  /** Of one kernel, or of several that a GPU gets at once. */
   dispatches: number;
   readbacks: number;
   buffersCreated: number;

@@ -64,7 +64,7 @@ export interface UpdateCost extends ProgramMemory {
   /** Median over the rounds, with an interval for it. */
   readonly msPerUpdate: number;
   readonly msInterval: Interval;
-  /** Dispatches counted by the backend, for one update. */
+  /** Of its program; what the backend dispatches at once counts by the kernel. */
   readonly kernelsPerUpdate: number;
   readonly updatesPerRun: number;
   /** Submits counted by the backend, for one `run(updatesPerRun)`. */
@@ -296,7 +296,7 @@ export function updateCost(program: Program, { ms, updatesPerRun, counted }: Tim
     rounds: ms.length,
     msPerUpdate: median(ms),
     msInterval: medianInterval(ms),
-    kernelsPerUpdate: per('dispatches', ms.length * updatesPerRun),
+    kernelsPerUpdate: program.kernels,
     updatesPerRun,
     submitsPerRun: per('submits', ms.length),
     readbacks: counted.readbacks,

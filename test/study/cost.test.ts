@@ -56,8 +56,12 @@ rows('count what the program and the backend count', async () => {
     const settings = costSettings(small);
     const report = await measureCost(device, { ...small, estimators: [baselineEstimator] });
     const [row] = report.rows;
-    const { program } = await compilePolicyUpdate(device, chooseEstimator(baselineEstimator), settings);
-    assert.is(row.kernelsPerUpdate, program.kernels);
+    const update = await compilePolicyUpdate(device, chooseEstimator(baselineEstimator), settings);
+    const { program } = update;
+    const { dispatches } = device.backend.counters;
+    update.run(3);
+    await device.backend.synchronize();
+    assert.is(3 * row.kernelsPerUpdate, device.backend.counters.dispatches - dispatches);
     assert.is(row.flops, program.flops);
     assert.is(row.bytes, program.bytes);
     assert.is(row.arenaBytes, program.arenaBytes);
