@@ -450,6 +450,17 @@ export class WebGpuBackend implements Backend {
     this.device.pushErrorScope('validation');
     const module = this.device.createShaderModule({ label, code: wgsl });
     const layout = this.device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(heaps)] });
+    // Asked for before anything is known of the module: it is made while others are still being read.
+    const pipeline = this.device.createComputePipelineAsync({
+      label,
+      layout,
+      compute: { module, entryPoint: 'main' },
+    });
+    this.rest?.(pipeline);
+    const made = pipeline.then(
+      (value) => ({ value }),
+      (cause: Error) => ({ cause }),
+    );
     const scope = this.device.popErrorScope();
     const { messages } = await module.getCompilationInfo();
     const wrong = messages.find((message) => message.type === 'error');
@@ -462,21 +473,12 @@ export class WebGpuBackend implements Backend {
     }
     const error = await scope;
     if (error) throw this.error('shader', `The shader of '${label}' is refused: ${error.message}`);
-    try {
-      const pipeline = this.device.createComputePipelineAsync({
-        label,
-        layout,
-        compute: { module, entryPoint: 'main' },
-      });
-      this.rest?.(pipeline);
-      return await pipeline;
-    } catch (cause) {
-      await this.lossOrNothing();
-      await this.check();
-      throw this.error('shader', `The pipeline of '${label}' cannot be built: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
+    const result = await made;
+    if ('value' in result) return result.value;
+    const { cause } = result;
+    await this.lossOrNothing();
+    await this.check();
+    throw this.error('shader', `The pipeline of '${label}' cannot be built: ${cause.message}`, { cause });
   }
 
   private createBuffer(size: number, usage: number, label: string): GPUBuffer {
