@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 
@@ -16,7 +16,8 @@ const PATIENCE_MS = 5000;
  * Every contender puts a claim of its own beside the others, `<file>.<process>-<random>`, and then looks: it has the
  * lock when no other living process has a claim. Of two that claim at once the later sees the earlier, so both never
  * have it; all but the first by name withdraw, so one soon does. A claim of a process that is gone is removed by
- * whoever sees it, which can take nobody's lock away, since no claim is ever given to another.
+ * whoever sees it, which can take nobody's lock away, since no claim is ever given to another. It holds when its
+ * process began, since the number may be another's by now: in a container that is started again it often is.
  *
  * @throws UsageError when another process holds it, DataError when claims cannot be written there
  */
@@ -25,16 +26,17 @@ export async function takeLock(file: string): Promise<Lock> {
   const prefix = `${basename(file)}.`;
   const own = `${prefix}${process.pid}-${randomBytes(4).toString('hex')}`;
   const release = () => rm(join(folder, own), { force: true });
-  const begun = performance.now();
+  const { began } = await lookAt(process.pid);
+  const since = performance.now();
   for (let claimed = false; ; ) {
     if (!claimed)
-      await writeFile(join(folder, own), '', { flag: 'wx' }).catch((error: Error) => {
+      await writeFile(join(folder, own), began, { flag: 'wx' }).catch((error: Error) => {
         throw new DataError(`Cannot lock '${folder}': ${error.message}.`);
       });
     claimed = true;
     const others = await livingClaims(folder, prefix, own);
     if (others.length === 0) return { release };
-    const late = performance.now() - begun > PATIENCE_MS;
+    const late = performance.now() - since > PATIENCE_MS;
     if (late || others[0] < own) {
       await release();
       claimed = false;
@@ -58,7 +60,8 @@ async function livingClaims(folder: string, prefix: string, own: string): Promis
     if (name === own || !name.startsWith(prefix)) continue;
     const holder = holderOf(name, prefix);
     if (!(holder > 0)) continue;
-    if (isAlive(holder)) living.push(name);
+    const began = await readFile(join(folder, name), 'utf8').catch(() => '');
+    if (await isAlive(holder, began)) living.push(name);
     else await rm(join(folder, name), { force: true });
   }
   return living;
@@ -69,11 +72,25 @@ function holderOf(name: string, prefix: string): number {
   return Number(/^(\d+)-[0-9a-f]{8}$/.exec(name.slice(prefix.length))?.[1]);
 }
 
-function isAlive(pid: number): boolean {
+/** Whether the process that had this number at that time still runs; of a time unknown, whether any has it. */
+async function isAlive(pid: number, began: string): Promise<boolean> {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
+  const seen = await lookAt(pid);
+  return !seen.ended && (!began || !seen.began || began === seen.began);
+}
+
+/**
+ * What Linux tells of a process; elsewhere, nothing.
+ * One that was killed has its number until its parent asks how it ended, which some parents never do: it has `ended`.
+ * `began` counts ticks since the machine was started.
+ */
+async function lookAt(pid: number): Promise<{ ended: boolean; began: string }> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The second field is the command in brackets and may hold anything; the state is the 3rd, the beginning the 22nd.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { ended: fields[0] === 'Z' || fields[0] === 'X', began: fields[19] ?? '' };
 }

@@ -1,6 +1,6 @@
 // A study on the built command line: killed again and again it ends with the numbers of one that was not.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -49,10 +49,10 @@ const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
 /** Kills a study and its runs at once, as a machine that stops does. */
 async function killAfter(child: ChildProcess, ms: number): Promise<void> {
+  const ended = new Promise((done) => child.once('exit', done));
   await wait(ms);
-  const { exitCode } = child;
-  if (exitCode === null) process.kill(-(child.pid as number), 'SIGKILL');
-  await wait(50);
+  if (child.exitCode === null) process.kill(-(child.pid as number), 'SIGKILL');
+  await ended;
 }
 
 const undisturbed = join(folder, 'undisturbed');
@@ -105,9 +105,11 @@ test('a study that has changed is not mixed with what is there', () => {
 test('an interrupt ends the runs, keeps them, and exits with 130', async () => {
   const out = join(folder, 'interrupted');
   const child = spawn(process.execPath, study(out, '--jobs', '2'), { stdio: 'ignore' });
-  await wait(1500);
+  const ended = new Promise((done) => child.on('close', done));
+  // A run has its folder once the study listens for interrupts and its processes are at work.
+  while (!existsSync(join(out, 'runs')) && child.exitCode === null) await wait(50);
   child.kill('SIGINT');
-  const code = await new Promise((done) => child.on('close', done));
+  const code = await ended;
   assert.is(code, 130);
   assert.not.ok(readdirSync(out).some((name) => name.includes('.lock')));
   for (const run of readdirSync(join(out, 'runs')))
