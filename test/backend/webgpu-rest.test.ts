@@ -57,11 +57,17 @@ test('the loop turns freely before the wait and after it, and again for the next
 
 test('a short wait is looked at at once', async () => {
   const rest = restWhilePending();
-  const begun = performance.now();
-  const promise = new Promise((done) => setImmediate(done));
-  rest(promise);
-  await promise;
-  assert.ok(performance.now() - begun < 20);
+  const waits: number[] = [];
+  for (let i = 0; i < 15; i++) {
+    const begun = performance.now();
+    const promise = new Promise((done) => setImmediate(done));
+    rest(promise);
+    await promise;
+    waits.push(performance.now() - begun);
+  }
+  // Half of the longest rest; the median, since other work may take the processor from a few.
+  const median = waits.sort((a, b) => a - b)[7];
+  assert.ok(median < 0.5, `${median} ms`);
 });
 
 test('a software adapter is left the core, also by a program that has put WebGPU into `navigator`', async () => {
