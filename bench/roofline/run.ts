@@ -212,7 +212,11 @@ async function timeWhole(
   return median(timing.ms);
 }
 
-const three = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+/** Three digits, in at most nine characters so that columns stay apart. */
+function three(value: number): string {
+  if (value >= 100) return value.toFixed(0);
+  return value > 0 && value < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
+}
 const percent = (value: number): string => `${(100 * value).toFixed(value < 0.1 ? 1 : 0)}%`;
 
 /** The report as text. */
@@ -223,11 +227,13 @@ export function rooflineText({ results, absent }: RooflineReport): string {
     if (described !== name) {
       described = name;
       lines.push(`${name}: ${adapter}`);
-      lines.push(`  arithmetic: ${peak.instructions}, ${peak.threads} thread${peak.threads > 1 ? 's' : ''}`);
+      lines.push(`  arithmetic: ${peak.instructions}`);
       const streams = peak.streams.map(
         ({ bytes, read, triad }) => `${binary(bytes)} ${three(read)} / ${three(triad)}`,
       );
-      lines.push(`  memory, GB/s read / triad, by bytes for each thread: ${streams.join(', ')}`);
+      lines.push(
+        `  memory, GB/s read / triad, by bytes${peak.threads > 1 ? ' for each thread' : ''}: ${streams.join(', ')}`,
+      );
     }
     const { observations, actions, batch, hidden } = costSettings(rooflineSizes[size]);
     lines.push(
