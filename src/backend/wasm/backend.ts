@@ -378,7 +378,7 @@ class WasmExecutable implements Executable {
       const shared = choice.next();
       const begun = performance.now();
       backend.execute(table, steps, 1, shared);
-      choice.record(shared, performance.now() - begun);
+      choice.record(performance.now() - begun);
     }
   }
 
