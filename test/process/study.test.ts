@@ -104,18 +104,19 @@ test('a study that has changed is not mixed with what is there', () => {
 
 test('an interrupt ends the runs, keeps them, and exits with 130', async () => {
   const out = join(folder, 'interrupted');
+  const runs = join(out, 'runs');
   const child = spawn(process.execPath, study(out, '--jobs', '2'), { stdio: 'ignore' });
   const ended = new Promise((done) => child.on('close', done));
-  // A run has its folder once the study listens for interrupts and its processes are at work.
-  while (!existsSync(join(out, 'runs')) && child.exitCode === null) await wait(50);
+  const kept = () =>
+    existsSync(runs) && readdirSync(runs).some((run) => existsSync(join(runs, run, 'checkpoint.bin')));
+  while (!kept() && child.exitCode === null) await wait(20);
   child.kill('SIGINT');
-  const code = await ended;
-  assert.is(code, 130);
-  assert.not.ok(readdirSync(out).some((name) => name.includes('.lock')));
-  for (const run of readdirSync(join(out, 'runs')))
+  assert.is(await ended, 130);
+  assert.ok(kept());
+  for (const path of [out, ...readdirSync(runs).map((run) => join(runs, run))])
     assert.not.ok(
-      readdirSync(join(out, 'runs', run)).some((name) => name.includes('.lock')),
-      run,
+      readdirSync(path).some((name) => name.includes('.lock')),
+      path,
     );
 });
 
