@@ -1,5 +1,5 @@
 // Runs one bundled test file, in Node, Deno or a page, and reports on the console, an event a line.
-// From a command line: <runtime> child.mjs URL-OF-BUNDLE BACKEND
+// From a command line: <runtime> child.mjs URL-OF-BUNDLE BACKEND NAME; NAME restricts it to tests that hold it, '' to none.
 
 /** Marks the lines of the console that are events. */
 export const mark = '\u0001divergrad ';
@@ -14,9 +14,10 @@ export const isUvuNoise = (text) => {
 const suites = new Set();
 
 /** Imports a bundle, runs the suites it declares, and returns the counts. */
-export async function runFile(url, backend) {
+export async function runFile(url, backend, name = '') {
   const emit = (event) => console.log(mark + JSON.stringify(event));
   globalThis.DIVERGRAD_TEST_BACKEND = backend;
+  globalThis.DIVERGRAD_TEST_NAME = name;
   globalThis.DIVERGRAD_TEST_EMIT = emit;
   globalThis.DIVERGRAD_TEST_SUITES = suites;
   globalThis.UVU_DEFER = true; // uvu then only queues its suites
@@ -34,7 +35,7 @@ export async function runFile(url, backend) {
         done.failed += 1; // an `after` hook threw; its event has said so
       }
     }
-    if (done.passed + done.failed === 0) {
+    if (done.passed + done.failed === 0 && name === '') {
       emit({ type: 'fail', name: '(file)', error: 'declares no test: is `test.run()` missing?' });
       done.failed += 1;
     }
@@ -47,7 +48,7 @@ export async function runFile(url, backend) {
 }
 
 const args = globalThis.Deno?.args ?? globalThis.process?.argv?.slice(2);
-if (args?.length === 2 && /child\.mjs$/.test(globalThis.Deno?.mainModule ?? globalThis.process.argv[1])) {
+if (args?.length === 3 && /child\.mjs$/.test(globalThis.Deno?.mainModule ?? globalThis.process.argv[1])) {
   const write = globalThis.process.stdout.write.bind(globalThis.process.stdout);
   globalThis.process.stdout.write = (text, ...rest) => isUvuNoise(text) || write(text, ...rest);
   const { failed } = await runFile(...args);

@@ -1,4 +1,4 @@
-// Runs one bundled test file in a page of a headless Chromium: chromium.mjs BUNDLE BACKEND
+// Runs one bundled test file in a page of a headless Chromium: chromium.mjs BUNDLE BACKEND NAME
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { dirname, join, normalize } from 'node:path';
@@ -8,7 +8,7 @@ import { isUvuNoise, mark } from './child.mjs';
 import { chromium } from './software-gpu.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const [bundle, backend] = process.argv.slice(2);
+const [bundle, backend, name] = process.argv.slice(2);
 const types = {
   js: 'text/javascript',
   mjs: 'text/javascript',
@@ -62,8 +62,8 @@ try {
   crashed.catch(() => {});
   await page.goto(`http://localhost:${server.address().port}/`);
   const run = page.evaluate(
-    ([url, name]) => import('/test/runner/child.mjs').then(({ runFile }) => runFile(url, name)),
-    [`/${bundle}`, backend],
+    (args) => import('/test/runner/child.mjs').then(({ runFile }) => runFile(...args)),
+    [`/${bundle}`, backend, name],
   );
   const { failed } = await Promise.race([run, crashed]);
   process.exitCode = failed + broken > 0 ? 1 : 0;

@@ -49,9 +49,14 @@ function hook(suite, kind, handler) {
   };
 }
 
+/** Whether `--test` leaves a test in. */
+const wanted = (suite, name) => `${suite} › ${name}`.includes(globalThis.DIVERGRAD_TEST_NAME ?? '');
+
 function wrap(inner, suite) {
   globalThis.DIVERGRAD_TEST_SUITES?.add(suite);
-  const test = (name, handler) => inner(name, reported(suite, name, handler));
+  const test = (name, handler) => {
+    if (wanted(suite, name)) inner(name, reported(suite, name, handler));
+  };
   test.only = (name, handler) => inner.only(name, reported(suite, name, handler));
   test.skip = (...args) => inner.skip(...args);
   test.run = () => inner.run();

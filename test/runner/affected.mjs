@@ -1,0 +1,51 @@
+// Which test files a change can affect: those that import a changed file, load a bundle that holds it, or read it.
+import { execFileSync } from 'node:child_process';
+import { bundles } from '../../build.mjs';
+import { builds, entriesFor, foundations, reads, unseenBy } from '../suites.mjs';
+import { importsOf, root } from './bundles.mjs';
+
+/** Files that differ from a commit, with those git does not know yet: paths below the root. */
+export function changedSince(commit) {
+  const git = (...args) =>
+    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+      .split('\n')
+      .filter(Boolean);
+  return [
+    ...new Set([
+      ...git('diff', '--name-only', '--relative', commit, '--'),
+      ...git('ls-files', '--others', '--exclude-standard'),
+    ]),
+  ];
+}
+
+/** Where a bundle of dist/ begins. */
+const entryOf = (name) =>
+  name === 'page' ? ['web/main.ts', 'web/worker.ts'] : [bundles.find(({ out }) => out === `dist/${name}`).entry];
+
+/** What becomes of the sources of kernels: they are imported as WebAssembly. */
+const asImported = (file) =>
+  file.startsWith('src/backend/wasm/assembly/') || file.startsWith('bench/peak/assembly/')
+    ? (name) => name.startsWith('dist/wasm/')
+    : (name) => name === file;
+
+/**
+ * The pairs of suite and file that a change can affect.
+ *
+ * @param pairs [{ suite, file }], `suite` one of suites.mjs
+ * @param changed paths below the root
+ */
+export async function affected(pairs, changed) {
+  if (changed.some((file) => foundations.some((start) => file.startsWith(start)))) return pairs;
+  const bundled = [...new Set(pairs.flatMap(({ file }) => entriesFor(builds, file)))];
+  const entries = [...new Set([...pairs.map(({ file }) => file), ...bundled.flatMap(entryOf)])];
+  const imports = await importsOf(entries);
+  const sees = (file, name) => {
+    const imported = asImported(name);
+    const files = [file, ...entriesFor(builds, file).flatMap(entryOf)];
+    if (files.some((entry) => [...imports.get(entry)].some(imported))) return true;
+    return entriesFor(reads, file).some((start) => name.startsWith(start));
+  };
+  return pairs.filter(({ suite, file }) =>
+    changed.some((name) => !unseenBy(suite).some((start) => name.startsWith(start)) && sees(file, name)),
+  );
+}

@@ -1,0 +1,67 @@
+// The arguments of `npm test`.
+import { suites } from '../suites.mjs';
+
+const help = `usage: npm test [-- OPTIONS]        the quick suites
+       npm run test:all [-- OPTIONS]  all suites
+
+  --changed[=COMMIT]    what the changes since COMMIT (HEAD when absent) can affect, quickest first
+  --affected-by=FILES   what changes of these files can affect, names separated by commas
+  --only=FILE           test files whose path holds FILE
+  --test=NAME           tests whose group and name hold NAME
+  --watch               run again at every change; goes with the options above
+  --suite=NAMES         these suites, names separated by commas:
+                        ${Object.keys(suites).join(' ')}
+  --added               with test:all: without the suites of npm test
+  --bail                stop at the first failure
+  --verbose             the time of each test, and what passing files print
+  --json=FILE           write counts, minutes and failures there
+  --jobs=N              processes at once (2 when absent)
+  --deadline=SECONDS    end a file that takes longer (3600 when absent): a guard against one that hangs
+  --list                the suites, what each proves, and its budget`;
+
+function usage(message) {
+  console.error(`divergrad: ${message}\n${help}`);
+  process.exit(2);
+}
+
+/** @returns the options, with every flag that was given under its own name */
+export function parse(argv) {
+  const options = {
+    ...{ all: false, added: false, bail: false, verbose: false, watch: false, list: false },
+    ...{ only: '', test: '', suite: '', json: '', changed: '', affectedBy: '', jobs: 2, deadline: 3600 },
+  };
+  const args = [...argv];
+  while (args.length > 0) {
+    const [flag, inline] = args.shift().split(/=(.*)/s);
+    const name = flag.replace(/^--/, '').replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+    if (flag === '--help') {
+      console.log(help);
+      process.exit(0);
+    }
+    if (!flag.startsWith('--') || !Object.hasOwn(options, name)) usage(`unknown argument ${flag}`);
+    if (typeof options[name] === 'boolean') {
+      if (inline !== undefined) usage(`${flag} takes no value`);
+      options[name] = true;
+    } else if (name === 'changed') options.changed = inline ?? 'HEAD';
+    else options[name] = inline ?? args.shift() ?? usage(`${flag} needs a value`);
+  }
+  for (const name of ['jobs', 'deadline']) {
+    options[name] = Number(options[name]);
+    if (!(options[name] > 0)) usage(`--${name} needs a number above 0`);
+  }
+  for (const name of options.suite.split(',').filter(Boolean))
+    if (!Object.hasOwn(suites, name)) usage(`unknown suite ${name}; --list shows them`);
+  if (options.added && !options.all) usage('--added goes with npm run test:all');
+  return options;
+}
+
+/** The arguments for another run of the same selection. */
+export const again = (options) =>
+  ['all', 'added', 'bail', 'verbose']
+    .filter((name) => options[name])
+    .map((name) => `--${name}`)
+    .concat(
+      ['only', 'test', 'suite', 'json', 'jobs', 'deadline']
+        .filter((name) => options[name])
+        .map((name) => `--${name}=${options[name]}`),
+    );

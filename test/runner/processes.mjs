@@ -1,0 +1,140 @@
+// The processes of a test run: how a file runs in each runtime, and what came of it.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { bundleOf, root } from './bundles.mjs';
+import { mark } from './child.mjs';
+import { denoPath, softwareVulkanEnv } from './software-gpu.mjs';
+
+const runner = (name) => join(root, 'test', 'runner', name);
+const { FORCE_COLOR: _, ...inherited } = process.env; // it would win over NO_COLOR
+const running = new Set();
+
+function stop(child) {
+  try {
+    if (process.platform === 'win32') child.kill('SIGKILL');
+    else process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // it has ended meanwhile
+  }
+}
+
+/** Ends every process that is running. */
+export function stopAll() {
+  for (const child of running) stop(child);
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    stopAll();
+    process.exit(130);
+  });
+}
+
+/** A process that used a device must end by itself; how long after its tests it is given, in seconds. */
+const LINGER = 300;
+
+/**
+ * Starts a program and resolves to all it said: events, other output, how it ended and after how long.
+ *
+ * @param deadline seconds after which it is killed
+ */
+export function start({ command, args, env }, deadline) {
+  return new Promise((settle) => {
+    const events = [];
+    let output = '';
+    let rest = '';
+    let killed = '';
+    let lingering;
+    const begun = performance.now();
+    // In a group of its own, so that a kill reaches what it has started too.
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...inherited, NO_COLOR: '1', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+    });
+    running.add(child);
+    const kill = (reason) => {
+      killed ||= reason;
+      stop(child);
+    };
+    const timer = setTimeout(() => kill(`was still at work after ${deadline} s`), deadline * 1000);
+    child.stdout.setEncoding('utf8');
+    child.stdout.on('data', (data) => {
+      const lines = (rest + data).split('\n');
+      rest = lines.pop();
+      for (const line of lines) {
+        const at = line.indexOf(mark);
+        if (at < 0) output += `${line}\n`;
+        else {
+          if (at > 0) output += `${line.slice(0, at)}\n`;
+          const event = JSON.parse(line.slice(at + mark.length));
+          events.push(event);
+          if (event.type === 'done')
+            lingering = setTimeout(
+              () => kill(`did not end by itself in ${LINGER} s after its tests`),
+              LINGER * 1000,
+            );
+        }
+      }
+    });
+    child.stderr.setEncoding('utf8');
+    child.stderr.on('data', (data) => (output += data));
+    const finish = (ending) => {
+      clearTimeout(timer);
+      clearTimeout(lingering);
+      running.delete(child);
+      settle({ events, output: output + rest, ending, ms: performance.now() - begun });
+    };
+    child.on('error', (error) => finish(`could not start: ${error.message}`));
+    child.on('close', (code, signal) => finish(killed || (signal ? `ended by ${signal}` : code)));
+  });
+}
+
+/** Which kind of bundle a runtime takes. */
+export const targetOf = ({ runtime }) => (runtime === 'node' ? 'node' : 'web');
+
+const vulkan = softwareVulkanEnv();
+const deno = denoPath();
+const denoCache = {
+  DENO_DIR: join(root, 'node_modules', '.cache', 'divergrad', 'deno'),
+  DENO_NO_UPDATE_CHECK: '1',
+};
+const nodeEnv = {
+  ...vulkan,
+  ...denoCache,
+  DIVERGRAD_CLI: join(root, 'dist', 'cli.js'),
+  ...(deno ? { DIVERGRAD_DENO: deno } : {}),
+};
+const url = (target, file) => pathToFileURL(join(root, bundleOf(target, file))).href;
+
+const runtimes = {
+  node: (file, ...rest) => ({
+    command: process.execPath,
+    args: [runner('child.mjs'), url('node', file), ...rest],
+    env: nodeEnv,
+  }),
+  deno: (file, ...rest) => ({
+    command: deno ?? 'deno',
+    args: [
+      ...['run', '-A', '--no-config', '--no-remote', '--unstable-webgpu', runner('child.mjs')],
+      ...[url('web', file), ...rest],
+    ],
+    env: { ...vulkan, ...denoCache },
+  }),
+  chromium: (file, ...rest) => ({
+    command: process.execPath,
+    args: [runner('chromium.mjs'), bundleOf('web', file), ...rest],
+    env: {},
+  }),
+};
+
+/** How a file of a suite is run; `test` restricts it to the tests whose names hold that. */
+export const jobOf = ({ runtime, backend }, file, test) => runtimes[runtime](file, backend, test);
+
+/** How a command of build.mjs is run. */
+export const commandOf = (args) => ({
+  command: process.execPath,
+  args: [join(root, 'build.mjs'), ...args],
+  env: vulkan,
+});
