@@ -2,7 +2,7 @@
 // The one command of the repository: installs and builds whatever is missing, then does what was asked.
 //
 //   node build.mjs <command> [arguments…], the commands being
-//   build test bench bench:peers fuzz soak verify divergrad web screenshots typecheck lint format clean
+//   build test test:all mutants bench bench:peers fuzz soak verify divergrad web screenshots typecheck lint format clean
 //
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
@@ -364,6 +364,12 @@ const commands = {
   fuzz: (args) => longCheck('fuzz', args),
   /** 100,000 updates, a thousand programs, large batches and networks: memory stays flat. */
   soak: (args) => longCheck('soak', args),
+  /** Plants faults one at a time and says which test finds each. */
+  async mutants(args) {
+    await bundle();
+    await buildWeb();
+    return run(process.execPath, [path('test/runner/mutants.mjs'), ...args]);
+  },
   verify: (args) => cli(['verify', ...args]),
   divergrad: (args) => cli(args),
   /** Serves the page until interrupted: web [PORT] */
@@ -385,7 +391,15 @@ const commands = {
   },
   async typecheck(args) {
     install();
-    const check = (config) => tool('typescript', 'tsc', ['-p', path(config), '--noEmit', ...args]);
+    const check = (config) => {
+      // What was checked before need not be again: the types of a changed file take a second or two.
+      const kept = [
+        '--incremental',
+        '--tsBuildInfoFile',
+        path('dist', `${config.replaceAll('/', '-')}.tsbuildinfo`),
+      ];
+      return tool('typescript', 'tsc', ['-p', path(config), '--noEmit', ...kept, ...args]);
+    };
     const code = await check('tsconfig.json');
     // The peers' own types come with them: only where they are installed.
     if (code !== 0 || !existsSync(path('bench/peers/node_modules'))) return code;

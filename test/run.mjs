@@ -2,13 +2,14 @@
 //
 // A file is bundled once per kind of runtime and runs in a process of its own, two at a time, so a crash or a hang costs
 // one file. WebGPU always means the software driver here: the same on every machine.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildWeb, bundle, compileKernels, install } from '../build.mjs';
 import { affected, changedSince } from './runner/affected.mjs';
 import { parse } from './runner/arguments.mjs';
-import { below, bundleTests, root } from './runner/bundles.mjs';
+import { bundleTests, root, sweep } from './runner/bundles.mjs';
 import { commandOf, jobOf, start, stopAll, targetOf } from './runner/processes.mjs';
+import { chosenFiles, chosenSuites } from './runner/select.mjs';
 import { indent, last, readable } from './runner/text.mjs';
 import { watch } from './runner/watch.mjs';
 import { builds, entriesFor, suites } from './suites.mjs';
@@ -24,39 +25,14 @@ if (options.watch) await watch(options);
 
 // ---------------------------------------------------------------- what to run
 
-function* find(folder) {
-  for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) =>
-    a.name < b.name ? -1 : 1,
-  )) {
-    if (entry.name === 'node_modules') continue;
-    const file = join(folder, entry.name);
-    if (entry.isDirectory()) yield* find(file);
-    else if (entry.name.endsWith('.test.ts')) yield below(file);
-  }
-}
-const files = [...find(join(root, 'test'))];
-
-const inTier = ({ tier }) => (options.all ? !options.added || tier === 'all' : tier === 'test');
-const named = options.suite.split(',').filter(Boolean);
-const chosen = Object.entries(suites).filter(([name, suite]) =>
-  named.length > 0 ? named.includes(name) : inTier(suite),
-);
-const pairsOf = (list) =>
-  list.flatMap(([name, suite]) =>
-    suite.files
-      ? files
-          .filter((file) => file.includes(options.only) && suite.files(file))
-          .map((file) => ({ name, suite, file }))
-      : [],
-  );
-let pairs = pairsOf(chosen);
-// A file that was asked for by name and is in no quick suite runs where it is.
-if (pairs.length === 0 && options.only && named.length === 0) pairs = pairsOf(Object.entries(suites));
+const chosen = chosenSuites(options);
+let pairs = chosenFiles(options);
 if (pairs.length === 0 && (options.only || options.test)) {
   console.error(`divergrad: no test file has '${options.only}' in its path`);
   process.exit(2);
 }
 
+sweep();
 install();
 await compileKernels();
 const partial = options.only !== '' || options.test !== '';
@@ -127,11 +103,15 @@ const seconds = () => (performance.now() - begun) / 1000;
 
 /** Runs one file of a suite and counts what came of it. */
 async function runFile(job) {
-  const { events, output, ending, ms } = await start(jobOf(job.suite, job.file, options.test), options.deadline);
+  const { events, output, ending, ms } = await start(
+    jobOf(job.suite, job.file, options.test),
+    options.deadline,
+  );
   const done = events.find((event) => event.type === 'done');
   const ended = (type) => events.filter((event) => event.type === type);
   const broken = [...ended('fail'), ...ended('hook')];
-  for (const event of broken) failed.push({ suite: job.name, file: job.file, test: nameOf(event), seconds: seconds() });
+  for (const event of broken)
+    failed.push({ suite: job.name, file: job.file, test: nameOf(event), seconds: seconds() });
   const problems = broken.map((event) => `✘ ${nameOf(event)}\n${indent(event.error)}\n`);
   const counts = done ?? { passed: ended('pass').length, failed: ended('fail').length, skipped: 0 };
   if (!done || (ending !== 0 && !(ending === 1 && counts.failed > 0))) {
@@ -222,10 +202,14 @@ if (!whole && sum.passed + sum.failed === 0) {
 }
 console.log(`${(seconds() / 60).toFixed(2)} min in all\n`);
 if (options.json) {
-  const list = [...totals].map(([name, { ms, ...counts }]) => ({
+  const ran = [...totals].filter(([, { passed, failed: broken }]) => whole || passed + broken > 0);
+  const list = ran.map(([name, { ms, ...counts }]) => ({
     ...{ suite: name, ...counts, minutes: ms / 60_000, budget: suites[name].minutes },
   }));
-  writeFileSync(options.json, `${JSON.stringify({ ...sum, minutes: seconds() / 60, suites: list, failures: failed }, null, 2)}\n`);
+  writeFileSync(
+    options.json,
+    `${JSON.stringify({ ...sum, minutes: seconds() / 60, suites: list, failures: failed }, null, 2)}\n`,
+  );
 }
 process.exitCode = sum.failed > 0 || sum.passed === 0 ? 1 : 0;
 console.log(`${sum.passed} passed, ${sum.failed} failed`);

@@ -20,7 +20,9 @@ export function changedSince(commit) {
 
 /** Where a bundle of dist/ begins. */
 const entryOf = (name) =>
-  name === 'page' ? ['web/main.ts', 'web/worker.ts'] : [bundles.find(({ out }) => out === `dist/${name}`).entry];
+  name === 'page'
+    ? ['web/main.ts', 'web/worker.ts']
+    : [bundles.find(({ out }) => out === `dist/${name}`).entry];
 
 /** What becomes of the sources of kernels: they are imported as WebAssembly. */
 const asImported = (file) =>

@@ -1,5 +1,5 @@
 // The bundles of test files: one kind for Node, one for Deno and pages. And who imports what.
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeOptions, shared } from '../../build.mjs';
@@ -23,22 +23,36 @@ const targets = {
   web: { ...shared, platform: 'browser' },
 };
 
+/** Where this process puts its bundles: another test run beside it has its own place. */
+const output = `dist/test/${process.pid}`;
+
+/** Removes the bundles of this process when it ends, and now those of processes that were killed. */
+export function sweep() {
+  process.on('exit', () => rmSync(join(root, output), { recursive: true, force: true }));
+  if (!existsSync(join(root, 'dist/test'))) return;
+  for (const name of readdirSync(join(root, 'dist/test'))) {
+    try {
+      process.kill(Number(name), 0);
+    } catch {
+      rmSync(join(root, 'dist/test', name), { recursive: true, force: true });
+    }
+  }
+}
+
 /** The bundle of a test file: `node` or `web` is the target. */
 export const bundleOf = (target, file) =>
-  file.replace(/^test\//, `dist/test/${target}/`).replace(/\.ts$/, '.js');
+  file.replace(/^test\//, `${output}/${target}/`).replace(/\.ts$/, '.js');
 
 /** Bundles test files; returns the errors of those that could not be, by file. */
 export async function bundleTests(target, entries) {
   const failures = new Map();
   if (entries.length === 0) return failures;
   const esbuild = await import('esbuild');
-  const outdir = `dist/test/${target}`;
-  rmSync(join(root, outdir), { recursive: true, force: true });
   const build = (entryPoints) =>
     esbuild.build({
       ...targets[target],
       entryPoints,
-      outdir,
+      outdir: `${output}/${target}`,
       outbase: 'test',
       splitting: true,
       chunkNames: 'chunks/[name]-[hash]',
@@ -65,10 +79,11 @@ export async function importsOf(entries) {
   const { metafile } = await esbuild.build({
     ...targets.node,
     entryPoints: entries,
-    outdir: 'dist/test/imports',
+    outdir: `${output}/imports`,
     outbase: '.',
     metafile: true,
     write: false,
+    splitting: true,
     sourcemap: false,
     logLevel: 'silent',
   });
@@ -79,7 +94,8 @@ export async function importsOf(entries) {
     for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
       if (found.has(file)) continue;
       found.add(file);
-      for (const { path, external } of metafile.inputs[file]?.imports ?? []) if (!external) waiting.push(path);
+      for (const { path, external } of metafile.inputs[file]?.imports ?? [])
+        if (!external) waiting.push(path);
     }
     closures.set(entry, found);
   }

@@ -1,0 +1,139 @@
+// The runner selects what a change can affect, counts what ran, and tells the truth by its exit code.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+interface Pair {
+  readonly name: string;
+  readonly suite: unknown;
+  readonly file: string;
+}
+interface Suite {
+  readonly tier: 'test' | 'all';
+  files?(file: string): boolean;
+}
+const load = (file: string) => import(pathToFileURL(join(process.cwd(), file)).href);
+const { suites } = (await load('test/suites.mjs')) as { suites: Record<string, Suite> };
+const { parse } = (await load('test/runner/arguments.mjs')) as { parse(argv: string[]): object };
+const { chosenFiles, testFiles } = (await load('test/runner/select.mjs')) as {
+  chosenFiles(options: object): Pair[];
+  testFiles(): string[];
+};
+const { affected } = (await load('test/runner/affected.mjs')) as {
+  affected(pairs: Pair[], changed: string[]): Promise<Pair[]>;
+};
+const { faults, planted } = (await load('test/runner/mutants.mjs')) as {
+  faults(): Promise<{ room: string; fault: string; file: string; from: string; to: string }[]>;
+  planted(source: string, fault: object): string;
+};
+
+test('every test file is in a suite, and no suite runs a file twice in the same way', () => {
+  const ways = Object.values(suites).filter(({ files }) => files);
+  for (const file of testFiles()) {
+    const tiers = ways.filter(({ files }) => files?.(file));
+    assert.ok(tiers.length > 0, `no suite runs ${file}`);
+  }
+  const pairs = chosenFiles(parse(['--all']));
+  const way = ({ suite, file }: Pair) => {
+    const { runtime, backend } = suite as { runtime: string; backend: string };
+    return file.startsWith('test/device/') ? `${runtime} ${backend} ${file}` : file;
+  };
+  assert.is(new Set(pairs.map(way)).size, pairs.length);
+});
+
+test('every device test runs on every backend and in every runtime', () => {
+  const pairs = chosenFiles(parse(['--all']));
+  for (const file of testFiles().filter(
+    (name) => name.startsWith('test/device/') && !name.includes('.long.'),
+  )) {
+    const ways = pairs
+      .filter((pair) => pair.file === file)
+      .map(({ suite }) => {
+        const { runtime, backend } = suite as { runtime: string; backend: string };
+        return `${runtime} ${backend}`;
+      });
+    const expected = [
+      'node cpu',
+      'node wasm',
+      'node webgpu',
+      'deno webgpu',
+      'deno wasm',
+      'chromium webgpu',
+      'chromium wasm',
+    ];
+    assert.equal(ways.sort(), expected.sort(), file);
+  }
+});
+
+const affectedBy = async (...changed: string[]) => {
+  const found = await affected(chosenFiles(parse([])), changed);
+  return new Set(found.map(({ name, file }) => `${name} ${file}`));
+};
+
+test('a change affects the files that import it, load a bundle of it, or read it, and no others', async () => {
+  const lock = await affectedBy('src/study/lock.ts');
+  assert.ok(lock.has('node test/study/lock.test.ts') && lock.has('process test/process/study.test.ts'));
+  assert.not.ok(lock.has('node test/math/philox.test.ts') || lock.has('wasm test/device/kernels.test.ts'));
+  const shader = await affectedBy('shaders/adam.wgsl');
+  assert.ok(shader.has('webgpu test/device/kernels.test.ts'));
+  assert.not.ok(
+    shader.has('wasm test/device/kernels.test.ts') || shader.has('cpu test/device/kernels.test.ts'),
+  );
+  const assembly = await affectedBy('src/backend/wasm/assembly/index.ts');
+  assert.ok(
+    assembly.has('wasm test/device/kernels.test.ts') && !assembly.has('webgpu test/device/kernels.test.ts'),
+  );
+  assert.ok((await affectedBy('test/golden/optim.json')).has('node test/backend/cpu-state.test.ts'));
+  assert.ok((await affectedBy('web/main.ts')).has('web test/web/page.test.ts'));
+  assert.is((await affectedBy('LICENSE')).size, 0);
+  assert.is((await affectedBy('package-lock.json')).size, chosenFiles(parse([])).length);
+});
+
+const run = (...args: string[]) =>
+  spawnSync(process.execPath, ['test/run.mjs', ...args], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+
+test('one test of one file runs alone, and the counts are written', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'divergrad-runner-'));
+  try {
+    const json = join(folder, 'report.json');
+    const { status, stdout } = run('--only=math/philox', '--test=seed', `--json=${json}`);
+    const { passed, failed, suites: rows } = JSON.parse(readFileSync(json, 'utf8'));
+    assert.is(status, 0, stdout);
+    const all = (readFileSync('test/math/philox.test.ts', 'utf8').match(/^\s*\w+\(\s*['"`]/gm) ?? []).length;
+    assert.ok(passed > 0 && passed < all, `${passed} of ${all}`);
+    assert.is(failed, 0);
+    assert.equal(
+      rows.map(({ suite }: { suite: string }) => suite),
+      ['node'],
+    );
+    assert.match(stdout, new RegExp(`^${passed} passed, 0 failed$`, 'm'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('nothing that ran is a failure, and a file that does not exist is refused', () => {
+  const none = run('--only=math/philox', '--test=no test has this name');
+  assert.is(none.status, 1);
+  assert.match(none.stdout, /^0 passed, 1 failed$/m);
+  const nowhere = run('--only=no/such/file');
+  assert.is(nowhere.status, 2);
+  assert.match(nowhere.stderr, /no test file has 'no\/such\/file' in its path/);
+  const unknown = run('--onyl=x');
+  assert.is(unknown.status, 2);
+  assert.match(unknown.stderr, /unknown argument --onyl/);
+});
+
+test('every planted fault still fits its file, exactly once', async () => {
+  const all = await faults();
+  for (const fault of all)
+    assert.not.equal(planted(readFileSync(fault.file, 'utf8'), fault), readFileSync(fault.file, 'utf8'));
+  assert.is(new Set(all.map(({ room, fault }) => `${room} ${fault}`)).size, all.length);
+  assert.throws(() => planted('a a', { fault: 'x', file: 'f', from: 'a', to: 'b' }), /stands there 2 times/);
+});
+
+test.run();
