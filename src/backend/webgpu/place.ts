@@ -82,7 +82,7 @@ export function place(
   });
   const fields = fieldsOf(wgsl);
   const several = numbering !== undefined;
-  const entry = `steps[${slot}].entry`;
+  const entry = `steps[${slot}]`;
   const chosen = (values: readonly string[]): string =>
     values.reduce((choice, value, i) =>
       value === values[0] ? choice : `select(${choice}, ${value}, number_ == ${i + 1}u)`,
@@ -105,7 +105,7 @@ export function place(
     }
     const start = several
       ? chosen(uses.map(({ places }) => `${places[i]?.offset ?? 0}u`))
-      : `${entry}.starts.${name}`;
+      : `${entry}.${name}_start`;
     const counted = `const ${name}_begin = 0u;\n`;
     declared.push(`var<private> ${name}_begin: u32;\n`);
     begun.push(`  ${name}_begin = ${start};\n`);
@@ -123,20 +123,32 @@ export function place(
     declared.push('var<private> params: Params;\n');
     begun.push(`  params = Params(${values.join(', ')});\n`);
   } else if (!several) {
-    const starts = names.filter(({ at }) => at).map(({ name }) => `  ${name}: u32,\n`);
+    const starts = names.filter(({ at }) => at).map(({ name }) => `${name}_start: u32`);
     declared.push(
-      `struct Starts {\n${starts.join('')}}\n`,
-      `struct Entry {\n${fields.length > 0 ? '  params: Params,\n' : ''}  @align(16) starts: Starts,\n}\n`,
-      `struct Padded {\n  @size(${ENTRY}) @align(16) entry: Entry,\n}\n`,
-      `@group(0) @binding(${heaps.length}) var<uniform> steps: array<Padded, ${slot + 1}>;\n`,
+      entryStruct([fields.map(([name, type]) => `${name}: ${type}`), starts]),
+      `@group(0) @binding(${heaps.length}) var<uniform> steps: array<Entry, ${slot + 1}>;\n`,
     );
-    text = text.replace(/(?<![.\w])params\./g, `${entry}.params.`);
+    text = text.replace(/(?<![.\w])params\./g, `${entry}.`);
   }
   const first = text.search(/^(?!enable|diagnostic|\/\/)/m);
   return (text.slice(0, first) + declared.join('') + text.slice(first)).replace(
     begin,
     (line) => line + begun.join(''),
   );
+}
+
+/**
+ * The struct of an entry: each part begins a row of four words, and rows of a member of their own fill it up. It holds
+ * words and arrays of whole rows alone and has no attributes, so that every driver lays it out in the same way.
+ */
+function entryStruct(parts: readonly (readonly string[])[]): string {
+  const members: string[] = [];
+  for (const part of parts) {
+    members.push(...part);
+    while (members.length % 4 !== 0) members.push(`unused${members.length}: u32`);
+  }
+  members.push(`unused: array<vec4<u32>, ${(ENTRY - 4 * members.length) / 16}>`);
+  return `struct Entry {\n${members.map((member) => `  ${member},\n`).join('')}}\n`;
 }
 
 /**
