@@ -330,7 +330,7 @@ function fail(message) {
 
 const cli = (args) => script('cli.js', args);
 
-/** A long check that is no part of `npm test`, from test/. */
+/** A check of `npm run test:all` that is a program of its own, in test/. */
 async function longCheck(name, args) {
   await bundle();
   const esbuild = await import('esbuild');
@@ -360,7 +360,7 @@ const commands = {
       : cli(['bench', ...args]),
   /** The same update in this library and in those that a user would otherwise take, side by side. */
   'bench:peers': (args) => script('peers/main.js', args, bundlePeers),
-  /** Thousands of random programs, backend against backend: for the night. */
+  /** Thousands of random programs, backend against backend. */
   fuzz: (args) => longCheck('fuzz', args),
   /** 100,000 updates, a thousand programs, large batches and networks: memory stays flat. */
   soak: (args) => longCheck('soak', args),

@@ -51,6 +51,8 @@ const args = globalThis.Deno?.args ?? globalThis.process?.argv?.slice(2);
 if (args?.length === 3 && /child\.mjs$/.test(globalThis.Deno?.mainModule ?? globalThis.process.argv[1])) {
   const write = globalThis.process.stdout.write.bind(globalThis.process.stdout);
   globalThis.process.stdout.write = (text, ...rest) => isUvuNoise(text) || write(text, ...rest);
+  // Through exit handlers, which end what the tests have started.
+  globalThis.process.on('SIGTERM', () => globalThis.process.exit(143));
   const { failed } = await runFile(...args);
   // No process.exit(): that the process ends by itself after using a device is part of the test.
   globalThis.process.exitCode = failed > 0 ? 1 : 0;

@@ -10,13 +10,19 @@ const runner = (name) => join(root, 'test', 'runner', name);
 const { FORCE_COLOR: _, ...inherited } = process.env; // it would win over NO_COLOR
 const running = new Set();
 
-function stop(child) {
+function send(child, signal) {
   try {
-    if (process.platform === 'win32') child.kill('SIGKILL');
-    else process.kill(-child.pid, 'SIGKILL');
+    if (process.platform === 'win32') child.kill(signal);
+    else process.kill(-child.pid, signal);
   } catch {
     // it has ended meanwhile
   }
+}
+
+/** Asks a process to end, so that it ends what it has started; one that does not is killed. */
+function stop(child) {
+  send(child, 'SIGTERM');
+  setTimeout(() => running.has(child) && send(child, 'SIGKILL'), 5000).unref();
 }
 
 /** Ends every process that is running. */
@@ -26,7 +32,12 @@ export function stopAll() {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     stopAll();
-    process.exit(130);
+    const end = () => process.exit(130);
+    setInterval(() => running.size === 0 && end(), 50);
+    setTimeout(() => {
+      for (const child of running) send(child, 'SIGKILL');
+      end();
+    }, 6000);
   });
 }
 

@@ -1,4 +1,4 @@
-// What takes too long for `npm test`: node build.mjs soak [--backend=wasm] [--updates=100000]. Memory stays flat over many
+// Memory and size, part of `npm run test:all`: node build.mjs soak [--backend=wasm] [--updates=100000]. Memory stays flat over many
 // updates, a thousand programs come and go, 64 live side by side, and large batches and networks work.
 import { type BackendChoice, open } from '../../src/backend/select.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
