@@ -8,7 +8,7 @@ import { buildWeb, bundle, compileKernels, install } from '../build.mjs';
 import { affected, changedSince } from './runner/affected.mjs';
 import { parse } from './runner/arguments.mjs';
 import { bundleTests, root, sweep } from './runner/bundles.mjs';
-import { commandOf, jobOf, start, stopAll, targetOf } from './runner/processes.mjs';
+import { commandOf, isStopping, jobOf, start, stopAll, targetOf } from './runner/processes.mjs';
 import { chosenFiles, chosenSuites } from './runner/select.mjs';
 import { indent, last, readable } from './runner/text.mjs';
 import { watch } from './runner/watch.mjs';
@@ -163,7 +163,7 @@ queue.sort((a, b) => (quick ? a.ms - b.ms : b.ms - a.ms));
 let bailed = false;
 await Promise.all(
   Array.from({ length: options.jobs }, async () => {
-    for (let job = queue.shift(); job && !bailed; job = queue.shift()) {
+    for (let job = queue.shift(); job && !isStopping(); job = queue.shift()) {
       await job.run();
       if (options.bail && failed.length > 0 && !bailed) {
         bailed = true;

@@ -25,8 +25,13 @@ function stop(child) {
   setTimeout(() => running.has(child) && send(child, 'SIGKILL'), 5000).unref();
 }
 
-/** Ends every process that is running. */
+let stopping = false;
+/** Whether no further process should be started. */
+export const isStopping = () => stopping;
+
+/** Ends every process that is running, for good. */
 export function stopAll() {
+  stopping = true;
   for (const child of running) stop(child);
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
