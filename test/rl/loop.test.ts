@@ -245,4 +245,185 @@ for (const name of ['pendulum', 'cartpole', 'behaviour', 'slide', 'mpo', 'large-
   });
 }
 
+/** A quick run: `slide`, whose first and only update follows its last step. */
+const once: Settings = {
+  ...traceOf('slide').settings,
+  ...{ environments: 1, steps: 16, batch: 8, capacity: 50, warmup: 15, evaluateEvery: 8, saveEvery: 16 },
+};
+
+/** The same with updates after each of several steps. */
+const often: Settings = { ...once, steps: 40, saveEvery: 40 };
+
+async function endOf(settings: Settings, learner: Partial<ActorCriticOptions> = {}) {
+  const { checkpoints, ...rest } = await play(settings, {}, learnerOf(settings, learner));
+  const end = checkpoints.at(-1) as Checkpoint;
+  const parameters = Object.fromEntries([...end.states].filter(([name]) => !/moments|clock/.test(name)));
+  return { ...rest, end, parameters };
+}
+
+/** Names of what is not the same. */
+const differing = (a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): string[] =>
+  Object.keys(a).filter((name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]));
+
+const [policy, critics, target, temperature] = [
+  'policy.parameters',
+  'critics.parameters',
+  'targetCritics.parameters',
+  'logTemperature',
+];
+const all = [policy, critics, target, temperature];
+const { learningRates } = once;
+
+/** What of a learner one update makes different when a setting is. */
+const changes: readonly (readonly [string, Partial<ActorCriticOptions>, readonly string[]])[] = [
+  ['tau', { tau: 0.3 }, [target]],
+  ['discount', { discount: 0.5 }, [policy, critics, target]],
+  ["the critics' rate", { learningRates: { ...learningRates, critics: 0.1 } }, [policy, critics, target]],
+  ["the policy's rate", { learningRates: { ...learningRates, policy: 0.1 } }, [policy]],
+  ["the temperature's rate", { learningRates: { ...learningRates, temperature: 0.1 } }, [temperature]],
+  ['the target entropy', { targetEntropy: 9 }, [temperature]],
+  ['a fixed temperature', { temperature: once.initialTemperature }, [temperature]],
+  ['the initial temperature', { initialTemperature: 3 }, all],
+  ['samples', { samples: 2 }, [policy, temperature]],
+  ['activation', { activation: 'tanh' }, all],
+  ['hidden', { hidden: [7] }, all],
+  ['the seed', { seed: 9 }, all],
+  ['the limits of the spread', { familyOptions: { logStd: [-1, -0.5] } }, all],
+];
+
+test('each setting of the learner changes what it should, and nothing else', async () => {
+  const { parameters: before } = await endOf(once);
+  assert.equal(Object.keys(before).sort(), [...all].sort());
+  for (const [name, options, wanted] of changes) {
+    const { parameters } = await endOf(once, options);
+    assert.equal(differing(before, parameters).sort(), [...wanted].sort(), name);
+  }
+});
+
+test('one learning rate is that of all, and rates of their own come before it', async () => {
+  const rate = 0.02;
+  const { learningRates: _, ...rest } = learnerOf(often).options;
+  const run = async (options: Partial<ActorCriticOptions>) =>
+    (await play(often, {}, new ActorCritic({ ...rest, ...options }))).checkpoints[0].states;
+  const one = await run({ learningRate: rate });
+  const each = { policy: rate, critics: rate, temperature: rate };
+  assert.equal(one, await run({ learningRates: each }));
+  assert.equal(one, await run({ learningRate: 0.5, learningRates: each }));
+});
+
+test('seed: other starts, warm-up actions, batches and evaluations', async () => {
+  const [a, b] = [await endOf(often), await endOf({ ...often, seed: often.seed + 1 })];
+  assert.not.equal(a.training[0].seeds, b.training[0].seeds);
+  assert.not.equal(a.training[0].actions[0], b.training[0].actions[0]);
+  assert.equal(differing(a.parameters, b.parameters).sort(), [...all].sort());
+  assert.ok(a.examined[0].seeds.every((seed, i) => seed !== b.examined[0].seeds[i]));
+});
+
+test('batch: other parameters, and nothing before them', async () => {
+  const [a, b] = [await endOf(once), await endOf({ ...once, batch: 9 })];
+  assert.equal(differing(a.parameters, b.parameters).sort(), [...all].sort());
+  assert.equal([a.training, a.end.replay], [b.training, b.end.replay]);
+});
+
+test('capacity: exactly that many transitions are kept, the last ones', async () => {
+  const rowsOf = async (capacity: number) => {
+    const { replay } = (await endOf({ ...once, capacity })).end;
+    const width = replay.rows.length / Math.min(capacity, once.steps);
+    assert.ok(Number.isInteger(width));
+    return Array.from({ length: replay.rows.length / width }, (_, i) =>
+      Array.from(replay.rows.subarray(i * width, (i + 1) * width)),
+    );
+  };
+  const whole = await rowsOf(once.steps);
+  assert.is(whole.length, once.steps);
+  assert.equal(await rowsOf(once.steps + 30), whole);
+  // One too few: the last takes the place of the first.
+  assert.equal(await rowsOf(once.steps - 1), [...whole.slice(-1), ...whole.slice(1, -1)]);
+  const [roomy, roomier] = [await endOf(often), await endOf({ ...often, capacity: 90 })];
+  assert.equal(roomy.parameters, roomier.parameters);
+  const tight = await endOf({ ...often, capacity: 30 });
+  assert.equal(differing(roomy.parameters, tight.parameters).sort(), [...all].sort());
+});
+
+test('warmup and updatesPerStep: the number of updates, for one environment and for several', async () => {
+  const counts: readonly (readonly [Partial<Settings>, number])[] = [
+    [{}, 25],
+    [{ warmup: 14 }, 26],
+    [{ warmup: 40 }, 0],
+    [{ updatesPerStep: 0 }, 0],
+    [{ updatesPerStep: 3 }, 75],
+    // The round that begins at step 12 is of the warm-up: it began before step 15.
+    [{ environments: 4 }, 24],
+    [{ environments: 4, warmup: 16 }, 24],
+    [{ environments: 4, warmup: 17 }, 20],
+    [{ environments: 2, updatesPerStep: 2 }, 48],
+  ];
+  for (const [change, updates] of counts) {
+    const { end, evaluations } = await endOf({ ...often, ...change });
+    assert.is(end.updates, updates, JSON.stringify(change));
+    assert.is(end.states.get('clock')?.[2], updates, JSON.stringify(change));
+    assert.is(evaluations.at(-1)?.updates, updates);
+    assert.is(Object.keys(evaluations.at(-1)?.metrics ?? {}).length > 0, updates > 0);
+  }
+});
+
+test('evaluateEvery: when, and the last step always; the training is the same', async () => {
+  const run = async (evaluateEvery: number) => {
+    const { evaluations, end } = await endOf({ ...often, evaluateEvery });
+    return { steps: evaluations.map(({ step }) => step), states: end.states };
+  };
+  const { states, ...base } = await run(8);
+  assert.equal(base.steps, [8, 16, 24, 32, 40]);
+  for (const [every, steps] of [
+    [15, [15, 30, 40]],
+    [40, [40]],
+    [100, [40]],
+  ] as const) {
+    const other = await run(every);
+    assert.equal(other.steps, steps);
+    assert.equal(other.states, states);
+  }
+});
+
+test('evaluationEpisodes: so many returns, from starts that all differ; the training is the same', async () => {
+  const [two, four] = [2, 4].map((evaluationEpisodes) => endOf({ ...often, evaluationEpisodes }));
+  const [a, b] = [await two, await four];
+  assert.equal(
+    b.evaluations.map(({ returns }) => returns.length),
+    [4, 4, 4, 4, 4],
+  );
+  assert.equal(
+    a.evaluations.map(({ returns }) => returns),
+    b.evaluations.map(({ returns }) => returns.slice(0, 2)),
+  );
+  assert.equal(a.end.states, b.end.states);
+  const starts = b.examined.flatMap(({ seeds }) => seeds);
+  assert.is(new Set(starts).size, 20);
+});
+
+test('the temperature rises while the entropy is below its target, and falls above', async () => {
+  for (const targetEntropy of [-3, -1, 0, 1, 2, 3]) {
+    const { parameters, evaluations } = await endOf(once, { targetEntropy });
+    const [moved] = parameters[temperature] as Float64Array;
+    const first = Math.fround(Math.log(once.initialTemperature));
+    const { entropy, temperature: shown } = evaluations[1].metrics;
+    allclose([shown], [Math.exp(first)], near, 'the temperature of the update');
+    // Adam's first step is its rate, whatever the gradient.
+    const rate = learningRates.temperature * Math.sign(targetEntropy - entropy);
+    allclose([moved - first], [rate], { rtol: 1e-6 }, `from entropy ${entropy} to ${targetEntropy}`);
+  }
+});
+
+test('target entropies when none is asked for: half of log(choices), and minus the coordinates', () => {
+  const shape = { observations: 2, hidden: [4], estimator: chooseEstimator('forward-kl/snis:policy') };
+  for (const size of [2, 3, 18]) {
+    const choice = { ...shape, family: distributionFamily('categorical') };
+    const box = { ...shape, family: distributionFamily('tanh-gaussian') };
+    const actions = { kind: 'discrete', size } as const;
+    assert.is(new ActorCritic({ ...choice, actions }).targetEntropy, 0.5 * Math.log(size));
+    assert.is(new ActorCritic({ ...choice, actions, targetEntropy: 0 }).targetEntropy, 0);
+    assert.is(new ActorCritic({ ...box, actions: { kind: 'box', size } }).targetEntropy, -size);
+  }
+});
+
 test.run();
