@@ -9,11 +9,13 @@ import type { Environment } from '../../src/envs/environment.ts';
 import { EpisodicEnvironment, type Outcome } from '../../src/envs/episodic.ts';
 import { makeEnvironment } from '../../src/envs/registry.ts';
 import { LocalVector } from '../../src/envs/vector.ts';
+import { UsageError } from '../../src/errors.ts';
 import type { PhiloxStream } from '../../src/math/philox.ts';
 import type { Activation } from '../../src/nn/index.ts';
 import { actionMap } from '../../src/rl/actions.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
+import { ReplayBuffer } from '../../src/rl/replay.ts';
 import { type Evaluation, type TrainOptions, train } from '../../src/rl/train.ts';
 import { allclose } from '../helpers/allclose.ts';
 import { exactDevice } from '../helpers/devices.ts';
@@ -182,7 +184,8 @@ const traceOf = (name: string): Trace => JSON.parse(readFileSync(`test/golden/lo
 for (const name of ['pendulum', 'cartpole', 'behaviour', 'slide', 'mpo', 'large-batch']) {
   test(`${name}: the run is that of the independent implementation`, async () => {
     const trace = traceOf(name);
-    const { training, examined, evaluations, checkpoints } = await play(trace.settings);
+    const learner = learnerOf(trace.settings);
+    const { training, examined, evaluations, checkpoints } = await play(trace.settings, {}, learner);
     const count = training.length;
     const rounds = trace.rewards.length / count;
     assert.equal(
@@ -239,8 +242,15 @@ for (const name of ['pendulum', 'cartpole', 'behaviour', 'slide', 'mpo', 'large-
       const { clock, 'clock.act': acted, ...arrays } = Object.fromEntries(states);
       assert.equal([clock[2], acted[2]], [wanted.updates, wanted.actionsChosen]);
       assert.equal(Object.keys(arrays).sort(), Object.keys(wanted.states).sort());
+      assert.equal(
+        checkpoints[i].evaluations,
+        evaluations.filter((evaluation) => evaluation.step <= step),
+      );
       for (const [key, values] of Object.entries(wanted.states))
         allclose(arrays[key], values, near, `${key} at ${step}`);
+      // A fixed temperature has moments that no update writes.
+      const known = learner.states.map((state) => state.name);
+      assert.ok(Object.keys(arrays).every((key) => known.includes(key)));
     }
   });
 }
@@ -424,6 +434,187 @@ test('target entropies when none is asked for: half of log(choices), and minus t
     assert.is(new ActorCritic({ ...choice, actions, targetEntropy: 0 }).targetEntropy, 0);
     assert.is(new ActorCritic({ ...box, actions: { kind: 'box', size } }).targetEntropy, -size);
   }
+});
+
+test('what is left out of the settings', async () => {
+  const { observations, actions, estimator, family } = learnerOf(once).options;
+  const learner = new ActorCritic({ observations, actions, estimator, family });
+  const checkpoints: Checkpoint[] = [];
+  const evaluations = await train(exactDevice(), {
+    makeEnvironment: () => new Slide(),
+    learner,
+    steps: 2,
+    checkpoint: { every: 2, save: (checkpoint) => void checkpoints.push(checkpoint) },
+  });
+  assert.is(evaluations[0].returns.length, 10);
+  assert.equal(checkpoints[0].settings, {
+    environment: 'slide',
+    estimator: 'reverse-kl/pathwise',
+    distribution: 'gaussian',
+    actions: 2,
+    batch: 64,
+    capacity: 100_000,
+    warmup: 500,
+    updatesPerStep: 1,
+    evaluateEvery: 1000,
+    evaluationEpisodes: 10,
+    seed: 0,
+    'learner.hidden': '[64,64]',
+    'learner.activation': 'relu',
+    'learner.discount': 0.99,
+    'learner.tau': 0.005,
+    'learner.learningRate': 0.001,
+    'learner.temperature': 'auto',
+    'learner.initialTemperature': 1,
+    'learner.seed': 0,
+    'learner.observations': 2,
+    'learner.samples': 1,
+    'learner.targetEntropy': -2,
+    'learner.familyOptions': '{}',
+    'learner.learningRates': '{}',
+  });
+});
+
+test('settings out of range are refused by name', async () => {
+  const refused = async (options: Partial<TrainOptions>, message: RegExp, environments = 1) => {
+    try {
+      await play({ ...once, environments }, options);
+    } catch (error) {
+      assert.instance(error, UsageError);
+      assert.match((error as Error).message, message);
+      return;
+    }
+    assert.unreachable(`must be refused: ${message}`);
+  };
+  const counts = ['steps', 'batch', 'capacity', 'warmup', 'evaluateEvery', 'evaluationEpisodes'] as const;
+  for (const name of counts) {
+    for (const value of [0, 1.5, -1, Number.NaN])
+      await refused({ [name]: value }, new RegExp(`^${name} must be a whole number from 1; got ${value}`));
+  }
+  for (const value of [-1, 0.5]) await refused({ updatesPerStep: value }, /^updatesPerStep must be/);
+  await refused({ steps: 15 }, /^steps is 15; with 2 environments it must be a multiple of 2/, 2);
+  await refused(
+    { evaluateEvery: 9 },
+    /^evaluateEvery is 9; with 2 environments it must be a multiple of 2/,
+    2,
+  );
+  assert.throws(() => learnerOf(once, { initialTemperature: 0 }), /The temperature must be above 0; got 0/);
+  assert.throws(() => learnerOf(once, { temperature: -1 }), /The temperature must be above 0; got -1/);
+});
+
+test('onStep hears of every round, onEvaluation of every evaluation when it is made', async () => {
+  const heard: (number | Evaluation)[] = [];
+  const settings = { ...once, environments: 2, steps: 8, evaluateEvery: 4, saveEvery: 8 };
+  const { evaluations } = await play(settings, {
+    onStep: (step) => void heard.push(step),
+    onEvaluation: (evaluation) => void heard.push(evaluation),
+  });
+  assert.equal(heard, [2, 4, evaluations[0], 6, 8, evaluations[1]]);
+});
+
+test('a batch: rows that are held, each part from its own columns', async () => {
+  const replay = new ReplayBuffer({ capacity: 5, observations: 2, actions: 3, behaviour: 2 });
+  const device = exactDevice();
+  const value = (row: number, part: number, i: number) => 100 * row + 10 * part + i;
+  const partOf = (row: number, part: number, size: number) =>
+    Array.from({ length: size }, (_, i) => value(row, part, i));
+  const batch = 64;
+  const update = await device.compile(() => {
+    const { states, actions, rewards, terminated, nextStates, behaviour } = replay.sample(batch);
+    return { states, actions, rewards, terminated, nextStates, behaviour: behaviour as typeof states };
+  });
+  const draw = async (added: number) => {
+    replay.add(device, {
+      observation: partOf(added, 0, 2),
+      action: partOf(added, 1, 3),
+      reward: value(added, 2, 0),
+      terminated: added % 2 === 1,
+      nextObservation: partOf(added, 3, 2),
+      behaviour: partOf(added, 4, 2),
+    });
+    update.run();
+    const read = async (name: string) => Array.from(await update.read(name));
+    const rewards = await read('rewards');
+    const rows = rewards.map((reward) => (reward - 20) / 100);
+    assert.equal(
+      await read('states'),
+      rows.flatMap((row) => partOf(row, 0, 2)),
+    );
+    assert.equal(
+      await read('actions'),
+      rows.flatMap((row) => partOf(row, 1, 3)),
+    );
+    assert.equal(
+      await read('terminated'),
+      rows.map((row) => row % 2),
+    );
+    assert.equal(
+      await read('nextStates'),
+      rows.flatMap((row) => partOf(row, 3, 2)),
+    );
+    assert.equal(
+      await read('behaviour'),
+      rows.flatMap((row) => partOf(row, 4, 2)),
+    );
+    return rows;
+  };
+  for (let added = 0; added < 12; added++) {
+    const rows = await draw(added);
+    // Of 64 draws among at most 5 rows, every row is one, and none but the last 5.
+    const held = Array.from({ length: Math.min(5, added + 1) }, (_, i) => added - i).sort((a, b) => a - b);
+    assert.equal(
+      [...new Set(rows)].sort((a, b) => a - b),
+      held,
+    );
+    assert.is(replay.size, held.length);
+  }
+});
+
+test('actions: boxes affinely and clipped, choices by the first of the largest, no box without bounds', () => {
+  const box = actionMap({ kind: 'box', low: [-1, 0], high: [3, 0.5] });
+  assert.equal(box.kind, { kind: 'box', size: 2 });
+  const sent = (action: number[]) => Array.from(box.toEnvironment(action));
+  assert.equal(sent([-1, -1]), [-1, 0]);
+  assert.equal(sent([1, 1]), [3, 0.5]);
+  assert.equal(sent([0, 0.5]), [1, 0.375]);
+  assert.equal(sent([-7, 1.5]), [-1, 0.5]);
+  assert.equal(sent([7, -1.5]), [3, 0]);
+  const choice = actionMap({ kind: 'discrete', n: 3 });
+  assert.equal(choice.kind, { kind: 'discrete', size: 3 });
+  for (const [action, index] of [
+    [[1, 0, 0], 0],
+    [[0, 1, 0], 1],
+    [[0, 0, 1], 2],
+    [[0.2, 0.4, 0.4], 1],
+    [[-3, -2, -2.5], 1],
+  ] as const)
+    assert.equal(Array.from(choice.toEnvironment(action)), [index]);
+  for (const [low, high] of [
+    [
+      [0, Number.NEGATIVE_INFINITY],
+      [1, 1],
+    ],
+    [
+      [0, 0],
+      [1, Number.POSITIVE_INFINITY],
+    ],
+  ])
+    assert.throws(() => actionMap({ kind: 'box', low, high }), /no finite bounds/);
+});
+
+test('a part of the environments starts as its places among all do, and states go back to their own', () => {
+  const make = (count: number, first: number) =>
+    new LocalVector(
+      Array.from({ length: count }, () => new Slide()),
+      first,
+    );
+  const whole = make(4, 0);
+  const starts = whole.reset(6);
+  assert.equal(make(3, 1).reset(6), starts.slice(1));
+  const again = make(4, 0);
+  again.setStates(whole.getStates());
+  const actions = starts.map((_, i) => Float32Array.of(0.5 * i, 0.1 * i));
+  assert.equal(again.step(actions), whole.step(actions));
 });
 
 test.run();
