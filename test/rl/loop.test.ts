@@ -61,6 +61,7 @@ interface Trace {
     readonly updates: number;
     readonly warmupWords: number;
     readonly actionsChosen: number;
+    readonly observations: readonly (readonly number[])[];
     readonly next: number;
     readonly rows: readonly (readonly number[])[];
     readonly states: Readonly<Record<string, readonly number[]>>;
@@ -181,7 +182,7 @@ const near = { rtol: 1e-9, atol: 1e-11 };
 
 const traceOf = (name: string): Trace => JSON.parse(readFileSync(`test/golden/loop/${name}.json`, 'utf8'));
 
-for (const name of ['pendulum', 'cartpole', 'behaviour', 'slide', 'mpo', 'large-batch']) {
+for (const name of ['pendulum', 'cartpole', 'behaviour', 'slide', 'awr', 'mpo', 'large-batch']) {
   test(`${name}: the run is that of the independent implementation`, async () => {
     const trace = traceOf(name);
     const learner = learnerOf(trace.settings);
@@ -235,10 +236,12 @@ for (const name of ['pendulum', 'cartpole', 'behaviour', 'slide', 'mpo', 'large-
 
     assert.is(checkpoints.length, trace.checkpoints.length);
     for (const [i, wanted] of trace.checkpoints.entries()) {
-      const { step, updates, replay, states, random } = checkpoints[i];
+      const { step, updates, replay, states, random, environments } = checkpoints[i];
       assert.equal([step, updates, replay.next], [wanted.step, wanted.updates, wanted.next]);
       allclose(replay.rows, wanted.rows.flat(), near, `replay at ${step}`);
       assert.is(random.position, wanted.warmupWords);
+      const seen = environments.flatMap(({ observation }) => Array.from(observation));
+      allclose(seen, wanted.observations.flat(), near, `observations at ${step}`);
       const { clock, 'clock.act': acted, ...arrays } = Object.fromEntries(states);
       assert.equal([clock[2], acted[2]], [wanted.updates, wanted.actionsChosen]);
       assert.equal(Object.keys(arrays).sort(), Object.keys(wanted.states).sort());

@@ -356,6 +356,8 @@ class Learner:
         }
         self.loss = getattr(self, LOSSES[settings["estimator"]])
         self.value = self.reference = None
+        # How often the first of the target critics is the lower one: a trace needs both.
+        self.first_is_less = []
         if settings["estimator"] == "reverse-kl/score:value":
             self.value = net("value", observations, 1)
             self.optimisers["value.parameters"] = Adam(self.value.parameters, rates["policy"])
@@ -391,7 +393,9 @@ class Learner:
         with torch.no_grad():
             ahead = self.at(next_states)
             latent = ahead.draw(device, "next", 1)
-            q = self.soft_q(next_states, ahead.action(latent), self.target).min(0).values
+            both = self.soft_q(next_states, ahead.action(latent), self.target)
+            q = both.min(0).values
+            self.first_is_less.append((both[0] < both[1]).double().mean().item())
             value = (q - temperature * ahead.log_prob(latent))[0]
             # After a termination nothing follows; after a time limit the value does.
             wanted = torch.where(terminated > 0, rewards, rewards + settings["discount"] * value)
@@ -402,7 +406,7 @@ class Learner:
             self.target = (1 - settings["tau"]) * self.target + settings["tau"] * self.critics.parameters
 
         policy = self.at(states)
-        result = self.loss(device, states, policy, temperature, heads)
+        result = self.loss(device, states, policy, temperature, {"actions": actions, "heads": heads})
         if "log_prob" in result:
             entropy = -result["log_prob"].mean().item()
         else:
@@ -431,14 +435,14 @@ class Learner:
             **result.get("more", {}),
         }
 
-    def pathwise(self, device, states, policy, temperature, _heads):
+    def pathwise(self, device, states, policy, temperature, _kept):
         """KL(policy || p), reparameterised."""
         latent = policy.draw(device, "policy", self.settings["samples"])
         log_prob = policy.log_prob(latent)
         density = self.soft_q(states, policy.action(latent)).min(0).values / temperature
         return {"loss": (log_prob - density).mean(), "log_prob": log_prob}
 
-    def score(self, device, states, policy, temperature, _heads):
+    def score(self, device, states, policy, temperature, _kept):
         """KL(policy || p) by its score function, with a learned baseline."""
         latent = policy.draw(device, "policy", self.settings["samples"]).detach()
         log_prob = policy.log_prob(latent)
@@ -447,17 +451,30 @@ class Learner:
             weight = ratio - self.value(states)[0, :, 0]
         return {"loss": (weight * log_prob).mean(), "shown": ratio.mean(), "log_prob": log_prob, "ratio": ratio}
 
-    def snis(self, device, states, policy, temperature, heads):
+    def snis(self, device, states, policy, temperature, kept):
         """KL(p || policy), samples of the policy of then weighted by p over their density."""
         with torch.no_grad():
-            then = self.distribution(heads)
+            then = self.distribution(kept["heads"])
             latent = then.draw(device, "policy", self.settings["samples"])
             density = self.soft_q(states, then.action(latent)).min(0).values / temperature
             weight = torch.softmax(density - then.log_prob(latent), 0)
         loss = -(weight * policy.log_prob(latent)).sum(0).mean()
         return {"loss": loss, "more": {"effectiveSampleSize": (1 / (weight**2).sum(0)).mean().item()}}
 
-    def mpo(self, device, states, policy, _temperature, _heads):
+    def awr(self, device, states, policy, temperature, kept):
+        """KL(p || policy) on the actions of the buffer, weighted by their advantage (Peng et al. 2019)."""
+        latent = policy.draw(device, "policy", self.settings["samples"]).detach()
+        log_prob = policy.log_prob(latent)
+        with torch.no_grad():
+            value = self.soft_q(states, policy.action(latent)).min(0).values.mean(0)
+            advantage = self.soft_q(states, kept["actions"][None]).min(0).values[0] - value
+            weight = torch.exp(advantage / temperature).clamp(max=20)
+            # The largest float32 below 1, so that the inverse of tanh is finite.
+            before_tanh = torch.atanh(kept["actions"].clamp(-1 + 2**-24, 1 - 2**-24))
+        loss = -(weight * policy.log_prob(before_tanh)).mean()
+        return {"loss": loss, "log_prob": log_prob, "more": {"meanWeight": weight.mean().item()}}
+
+    def mpo(self, device, states, policy, _temperature, _kept):
         """Abdolmaleki et al. 2018 (1806.06920, 1812.02256), mean and spread apart, samples of the slow policy."""
         samples, within = self.settings["samples"], {"kl": 0.1, "mean": 0.05, "covariance": 0.001}
         eta, for_mean, for_spread = (torch.exp(logarithm) for logarithm in self.duals.values())
@@ -499,6 +516,7 @@ LOSSES = {
     "reverse-kl/pathwise": "pathwise",
     "reverse-kl/score:value": "score",
     "forward-kl/snis:behaviour": "snis",
+    "forward-kl/awr:exp-clip": "awr",
     "mpo/decoupled": "mpo",
 }
 
@@ -573,6 +591,7 @@ class Run:
             "updates": updates,
             "warmupWords": self.warmup.position,
             "actionsChosen": self.devices["act"].clock,
+            "observations": np.stack(self.seen).astype(float).tolist(),
             "next": self.stored % len(self.ring),
             "rows": self.rows().tolist(),
             "states": states,
@@ -581,7 +600,7 @@ class Run:
     def run(self):
         settings, learner, act = self.settings, self.learner, self.devices["act"]
         count = len(self.places)
-        seen = [place.begin(start_seed(self.seed, i)) for i, place in enumerate(self.places)]
+        self.seen = seen = [place.begin(start_seed(self.seed, i)) for i, place in enumerate(self.places)]
         updates = 0
         for begun in range(0, settings["steps"], count):
             step = begun + count
@@ -650,10 +669,10 @@ CASES = {
     },
     # Each environment's own outputs of the policy are kept, also while warming up.
     "behaviour": {
-        "environment": "pendulum", "estimator": "forward-kl/snis:behaviour", "family": "tanh-gaussian",
+        "environment": "slide", "estimator": "forward-kl/snis:behaviour", "family": "tanh-gaussian",
         "steps": 120, "batch": 5, "capacity": 60, "warmup": 20, "evaluateEvery": 60, "evaluationEpisodes": 1,
-        "environments": 2, "samples": 5, "targetEntropy": 0.3, "initialTemperature": 2,
-        "seed": 2**32 + 9, "learnerSeed": 1, "saveEvery": 60,
+        "environments": 3, "hidden": [8], "samples": 5, "targetEntropy": 0.3, "initialTemperature": 2,
+        "seed": 2**32 + 9, "learnerSeed": 4, "saveEvery": 60,
         "learningRates": {"policy": 0.01, "critics": 0.002, "temperature": 0.002},
     },
     # An unbounded policy in a box that is not symmetric, so that actions are clipped; both ends of episodes.
@@ -663,6 +682,13 @@ CASES = {
         "environments": 2, "samples": 3, "hidden": [8],
         "seed": 21, "learnerSeed": 8, "saveEvery": 50,
         "learningRates": {"policy": 0.004, "critics": 0.003, "temperature": 0.01},
+    },
+    # Losses on the actions of the buffer.
+    "awr": {
+        "environment": "slide", "estimator": "forward-kl/awr:exp-clip", "family": "tanh-gaussian",
+        "steps": 40, "batch": 6, "capacity": 25, "warmup": 10, "evaluateEvery": 40, "evaluationEpisodes": 1,
+        "samples": 2, "hidden": [6], "seed": 6, "learnerSeed": 3, "saveEvery": 20,
+        "learningRates": {"policy": 0.01, "critics": 0.005, "temperature": 0.002},
     },
     # A slow copy of the policy, and dual variables.
     "mpo": {
@@ -676,7 +702,7 @@ CASES = {
         "environment": "slide", "estimator": "reverse-kl/pathwise", "family": "tanh-gaussian",
         "steps": 34, "batch": 16385, "capacity": 30, "warmup": 31, "evaluateEvery": 34, "evaluationEpisodes": 2,
         "temperature": 0.2, "hidden": [5],
-        "seed": 4, "learnerSeed": 6, "saveEvery": 17,
+        "seed": 4, "learnerSeed": 3, "saveEvery": 17,
         "learningRates": {"policy": 0.01, "critics": 0.01, "temperature": 0.01},
     },
 }
@@ -696,12 +722,15 @@ def rounded(value):
 def main():
     folder = os.path.dirname(os.path.abspath(__file__))
     for name in sys.argv[1:] or CASES:
-        trace = Run({**COMMON, **CASES[name]}).run()
+        run = Run({**COMMON, **CASES[name]})
+        trace = run.run()
+        share = np.mean(run.learner.first_is_less)
+        assert 0.1 < share < 0.9, f"{name}: one of the critics is the lower one in {share} of the rows"
         with open(os.path.join(folder, f"{name}.json"), "w") as file:
             json.dump(rounded(trace), file, separators=(",", ":"))
             file.write("\n")
         ends = trace["ends"]
-        print(name, f"{len(ends)} steps,", f"{sum(e & 1 for e in ends)} terminated,", f"{sum(e > 1 for e in ends)} truncated")
+        print(name, f"critics {share:.2f},", f"{len(ends)} steps,", f"{sum(e & 1 for e in ends)} terminated,", f"{sum(e > 1 for e in ends)} truncated")
 
 
 main()
