@@ -54,10 +54,16 @@ export default [
     to: 'isPadded(axis) && axis.size > operation.shape[i + pad]',
   },
   {
-    fault: 'a reshape splits an axis where it does not divide',
+    fault: 'the parts of an axis that is split all have one stride',
     file: 'src/math/view.ts',
-    from: 'if (left % size !== 0) return undefined;',
-    to: 'if (left < size) return undefined;',
+    from: 'stride *= size;\n    left /= size;',
+    to: 'left /= size;',
+  },
+  {
+    fault: 'axes with a gap between their rows are merged',
+    file: 'src/math/view.ts',
+    from: 'last && last.stride === axis.stride * axis.size',
+    to: 'last && last.stride >= axis.stride * axis.size',
   },
   {
     fault: 'a repeated axis counts as contiguous',
