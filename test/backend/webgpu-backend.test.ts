@@ -392,4 +392,52 @@ test('subgroups are used by software adapters, or as asked, and refused where th
   assert.match((error as BackendError).message, 'a plain one');
 });
 
+test('a program that was disposed of destroys its table, and can be loaded anew on the same memory', async () => {
+  const { device } = backend;
+  const live = new Set<string>();
+  const create = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    const buffer = create(descriptor);
+    const destroy = buffer.destroy.bind(buffer);
+    const name = `${descriptor.label} ${live.size}`;
+    live.add(name);
+    buffer.destroy = () => {
+      live.delete(name);
+      return destroy();
+    };
+    return buffer;
+  };
+  try {
+    const buffers = [backend.allocate(2 ** 22, 'f32', 'x'), backend.allocate(2 ** 22, 'f32', 'y')];
+    const before = new Set(live);
+    const program = oneStep(increment(100), buffers);
+    for (let i = 0; i < 3; i++) {
+      const executable = await backend.load(program, buffers);
+      executable.run(1);
+      assert.equal([...(await backend.read(buffers[1], 0, 2))], [1, 1]);
+      executable.dispose();
+      backend.write(buffers[1], new Float32Array(2));
+    }
+    const left = [...live].filter((name) => !before.has(name) && !name.startsWith('readback'));
+    assert.equal(left, []);
+    for (const buffer of buffers) backend.free(buffer);
+    assert.equal(
+      [...live].filter((name) => !name.startsWith('readback')),
+      [],
+    );
+  } finally {
+    device.createBuffer = create;
+  }
+});
+
+test('no timer goes on once the device has answered', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const buffer = backend.allocate(4, 'f32', 'x');
+  const before = timers();
+  await backend.read(buffer);
+  await backend.synchronize();
+  assert.is(timers(), before);
+  backend.free(buffer);
+});
+
 test.run();

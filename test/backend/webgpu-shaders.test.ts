@@ -218,6 +218,7 @@ test('software adapters are known by name', () => {
   for (const name of ['NVIDIA GeForce RTX 4090', 'Apple M3', 'AMD Radeon Graphics']) {
     assert.not(isSoftwareAdapter(info(name)), name);
   }
+  assert.ok(isSoftwareAdapter({ ...info('Some GPU'), isFallbackAdapter: true }));
 });
 
 const broadcast = (from: number[], to: number[]): View =>

@@ -85,6 +85,24 @@ if (testBackend() === 'webgpu') {
     }
   }
 
+  test('cotangents keep their digits, although a mean makes them small', async () => {
+    const of = { rows: 64, inputs: 3, hidden: [8, 8], outputs: 1, nets: 1, activation: 'tanh' as const };
+    // Of the size of a mean's: below 6e-5 float16 has fewer digits the smaller a number is.
+    const small: typeof normals = (count, seed) =>
+      normals(count, seed).map((x) => (seed === 4 ? (1e-4 / of.rows) * (1 + 0.1 * x) : x));
+    const body = network(of, small);
+    const half = await evaluate(body, inputs(of, small), { device, mlp: 'fused', halfHidden: true });
+    const exact = await evaluate(body, inputs(of, small));
+    for (const output of ['dParameters', 'dx'] as const) {
+      const values = exact[output];
+      const apart = Math.hypot(...values.map((value, i) => value - half[output][i]));
+      assert.ok(
+        apart <= 1e-3 * Math.hypot(...values),
+        `${output}: off by ${apart} of ${Math.hypot(...values)}`,
+      );
+    }
+  });
+
   test('the measurement shows what float16 saves and what it changes', async () => {
     const settings = costSettings({ batch: 16, hidden: [16, 16], rounds: 2, minimumMs: 1 });
     const { float32, float16, gradientErrors } = await measureHalf(device, 'reverse-kl/pathwise', settings);

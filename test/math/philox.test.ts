@@ -183,6 +183,14 @@ test('the counter carries into its second word', () => {
   );
 });
 
+test('numbers of an interval are the uniform ones, moved and scaled', () => {
+  const [plain, moved] = [new PhiloxStream(5), new PhiloxStream(5)];
+  for (let i = 0; i < 20; i++) {
+    const value = moved.uniformIn(-3, 2);
+    assert.ok(Math.abs(value - (5 * plain.nextUniform() - 3)) < 1e-15, String(value));
+  }
+});
+
 test('bad seeds, ranges and states are refused by name', () => {
   for (const seed of [-1, 0.5, Number.NaN, 2 ** 53]) {
     assert.throws(

@@ -1,4 +1,4 @@
-import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
+import { BackendError, type DeviceDetails, type DeviceFault, ShapeError, UsageError } from '../../errors.ts';
 import { MOST_JOINED_BINDINGS } from '../../program/join.ts';
 import { MLP_WIDTH } from '../../program/kernels.ts';
 import { formatCount, type Program, type Step } from '../../program/program.ts';
@@ -63,7 +63,10 @@ const remedies: Readonly<Record<DeviceFault, string>> = {
 const PATIENCE_SECONDS = 600;
 
 class WebGpuBuffer implements DeviceBuffer {
+  freed = false;
+
   constructor(
+    readonly owner: WebGpuBackend,
     readonly range: Range,
     readonly count: number,
     readonly dtype: 'f32' | 'u32',
@@ -193,11 +196,11 @@ export class WebGpuBackend implements Backend {
         );
       }
     }
-    return new WebGpuBuffer(this.heaps.allocate(count, dtype, label), count, dtype, label);
+    return new WebGpuBuffer(this, this.heaps.allocate(count, dtype, label), count, dtype, label);
   }
 
   write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const { range, count, dtype, label } = own(buffer);
+    const { range, count, dtype, label } = this.own(buffer);
     checkRange(label, count, offset, values.length);
     const Storage = dtype === 'f32' ? Float32Array : Uint32Array;
     const data = values instanceof Storage ? values : Storage.from(values);
@@ -209,7 +212,7 @@ export class WebGpuBackend implements Backend {
   }
 
   async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const { range, count: total, dtype, label } = own(buffer);
+    const { range, count: total, dtype, label } = this.own(buffer);
     checkRange(label, total, offset, count);
     if (count === 0) return dtype === 'f32' ? new Float32Array(0) : new Uint32Array(0);
     const staging = this.takeStaging(4 * count);
@@ -233,10 +236,13 @@ export class WebGpuBackend implements Backend {
   }
 
   free(buffer: DeviceBuffer): void {
-    this.heaps.free(own(buffer).range);
+    if (!(buffer instanceof WebGpuBuffer) || buffer.owner !== this || buffer.freed) return;
+    buffer.freed = true;
+    this.heaps.free(buffer.range);
   }
 
   async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
+    this.requireFit(program, buffers);
     const made = this.made.get(buffers) ?? new Map<Step, ReadyStep>();
     this.made.set(buffers, made);
     const steps = [...new Set(program.steps)].filter((step) => !made.has(step));
@@ -257,12 +263,17 @@ export class WebGpuBackend implements Backend {
     if (error) throw this.error(kindOf(error), `The program cannot be bound: ${error.message}`);
     const ready = program.steps.map((step) => made.get(step) as ReadyStep);
     const dispatches = dispatchesOf(ready);
+    let ended = false;
     return {
-      run: (times) => this.run(dispatches, times),
+      run: (times) => {
+        if (ended) throw new BackendError('The program was disposed of.');
+        this.run(dispatches, times);
+      },
       ...(this.device.features.has('timestamp-query') && 2 * ready.length <= MOST_QUERIES
         ? { timeSteps: (updates: number) => this.timeSteps(ready, updates) }
         : {}),
       dispose: () => {
+        ended = true;
         for (const step of steps) made.delete(step);
         table.destroy();
       },
@@ -366,9 +377,35 @@ export class WebGpuBackend implements Backend {
     this.counters.submits++;
   }
 
+  /** @throws UsageError, ShapeError when the buffers are not those of the program */
+  private requireFit(program: Program, buffers: readonly DeviceBuffer[]): void {
+    if (buffers.length !== program.buffers.length) {
+      throw new UsageError(
+        `The program has ${program.buffers.length} buffers, ${buffers.length} were given.`,
+      );
+    }
+    program.buffers.forEach(({ name, count, dtype, kind }, i) => {
+      const buffer = this.own(buffers[i]);
+      // Words and floats may take turns in one temporary slot.
+      if (buffer.count < count || (buffer.dtype !== dtype && kind !== 'temporary')) {
+        throw new ShapeError(
+          `Buffer '${name}' needs ${count} elements of ${dtype}, got ${buffer.count} of ${buffer.dtype}.`,
+        );
+      }
+    });
+  }
+
+  private own(buffer: DeviceBuffer): WebGpuBuffer {
+    if (!(buffer instanceof WebGpuBuffer) || buffer.owner !== this) {
+      throw new BackendError('The buffer belongs to another backend.');
+    }
+    if (buffer.freed) throw new BackendError(`Buffer '${buffer.label}' was freed.`);
+    return buffer;
+  }
+
   /** @throws BackendError when a step works on more heaps than the adapter binds */
   private placed(steps: readonly Step[], buffers: readonly DeviceBuffer[]): PlacedStep[] {
-    const placed = placeSteps(steps, (buffer) => own(buffers[buffer]).range, this.device);
+    const placed = placeSteps(steps, (buffer) => this.own(buffers[buffer]).range, this.device);
     const { maxStorageBuffersPerShaderStage: most } = this.device.limits;
     for (const { step, heaps } of placed) {
       if (heaps.length <= most) continue;
@@ -567,11 +604,6 @@ export class WebGpuBackend implements Backend {
 /** What WebGPU calls the error. */
 function kindOf(error: GPUError): DeviceFault {
   return error.constructor?.name === 'GPUOutOfMemoryError' ? 'memory' : 'validation';
-}
-
-function own(buffer: DeviceBuffer): WebGpuBuffer {
-  if (buffer instanceof WebGpuBuffer) return buffer;
-  throw new BackendError('A buffer of another backend was given to webgpu.');
 }
 
 function checkRange(label: string, count: number, offset: number, length: number): void {
