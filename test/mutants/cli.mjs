@@ -9,8 +9,8 @@ export default [
   {
     fault: 'play counts the seeds of its episodes from 0',
     file: 'src/cli/play.ts',
-    from: 'seed ${options.seed + i}',
-    to: 'seed ${i}',
+    from: 'options.seed + i',
+    to: 'i',
   },
   {
     fault: 'play takes no notice of --fps',

@@ -79,7 +79,7 @@ export default [
     to: 'mul(div(-1, df), log(u))',
   },
   {
-    fault: "the Laplace KL has the ratio of scales upside down",
+    fault: 'the Laplace KL has the ratio of scales upside down',
     file: 'src/distributions/laplace.ts',
     from: 'sub(second.logScale, first.logScale)',
     to: 'sub(first.logScale, second.logScale)',

@@ -43,7 +43,7 @@ export default [
     to: 'stopGradient(sub(logProb, logBehaviour))',
   },
   {
-    fault: "the weights of advantage-weighted regression are clipped at twice their limit",
+    fault: 'the weights of advantage-weighted regression are clipped at twice their limit',
     file: 'src/divergences/forward-kl-awr.ts',
     from: 'minimum(exp(scaled), limit)',
     to: 'minimum(exp(scaled), 2 * limit)',
@@ -79,7 +79,7 @@ export default [
     to: '(order > 1 ? neg(value) : value)',
   },
   {
-    fault: "the squared weight of the doubly reparameterised gradient has the wrong sign",
+    fault: 'the squared weight of the doubly reparameterised gradient has the wrong sign',
     file: 'src/divergences/renyi.ts',
     from: 'mul(1 - order, square(w))',
     to: 'mul(order - 1, square(w))',
@@ -121,7 +121,7 @@ export default [
     to: 'mul(0.5, sub(exp(mul(0.5, logR)), 1))',
   },
   {
-    fault: "the baseline of the generic score loss divides by K, its own sample left out or not",
+    fault: 'the baseline of the generic score loss divides by K, though its own sample is left out',
     file: 'src/divergences/reverse-kl.ts',
     from: 'div(sub(total, f), samples - 1)',
     to: 'div(sub(total, f), samples)',

@@ -103,10 +103,10 @@ export default [
     to: 'isObject(row.relativeBias) ? numberOf(row.relativeBias.value)',
   },
   {
-    fault: 'an interval on the page has its ends swapped',
+    fault: 'an interval on the page begins at its upper end',
     file: 'web/report/view.ts',
-    from: '[${cell(value.low)}, ${cell(value.high)}]',
-    to: '[${cell(value.high)}, ${cell(value.low)}]',
+    from: 'cell(value.low)',
+    to: 'cell(value.high)',
   },
   {
     fault: 'the Jensen–Shannon divergence of See is not halved',
