@@ -14,20 +14,34 @@ import { tableRows } from '../helpers/page-document.ts';
 
 const test = suite('columns of a report');
 const close = (actual: unknown, expected: number, what: string) =>
-  assert.ok(Math.abs(Number(actual) - expected) <= 1e-9 * (1 + Math.abs(expected)), `${what}: ${actual}, ${expected}`);
+  assert.ok(
+    Math.abs(Number(actual) - expected) <= 1e-9 * (1 + Math.abs(expected)),
+    `${what}: ${actual}, ${expected}`,
+  );
 
 /** Pendulum's returns of random actions and of good ones. */
 const [random, good] = [-1219, -150];
 const unit = (value: number) => (value - random) / (good - random);
 const steps = [2000, 3000, 5000, 6000, 10_000];
-const levels = { 'reverse-kl/pathwise': -300, 'forward-kl/snis:policy': -450, 'chi2/score': -800, 'renyi/dreg:2': -120 };
+const levels = {
+  'reverse-kl/pathwise': -300,
+  'forward-kl/snis:policy': -450,
+  'chi2/score': -800,
+  'renyi/dreg:2': -120,
+};
 const methods = Object.keys(levels) as (keyof typeof levels)[];
 const baseline = methods[0];
 
 /** Five seeds of each method; curves rise, and no two numbers are the same. */
 const runs: RunRecord[] = methods.flatMap((estimator, m) =>
   [0, 1, 2, 3, 4].map((seed) => ({
-    ...{ folder: `run ${m} ${seed}`, environment: 'pendulum', estimator, distribution: 'tanh-gaussian', seed },
+    ...{
+      folder: `run ${m} ${seed}`,
+      environment: 'pendulum',
+      estimator,
+      distribution: 'tanh-gaussian',
+      seed,
+    },
     ...{ adapter: 'a test', settings: {} },
     points: steps.map((step, i) => ({
       ...{ step, updates: 7 * step + 10 * m + i, seconds: (m + 1) * step * 1e-3 + seed },
@@ -166,7 +180,11 @@ test('fields of CSV that hold commas, quotation marks or line ends come back', (
 test("each column of the page's tables", () => {
   const row = (estimator: string, k: number) => ({
     ...{ estimator, samples: 4 * k, msPerUpdate: 0.25 * k, ratio: 1.5 * k, kernelsPerUpdate: 20 + k },
-    ...{ ratioInterval: { low: 1.25 * k, high: 1.75 * k, coverage: 0.95 }, flops: 3.21e6 * k, bytes: 65_400 * k },
+    ...{
+      ratioInterval: { low: 1.25 * k, high: 1.75 * k, coverage: 0.95 },
+      flops: 3.21e6 * k,
+      bytes: 65_400 * k,
+    },
   });
   const cost = {
     ...{ adapter: 'a <test>', baseline, settings: { distribution: 'gaussian', batch: 5, hidden: [6, 7] } },
@@ -175,7 +193,16 @@ test("each column of the page's tables", () => {
   const matrix = compatibilityMatrix();
   const findings = findingsOf(report, matrix, [cost]);
   const facts = { date: 'today', versions: { divergrad: 'test' }, command: ['report', 'x'] };
-  const html = reportPage({ report, findings, matrix, costs: [cost], figures, scaling: [], quality: [], ...facts });
+  const html = reportPage({
+    report,
+    findings,
+    matrix,
+    costs: [cost],
+    figures,
+    scaling: [],
+    quality: [],
+    ...facts,
+  });
   const { document } = parseHTML(html);
   const rows = (id: string) =>
     [...document.querySelectorAll(`section[aria-labelledby=${id}] table`)].map((table) =>

@@ -44,7 +44,9 @@ const lines = async (folder: string) =>
     .map((line) => JSON.parse(line));
 const result = async (folder: string) => JSON.parse(await readFile(join(folder, 'result.json'), 'utf8'));
 
-test('what was measured up to the checkpoint is kept, what came after it is measured again', async ({ folder }) => {
+test('what was measured up to the checkpoint is kept, what came after it is measured again', async ({
+  folder,
+}) => {
   const first = await RunFolder.open(folder, settings, making);
   assert.is(first.resume, undefined);
   await first.append(evaluation(10), 1.5);
@@ -78,7 +80,12 @@ test('what was measured up to the checkpoint is kept, what came after it is meas
   assert.equal(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')), {
     ...{ kind: 'divergrad-run', ...settings, ...making },
   });
-  assert.equal((await readdir(folder)).sort(), ['config.json', 'metrics.jsonl', 'policy.json', 'result.json']);
+  assert.equal((await readdir(folder)).sort(), [
+    'config.json',
+    'metrics.jsonl',
+    'policy.json',
+    'result.json',
+  ]);
   const refused = await RunFolder.open(folder, settings, making).catch((error: unknown) => error);
   assert.instance(refused, UsageError);
 });
@@ -110,7 +117,10 @@ test('a run that is stopped at any step has the metrics of one that is not', asy
     assert.is((await perform(path, stopAt)).stopped, true);
     assert.is((await perform(path, Number.POSITIVE_INFINITY)).stopped, false);
     assert.equal(await measured(path), expected);
-    assert.equal((await lines(path)).map(({ step }) => step), [10, 20, 30, 40]);
+    assert.equal(
+      (await lines(path)).map(({ step }) => step),
+      [10, 20, 30, 40],
+    );
   }
 });
 
