@@ -1,0 +1,333 @@
+// Every option of the commands that run something changes what it says: seen in the results, not in the parser.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { interruption } from '../../src/cli/common.ts';
+import { matrixCommand } from '../../src/cli/matrix.ts';
+import { type PlayReport, playCommand } from '../../src/cli/play.ts';
+import { reportCommand } from '../../src/cli/report.ts';
+import { studyCommand } from '../../src/cli/study.ts';
+import { type ThroughputReport, throughputCommand } from '../../src/cli/throughput.ts';
+import { trainCommand } from '../../src/cli/train.ts';
+import { verifyCommand } from '../../src/cli/verify.ts';
+import type { Evaluation } from '../../src/rl/train.ts';
+import { findCheckpoint } from '../../src/study/checkpoint-file.ts';
+import { compatibilityMatrix, type Matrix } from '../../src/study/matrix.ts';
+import type { StudyReport } from '../../src/study/report.ts';
+import { type RunSettings, runDefaults } from '../../src/study/run-settings.ts';
+import { planStudy, readStudy } from '../../src/study/study-config.ts';
+import { commandOf, perform, performJson } from '../helpers/command.ts';
+import { writeStudy } from '../helpers/study-folder.ts';
+
+const test = suite('settings of commands');
+const root = mkdtempSync(join(tmpdir(), 'divergrad-settings-'));
+test.after(() => rmSync(root, { recursive: true }));
+const json = (...path: string[]) => JSON.parse(readFileSync(join(root, ...path), 'utf8'));
+
+interface Training {
+  readonly settings: RunSettings;
+  readonly evaluations: readonly Evaluation[];
+}
+const options = (values: Readonly<Record<string, string | number>>): string[] =>
+  Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
+
+const asked = {
+  ...{ env: 'linear-quadratic', estimator: 'reverse-kl/score:loo', distribution: 'gaussian', samples: 3 },
+  ...{ seed: 9, steps: 24, batch: 5, hidden: '6,7', 'learning-rate': 0.002, temperature: 0.25, warmup: 8 },
+  ...{ 'updates-per-step': 2, 'evaluate-every': 12, episodes: 3, capacity: 40, 'parallel-environments': 2 },
+  backend: 'cpu',
+};
+const policy = join(root, 'run');
+
+test('train: each option is in the settings it ran with, and in what came of them', async () => {
+  const args = [...options({ ...asked, out: policy, threads: 1, 'checkpoint-every': 8 }), '--json'];
+  const { settings, evaluations } = await performJson<Training>(trainCommand, args);
+  const expected = {
+    ...{ environment: 'linear-quadratic', estimator: 'reverse-kl/score:loo', distribution: 'gaussian' },
+    ...{ samples: 3, seed: 9, steps: 24, batch: 5, hidden: [6, 7], learningRate: 0.002, temperature: 0.25 },
+    ...{ warmup: 8, updatesPerStep: 2, evaluateEvery: 12, evaluationEpisodes: 3, capacity: 40 },
+    ...{ parallelEnvironments: 2, backend: 'cpu' },
+  };
+  assert.equal(settings, expected);
+  assert.equal(json('run', 'result.json').made.settings, expected);
+  assert.equal(
+    evaluations.map(({ step, returns }) => [step, returns.length]),
+    [
+      [12, 3],
+      [24, 3],
+    ],
+  );
+  assert.is(evaluations[1].updates - evaluations[0].updates, 24);
+});
+
+test('train: where nothing is said it takes what a study takes', async () => {
+  const own = commandOf(trainCommand).options;
+  const given = (name: string) => own.find((option) => option.attributeName() === name)?.defaultValue;
+  const { evaluationEpisodes: episodes, ...others } = runDefaults;
+  for (const [name, value] of Object.entries({ ...others, episodes })) assert.equal(given(name), value, name);
+  const config = readStudy('{ estimators: [reverse-kl/pathwise], environments: [pendulum], seeds: 1 }');
+  const [{ environment: _e, estimator: _s, distribution: _d, seed, ...planned }] = (
+    await planStudy(config, 0)
+  ).runs;
+  assert.equal(planned, runDefaults);
+  assert.is(given('seed'), seed);
+  // A number in a line of the help is the default of that line.
+  for (const { description, defaultValue, flags } of own) {
+    const said = /\(default: (\d[\d.]*)\)/.exec(description)?.[1];
+    if (said !== undefined) assert.is(Number(said), defaultValue, flags);
+  }
+});
+
+test('train: the line of an evaluation has mean and deviation of its returns', async () => {
+  const args = options({ ...asked, 'parallel-environments': 1 });
+  const { out } = await perform(trainCommand, args);
+  const { evaluations } = await performJson<Training>(trainCommand, [...args, '--json']);
+  const lines = out.split('\n').filter((line) => line.startsWith('step '));
+  assert.is(lines.length, evaluations.length);
+  evaluations.forEach(({ step, returns }, i) => {
+    const mean = returns.reduce((a, b) => a + b) / returns.length;
+    const variance = returns.reduce((a, b) => a + (b - mean) ** 2, 0) / returns.length;
+    const [, at, shown, spread] = /^step +(\d+) +return +(\S+) ± (\S+) /.exec(lines[i]) ?? [];
+    assert.is(Number(at), step);
+    assert.is(shown, mean.toFixed(1));
+    assert.is(spread, Math.sqrt(variance).toFixed(1));
+    assert.is.not(spread, variance.toFixed(1), 'too even to tell');
+  });
+});
+
+test('train: a run that fails has its last checkpoint where --checkpoint-every says', async () => {
+  const folder = join(root, 'failing');
+  const wild = {
+    ...asked,
+    'parallel-environments': 1,
+    'learning-rate': 1e30,
+    'evaluate-every': 1000,
+    steps: 200,
+  };
+  const error = await perform(
+    trainCommand,
+    options({ ...wild, out: folder, 'checkpoint-every': 3, warmup: 50 }),
+  ).catch((each: Error) => each);
+  assert.instance(error, Error);
+  const step = (await findCheckpoint(folder))?.checkpoint.step ?? 0;
+  assert.ok(step > 0 && step < 60 && step % 3 === 0, `${step}`);
+});
+
+test('play: seeds, episodes, sampling and environment are what was asked', async () => {
+  const played = (...args: string[]) =>
+    performJson<PlayReport>(playCommand, [policy, '--json', '--backend', 'cpu', ...args]);
+  const returns = ({ episodes }: PlayReport) => episodes.map((episode) => episode.return);
+  const one = await played('--episodes', '3', '--seed', '7');
+  assert.is(one.seed, 7);
+  assert.is(one.stochastic, false);
+  const next = await played('--episodes', '2', '--seed', '8');
+  assert.equal(returns(next), returns(one).slice(1));
+  assert.is(new Set([...returns(one), ...returns(await played('--episodes', '3'))]).size, 6);
+  const sampled = await played('--episodes', '3', '--seed', '7', '--stochastic');
+  assert.is(sampled.stochastic, true);
+  assert.not.equal(returns(sampled), returns(one));
+  assert.is((await played()).episodes.length, 10);
+  const text = await perform(playCommand, [policy, '--backend', 'cpu', ...options({ episodes: 3, seed: 7 })]);
+  const lines = text.out.split('\n').filter((line) => line.startsWith('episode '));
+  one.episodes.forEach((episode, i) => {
+    const { return: value, steps } = episode;
+    const [, number, seed, shown, count, end] =
+      /^episode +(\d+) +seed (\d+) +return +(\S+) +(\d+) steps, (\w+)$/.exec(lines[i]) ?? [];
+    assert.equal(
+      [Number(number), Number(seed), shown, Number(count)],
+      [i + 1, 7 + i, value.toFixed(2), steps],
+    );
+    // A linear-quadratic task never terminates.
+    assert.is(end, 'truncated');
+  });
+});
+
+test('play: a film shows as many steps a second as asked, and an episode that terminates is said to', async () => {
+  const bandit = join(root, 'bandit');
+  const small = {
+    steps: 12,
+    warmup: 4,
+    batch: 4,
+    hidden: 4,
+    'evaluate-every': 12,
+    episodes: 1,
+    backend: 'cpu',
+  };
+  await perform(trainCommand, options({ env: 'bimodal-bandit', ...small, out: bandit }));
+  for (const fps of [4, 25]) {
+    const film = join(root, `film-${fps}.svg`);
+    const args = options({ backend: 'cpu', episodes: 1, render: film, fps });
+    const { out } = await perform(playCommand, [bandit, ...args]);
+    assert.match(out, /1 steps, terminated\n/);
+    assert.match(out, /2 frames in /);
+    assert.match(readFileSync(film, 'utf8'), new RegExp(`dur="${2 / fps}s"`));
+  }
+});
+
+test('report: resamples, seed, baseline and folder are what was asked, and the scores stand under their names', async () => {
+  const folder = join(root, 'study');
+  const learners = [
+    { estimator: 'reverse-kl/pathwise', final: -150, noise: 10 },
+    { estimator: 'chi2/pathwise', final: -700, noise: 10 },
+  ];
+  writeStudy(folder, learners, { seeds: 5 });
+  const made = (...args: string[]) =>
+    performJson<{ report: StudyReport; file: string }>(reportCommand, [folder, '--json', ...args]);
+  const plain = await made('--resamples', '150');
+  assert.equal(
+    [plain.report.resamples, plain.report.seed, plain.report.baseline],
+    [150, 0, 'reverse-kl/pathwise'],
+  );
+  assert.is(plain.file, join(folder, 'report', 'report.html'));
+  const out = join(root, 'elsewhere');
+  const { report, file } = await made(
+    ...options({ resamples: 120, seed: 5, baseline: 'chi2/pathwise', out }),
+  );
+  assert.equal([report.resamples, report.seed, report.baseline], [120, 5, 'chi2/pathwise']);
+  assert.is(file, join(out, 'report.html'));
+  assert.equal(json('elsewhere', 'report.json').report, JSON.parse(JSON.stringify(report)));
+  assert.equal(
+    readdirSync(out).filter((name) => !/\.(svg|csv)$/.test(name)),
+    ['report.html', 'report.json'],
+  );
+  const [head, ...lines] = readFileSync(join(out, 'scores.csv'), 'utf8').trimEnd().split('\n');
+  assert.is(head, 'environment,method,seed,score,seconds');
+  assert.is(lines.length, 10);
+  for (const [i, line] of lines.entries()) {
+    const [m, seed] = [Math.floor(i / 5), i % 5];
+    const run = json('study', 'runs', `pendulum--${m}--seed-${seed}`, 'result.json');
+    const last = run.evaluations.slice(-3).map(({ meanReturn }: Evaluation) => meanReturn);
+    const [environment, method, of, score, seconds] = line.split(',');
+    assert.equal([environment, method, of], ['pendulum', learners[m].estimator, String(seed)]);
+    assert.ok(Math.abs(Number(score) - (last[0] + last[1] + last[2]) / 3) < 1e-9, line);
+    assert.is(Number(seconds), run.evaluations.at(-1).seconds);
+  }
+});
+
+/** Stands in for the program of a study's runs: keeps what it was told and fails where it is asked to. */
+const program = `
+import { mkdirSync, writeFileSync } from 'node:fs';
+const args = process.argv.slice(2);
+const of = (name) => args[args.indexOf('--' + name) + 1];
+mkdirSync(of('out'), { recursive: true });
+writeFileSync(of('out') + '/told.json', JSON.stringify(args));
+if (of('seed') === '12') { console.error('it could not'); process.exit(1); }
+writeFileSync(of('out') + '/result.json', JSON.stringify({ kind: 'divergrad-result', seconds: 1, evaluations: [{ step: 1, meanReturn: -5 }] }));
+`;
+
+test('study: its runs are told seed, steps between checkpoints and settings; a run that fails makes it fail', async () => {
+  const fake = join(root, 'program.mjs');
+  writeFileSync(fake, program);
+  const file = join(root, 'plan.yaml');
+  const settings = 'settings: { steps: 30, capacity: 77, batch: 11, learningRate: 0.004 }';
+  const study = (seeds: string) =>
+    writeFileSync(
+      file,
+      `estimators: [reverse-kl/pathwise]\nenvironments: [bimodal-bandit]\n${seeds}\n${settings}\n`,
+    );
+  const [, script] = process.argv;
+  process.argv[1] = fake;
+  try {
+    study('seeds: [0, 1]');
+    const folder = join(root, 'good');
+    const args = [file, '--json', ...options({ out: folder, seed: 10, 'checkpoint-every': 123, jobs: 2 })];
+    const good = await perform(studyCommand, args);
+    assert.is(good.exitCode ?? 0, 0);
+    assert.equal(
+      Object.values(JSON.parse(good.out).runs as Record<string, { state: string }>).map(({ state }) => state),
+      ['done', 'done'],
+    );
+    const names = readdirSync(join(folder, 'runs')).sort();
+    assert.equal(
+      names.map((name) => name.split('--').at(-1)),
+      ['seed-10', 'seed-11'],
+    );
+    const told: string[] = json('good', 'runs', names[1], 'told.json');
+    const of = (name: string) => told[told.indexOf(`--${name}`) + 1];
+    const expected = {
+      seed: 11,
+      steps: 30,
+      capacity: 77,
+      batch: 11,
+      'learning-rate': 0.004,
+      'checkpoint-every': 123,
+    };
+    for (const [name, value] of Object.entries(expected)) assert.is(of(name), String(value), name);
+    assert.is(of('env'), 'bimodal-bandit');
+    study('seeds: [1, 2]');
+    const bad = await perform(studyCommand, [file, ...options({ out: join(root, 'bad'), seed: 10 })]);
+    assert.is(bad.exitCode, 1);
+    assert.match(bad.out, /failed .*seed-12: it could not/);
+    assert.match(bad.out, /1 of 2 runs done, 1 failed; in /);
+  } finally {
+    process.argv[1] = script;
+  }
+});
+
+test('matrix: the coordinates of an action count', async () => {
+  for (const actions of [1, 2, 3]) {
+    const matrix = await performJson<Matrix>(matrixCommand, ['--json', '--actions', String(actions)]);
+    assert.equal(matrix, JSON.parse(JSON.stringify(compatibilityMatrix(actions))));
+    assert.is(matrix.actions, actions);
+    const exact = matrix.rows.find(({ name }) => name === 'reverse-kl/exact');
+    assert.equal(exact?.cells.beta, actions > 2 ? ['enumerable'] : []);
+  }
+});
+
+test('throughput: shares are percentages of one whole, and rates those of the JSON', async () => {
+  const args = options({
+    envs: 'bimodal-bandit',
+    steps: 20,
+    rounds: 1,
+    batch: 4,
+    hidden: 4,
+    backend: 'cpu',
+    seed: 3,
+  });
+  const { out } = await perform(throughputCommand, args);
+  const [facts, heads, line] = out.trimEnd().split('\n');
+  assert.match(facts, /hidden 4, batch 4, .*medians of 1 rounds of 20 steps, seed 3$/);
+  const shares = heads
+    .split(/ +/)
+    .flatMap((_, i) => (line.split(/ +/)[i].endsWith('%') ? [line.split(/ +/)[i]] : []));
+  assert.is(shares.length, 4);
+  const total = shares.reduce((sum, share) => sum + Number.parseFloat(share), 0);
+  assert.ok(Math.abs(total - 100) < 0.3, `${shares}`);
+  const report = await performJson<ThroughputReport>(throughputCommand, [...args, '--json']);
+  assert.equal(report.settings, { steps: 20, batch: 4, hidden: [4], seed: 3 });
+  assert.is(report.rows[0].environment, 'bimodal-bandit');
+});
+
+test('verify: a case that fails ends it with 1, none with 0', async () => {
+  const document = JSON.parse(readFileSync(join(process.cwd(), 'test/golden/optim.json'), 'utf8'));
+  const ended = async (name: string) => {
+    const folder = mkdtempSync(join(root, `${name}-`));
+    writeFileSync(join(folder, 'optim.json'), JSON.stringify(document));
+    const { exitCode, out } = await perform(verifyCommand, [folder, '--json']);
+    const { cases } = JSON.parse(out) as { cases: { status: string }[] };
+    return { code: exitCode ?? 0, failed: cases.filter(({ status }) => status === 'failed').length };
+  };
+  assert.equal(await ended('right'), { code: 0, failed: 0 });
+  document.cases[0].expect.p0_after.data[0] += 1;
+  assert.equal(await ended('wrong'), { code: 1, failed: 1 });
+});
+
+test('a request to end sets the exit code of a shell', () => {
+  const before = process.exitCode;
+  for (const [name, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.exitCode = undefined;
+    const stop = interruption();
+    process.emit(name, name);
+    assert.is(stop.signal.aborted, true);
+    stop.end();
+    assert.is(process.exitCode, code);
+  }
+  process.exitCode = before;
+});
+
+test.run();

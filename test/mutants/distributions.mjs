@@ -1,0 +1,105 @@
+// Planted faults of src/distributions.
+export default [
+  {
+    fault: "a Gaussian's detached copy loses its bounds of log-std",
+    file: 'src/distributions/gaussian.ts',
+    from: 'this.shape.squash, this.options);',
+    to: 'this.shape.squash);',
+  },
+  {
+    fault: "a mixture's detached copy loses its bounds of log-std",
+    file: 'src/distributions/gaussian-mixture.ts',
+    from: 'return new GaussianMixture(...parts, this.squashed, this.options);',
+    to: 'return new GaussianMixture(...parts, this.squashed);',
+  },
+  {
+    fault: "a full Gaussian's detached copy loses its bounds of log-std",
+    file: 'src/distributions/gaussian-full.ts',
+    from: 'stopGradient(this.raw), this.options);',
+    to: 'stopGradient(this.raw));',
+  },
+  {
+    fault: 'the detached copy of a location and scale loses its bounds of log-scale',
+    file: 'src/distributions/location-scale.ts',
+    from: 'stopGradient(this.logScale),\n      this.options,',
+    to: 'stopGradient(this.logScale),',
+  },
+  {
+    fault: "the relaxed categorical's detached copy loses its temperature",
+    file: 'src/distributions/relaxed-categorical.ts',
+    from: 'stopGradient(this.logits), this.actions, this.relaxation);',
+    to: 'stopGradient(this.logits), this.actions);',
+  },
+  {
+    fault: "a Gaussian's KL measures the shift in its own deviations, not the other's",
+    file: 'src/distributions/gaussian.ts',
+    from: 'mul(sub(this.mean, other.mean), exp(neg(other.logStd)))',
+    to: 'mul(sub(this.mean, other.mean), exp(neg(this.logStd)))',
+  },
+  {
+    fault: 'the Beta density forgets the factor ½ of the box',
+    file: 'src/distributions/beta.ts',
+    from: 'return sum(sub(sub(kernel, this.logNormaliser()), Math.LN2), -1);',
+    to: 'return sum(sub(kernel, this.logNormaliser()), -1);',
+  },
+  {
+    fault: "the Beta's mode takes β for α",
+    file: 'src/distributions/beta.ts',
+    from: 'div(mul(2, this.alpha), add(this.alpha, this.beta))',
+    to: 'div(mul(2, this.beta), add(this.alpha, this.beta))',
+  },
+  {
+    fault: "the squashed mixture's mode is not squashed",
+    file: 'src/distributions/gaussian-mixture.ts',
+    from: 'return this.squashed ? tanh(mean) : mean;',
+    to: 'return mean;',
+  },
+  {
+    fault: "a gradient passes through the mixture's samples",
+    file: 'src/distributions/gaussian-mixture.ts',
+    from: 'const latent = stopGradient(add(pick(this.mean), spread));',
+    to: 'const latent = add(pick(this.mean), spread);',
+  },
+  {
+    fault: "the categorical's KL weighs by the other's probabilities",
+    file: 'src/distributions/categorical.ts',
+    from: 'mul(exp(this.logProbs), sub(this.logProbs, other.logProbs))',
+    to: 'mul(exp(other.logProbs), sub(this.logProbs, other.logProbs))',
+  },
+  {
+    fault: 'exploration noise carries a deterministic action out of the box',
+    file: 'src/distributions/deterministic.ts',
+    from: 'mul(exploration, drawn)), -1, 1)',
+    to: 'mul(exploration, drawn)), -2, 2)',
+  },
+  {
+    fault: "the radius of Student's t has half its exponent",
+    file: 'src/distributions/student-t.ts',
+    from: 'mul(div(-2, df), log(u))',
+    to: 'mul(div(-1, df), log(u))',
+  },
+  {
+    fault: 'the Laplace KL has the ratio of scales upside down',
+    file: 'src/distributions/laplace.ts',
+    from: 'sub(second.logScale, first.logScale)',
+    to: 'sub(first.logScale, second.logScale)',
+  },
+  {
+    fault: 'the relaxed density has n log τ for (n − 1) log τ',
+    file: 'src/distributions/relaxed-categorical.ts',
+    from: '(n - 1) * Math.log(tau)',
+    to: 'n * Math.log(tau)',
+  },
+  {
+    fault: 'a full Gaussian reads its factor above the diagonal',
+    file: 'src/distributions/gaussian-full.ts',
+    from: 'this.mask((i, j) => i > j)',
+    to: 'this.mask((i, j) => i < j)',
+  },
+  {
+    fault: 'the log-scale of a location and scale is bounded at 20, not at 2, by default',
+    file: 'src/distributions/location-scale.ts',
+    from: 'options.logStd ?? [-20, 2]',
+    to: 'options.logStd ?? [-20, 20]',
+  },
+];

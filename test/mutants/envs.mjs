@@ -1,0 +1,123 @@
+// Planted faults of src/envs, all but vector.ts.
+export default [
+  {
+    fault: 'a reset goes on counting the steps of the episode before',
+    file: 'src/envs/episodic.ts',
+    from: 'this.elapsedSteps = 0;\n',
+    to: '\n',
+  },
+  {
+    fault: 'a state that is set runs, whether its episode had ended or not',
+    file: 'src/envs/episodic.ts',
+    from: 'this.running = running;',
+    to: 'this.running = true;',
+  },
+  {
+    fault: 'the time limit comes one step late',
+    file: 'src/envs/episodic.ts',
+    from: 'this.elapsedSteps >= this.maxEpisodeSteps',
+    to: 'this.elapsedSteps > this.maxEpisodeSteps',
+  },
+  {
+    fault: 'a state that is set leaves the random stream where it was',
+    file: 'src/envs/episodic.ts',
+    from: 'this.random.setState(random);',
+    to: 'new PhiloxStream(0).setState(random);',
+  },
+  {
+    fault: 'a linear-quadratic task starts on one side only',
+    file: 'src/envs/linear-quadratic.ts',
+    from: 'random.uniformIn(-this.maxStart, this.maxStart)',
+    to: 'random.uniformIn(0, this.maxStart)',
+  },
+  {
+    fault: 'the forces of a linear-quadratic task are clipped to ±1',
+    file: 'src/envs/linear-quadratic.ts',
+    from: 'clip(action[i], -this.maxAction, this.maxAction)',
+    to: 'clip(action[i], -1, 1)',
+  },
+  {
+    fault: 'the gusts of a linear-quadratic task have their variance for a deviation',
+    file: 'src/envs/linear-quadratic.ts',
+    from: 'noise[i] * random.nextNormal()',
+    to: 'noise[i] ** 2 * random.nextNormal()',
+  },
+  {
+    fault: 'the soft optimum has twice its covariance',
+    file: 'src/envs/linear-quadratic-optimum.ts',
+    from: '(temperature / 2) * x',
+    to: 'temperature * x',
+  },
+  {
+    fault: 'the value of the soft optimum has log 2πα for log πα',
+    file: 'src/envs/linear-quadratic-optimum.ts',
+    from: 'Math.log(Math.PI * temperature)',
+    to: 'Math.log(2 * Math.PI * temperature)',
+  },
+  {
+    fault: 'the pendulum is drawn in a mirror',
+    file: 'src/envs/pendulum.ts',
+    from: 'tip(pivot, LENGTH, -this.physics[0])',
+    to: 'tip(pivot, LENGTH, this.physics[0])',
+  },
+  {
+    fault: "the acrobot's second link is drawn as if its angle were absolute",
+    file: 'src/envs/acrobot.ts',
+    from: 'Math.PI - angle1 - angle2',
+    to: 'Math.PI - angle2',
+  },
+  {
+    fault: 'the bandit has its heavier bump on the other side',
+    file: 'src/envs/bimodal-bandit.ts',
+    from: 'weight: 0.7, centre: -0.5',
+    to: 'weight: 0.7, centre: 0.5',
+  },
+  {
+    fault: 'the continuous mountain car pays for the clipped force',
+    file: 'src/envs/mountain-car-continuous.ts',
+    from: '0.1 * action[0] ** 2',
+    to: '0.1 * force ** 2',
+  },
+  {
+    fault: 'the good return of the pendulum has the wrong sign',
+    file: 'src/envs/registry.ts',
+    from: 'random: -1219, good: -150',
+    to: 'random: -1219, good: 150',
+  },
+  {
+    fault: 'the random and the good return of the cart-pole are swapped',
+    file: 'src/envs/registry.ts',
+    from: 'random: 21.6, good: 475',
+    to: 'random: 475, good: 21.6',
+  },
+  {
+    fault: 'a MuJoCo task that is reset remembers how far it had come',
+    file: 'src/envs/mujoco/base.ts',
+    from: 'this.simulation.forward();\n    this.reached = this.progress();\n  }',
+    to: 'this.simulation.forward();\n  }',
+  },
+  {
+    fault: "the reacher's target is drawn from the square, not from the disc",
+    file: 'src/envs/mujoco/reacher.ts',
+    from: 'Math.hypot(qpos[2], qpos[3]) >= TARGET_REACH',
+    to: 'Math.hypot(qpos[2], qpos[3]) >= 2 * TARGET_REACH',
+  },
+  {
+    fault: 'the hopper may tilt by ten times as much',
+    file: 'src/envs/mujoco/hopper.ts',
+    from: 'Math.abs(qpos[2]) < 0.2',
+    to: 'Math.abs(qpos[2]) < 2',
+  },
+  {
+    fault: "the cheetah's first velocities are ten times as large",
+    file: 'src/envs/mujoco/half-cheetah.ts',
+    from: 'addNormal(qvel, 0.1, random)',
+    to: 'addNormal(qvel, 1, random)',
+  },
+  {
+    fault: 'a drawn curve ends one piece before its end',
+    file: 'src/envs/scene.ts',
+    from: 'Array.from({ length: count + 1 }',
+    to: 'Array.from({ length: count }',
+  },
+];

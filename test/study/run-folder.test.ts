@@ -1,0 +1,127 @@
+// The folder of a run that is stopped and goes on: every evaluation once, with the seconds of the whole run.
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UsageError } from '../../src/errors.ts';
+import type { Checkpoint } from '../../src/rl/checkpoint.ts';
+import type { PolicyFile } from '../../src/rl/policy-file.ts';
+import type { Evaluation } from '../../src/rl/train.ts';
+import { performRun } from '../../src/study/run.ts';
+import { RunFolder } from '../../src/study/run-folder.ts';
+import { type RunSettings, runDefaults } from '../../src/study/run-settings.ts';
+
+const test = suite<{ folder: string }>('run folder');
+test.before.each(async (context) => {
+  context.folder = await mkdtemp(join(tmpdir(), 'divergrad-run-'));
+});
+test.after.each(({ folder }) => rm(folder, { recursive: true }));
+
+const settings: RunSettings = {
+  ...runDefaults,
+  ...{ environment: 'bimodal-bandit', estimator: 'reverse-kl/pathwise', distribution: 'tanh-gaussian' },
+  ...{ seed: 4, steps: 40, batch: 4, hidden: [4], warmup: 8, evaluateEvery: 10, evaluationEpisodes: 2 },
+  ...{ capacity: 64, backend: 'cpu' },
+};
+const making = { versions: { divergrad: 'test' }, adapter: 'a test', command: ['train'] };
+
+const evaluation = (step: number): Evaluation => ({
+  ...{ step, updates: step - 8, returns: [step, step + 1], meanReturn: step + 0.5 },
+  metrics: { entropy: 1 / step },
+});
+const checkpointAt = (step: number): Checkpoint => ({
+  ...{ settings: {}, step, updates: step, evaluations: [], environments: [] },
+  random: { seed: 0, stream: 1, position: 0, spareNormal: null },
+  replay: { rows: new Float32Array(3), next: 0 },
+  states: new Map([['policy.parameters', Float32Array.of(step)]]),
+});
+
+const lines = async (folder: string) =>
+  (await readFile(join(folder, 'metrics.jsonl'), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+const result = async (folder: string) => JSON.parse(await readFile(join(folder, 'result.json'), 'utf8'));
+
+test('what was measured up to the checkpoint is kept, what came after it is measured again', async ({
+  folder,
+}) => {
+  const first = await RunFolder.open(folder, settings, making);
+  assert.is(first.resume, undefined);
+  await first.append(evaluation(10), 1.5);
+  await first.append(evaluation(20), 3);
+  await first.save(checkpointAt(20));
+  await first.append(evaluation(30), 4.25);
+  await first.close();
+  // It ended in the middle of a line.
+  await writeFile(join(folder, 'metrics.jsonl'), '{"step": 40, "ret', { flag: 'a' });
+
+  const second = await RunFolder.open(folder, settings, making);
+  assert.is(second.resume?.step, 20);
+  assert.equal(await lines(folder), [
+    { ...evaluation(10), seconds: 1.5 },
+    { ...evaluation(20), seconds: 3 },
+  ]);
+  assert.is(second.seconds(1), 4);
+  await second.append(evaluation(30), 1.25);
+  const policy = { kind: 'a policy' } as unknown as PolicyFile;
+  await second.finish(policy, 2.5);
+  await second.close();
+  const evaluations = [
+    { ...evaluation(10), seconds: 1.5 },
+    { ...evaluation(20), seconds: 3 },
+    { ...evaluation(30), seconds: 4.25 },
+  ];
+  assert.equal(await lines(folder), evaluations);
+  const made = { ...making, settings };
+  assert.equal(await result(folder), { kind: 'divergrad-result', made, seconds: 5.5, evaluations });
+  assert.equal(JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')), { ...policy, made });
+  assert.equal(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')), {
+    ...{ kind: 'divergrad-run', ...settings, ...making },
+  });
+  assert.equal((await readdir(folder)).sort(), [
+    'config.json',
+    'metrics.jsonl',
+    'policy.json',
+    'result.json',
+  ]);
+  const refused = await RunFolder.open(folder, settings, making).catch((error: unknown) => error);
+  assert.instance(refused, UsageError);
+});
+
+test('a run that is stopped at any step has the metrics of one that is not', async ({ folder }) => {
+  const perform = (path: string, stopAt: number) => {
+    const stop = new AbortController();
+    return performRun(settings, {
+      folder: path,
+      making,
+      checkpointEvery: 10,
+      signal: stop.signal,
+      onStep: (step) => {
+        if (step === stopAt) stop.abort();
+      },
+    });
+  };
+  const measured = async (path: string) =>
+    (await result(path)).evaluations.map(({ seconds: _, ...rest }: { seconds: number }) => rest);
+  const whole = join(folder, 'whole');
+  await perform(whole, Number.POSITIVE_INFINITY);
+  const expected = await measured(whole);
+  assert.equal(
+    expected.map(({ step }: Evaluation) => step),
+    [10, 20, 30, 40],
+  );
+  for (const stopAt of [19, 20, 21]) {
+    const path = join(folder, `stopped-${stopAt}`);
+    assert.is((await perform(path, stopAt)).stopped, true);
+    assert.is((await perform(path, Number.POSITIVE_INFINITY)).stopped, false);
+    assert.equal(await measured(path), expected);
+    assert.equal(
+      (await lines(path)).map(({ step }) => step),
+      [10, 20, 30, 40],
+    );
+  }
+});
+
+test.run();
