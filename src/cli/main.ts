@@ -1,72 +1,6 @@
-import { Command, CommanderError } from 'commander';
-import { DivergradError, UsageError, unknownName } from '../errors.ts';
-import { version } from '../version.ts';
-import { benchCommand } from './bench.ts';
-import { OutputClosed, watchOutput } from './common.ts';
-import { doctorCommand } from './doctor.ts';
-import { matrixCommand } from './matrix.ts';
-import { playCommand } from './play.ts';
-import { qualityCommand } from './quality.ts';
+import { watchOutput } from './common.ts';
+import { report, runCommand } from './program.ts';
 import { allowRelaxedSimd } from './relaxed-simd.ts';
-import { reportCommand } from './report.ts';
-import { studyCommand } from './study.ts';
-import { throughputCommand } from './throughput.ts';
-import { trainCommand } from './train.ts';
-import { verifyCommand } from './verify.ts';
-
-/** Exit codes: 1 when the work failed, 2 when it was asked for wrongly. */
-const FAILURE = 1;
-const USAGE = 2;
-
-function createProgram(): Command {
-  const program = new Command('divergrad')
-    .description(
-      'Divergence estimators for entropy-regularised reinforcement learning: cost, training, checks.',
-    )
-    .version(version)
-    .usage('<command> [options]')
-    .argument('[command]')
-    .exitOverride()
-    // Errors of commander are printed below, in one line like all others.
-    .configureOutput({ outputError: () => undefined });
-  const commands = [
-    benchCommand,
-    qualityCommand,
-    trainCommand,
-    studyCommand,
-    reportCommand,
-    playCommand,
-    throughputCommand,
-    verifyCommand,
-    doctorCommand,
-    matrixCommand,
-  ];
-  for (const register of commands) register(program);
-  return program.action((name: string | undefined) => {
-    const known = program.commands.map((command) => command.name());
-    if (name !== undefined) throw unknownName('command', name, known);
-    throw new UsageError('No command was given.', { hint: `Known: ${known.join(', ')}; see --help.` });
-  });
-}
-
-/** Prints what went wrong in one line, or in full with `--debug`, and returns the exit code. */
-function report(error: unknown): number {
-  if (error instanceof OutputClosed) return 0;
-  if (error instanceof CommanderError && error.exitCode === 0) return 0; // help or version, already printed
-  const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
-  const problem = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
-  const expected = error instanceof DivergradError || error instanceof CommanderError;
-  process.stderr.write(`divergrad: ${expected ? problem : `unexpected: ${problem}`}\n`);
-  if (process.argv.includes('--debug') && stack) process.stderr.write(`${withCauses(stack, error)}\n`);
-  return error instanceof UsageError || error instanceof CommanderError ? USAGE : FAILURE;
-}
-
-function withCauses(stack: string, error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error
-    ? `${stack}\ncaused by ${withCauses(cause.stack ?? cause.message, cause)}`
-    : stack;
-}
 
 watchOutput();
 allowRelaxedSimd();
@@ -76,7 +10,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 try {
-  await createProgram().parseAsync(process.argv);
+  await runCommand(process.argv);
 } catch (error) {
   // Not process.exit: piped output must be flushed, and Dawn crashes when its process is cut off.
   process.exitCode = report(error);

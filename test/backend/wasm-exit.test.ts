@@ -1,9 +1,9 @@
 // A program that used threads ends by itself, with the right exit code, whether or not it disposed of its device.
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { run } from '../helpers/process.ts';
 
 const test = suite('wasm at the end of a process');
 
@@ -29,13 +29,10 @@ const runtimes: [name: string, command: string, args: string[]][] = [
 
 for (const [name, command, args] of runtimes) {
   for (const dispose of [true, false]) {
-    test(`${name} ${dispose ? 'after' : 'without'} disposing`, () => {
-      const { status, signal, stdout, stderr } = spawnSync(command, [...args, program(dispose)], {
-        encoding: 'utf8',
-        timeout: 60_000,
-      });
+    test(`${name} ${dispose ? 'after' : 'without'} disposing`, async () => {
+      const { code, signal, stdout, stderr } = await run(command, [...args, program(dispose)]);
       assert.is(signal, null, stderr);
-      assert.is(status, 0, stderr);
+      assert.is(code, 0, stderr);
       assert.is(stdout.trim(), '256 2');
     });
   }

@@ -9,7 +9,7 @@ import { qualityCommand } from '../../src/cli/quality.ts';
 import type { CostReport } from '../../src/study/cost.ts';
 import type { QualityReport } from '../../src/study/quality.ts';
 import type { QualitySummaryRow } from '../../src/study/quality-summary.ts';
-import { perform, performJson } from '../helpers/command.ts';
+import { perform, performJson } from '../helpers/perform.ts';
 
 const test = suite('measurements of commands');
 const root = mkdtempSync(join(tmpdir(), 'divergrad-measured-'));

@@ -18,7 +18,7 @@ import { compatibilityMatrix, type Matrix } from '../../src/study/matrix.ts';
 import type { StudyReport } from '../../src/study/report.ts';
 import { type RunSettings, runDefaults } from '../../src/study/run-settings.ts';
 import { planStudy, readStudy } from '../../src/study/study-config.ts';
-import { commandOf, perform, performJson } from '../helpers/command.ts';
+import { commandOf, perform, performJson } from '../helpers/perform.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 
 const test = suite('settings of commands');

@@ -1,47 +1,37 @@
-// A command of the command line in this process: its options as they are registered, and what it writes.
-import { Command } from 'commander';
+// The command line in this process: what it refuses before any work starts needs no process of its own.
+import { report, runCommand } from '../../src/cli/program.ts';
 
-export interface Said {
-  readonly out: string;
-  readonly err: string;
-  /** What the process would end with; undefined for 0 that nobody set. */
-  readonly exitCode: number | string | undefined;
+export interface Told {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
-/** The command that `register` adds to a program. */
-export function commandOf(register: (program: Command) => void): Command {
-  const program = new Command('divergrad').exitOverride().configureOutput({ outputError: () => undefined });
-  register(program);
-  return program.commands[0].exitOverride().configureOutput({ outputError: () => undefined });
-}
-
-/** Runs a command with arguments. @throws what the command throws */
-export async function perform(register: (program: Command) => void, args: readonly string[]): Promise<Said> {
-  const said = { out: '', err: '' };
-  const { stdout, stderr, exitCode } = process;
-  const [writeOut, writeErr] = [stdout.write, stderr.write];
-  const keep = (name: 'out' | 'err') => (text: unknown) => {
-    said[name] += String(text);
-    return true;
-  };
-  stdout.write = keep('out');
-  stderr.write = keep('err');
+/** Runs one command through the entry that the built command line has, and gives what it wrote and its exit code. */
+export async function command(...args: string[]): Promise<Told> {
+  const { argv, exitCode } = process;
+  const told = { stdout: '', stderr: '' };
+  const restore = (['stdout', 'stderr'] as const).map((name) => {
+    const stream = process[name];
+    const { write } = stream;
+    stream.write = (text: string | Uint8Array) => {
+      told[name] += String(text);
+      return true;
+    };
+    return () => {
+      stream.write = write;
+    };
+  });
+  process.argv = [argv[0], 'divergrad', ...args];
   process.exitCode = undefined;
   try {
-    await commandOf(register).parseAsync([...args], { from: 'user' });
-    return { ...said, exitCode: process.exitCode };
+    await runCommand(process.argv).catch((error: unknown) => {
+      process.exitCode = report(error);
+    });
+    return { code: Number(process.exitCode ?? 0), ...told };
   } finally {
-    stdout.write = writeOut;
-    stderr.write = writeErr;
+    for (const give of restore) give();
+    process.argv = argv;
     process.exitCode = exitCode;
   }
-}
-
-/** Runs a command that writes JSON. */
-export async function performJson<T>(
-  register: (program: Command) => void,
-  args: readonly string[],
-): Promise<T> {
-  const { out } = await perform(register, args);
-  return JSON.parse(out) as T;
 }

@@ -1,35 +1,30 @@
 // `train` and `study` on a GPU whose device is destroyed in the middle: they say so, and end with the numbers of an
 // undisturbed run.
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { cli } from '../helpers/process.ts';
 
-const cli = process.env.DIVERGRAD_CLI ?? 'dist/cli.js';
 const preload = pathToFileURL(join(process.cwd(), 'test/helpers/lose-device.mjs')).href;
 const folder = mkdtempSync(join(tmpdir(), 'divergrad-loss-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(args: readonly string[], loseAfter?: number) {
+async function run(args: readonly string[], loseAfter?: number) {
   const lost = join(folder, `lost-${loseAfter}-${args[0]}`);
-  const { status, stderr } = spawnSync(process.execPath, [cli, ...args], {
-    encoding: 'utf8',
-    timeout: 120_000,
-    env: {
-      ...process.env,
-      ...(loseAfter === undefined
+  const { code, stderr } = await cli(args, {
+    env:
+      loseAfter === undefined
         ? {}
         : {
             NODE_OPTIONS: `--import ${preload}`,
             DIVERGRAD_TEST_LOSE_AFTER: String(loseAfter),
             DIVERGRAD_TEST_LOST: lost,
-          }),
-    },
+          },
   });
-  assert.is(status, 0, stderr);
+  assert.is(code, 0, stderr);
   return { stderr, losses: existsSync(lost) ? readFileSync(lost, 'utf8').trim().split('\n').length : 0 };
 }
 
@@ -42,27 +37,27 @@ function outcome(path: string) {
   return { evaluations, parameters: read('policy.json').parameters };
 }
 
-test('train goes on from its last checkpoint, or from the start, and learns the same', () => {
+test('train goes on from its last checkpoint, or from the start, and learns the same', async () => {
   const train = (out: string, loseAfter?: number) => {
     const settings =
       'train --env pendulum --backend webgpu --steps 160 --warmup 60 --hidden 8 --batch 8 --evaluate-every 80 --episodes 1 --seed 4 --checkpoint-every 50';
     return run([...settings.split(' '), '--out', join(folder, out)], loseAfter);
   };
-  assert.is(train('undisturbed').stderr.includes('goes on from'), false);
+  assert.is((await train('undisturbed')).stderr.includes('goes on from'), false);
   const expected = outcome(join(folder, 'undisturbed'));
   assert.is(expected.evaluations.length, 2);
   for (const [loseAfter, from] of [
     [5, /The device was lost.*The run goes on from step 0\./],
     [150, /The device was lost.*The run goes on from step (50|100|150)\./],
   ] as const) {
-    const { stderr, losses } = train(`lost-${loseAfter}`, loseAfter);
+    const { stderr, losses } = await train(`lost-${loseAfter}`, loseAfter);
     assert.is(losses, 1);
     assert.match(stderr, from);
     assert.equal(outcome(join(folder, `lost-${loseAfter}`)), expected);
   }
 });
 
-test('a study whose runs each lose their device ends with the same numbers', () => {
+test('a study whose runs each lose their device ends with the same numbers', async () => {
   const config = join(folder, 'study.json');
   writeFileSync(
     config,
@@ -78,8 +73,8 @@ test('a study whose runs each lose their device ends with the same numbers', () 
   );
   const study = (out: string, loseAfter?: number) =>
     run(['study', config, '--jobs', '2', '--checkpoint-every', '40', '--out', join(folder, out)], loseAfter);
-  study('study');
-  assert.is(study('study-lost', 100).losses, 2);
+  await study('study');
+  assert.is((await study('study-lost', 100)).losses, 2);
   const runs = readdirSync(join(folder, 'study/runs'));
   assert.is(runs.length, 2);
   for (const name of runs)

@@ -1,6 +1,5 @@
 // The README as a newcomer follows it: its example compiles and runs, and its walk adds a divergence that is then
 // everywhere, with an exact estimator that agrees with an integral computed here.
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,6 +9,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BenchDocument } from '../../src/cli/bench.ts';
 import type { Matrix } from '../../src/study/matrix.ts';
+import { type Ended, run } from '../helpers/process.ts';
 
 /** The TypeScript blocks of the README: the example, the new file, the registry's line. */
 const [example, newFile, newLine] = [
@@ -55,17 +55,10 @@ test.before(async () => {
 });
 test.after(() => rmSync(copy, { recursive: true, force: true }));
 
-function node(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, args, {
-    encoding: 'utf8',
-    timeout: 150_000,
-    maxBuffer: 2 ** 26,
-    cwd: copy,
-  });
-}
+const node = (...args: string[]): Promise<Ended> => run(process.execPath, args, { cwd: copy });
 const divergrad = (...args: string[]) => node('cli.mjs', ...args);
 
-test("the README's TypeScript type-checks: the example, and the new divergence", () => {
+test("the README's TypeScript type-checks: the example, and the new divergence", async () => {
   const config = {
     extends: './tsconfig.json',
     compilerOptions: { paths: { divergrad: ['./src/index.ts'] }, incremental: false },
@@ -73,49 +66,49 @@ test("the README's TypeScript type-checks: the example, and the new divergence",
     include: existsSync('src/backend/wasm/wasm.d.ts') ? ['src/backend/wasm/wasm.d.ts'] : [],
   };
   writeFileSync(join(copy, 'tsconfig.readme.json'), JSON.stringify(config));
-  const { status, stdout } = node(
+  const { code, stdout } = await node(
     'node_modules/typescript/bin/tsc',
     '-p',
     'tsconfig.readme.json',
     '--pretty',
     'false',
   );
-  assert.is(status, 0, stdout);
+  assert.is(code, 0, stdout);
 });
 
-test("the README's example runs, and what it prints is finite", () => {
-  const { status, stdout, stderr } = node('example.mjs');
-  assert.is(status, 0, stderr);
+test("the README's example runs, and what it prints is finite", async () => {
+  const { code, stdout, stderr } = await node('example.mjs');
+  assert.is(code, 0, stderr);
   const [, loss, kernels] = /^loss (\S+) of (\d+) kernels$/m.exec(stdout) ?? [];
   assert.ok(Number.isFinite(Number(loss)) && Number(kernels) > 0, stdout);
 });
 
-test('the walk is one file of at most 40 lines and one line of the registry', () => {
+test('the walk is one file of at most 40 lines and one line of the registry', async () => {
   assert.ok(newFile.trim().split('\n').length <= 40);
   assert.is(newLine.trim().split('\n').length, 1);
 });
 
 const added = ['neyman/score', 'neyman/pathwise', 'neyman/exact'];
 
-test('the new divergence has its rows in the bench, which nobody told of it', () => {
+test('the new divergence has its rows in the bench, which nobody told of it', async () => {
   const sizes = ['--batch', '2', '--hidden', '4', '--obs', '2'];
-  const bench = (...more: string[]) => {
-    const { status, stdout, stderr } = divergrad(
+  const bench = async (...more: string[]) => {
+    const { code, stdout, stderr } = await divergrad(
       ...['bench', '--quick', '--json', '-', '--backend', 'cpu', ...sizes, ...more],
     );
-    assert.is(status, 0, stderr);
+    assert.is(code, 0, stderr);
     return (JSON.parse(stdout) as BenchDocument).reports[0].rows;
   };
   // An exact reference is measured when it is asked for.
-  const rows = [...bench(), ...bench('--estimators', 'neyman/exact')];
+  const rows = [...(await bench()), ...(await bench('--estimators', 'neyman/exact'))];
   for (const name of added) {
     const row = rows.find(({ estimator }) => estimator === name);
     assert.ok(row && row.msPerUpdate > 0 && row.kernelsPerUpdate > 0, name);
   }
 });
 
-test('it is in the matrix, with the cells that its needs give', () => {
-  const { rows } = JSON.parse(divergrad('matrix', '--json').stdout) as Matrix;
+test('it is in the matrix, with the cells that its needs give', async () => {
+  const { rows } = JSON.parse((await divergrad('matrix', '--json')).stdout) as Matrix;
   const cells = (name: string) => rows.find((row) => row.name === name)?.cells ?? {};
   assert.equal(cells('neyman/score')['gaussian-mixture'], []);
   assert.equal(cells('neyman/pathwise')['gaussian-mixture'], ['rsample']);
@@ -123,24 +116,24 @@ test('it is in the matrix, with the cells that its needs give', () => {
   assert.equal(cells('neyman/exact').gaussian, ['enumerable']);
 });
 
-test('it is in the help, and in what an error suggests', () => {
+test('it is in the help, and in what an error suggests', async () => {
   for (const command of ['bench', 'train']) {
-    const { stdout } = divergrad(command, '--help');
+    const { stdout } = await divergrad(command, '--help');
     for (const name of added) assert.ok(stdout.includes(name), `${command}: ${name}`);
   }
-  const { status, stderr } = divergrad('bench', '--estimators', 'neyman/exat');
-  assert.is(status, 2);
+  const { code, stderr } = await divergrad('bench', '--estimators', 'neyman/exat');
+  assert.is(code, 2);
   assert.match(stderr, /Did you mean 'neyman\/exact'\?/);
 });
 
-test('the documents notice that they are out of date', () => {
+test('the documents notice that they are out of date', async () => {
   writeFileSync(join(copy, 'README.md'), readFileSync('README.md', 'utf8'));
-  const stale = divergrad('matrix', '--check', 'README.md');
-  assert.is(stale.status, 1);
+  const stale = await divergrad('matrix', '--check', 'README.md');
+  assert.is(stale.code, 1);
   assert.match(stale.stderr, /out of date.*matrix --write README\.md/);
-  assert.is(divergrad('matrix', '--write', 'README.md').status, 0);
+  assert.is((await divergrad('matrix', '--write', 'README.md')).code, 0);
   assert.match(readFileSync(join(copy, 'README.md'), 'utf8'), /^\| `neyman\/exact` \|/m);
-  assert.is(divergrad('matrix', '--check', 'README.md').status, 0);
+  assert.is((await divergrad('matrix', '--check', 'README.md')).code, 0);
 });
 
 /** D_f(p ‖ π) = ∫ π²/p − 1 over the box by Simpson's rule in u = atanh(a), for π = tanh N(m, s²), p ∝ e^Q. */

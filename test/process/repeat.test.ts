@@ -1,25 +1,20 @@
 // Same seed, same machine, same backend: the same results, and every result says what made it.
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { cliOutput } from '../helpers/process.ts';
 
-const cli = process.env.DIVERGRAD_CLI ?? 'dist/cli.js';
 const folder = mkdtempSync(join(tmpdir(), 'divergrad-repeat-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
-  assert.is(status, 0, stderr);
-  return stdout;
-}
+const run = (...args: string[]): Promise<string> => cliOutput(args);
 
-test("bench's counts repeat", () => {
-  const counts = () => {
+test("bench's counts repeat", async () => {
+  const counts = async () => {
     const args = ['--quick', '--backend', 'wasm', '--estimators', 'reverse-kl/pathwise,mpo/decoupled'];
-    const { reports, ...rest } = JSON.parse(run('bench', ...args, '--seed', '4', '--json', '-'));
+    const { reports, ...rest } = JSON.parse(await run('bench', ...args, '--seed', '4', '--json', '-'));
     assert.ok(JSON.stringify(rest).includes('versions') || JSON.stringify(reports).includes('version'));
     return reports[0].rows.map((row: Record<string, unknown>) => [
       row.estimator,
@@ -30,16 +25,17 @@ test("bench's counts repeat", () => {
       row.arenaBytes,
     ]);
   };
-  assert.equal(counts(), counts());
+  assert.equal(await counts(), await counts());
 });
 
-test('training repeats bit for bit on cpu and wasm, and its folder says what made it', () => {
+test('training repeats bit for bit on cpu and wasm, and its folder says what made it', async () => {
   for (const backend of ['cpu', 'wasm']) {
-    const runs = ['a', 'b'].map((name) => {
+    const runs: unknown[] = [];
+    for (const name of ['a', 'b']) {
       const out = join(folder, `${backend}-${name}`);
       const settings =
         '--env pendulum --steps 300 --warmup 100 --hidden 8 --batch 8 --evaluate-every 100 --episodes 2';
-      run('train', ...settings.split(' '), '--seed', '9', '--backend', backend, '--out', out);
+      await run('train', ...settings.split(' '), '--seed', '9', '--backend', backend, '--out', out);
       const read = (file: string) => JSON.parse(readFileSync(join(out, file), 'utf8'));
       const config = read('config.json');
       for (const key of ['versions', 'adapter', 'command', 'seed', 'estimator', 'steps'])
@@ -48,30 +44,30 @@ test('training repeats bit for bit on cpu and wasm, and its folder says what mad
       for (const file of ['result.json', 'policy.json'])
         for (const key of ['versions', 'adapter', 'command', 'settings'])
           assert.ok(Object.hasOwn(read(file).made, key), `${file}: ${key}`);
-      return [
+      runs.push([
         evaluations.map(({ seconds: _seconds, ...rest }: { seconds: number }) => rest),
         read('policy.json').parameters,
-      ];
-    });
+      ]);
+    }
     assert.equal(runs[0], runs[1], backend);
   }
 });
 
-test('quality repeats bit for bit but for its times', () => {
-  const figures = () => {
+test('quality repeats bit for bit but for its times', async () => {
+  const figures = async () => {
     const args =
       'quality --quick --estimators reverse-kl/score:loo --distributions gaussian --temperatures 1 --samples 4 --replications 64 --seed 3 --json';
-    return run(...args.split(' ')).replace(
+    return (await run(...args.split(' '))).replace(
       /"(date|ms|workNormalisedVariance)":("[^"]*"|\{[^}]*\}|[^,}]+)/g,
       '',
     );
   };
-  const first = figures();
+  const first = await figures();
   assert.match(first, /"(variance|relativeVariance)":\{"value":/);
-  assert.equal(figures(), first);
+  assert.equal(await figures(), first);
 });
 
-test('a study repeats bit for bit, whatever the number of its processes', () => {
+test('a study repeats bit for bit, whatever the number of its processes', async () => {
   const config = join(folder, 'study.json');
   const settings = { steps: 200, hidden: [8], batch: 8, warmup: 100, evaluateEvery: 100, backend: 'wasm' };
   writeFileSync(
@@ -83,13 +79,14 @@ test('a study repeats bit for bit, whatever the number of its processes', () => 
       settings: { ...settings, evaluationEpisodes: 2 },
     }),
   );
-  const results = ['1', '2'].map((jobs) => {
+  const results: unknown[] = [];
+  for (const jobs of ['1', '2']) {
     const out = join(folder, `study-${jobs}`);
-    const told = JSON.parse(run('study', config, '--out', out, '--jobs', jobs, '--json'));
+    const told = JSON.parse(await run('study', config, '--out', out, '--jobs', jobs, '--json'));
     for (const key of ['versions', 'command', 'seed', 'runs']) assert.ok(Object.hasOwn(told, key), key);
     const runs = readdirSync(join(out, 'runs')).sort();
     assert.is(runs.length, 2);
-    return runs.map((name) => {
+    const outcomes = runs.map((name) => {
       const read = (file: string) => JSON.parse(readFileSync(join(out, 'runs', name, file), 'utf8'));
       const { evaluations } = read('result.json');
       return [
@@ -97,11 +94,12 @@ test('a study repeats bit for bit, whatever the number of its processes', () => 
         read('policy.json').parameters,
       ];
     });
-  });
+    results.push(outcomes);
+  }
   assert.equal(results[0], results[1]);
 });
 
-test('every result that is printed says what made it, and play and verify repeat', () => {
+test('every result that is printed says what made it, and play and verify repeat', async () => {
   const policy = join(folder, 'wasm-a');
   const documents: [args: string, exact: boolean][] = [
     [`play ${policy} --episodes 2 --seed 5 --json`, true],
@@ -115,19 +113,19 @@ test('every result that is printed says what made it, and play and verify repeat
     ],
   ];
   for (const [args, exact] of documents) {
-    const text = run(...args.split(' '));
+    const text = await run(...args.split(' '));
     const document = JSON.parse(text);
     for (const key of ['versions', 'command']) assert.ok(Object.hasOwn(document, key), `${args}: ${key}`);
     assert.match(text, /"seed":/, args);
     assert.match(text, /"(backend|adapter|description)":/, args);
-    if (exact) assert.is(run(...args.split(' ')), text, args);
+    if (exact) assert.is(await run(...args.split(' ')), text, args);
   }
 });
 
-test('an environment of choices trains where no estimator is named', () => {
+test('an environment of choices trains where no estimator is named', async () => {
   const args = 'train --env cartpole --steps 120 --warmup 100 --hidden 8 --batch 8 --evaluate-every 60';
   assert.match(
-    run(...args.split(' ')),
+    await run(...args.split(' ')),
     /^reverse-kl\/exact, since reverse-kl\/pathwise does not work with categorical$/m,
   );
 });

@@ -1,23 +1,17 @@
 // `divergrad report` as a user meets it.
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { command } from '../helpers/command.ts';
+import { cli } from '../helpers/process.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 
-const cli = process.env.DIVERGRAD_CLI ?? 'dist/cli.js';
 const folder = mkdtempSync(join(tmpdir(), 'divergrad-report-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
-function run(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
-    encoding: 'utf8',
-    timeout: 120_000,
-  });
-  return { code: status, stdout, stderr };
-}
+const run = (...args: string[]) => cli(args);
 
 const study = join(folder, 'study');
 writeStudy(
@@ -29,16 +23,16 @@ writeStudy(
   { seeds: 4 },
 );
 
-test('a study becomes a page, pictures, tables and JSON; the same seed gives the same numbers', () => {
+test('a study becomes a page, pictures, tables and JSON; the same seed gives the same numbers', async () => {
   const cost = join(folder, 'cost.json');
-  const bench = run(
+  const bench = await run(
     ...['bench', '--quick', '--backend', 'cpu', '--batch', '4', '--hidden', '4', '--json', cost],
     ...['--estimators', 'reverse-kl/pathwise,reverse-kl/score:loo'],
   );
   assert.is(bench.code, 0, bench.stderr);
   const out = join(folder, 'out');
   const options = ['--out', out, '--include', cost, 'docs/quality', '--resamples', '200', '--json'];
-  const first = run('report', study, ...options);
+  const first = await run('report', study, ...options);
   assert.is(first.code, 0, first.stderr);
   assert.is(first.stderr, '');
   const document = JSON.parse(first.stdout);
@@ -53,14 +47,14 @@ test('a study becomes a page, pictures, tables and JSON; the same seed gives the
     assert.match(readFileSync(join(out, `${name}.svg`), 'utf8'), /^<svg /);
     assert.match(readFileSync(join(out, `${name}.csv`), 'utf8'), /renyi\/dreg:2/);
   }
-  const again = JSON.parse(run('report', study, ...options).stdout);
+  const again = JSON.parse((await run('report', study, ...options)).stdout);
   assert.equal(again.report, document.report);
-  const text = run('report', study, '--out', out, '--resamples', '200');
+  const text = await run('report', study, '--out', out, '--resamples', '200');
   assert.match(text.stdout, /pendulum +reverse-kl\/pathwise +4 /);
   assert.match(text.stdout, /report\.html$/m);
 });
 
-test('study --report writes the report of what it has run, in one command', () => {
+test('study --report writes the report of what it has run, in one command', async () => {
   const config = join(folder, 'tiny.yaml');
   writeFileSync(
     config,
@@ -71,38 +65,38 @@ settings: { steps: 60, warmup: 20, batch: 4, hidden: [8], evaluateEvery: 30, eva
 `,
   );
   const out = join(folder, 'tiny-report');
-  const { code, stdout, stderr } = run('study', config, '--out', join(folder, 'tiny'), '--report', out);
+  const { code, stdout, stderr } = await run('study', config, '--out', join(folder, 'tiny'), '--report', out);
   assert.is(code, 0, stderr);
   assert.match(stdout, /4 of 4 runs done/);
   assert.match(stdout, /The report is .*tiny-report.report\.html\./);
   assert.match(readFileSync(join(out, 'scores.csv'), 'utf8'), /bimodal-bandit,forward-kl\/snis:policy,1,/);
 });
 
-test('what is no study, or damaged, is refused with file and key, exit code 1', () => {
-  const refused = (message: RegExp, ...args: string[]) => {
-    const { code, stderr } = run('report', ...args);
+test('what is no study, or damaged, is refused with file and key, exit code 1', async () => {
+  const refused = async (message: RegExp, ...args: string[]) => {
+    const { code, stderr } = await command('report', ...args);
     assert.is(code, 1, stderr);
     assert.match(stderr, message);
     assert.is(stderr.trim().split('\n').length, 1, stderr);
   };
-  refused(/holds no study.*study\.json/, join(folder, 'nothing'));
+  await refused(/holds no study.*study\.json/, join(folder, 'nothing'));
   const bad = join(folder, 'bad');
   writeStudy(bad, [{ estimator: 'reverse-kl/pathwise', final: -150, noise: 1 }], { seeds: 1 });
   const result = join(bad, 'runs/pendulum--0--seed-0/result.json');
   const evaluation = { step: 1, updates: 1, seconds: 1, meanReturn: null };
   writeFileSync(result, JSON.stringify({ kind: 'divergrad-result', evaluations: [evaluation] }));
-  refused(/result\.json': evaluations\[0\]\.meanReturn is null/, bad);
+  await refused(/result\.json': evaluations\[0\]\.meanReturn is null/, bad);
   const at = (step: number) => ({ step, updates: 1, seconds: 1, meanReturn: 1 });
   writeFileSync(result, JSON.stringify({ kind: 'divergrad-result', evaluations: [at(2000), at(1000)] }));
-  refused(/evaluations\[1\]\.step is 1000; it must be above 2000/, bad);
+  await refused(/evaluations\[1\]\.step is 1000; it must be above 2000/, bad);
   writeFileSync(result, '{"kind":');
-  refused(/result\.json' is not JSON/, bad);
+  await refused(/result\.json' is not JSON/, bad);
   const other = join(folder, 'other.json');
   writeFileSync(
     other,
     '{"kind":"divergrad-cost","reports":[{"rows":[{"estimator":"x","ratioInterval":{}}]}]}',
   );
-  refused(/other\.json': adapter is missing; it must be a string/, study, '--include', other);
+  await refused(/other\.json': adapter is missing; it must be a string/, study, '--include', other);
   const report = {
     adapter: 'a',
     baseline: 'b',
@@ -122,14 +116,14 @@ test('what is no study, or damaged, is refused with file and key, exit code 1', 
     ],
   ] as const) {
     writeFileSync(other, JSON.stringify({ kind: 'divergrad-cost', reports: [{ ...report, ...damage }] }));
-    refused(message, study, '--include', other);
+    await refused(message, study, '--include', other);
   }
   writeFileSync(other, JSON.stringify({ kind: 'divergrad-cost' }));
-  refused(/other\.json': reports is no list/, study, '--include', other);
+  await refused(/other\.json': reports is no list/, study, '--include', other);
   writeFileSync(other, '{"kind":"somebody"}');
-  refused(/no result of bench or quality; its kind is "somebody"/, study, '--include', other);
-  refused(/No run has the baseline 'mpo\/coupled'/, study, '--baseline', 'mpo/coupled');
-  assert.is(run('report').code, 2);
+  await refused(/no result of bench or quality; its kind is "somebody"/, study, '--include', other);
+  await refused(/No run has the baseline 'mpo\/coupled'/, study, '--baseline', 'mpo/coupled');
+  assert.is((await command('report')).code, 2);
 });
 
 test.run();

@@ -1,12 +1,11 @@
 // A study on the built command line: killed again and again it ends with the numbers of one that was not.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { cli, startCli } from '../helpers/process.ts';
 
-const cli = process.env.DIVERGRAD_CLI ?? 'dist/cli.js';
 const folder = mkdtempSync(join(tmpdir(), 'divergrad-study-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -21,7 +20,6 @@ settings: { steps: 1500, hidden: [16], batch: 16, warmup: 100, evaluateEvery: 50
 );
 
 const study = (out: string, ...more: string[]) => [
-  cli,
   'study',
   config,
   '--out',
@@ -45,41 +43,41 @@ function results(out: string): Record<string, unknown> {
   );
 }
 
-const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
-
-/** Kills a study and its runs at once, as a machine that stops does. */
-async function killAfter(child: ChildProcess, ms: number): Promise<void> {
-  const ended = new Promise((done) => child.once('exit', done));
-  await wait(ms);
-  if (child.exitCode === null) process.kill(-(child.pid as number), 'SIGKILL');
-  await ended;
-}
+/** How many runs of a study have a file. */
+const having = (out: string, file: string): number =>
+  existsSync(join(out, 'runs'))
+    ? readdirSync(join(out, 'runs')).filter((run) => existsSync(join(out, 'runs', run, file))).length
+    : 0;
+const checkpoints = (out: string) => having(out, 'checkpoint.bin');
+const finished = (out: string) => having(out, 'result.json');
 
 const undisturbed = join(folder, 'undisturbed');
 
-test('runs in parallel, says what it left out, and does nothing twice', () => {
-  const first = spawnSync(process.execPath, study(undisturbed, '--jobs', '2', '--json'), {
-    encoding: 'utf8',
-  });
-  assert.is(first.status, 0, first.stderr);
+test('runs in parallel, says what it left out, and does nothing twice', async () => {
+  const first = await cli(study(undisturbed, '--jobs', '2', '--json'));
+  assert.is(first.code, 0, first.stderr);
   assert.match(first.stderr, /left out: reverse-kl\/pathwise with categorical in cartpole/);
   const { runs, refused } = JSON.parse(first.stdout);
   assert.is(Object.keys(runs).length, 6);
   assert.is(refused.length, 1);
-  const again = spawnSync(process.execPath, study(undisturbed), { encoding: 'utf8' });
-  assert.is(again.status, 0, again.stderr);
+  const again = await cli(study(undisturbed));
+  assert.is(again.code, 0, again.stderr);
   assert.is(again.stderr.match(/^skipped /gm)?.length, 6);
   assert.match(again.stdout, /6 of 6 runs done/);
 });
 
 test('killed three times and resumed, it gives the same numbers', async () => {
   const out = join(folder, 'killed');
-  for (const ms of [900, 1300, 1700]) {
-    const child = spawn(process.execPath, study(out, '--jobs', '2'), { stdio: 'ignore', detached: true });
-    await killAfter(child, ms);
+  for (let kills = 0; kills < 3; kills++) {
+    const before = checkpoints(out) + finished(out);
+    const child = startCli(study(out, '--jobs', '2'));
+    // Killed with its runs at once, as by a machine that stops, as soon as one of them has kept more.
+    await child.brings(() => checkpoints(out) + finished(out) > before);
+    child.crash();
+    await child.ended;
   }
-  const last = spawnSync(process.execPath, study(out, '--jobs', '1'), { encoding: 'utf8' });
-  assert.is(last.status, 0, last.stderr);
+  const last = await cli(study(out, '--jobs', '1'));
+  assert.is(last.code, 0, last.stderr);
   assert.equal(results(out), results(undisturbed));
   for (const run of readdirSync(join(out, 'runs'))) {
     const lines = readFileSync(join(out, 'runs', run, 'metrics.jsonl'), 'utf8')
@@ -93,26 +91,22 @@ test('killed three times and resumed, it gives the same numbers', async () => {
   }
 });
 
-test('a study that has changed is not mixed with what is there', () => {
+test('a study that has changed is not mixed with what is there', async () => {
   const changed = join(folder, 'changed.yaml');
   writeFileSync(changed, readFileSync(config, 'utf8').replace('batch: 16', 'batch: 32'));
-  const args = [cli, 'study', changed, '--out', undisturbed];
-  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-  assert.is(status, 2);
+  const { code, stderr } = await cli(['study', changed, '--out', undisturbed]);
+  assert.is(code, 2);
   assert.match(stderr, /other settings: batch 16 instead of 32/);
 });
 
 test('an interrupt ends the runs, keeps them, and exits with 130', async () => {
   const out = join(folder, 'interrupted');
   const runs = join(out, 'runs');
-  const child = spawn(process.execPath, study(out, '--jobs', '2'), { stdio: 'ignore' });
-  const ended = new Promise((done) => child.on('close', done));
-  const kept = () =>
-    existsSync(runs) && readdirSync(runs).some((run) => existsSync(join(runs, run, 'checkpoint.bin')));
-  while (!kept() && child.exitCode === null) await wait(20);
+  const child = startCli(study(out, '--jobs', '2'));
+  await child.brings(() => checkpoints(out) > 0);
   child.kill('SIGINT');
-  assert.is(await ended, 130);
-  assert.ok(kept());
+  assert.is((await child.ended).code, 130);
+  assert.ok(checkpoints(out) > 0);
   for (const path of [out, ...readdirSync(runs).map((run) => join(runs, run))])
     assert.not.ok(
       readdirSync(path).some((name) => name.includes('.lock')),

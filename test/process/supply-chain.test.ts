@@ -1,8 +1,8 @@
 // What a user installs is what was tested: pinned, complete, without scripts and without dependencies of its own.
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { run } from '../helpers/process.ts';
 
 interface Manifest {
   readonly dependencies?: Record<string, string>;
@@ -57,20 +57,15 @@ test('installing runs no script of ours', () => {
   );
 });
 
-test('what runs at run time has no known advisory', () => {
-  const { stdout } = spawnSync('npm', ['audit', '--omit=dev', '--json'], {
-    encoding: 'utf8',
-    timeout: 30_000,
-  });
+test('what runs at run time has no known advisory', async () => {
+  const { stdout } = await run('npm', ['audit', '--omit=dev', '--json']);
   // Without a registry there is nothing to ask; the tests above say that nothing is there to be asked about.
-  const total = /"total":\s*(\d+)/.exec(stdout?.split('"vulnerabilities"').at(-1) ?? '')?.[1] ?? '0';
+  const total = /"total":\s*(\d+)/.exec(stdout.split('"vulnerabilities"').at(-1) ?? '')?.[1] ?? '0';
   assert.is(total, '0', stdout);
 });
 
-test('no data is run as code', () => {
-  const sources = spawnSync('git', ['grep', '-nE', '\\beval\\(|new Function\\(', '--', 'src'], {
-    encoding: 'utf8',
-  });
+test('no data is run as code', async () => {
+  const sources = await run('git', ['grep', '-nE', '\\beval\\(|new Function\\(', '--', 'src']);
   assert.is(sources.stdout, '');
 });
 

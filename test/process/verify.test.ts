@@ -1,22 +1,19 @@
 // `divergrad verify` as users run it: the built command line in a process of its own.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { VerifyReport } from '../../src/cli/verify.ts';
+import { command } from '../helpers/command.ts';
+import { cli, type Ended, inFolder } from '../helpers/process.ts';
 
 const golden = 'test/golden';
 
-function verify(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const options = { encoding: 'utf8', timeout: 170_000, maxBuffer: 2 ** 26 } as const;
-  return spawnSync(process.execPath, ['dist/cli.js', 'verify', ...args], options);
-}
+const verify = (...args: string[]): Promise<Ended> => cli(['verify', ...args]);
 
-test('a line per group, and exit code 0 when all pass', () => {
-  const { status, stdout, stderr } = verify(golden, '--group', 'mlp_small', '--group', 'estimators_ab');
-  assert.is(status, 0, stderr);
+test('a line per group, and exit code 0 when all pass', async () => {
+  const { code, stdout, stderr } = await verify(golden, '--group', 'mlp_small', '--group', 'estimators_ab');
+  assert.is(code, 0, stderr);
   const lines = stdout.trim().split('\n');
   assert.match(lines[0], /^test\/golden on cpu/);
   assert.match(
@@ -28,16 +25,16 @@ test('a line per group, and exit code 0 when all pass', () => {
   assert.is(lines.length, 4);
 });
 
-test('--group takes the wider name as well', () => {
-  const { stdout } = verify(golden, '--group', 'mlp');
+test('--group takes the wider name as well', async () => {
+  const { stdout } = await verify(golden, '--group', 'mlp');
   assert.match(stdout, /^mlp_large/m);
   assert.match(stdout, /^optim/m);
   assert.not.match(stdout, /^ops_/m);
 });
 
-test('--json prints one document with every case; float64 passes too', () => {
-  const { status, stdout, stderr } = verify(golden, '--json', '--precision', 'f64', '--group', 'ops');
-  assert.is(status, 0, stderr);
+test('--json prints one document with every case; float64 passes too', async () => {
+  const { code, stdout, stderr } = await verify(golden, '--json', '--precision', 'f64', '--group', 'ops');
+  assert.is(code, 0, stderr);
   const report = JSON.parse(stdout) as VerifyReport;
   assert.is(report.backend, 'cpu');
   assert.is(report.precision, 'f64');
@@ -45,11 +42,11 @@ test('--json prints one document with every case; float64 passes too', () => {
   assert.ok(report.cases.every(({ status: found }) => found === 'passed'));
 });
 
-test('webgpu passes every case, and says what needed more than the tolerance', () => {
-  const { status, stdout, stderr } = verify(golden, '--backend', 'webgpu', '--json');
+test('webgpu passes every case, and says what needed more than the tolerance', async () => {
+  const { code, stdout, stderr } = await verify(golden, '--backend', 'webgpu', '--json');
   const report = JSON.parse(stdout) as VerifyReport;
   assert.is(report.backend, 'webgpu');
-  assert.is(status, 0, stderr);
+  assert.is(code, 0, stderr);
   const left = report.cases.filter(({ status: found }) => found !== 'passed' && found !== 'not applicable');
   assert.equal(left, []);
   for (const { group, status: found } of report.cases) {
@@ -58,26 +55,23 @@ test('webgpu passes every case, and says what needed more than the tolerance', (
   for (const { beyond, counts } of report.groups) assert.ok(beyond <= counts.passed);
 });
 
-test('a wrong number fails with exit code 1 and the case, the key and both numbers', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'divergrad-verify-'));
-  try {
+test('a wrong number fails with exit code 1 and the case, the key and both numbers', async () => {
+  await inFolder(async (folder) => {
     const document = JSON.parse(readFileSync(`${golden}/ops_unary.json`, 'utf8'));
     document.cases[0].expect.y.data[0] += 0.5;
     mkdirSync(join(folder, 'envs'));
     writeFileSync(join(folder, 'ops_unary.json'), JSON.stringify(document));
-    const { status, stdout } = verify(folder);
-    assert.is(status, 1);
+    const { code, stdout } = await verify(folder);
+    assert.is(code, 1);
     assert.match(stdout, /^ops_unary {8}24 passed, 1 failed/m);
     assert.match(
       stdout,
       /failed: ops_unary unary\/exp: y \[0\] is \S+, expected \S+ \(.*× of the tolerance, 1× allowed\)/,
     );
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 });
 
-test('bad input: one line, exit code 2 for usage, 1 for what cannot be read', () => {
+test('bad input: one line, exit code 2 for usage, 1 for what cannot be read', async () => {
   const cases: [args: string[], status: number, message: RegExp][] = [
     [['test/nowhere'], 1, /cannot be read: it does not exist/],
     [['src'], 1, /holds no golden vectors/],
@@ -90,8 +84,8 @@ test('bad input: one line, exit code 2 for usage, 1 for what cannot be read', ()
     [[], 2, /missing required argument 'folder'/],
   ];
   for (const [args, expected, message] of cases) {
-    const { status, stdout, stderr } = verify(...args);
-    assert.is(status, expected, `${args}: ${stderr}`);
+    const { code, stdout, stderr } = await command('verify', ...args);
+    assert.is(code, expected, `${args}: ${stderr}`);
     assert.match(stderr, message);
     assert.is(stderr.trim().split('\n').length, 1, stderr);
     assert.is(stdout, '');

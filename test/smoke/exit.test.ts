@@ -1,7 +1,7 @@
 // A process that has used WebGPU ends by itself, promptly and with the right exit code.
-import { spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { everywhere, startIn } from '../helpers/process.ts';
 
 const expected = {
   ends: 0,
@@ -12,25 +12,15 @@ const expected = {
   'sets a code': 4,
 };
 
-const runtimes: [name: string, command: string | undefined, args: string[]][] = [
-  ['node', process.execPath, []],
-  ['deno', process.env.DIVERGRAD_DENO, ['run', '-A', '--no-config', '--no-remote']],
-];
-
-for (const [name, command, args] of runtimes) {
+for (const name of everywhere) {
   const test = suite(name);
-  for (const [mode, code] of Object.entries(expected)) {
-    test(`a process with a device ${mode}`, () => {
-      assert.ok(command, `there is no ${name}`);
-      const options = { encoding: 'utf8', timeout: 30_000 } as const;
-      const { status, signal, stdout, stderr } = spawnSync(
-        command,
-        [...args, 'test/smoke/device-process.mjs', mode],
-        options,
-      );
+  for (const [mode, wanted] of Object.entries(expected)) {
+    test(`a process with a device ${mode}`, async () => {
+      const { code, signal, stdout, stderr } = await startIn(name, 'test/smoke/device-process.mjs', [mode])
+        .ended;
       assert.is(signal, null, `${name} was ended by ${signal}: ${stderr}`);
       assert.is(stdout.trim(), 'read 1 2 3 4', stderr);
-      assert.is(status, code, stderr);
+      assert.is(code, wanted, stderr);
       assert.is(stderr.includes('on purpose'), mode === 'throws' || mode === 'rejects', stderr);
     });
   }
