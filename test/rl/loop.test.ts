@@ -258,6 +258,29 @@ for (const name of ['pendulum', 'cartpole', 'behaviour', 'slide', 'awr', 'mpo', 
   });
 }
 
+test('several environments resume each where it stood', async () => {
+  // Before the first checkpoint the buffer is not full and an evaluation has been made.
+  const settings = { ...traceOf('slide').settings, evaluateEvery: 20, saveEvery: 30 };
+  const whole = await play(settings);
+  const rest: Checkpoint[] = [];
+  const resumed = await play(settings, {
+    checkpoint: {
+      resume: whole.checkpoints[0],
+      every: settings.saveEvery,
+      save: (checkpoint) => void rest.push(checkpoint),
+    },
+  });
+  assert.equal(rest, whole.checkpoints.slice(1));
+  assert.equal(resumed.evaluations, whole.evaluations);
+  const rounds = whole.checkpoints[0].step / settings.environments;
+  resumed.training.forEach(({ actions, rewards, ends }, i) => {
+    const undisturbed = whole.training[i];
+    assert.equal(actions, undisturbed.actions.slice(rounds));
+    assert.equal(rewards, undisturbed.rewards.slice(rounds));
+    assert.equal(ends, undisturbed.ends.slice(rounds));
+  });
+});
+
 /** A quick run: `slide`, whose first and only update follows its last step. */
 const once: Settings = {
   ...traceOf('slide').settings,
