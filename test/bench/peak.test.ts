@@ -68,7 +68,7 @@ test('a matrix product stays below the multiply-adds in registers, on one thread
     const one = rows.find((row) => row.simd === simd && row.threads === 1) as (typeof rows)[number];
     const most = Math.max(peakGflops.best, threads * one.peakGflops.best);
     const text = `${simd}, ${threads} threads: ${gflops.best} of ${most} GFLOP/s`;
-    assert.ok(gflops.median > 0.5, text);
+    assert.ok(gflops.best > 0.02 * most, text);
     assert.ok(gflops.best < 1.15 * most, text);
   }
 });
@@ -76,21 +76,26 @@ test('a matrix product stays below the multiply-adds in registers, on one thread
 test('threads are measured together: no more comes of two than twice what one does', async () => {
   const peaks = await Promise.all([1, 2].map((threads) => WasmPeak.open('simd', threads, 1 << 20)));
   try {
-    const best = (of: (peak: WasmPeak) => number) =>
-      peaks.map((peak) => Math.max(...Array.from({ length: 15 }, () => of(peak))));
-    for (const [one, two] of [
-      best((peak) => peak.gflops()),
-      best((peak) => peak.gigabytesPerSecond('read', 1 << 16)),
+    for (const of of [
+      (peak: WasmPeak) => peak.gflops(),
+      (peak: WasmPeak) => peak.gigabytesPerSecond('read', 1 << 16),
     ]) {
-      // Where the second core is busy with something else, two threads may be slower than one.
-      assert.ok(two > 0.2 * one && two < 3 * one, `${one}, ${two}`);
+      // Where the second core is busy with something else, two threads may be slower than one: the best of many, and
+      // more where the machine gave neither kind a quiet moment.
+      const best = [0, 0];
+      const holds = () => best[1] > 0.2 * best[0] && best[1] < 3 * best[0];
+      for (let round = 0; round < 15 || (round < 300 && !holds()); round++)
+        peaks.forEach((peak, i) => {
+          best[i] = Math.max(best[i], of(peak));
+        });
+      assert.ok(holds(), String(best));
     }
     const rows = measureStreams(peaks[1], [1 << 14, 1 << 18], 2);
     assert.equal(
       rows.map(({ bytes }) => bytes),
       [1 << 14, 1 << 18],
     );
-    for (const { read, triad } of rows) assert.ok(read > 0.1 && triad > 0.1 && read < 1e4 && triad < 1e4);
+    for (const { read, triad } of rows) assert.ok(read > 0.01 && triad > 0.01 && read < 1e4 && triad < 1e4);
     assert.throws(() => peaks[0].gigabytesPerSecond('read', 1 << 21), /more than/);
   } finally {
     for (const peak of peaks) peak.dispose();

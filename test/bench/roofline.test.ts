@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { measureJavaScriptPeak } from '../../bench/peak/javascript.ts';
@@ -12,6 +11,7 @@ import { Device } from '../../src/device.ts';
 import { costSettings } from '../../src/study/cost.ts';
 import { type KernelTime, timeSteps, timesByKernel } from '../../src/study/kernel-times.ts';
 import { compileWholeUpdate } from '../../src/study/update-cost.ts';
+import { type Ended, startIn } from '../helpers/process.ts';
 
 const rows = suite('rows');
 
@@ -65,11 +65,15 @@ rows('the steps of an update are timed one by one, and its states are as before'
     update.run(3);
     const { program } = update;
     const before = await Promise.all(program.states.map((state) => device.read(state)));
+    const begun = performance.now();
     const ms = await timeSteps(device, update, { rounds: 2, minimumMs: 0.05 });
+    const wallMs = performance.now() - begun;
     const after = await Promise.all(program.states.map((state) => device.read(state)));
     assert.equal(after, before);
     assert.is(ms.length, program.steps.length);
-    assert.ok(ms.every((time) => time > 0 && time < 100));
+    assert.ok(ms.every((time) => time > 0));
+    // Every step was run at least once in each of two rounds.
+    assert.ok(ms.reduce((total, time) => total + time, 0) < wallMs, `${ms} in ${wallMs} ms`);
     const times = timesByKernel(program, ms);
     const sum = (of: (time: KernelTime) => number) => times.reduce((total, time) => total + of(time), 0);
     assert.is(
@@ -116,15 +120,15 @@ peaks('the best of several is the largest, measured at once or awaited', async (
 
 peaks('plain JavaScript: between what no engine is too slow for and what no core reaches', () => {
   const { gflops, streams, threads } = measureJavaScriptPeak([1 << 14, 1 << 20], 3);
-  assert.ok(gflops > 0.2 && gflops < 40, `${gflops} GFLOP/s`);
+  assert.ok(gflops > 0.01 && gflops < 40, `${gflops} GFLOP/s`);
   assert.is(threads, 1);
   assert.equal(
     streams.map(({ bytes }) => bytes),
     [1 << 14, 1 << 20],
   );
   for (const { read, triad } of streams) {
-    assert.ok(read > 0.1 && read < 200, `read ${read} GB/s`);
-    assert.ok(triad > 0.1 && triad < 200, `triad ${triad} GB/s`);
+    assert.ok(read > 0.01 && read < 200, `read ${read} GB/s`);
+    assert.ok(triad > 0.01 && triad < 200, `triad ${triad} GB/s`);
   }
 });
 
@@ -140,8 +144,7 @@ peaks('WebGPU: rates of the adapter that is there', async () => {
 peaks.run();
 
 const command = suite('command');
-const bench = (...args: string[]) =>
-  spawnSync(process.execPath, ['dist/bench.js', ...args], { encoding: 'utf8', timeout: 120_000 });
+const bench = (...args: string[]): Promise<Ended> => startIn('node', 'dist/bench.js', args).ended;
 
 for (const [args, expected] of [
   [['--roofline', '--sizes', 'huge'], /Unknown size 'huge'.*small.*big/],
@@ -150,18 +153,18 @@ for (const [args, expected] of [
   [['--roofline', '--kernels'], /Say one of these/],
   [['--roofline', '--speed'], /--speed/],
 ] as const) {
-  command(`'${args.join(' ')}' is refused with exit code 2`, () => {
-    const { status, stderr, stdout } = bench(...args);
-    assert.is(status, 2, stderr);
+  command(`'${args.join(' ')}' is refused with exit code 2`, async () => {
+    const { code, stderr, stdout } = await bench(...args);
+    assert.is(code, 2, stderr);
     assert.match(stderr, expected);
     assert.is(stdout, '');
   });
 }
 
-command('--roofline --json - prints one document', () => {
+command('--roofline --json - prints one document', async () => {
   const args = ['--roofline', '--quick', '--backends', 'cpu', '--sizes', 'small', '--json', '-'];
-  const { status, stdout, stderr } = bench(...args);
-  assert.is(status, 0, stderr);
+  const { code, stdout, stderr } = await bench(...args);
+  assert.is(code, 0, stderr);
   const report = JSON.parse(stdout) as RooflineReport;
   assert.is(report.kind, 'divergrad-roofline');
   assert.equal(

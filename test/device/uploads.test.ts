@@ -16,7 +16,7 @@ test('a transition is stored while updates are under way, and is in the next bat
     family: distributionFamily('tanh-gaussian'),
     hidden: [16, 16],
   });
-  const replay = replayFor(learner, 256);
+  const replay = replayFor(learner, 1024);
   const update = await compileUpdate(device, learner, replay, { batch: 16 });
   const transition = (value: number) => ({
     observation: Float32Array.of(value, 0, 0),
@@ -30,27 +30,31 @@ test('a transition is stored while updates are under way, and is in the next bat
   await device.backend.synchronize();
 
   const { counters } = device.backend;
-  const before = { ...counters };
-  const begun = performance.now();
   const updates = 200;
-  update.run(updates);
-  const enqueued = performance.now();
-  for (let i = 0; i < 100; i++) replay.add(device, transition(2));
-  const stored = performance.now();
-  await device.backend.synchronize();
-  const ended = performance.now();
-  assert.is(counters.buffersCreated, before.buffersCreated);
-  assert.is(counters.readbacks, before.readbacks);
-  assert.is(counters.submits, before.submits + 1);
+  /** Of the time that updates take, the part that storing transitions meanwhile took. */
+  const storingShare = async (): Promise<number> => {
+    const before = { ...counters };
+    const begun = performance.now();
+    update.run(updates);
+    const enqueued = performance.now();
+    for (let i = 0; i < 100; i++) replay.add(device, transition(2));
+    const stored = performance.now();
+    await device.backend.synchronize();
+    assert.is(counters.buffersCreated, before.buffersCreated);
+    assert.is(counters.readbacks, before.readbacks);
+    assert.is(counters.submits, before.submits + 1);
+    return (stored - enqueued) / (performance.now() - begun);
+  };
+  // Who waited for the device would wait every time; a neighbour takes the processor now and then.
+  const shares = [await storingShare()];
   // Elsewhere a run has ended when it returns.
+  while (testBackend() === 'webgpu' && Math.min(...shares) > 1 / 3 && shares.length < 8)
+    shares.push(await storingShare());
   if (testBackend() === 'webgpu')
-    assert.ok(
-      stored - enqueued < (ended - begun) / 3,
-      `100 transitions took ${stored - enqueued} ms, the ${updates} updates ${ended - begun}`,
-    );
+    assert.ok(Math.min(...shares) < 1 / 3, `of ${updates} updates storing took ${shares}`);
 
   const rows = await device.read(replay.storage, 0, 164 * 9);
-  assert.is(replay.size, 164);
+  assert.is(replay.size, 64 + 100 * shares.length);
   for (const [row, value] of [
     [0, 1],
     [63, 1],

@@ -166,7 +166,7 @@ class CellLoss {
     const numeric = new Float64Array(start.length);
     for (let i = 0; i < start.length; i++) {
       numeric[i] = ((await at(i, start[i] + step)) - (await at(i, start[i] - step))) / (2 * step);
-      await at(i, start[i]);
+      this.device.write(parameters, start.subarray(i, i + 1), i);
     }
     return numeric;
   }

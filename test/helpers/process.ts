@@ -210,3 +210,13 @@ export async function inFolder<T>(use: (folder: string) => T | Promise<T>): Prom
     await rm(folder, { recursive: true });
   }
 }
+
+/** Waits for what no event tells. @param what it is, for the error */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const begun = performance.now();
+  while (!condition()) {
+    if (performance.now() - begun > 1000 * patienceSeconds)
+      throw new Error(`waited ${patienceSeconds} s in vain for ${what}`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}

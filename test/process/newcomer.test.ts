@@ -1,80 +1,15 @@
-// The README as a newcomer follows it: its example compiles and runs, and its walk adds a divergence that is then
-// everywhere, with an exact estimator that agrees with an integral computed here.
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+// The README as a newcomer follows it: its example runs, and its walk adds a divergence that is then everywhere, with an
+// exact estimator that agrees with an integral computed here.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { BuildOptions } from 'esbuild';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BenchDocument } from '../../src/cli/bench.ts';
 import type { Matrix } from '../../src/study/matrix.ts';
-import { type Ended, run } from '../helpers/process.ts';
+import { added, copy, divergrad, newFile, newLine, node, prepare, remove } from './newcomer-setting.ts';
 
-/** The TypeScript blocks of the README: the example, the new file, the registry's line. */
-const [example, newFile, newLine] = [
-  ...readFileSync('README.md', 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm),
-].map(([, body]) => body);
-
-let copy: string;
-let options: BuildOptions;
-
-test.before(async () => {
-  copy = mkdtempSync(join(tmpdir(), 'divergrad-newcomer-'));
-  for (const part of [
-    'src',
-    'shaders',
-    'build.mjs',
-    'package.json',
-    'tsconfig.json',
-    'test/runner',
-    'dist/wasm',
-  ])
-    if (existsSync(part)) cpSync(part, join(copy, part), { recursive: true });
-  symlinkSync(resolve('node_modules'), join(copy, 'node_modules'), 'junction');
-  writeFileSync(join(copy, 'example.ts'), example);
-  const registry = join(copy, 'src/divergences/registry.ts');
-  writeFileSync(join(copy, 'src/divergences/neyman.ts'), newFile);
-  const text = readFileSync(registry, 'utf8');
-  const begin = 'export const estimators: readonly Estimator[] = [\n';
-  assert.ok(text.includes(begin), 'the registry is not where it was');
-  writeFileSync(
-    registry,
-    `import { neyman } from './neyman.ts';\n${text.replace(begin, `${begin}${newLine}`)}`,
-  );
-  options = (await import(pathToFileURL(join(copy, 'build.mjs')).href)).nodeOptions;
-  const esbuild = await import('esbuild');
-  const library = join(copy, 'src/index.ts');
-  const build = (entry: string, outfile: string) =>
-    esbuild.build({ ...options, alias: { divergrad: library }, entryPoints: [join(copy, entry)], outfile });
-  await Promise.all([
-    build('src/cli/main.ts', join(copy, 'cli.mjs')),
-    build('src/index.ts', join(copy, 'index.mjs')),
-    build('example.ts', join(copy, 'example.mjs')),
-  ]);
-});
-test.after(() => rmSync(copy, { recursive: true, force: true }));
-
-const node = (...args: string[]): Promise<Ended> => run(process.execPath, args, { cwd: copy });
-const divergrad = (...args: string[]) => node('cli.mjs', ...args);
-
-test("the README's TypeScript type-checks: the example, and the new divergence", async () => {
-  const config = {
-    extends: './tsconfig.json',
-    compilerOptions: { paths: { divergrad: ['./src/index.ts'] }, incremental: false },
-    files: ['example.ts', 'src/divergences/registry.ts', 'src/wgsl.d.ts'],
-    include: existsSync('src/backend/wasm/wasm.d.ts') ? ['src/backend/wasm/wasm.d.ts'] : [],
-  };
-  writeFileSync(join(copy, 'tsconfig.readme.json'), JSON.stringify(config));
-  const { code, stdout } = await node(
-    'node_modules/typescript/bin/tsc',
-    '-p',
-    'tsconfig.readme.json',
-    '--pretty',
-    'false',
-  );
-  assert.is(code, 0, stdout);
-});
+test.before(prepare);
+test.after(remove);
 
 test("the README's example runs, and what it prints is finite", async () => {
   const { code, stdout, stderr } = await node('example.mjs');
@@ -86,25 +21,6 @@ test("the README's example runs, and what it prints is finite", async () => {
 test('the walk is one file of at most 40 lines and one line of the registry', async () => {
   assert.ok(newFile.trim().split('\n').length <= 40);
   assert.is(newLine.trim().split('\n').length, 1);
-});
-
-const added = ['neyman/score', 'neyman/pathwise', 'neyman/exact'];
-
-test('the new divergence has its rows in the bench, which nobody told of it', async () => {
-  const sizes = ['--batch', '2', '--hidden', '4', '--obs', '2'];
-  const bench = async (...more: string[]) => {
-    const { code, stdout, stderr } = await divergrad(
-      ...['bench', '--quick', '--json', '-', '--backend', 'cpu', ...sizes, ...more],
-    );
-    assert.is(code, 0, stderr);
-    return (JSON.parse(stdout) as BenchDocument).reports[0].rows;
-  };
-  // An exact reference is measured when it is asked for.
-  const rows = [...(await bench()), ...(await bench('--estimators', 'neyman/exact'))];
-  for (const name of added) {
-    const row = rows.find(({ estimator }) => estimator === name);
-    assert.ok(row && row.msPerUpdate > 0 && row.kernelsPerUpdate > 0, name);
-  }
 });
 
 test('it is in the matrix, with the cells that its needs give', async () => {

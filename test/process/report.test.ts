@@ -54,24 +54,6 @@ test('a study becomes a page, pictures, tables and JSON; the same seed gives the
   assert.match(text.stdout, /report\.html$/m);
 });
 
-test('study --report writes the report of what it has run, in one command', async () => {
-  const config = join(folder, 'tiny.yaml');
-  writeFileSync(
-    config,
-    `estimators: [reverse-kl/pathwise, 'forward-kl/snis:policy']
-environments: [bimodal-bandit]
-seeds: 2
-settings: { steps: 60, warmup: 20, batch: 4, hidden: [8], evaluateEvery: 30, evaluationEpisodes: 2, backend: cpu }
-`,
-  );
-  const out = join(folder, 'tiny-report');
-  const { code, stdout, stderr } = await run('study', config, '--out', join(folder, 'tiny'), '--report', out);
-  assert.is(code, 0, stderr);
-  assert.match(stdout, /4 of 4 runs done/);
-  assert.match(stdout, /The report is .*tiny-report.report\.html\./);
-  assert.match(readFileSync(join(out, 'scores.csv'), 'utf8'), /bimodal-bandit,forward-kl\/snis:policy,1,/);
-});
-
 test('what is no study, or damaged, is refused with file and key, exit code 1', async () => {
   const refused = async (message: RegExp, ...args: string[]) => {
     const { code, stderr } = await command('report', ...args);

@@ -6,6 +6,7 @@ export function launch({ gpu = true } = {}) {
   const { executablePath, env } = chromium();
   return playwright.launch({
     executablePath,
+    timeout: 600_000, // a deadline for what hangs, on the slowest machine
     env: { ...process.env, ...env },
     chromiumSandbox: false, // Chromium's own sandbox does not start for root, or in most containers
     args: [

@@ -2,15 +2,21 @@
 import { serve } from '../../web/serve.mjs';
 import { launch } from './browser.mjs';
 
+/** What does not come is waited for this long: as in helpers/process.ts, which is no module for Node. */
+const patienceSeconds = 600;
+
 /** @param gpu whether the browser has WebGPU, on the software driver */
 export async function openSite({ gpu }) {
   const { url, stop } = await serve();
   const browser = await launch({ gpu });
   const problems = [];
   return {
+    gpu,
+    url,
     problems,
     async page(address, options = {}) {
       const page = await browser.newPage(options);
+      page.setDefaultTimeout(patienceSeconds * 1000);
       page.on('console', (message) => {
         // That the sandbox of a report refuses its scripts is what is wanted.
         const refused = message.text().startsWith('Blocked script execution');
