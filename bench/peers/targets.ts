@@ -47,7 +47,7 @@ const elsewhere: readonly (readonly [target: string, how: string])[] = [
   ['Pendulum, 10,000 steps on wasm in under 8 s', 'npm run divergrad -- train --steps 10000'],
   [
     'all goldens on wasm with and without threads, SIMD and relaxed SIMD',
-    'npm test, test/process/verify-wasm',
+    'npm run test:all, test/process/verify-wasm',
   ],
 ];
 

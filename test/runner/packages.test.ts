@@ -20,6 +20,11 @@ const tracked = spawnSync('git', ['ls-files', '-co', '--exclude-standard'], {
 }).stdout.split('\n');
 const manifests = tracked.filter((file) => /(^|\/)package\.json$/.test(file));
 const outside = manifests.filter((file) => file !== 'package.json' && !file.startsWith('src/'));
+/** What a manifest asks for. */
+const packagesOf = (file: string): Record<string, string> => {
+  const { dependencies, devDependencies } = read<Manifest>(file);
+  return { ...dependencies, ...devDependencies };
+};
 const root = read<Manifest>('package.json').devDependencies ?? {};
 
 test('packages that only outside checks need have folders of their own, pinned and with checksums', () => {
@@ -28,8 +33,8 @@ test('packages that only outside checks need have folders of their own, pinned a
     `${outside}`,
   );
   for (const file of outside) {
-    const { private: own, dependencies = {} } = read<Manifest>(file);
-    assert.is(own, true, file);
+    assert.is(read<Manifest>(file).private, true, file);
+    const dependencies = packagesOf(file);
     const { packages } = read<Lock>(`${dirname(file)}/package-lock.json`);
     for (const [name, version] of Object.entries(dependencies)) {
       assert.match(version, /^\d+\.\d+\.\d+$/, `${file}: ${name} is pinned`);
@@ -41,9 +46,7 @@ test('packages that only outside checks need have folders of their own, pinned a
 });
 
 test('the root has none of them, but for the opponent that the kernels are checked against', () => {
-  const both = outside
-    .flatMap((file) => Object.keys(read<Manifest>(file).dependencies ?? {}))
-    .filter((name) => name in root);
+  const both = outside.flatMap((file) => Object.keys(packagesOf(file))).filter((name) => name in root);
   assert.equal(both, ['gpu.js']);
 });
 
