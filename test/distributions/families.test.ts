@@ -54,7 +54,7 @@ for (const family of boxes)
   test(`${family.name}: mass, entropy, KL and moments of samples are those of its density`, async () => {
     const { at, width } = gridOf(family);
     const [mine, others] = heads[family.name];
-    const found = await evaluate(() => {
+    const found = await evaluate<string>(() => {
       const none = literal([0], [1]);
       const [one, other] = [family.make(head(mine), 1), family.make(head(others), 1)];
       const drawn = one.sample(20_000);
@@ -266,7 +266,7 @@ for (const family of distributionFamilies)
     );
     const action = family.capabilities.actionKind === 'discrete' ? [0.3, 0.7] : [0.3, -0.6];
     for (const options of [undefined, { logStd: [-0.7, 0.2] }, { logStd: [-30, 6] }] as const) {
-      const found = await evaluate(
+      const found = await evaluate<string>(
         ({ input }) => {
           const parameters = input('head', [3, width]);
           const at = literal([...action, ...action, ...action], [1, 3, 2]);
