@@ -3,6 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Categorical } from '../../src/distributions/categorical.ts';
 import { Gaussian } from '../../src/distributions/gaussian.ts';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import { missingNeeds } from '../../src/divergences/estimator.ts';
 import { awrWeights } from '../../src/divergences/forward-kl-awr.ts';
 import { mpoDual } from '../../src/divergences/mpo.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
@@ -219,6 +221,124 @@ test('importance-weighted penalties have the gradient of what they are the mean 
     );
 });
 
+// ---- losses and gradients of one state, from fixed noise ----------------------------------------------
+
+/** Policy N(m, e^2l), target log p̃ = −1.5(a − 0.4)² up to a constant, so that weights differ and none rules. */
+const [m0, l0] = [-0.2, -0.3];
+const noises = Array.from(normals(5, 13));
+const logTarget = (a: number) => -1.5 * (a - 0.4) ** 2;
+const mean = average;
+const logMeanExp = (values: readonly number[]) => Math.log(mean(values.map(Math.exp)));
+const actionsAt = (m: number, l: number) => noises.map((e) => m + Math.exp(l) * e);
+/** log p̃ − log π at the samples of N(m, e^2l); with `held`, under the density of the first policy. */
+const ratios = (m: number, l: number, held = false) =>
+  actionsAt(m, l).map((a) => logTarget(a) - (held ? logNormal(a, m0, l0) : logNormal(a, m, l)));
+/** r = p/π with p normalised over the samples. */
+const relative = (logs: readonly number[]) => softmax(logs).map((w) => w * logs.length);
+const fs: Readonly<Record<string, { f: (r: number) => number; slope: (r: number) => number }>> = {
+  chi2: { f: (r) => (r - 1) ** 2, slope: (r) => 2 * (r - 1) },
+  jeffreys: { f: (r) => 0.5 * (r - 1) * Math.log(r), slope: (r) => 0.5 * (Math.log(r) + (r - 1) / r) },
+  'jensen-shannon': {
+    f: (r) => 0.5 * (r * Math.log(r) - (r + 1) * Math.log((r + 1) / 2)),
+    slope: (r) => 0.5 * (Math.log(r) - Math.log((r + 1) / 2)),
+  },
+  hellinger: { f: (r) => 0.5 * (Math.sqrt(r) - 1) ** 2, slope: (r) => 0.5 * (1 - 1 / Math.sqrt(r)) },
+  'total-variation': { f: (r) => 0.5 * Math.abs(r - 1), slope: (r) => 0.5 * Math.sign(r - 1) },
+};
+
+interface Known {
+  readonly loss: number;
+  /** A function whose gradient the estimator's is: of the policy's mean and log-std. */
+  readonly of: (m: number, l: number) => number;
+}
+const first = ratios(m0, l0);
+/** Σ weight·log π at the first samples, weights and samples fixed. */
+const surrogate = (weights: readonly number[]) => (m: number, l: number) =>
+  actionsAt(m0, l0).reduce((sum, a, k) => sum + weights[k] * logNormal(a, m, l), 0);
+const f0 = first.map((x) => -x);
+const total = f0.reduce((a, b) => a + b);
+const known: Record<string, Known> = {
+  'reverse-kl/score:none': { loss: mean(f0), of: surrogate(f0.map((f) => f / 5)) },
+  'reverse-kl/score:loo': { loss: mean(f0), of: surrogate(f0.map((f) => (f - (total - f) / 4) / 5)) },
+  'reverse-kl/score:mean': { loss: mean(f0), of: surrogate(f0.map((f) => (f - total / 5) / 5)) },
+  'reverse-kl/pathwise': { loss: mean(f0), of: (m, l) => -mean(ratios(m, l)) },
+  'reverse-kl/pathwise-stl': { loss: mean(f0), of: (m, l) => -mean(ratios(m, l, true)) },
+  'chi2/pathwise': {
+    loss: 0.5 * logMeanExp(first.map((x) => 2 * x)),
+    of: (m, l) => 0.5 * logMeanExp(ratios(m, l).map((x) => 2 * x)),
+  },
+};
+for (const [name, { f, slope }] of Object.entries(fs)) {
+  const r = relative(first);
+  known[`${name}/score`] = { loss: mean(r.map(f)), of: surrogate(r.map((x) => (f(x) - x * slope(x)) / 5)) };
+  if (name !== 'chi2' && name !== 'total-variation')
+    known[`${name}/pathwise`] = { loss: mean(r.map(f)), of: (m, l) => mean(relative(ratios(m, l)).map(f)) };
+}
+for (const order of [0.5, 2, -1]) {
+  // Bounds of log Z from below are maximised, the one from above minimised.
+  const sign = order > 0 ? -1 : 1;
+  const bound = (logs: readonly number[]) =>
+    (sign * logMeanExp(logs.map((x) => (1 - order) * x))) / (1 - order);
+  const w = softmax(first.map((x) => (1 - order) * x));
+  const dreg = w.map((x) => order * x + (1 - order) * x * x);
+  const loss = bound(first);
+  known[`renyi/pathwise:${order}`] = { loss, of: (m, l) => bound(ratios(m, l)) };
+  known[`renyi/dreg:${order}`] = {
+    loss,
+    of: (m, l) => sign * ratios(m, l, true).reduce((sum, x, k) => sum + dreg[k] * x, 0),
+  };
+  const factor = (sign * order) / (1 - order);
+  known[`renyi/score:${order}`] = { loss, of: surrogate(w.map((x) => factor * (x - 1 / 5))) };
+  known[`renyi/score:${order}-uncentred`] = { loss, of: surrogate(w.map((x) => factor * x)) };
+}
+{
+  const w = softmax(first);
+  const centre = actionsAt(m0, l0).reduce((sum, a, k) => sum + w[k] * a, 0);
+  const variance = actionsAt(m0, l0).reduce((sum, a, k) => sum + w[k] * (a - centre) ** 2, 0);
+  // KL of the projection to the policy.
+  const of = (m: number, l: number) =>
+    l - 0.5 * Math.log(variance) + (variance + (centre - m) ** 2) / (2 * Math.exp(2 * l)) - 0.5;
+  known['forward-kl/moment'] = { loss: of(m0, l0), of };
+  const cross = surrogate(w.map((x) => -x));
+  known['forward-kl/snis:policy'] = { loss: cross(m0, l0), of: cross };
+}
+
+for (const [name, { loss, of }] of Object.entries(known))
+  test(`${name}: loss and gradient are the formula's, with the fused kernel and without`, async () => {
+    for (const prior of [false, true]) {
+      const found = await evaluate(
+        ({ input }) => {
+          const head = input('head', [1, 2]);
+          const result = chooseEstimator(name).loss({
+            policy: new Gaussian(head, 1, false),
+            target: boltzmann((a) => reshape(mul(-0.75, square(sub(a, 0.4))), [1, 5, 1]), {
+              temperature: 0.5,
+              ...(prior ? { logPrior: (a: Tensor) => mul(0, sum(a, -1)) } : {}),
+            }),
+            samples: 5,
+            noise: literal(noises, [5, 1, 1]),
+          });
+          return { loss: result.loss, slope: grad(result.loss, [head])[0] };
+        },
+        { head: [m0, l0] },
+      );
+      near(found.loss[0], loss, 1e-9, `loss, prior ${prior}`);
+      const h = 1e-5;
+      near(
+        found.slope[0],
+        (of(m0 + h, l0) - of(m0 - h, l0)) / (2 * h),
+        1e-6,
+        `slope in the mean, prior ${prior}`,
+      );
+      near(
+        found.slope[1],
+        (of(m0, l0 + h) - of(m0, l0 - h)) / (2 * h),
+        1e-6,
+        `slope in the log-std, prior ${prior}`,
+      );
+    }
+  });
+
 // ---- targets and steps ----------------------------------------------------------------------------------
 
 test('the prior of a target counts as much as its critic', async () => {
@@ -314,6 +434,42 @@ test('particles push each other apart, by as much as their kernel says', async (
   // ∂a/∂log-std is the noise, so −Σ φ·a < 0 says that the particles move apart.
   assert.ok(slope[1] < -0.01, `slope in the log-std ${slope[1]}`);
   near(slope[0], 0, 1e-9, 'slope in the mean');
+});
+
+test('expectations over a box are taken by quadrature up to two coordinates', async () => {
+  const choice = chooseEstimator('reverse-kl/exact');
+  const family = distributionFamily('tanh-gaussian');
+  assert.equal(
+    [1, 2, 3].map((actions) => missingNeeds(choice.needs, family, actions)),
+    [[], [], ['enumerable']],
+  );
+  // Against a uniform target KL(π ‖ p) is log 2 a coordinate less the entropy, here of independent coordinates.
+  const entropy = (m: number, l: number) => {
+    const count = 2000;
+    const step = 16 / count;
+    return Array.from({ length: count }, (_, i) => m + Math.exp(l) * (-8 + (i + 0.5) * step)).reduce(
+      (sum, u) => {
+        const log = logNormal(u, m, l);
+        // Of tanh u: log 1 − tanh² is added.
+        return sum - step * Math.exp(l) * Math.exp(log) * (log + 2 * Math.log(Math.cosh(u)));
+      },
+      0,
+    );
+  };
+  for (const [size, head] of [
+    [1, [0.3, -0.4]],
+    [2, [0.3, -0.2, -0.4, 0.1]],
+  ] as const) {
+    const { loss } = await evaluate(() => {
+      const uniform = (a: Tensor) => reshape(mul(0, sum(a, -1)), [1, ...a.shape.slice(0, 2)]);
+      const policy = family.make(literal(head, [1, 2 * size]), size);
+      return {
+        loss: choice.loss({ policy, target: boltzmann(uniform, { temperature: 1 }), samples: 1 }).loss,
+      };
+    });
+    const coordinates = Array.from({ length: size }, (_, i) => entropy(head[i], head[size + i]));
+    near(loss[0], size * Math.log(2) - coordinates.reduce((a, b) => a + b), 1e-5, `${size} coordinates`);
+  }
 });
 
 test.run();
