@@ -193,6 +193,39 @@ test('the mode is what each family says it is', async () => {
   }
 });
 
+test('entropy and KL of choices are the sums over them', async () => {
+  const [a, b] = [
+    [0.3, -0.8, 1.1],
+    [-0.2, 0.4, 0.9],
+  ];
+  const logs = (logits: readonly number[]) => {
+    const total = Math.log(logits.reduce((sum, x) => sum + Math.exp(x), 0));
+    return logits.map((x) => x - total);
+  };
+  const family = distributionFamily('categorical');
+  const found = await evaluate<string>(() => {
+    const [one, other] = [family.make(head(a), 3), family.make(head(b), 3)];
+    return answers(one, other, literal([0, 1, 0, 0, 0, 1], [2, 1, 3]));
+  });
+  const [p, q] = [logs(a), logs(b)];
+  const over = (of: (i: number) => number) => p.reduce((sum, log, i) => sum + Math.exp(log) * of(i), 0);
+  near(found.entropy[0], -over((i) => p[i]), 1e-12, 'entropy');
+  near(
+    found.to[0],
+    over((i) => p[i] - q[i]),
+    1e-12,
+    'KL',
+  );
+  near(
+    found.from[0],
+    q.reduce((sum, log, i) => sum + Math.exp(log) * (log - p[i]), 0),
+    1e-12,
+    'KL the other way',
+  );
+  near(found.log[0], p[1], 1e-12, 'log-probability of the second');
+  near(found.log[1], p[2], 1e-12, 'log-probability of the third');
+});
+
 // ---- bounds ---------------------------------------------------------------------------------------------
 
 /** Families whose second half of the head is a log-scale that is bounded, with where it stands. */
