@@ -1,5 +1,5 @@
 // Every option of the commands that run something changes what it says: seen in the results, not in the parser.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -11,14 +11,15 @@ import { reportCommand } from '../../src/cli/report.ts';
 import { studyCommand } from '../../src/cli/study.ts';
 import { type ThroughputReport, throughputCommand } from '../../src/cli/throughput.ts';
 import { trainCommand } from '../../src/cli/train.ts';
-import { verifyCommand } from '../../src/cli/verify.ts';
+import { type VerifyReport, verifyCommand } from '../../src/cli/verify.ts';
+import { DataError } from '../../src/errors.ts';
 import type { Evaluation } from '../../src/rl/train.ts';
 import { findCheckpoint } from '../../src/study/checkpoint-file.ts';
 import { compatibilityMatrix, type Matrix } from '../../src/study/matrix.ts';
 import type { StudyReport } from '../../src/study/report.ts';
 import { type RunSettings, runDefaults } from '../../src/study/run-settings.ts';
 import { planStudy, readStudy } from '../../src/study/study-config.ts';
-import { commandOf, perform, performJson } from '../helpers/perform.ts';
+import { commandOf, neverGiven, perform, performJson } from '../helpers/perform.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 
 const test = suite('settings of commands');
@@ -129,6 +130,8 @@ test('play: seeds, episodes, sampling and environment are what was asked', async
   assert.is(sampled.stochastic, true);
   assert.not.equal(returns(sampled), returns(one));
   assert.is((await played()).episodes.length, 10);
+  assert.is((await played('--env', 'linear-quadratic')).environment, 'linear-quadratic');
+  assert.instance(await played('--env', 'pendulum').catch((error: Error) => error), DataError);
   const text = await perform(playCommand, [policy, '--backend', 'cpu', ...options({ episodes: 3, seed: 7 })]);
   const lines = text.out.split('\n').filter((line) => line.startsWith('episode '));
   one.episodes.forEach((episode, i) => {
@@ -213,8 +216,10 @@ const args = process.argv.slice(2);
 const of = (name) => args[args.indexOf('--' + name) + 1];
 mkdirSync(of('out'), { recursive: true });
 writeFileSync(of('out') + '/told.json', JSON.stringify(args));
+const [environment, estimator, distribution] = ['env', 'estimator', 'distribution'].map(of);
+writeFileSync(of('out') + '/config.json', JSON.stringify({ environment, estimator, distribution, seed: Number(of('seed')), adapter: 'a test' }));
 if (of('seed') === '12') { console.error('it could not'); process.exit(1); }
-writeFileSync(of('out') + '/result.json', JSON.stringify({ kind: 'divergrad-result', seconds: 1, evaluations: [{ step: 1, meanReturn: -5 }] }));
+writeFileSync(of('out') + '/result.json', JSON.stringify({ kind: 'divergrad-result', seconds: 1, evaluations: [{ step: 1, updates: 1, seconds: 1, meanReturn: -5 }] }));
 `;
 
 test('study: its runs are told seed, steps between checkpoints and settings; a run that fails makes it fail', async () => {
@@ -233,7 +238,12 @@ test('study: its runs are told seed, steps between checkpoints and settings; a r
     study('seeds: [0, 1]');
     const folder = join(root, 'good');
     const args = [file, '--json', ...options({ out: folder, seed: 10, 'checkpoint-every': 123, jobs: 2 })];
-    const good = await perform(studyCommand, args);
+    const picture = join(root, 'a picture.svg');
+    writeFileSync(picture, '<svg xmlns="http://www.w3.org/2000/svg"/>');
+    const page = join(root, 'page');
+    const include = ['--include', picture];
+    const good = await perform(studyCommand, [...args, '--report', page, ...include]);
+    assert.match(readFileSync(join(page, 'report.html'), 'utf8'), /<img alt="a picture"/);
     assert.is(good.exitCode ?? 0, 0);
     assert.equal(
       Object.values(JSON.parse(good.out).runs as Record<string, { state: string }>).map(({ state }) => state),
@@ -256,6 +266,24 @@ test('study: its runs are told seed, steps between checkpoints and settings; a r
     };
     for (const [name, value] of Object.entries(expected)) assert.is(of(name), String(value), name);
     assert.is(of('env'), 'bimodal-bandit');
+    const planned = await perform(studyCommand, [
+      file,
+      '--dry-run',
+      '--seed',
+      '4',
+      '--out',
+      join(root, 'none'),
+    ]);
+    assert.equal(
+      planned.out
+        .trimEnd()
+        .split('\n')
+        .map((line) => /^divergrad train .* --seed (\d+) .*--capacity 77 /.exec(line)?.[1]),
+      ['4', '5'],
+    );
+    assert.not.ok(existsSync(join(root, 'none')));
+    await perform(reportCommand, [folder, ...options({ out: `${page} 2` }), ...include]);
+    assert.match(readFileSync(join(`${page} 2`, 'report.html'), 'utf8'), /<img alt="a picture"/);
     study('seeds: [1, 2]');
     const bad = await perform(studyCommand, [file, ...options({ out: join(root, 'bad'), seed: 10 })]);
     assert.is(bad.exitCode, 1);
@@ -312,6 +340,47 @@ test('verify: a case that fails ends it with 1, none with 0', async () => {
   assert.equal(await ended('right'), { code: 0, failed: 0 });
   document.cases[0].expect.p0_after.data[0] += 1;
   assert.equal(await ended('wrong'), { code: 1, failed: 1 });
+});
+
+test('verify: group, precision, backend and its build are what was asked', async () => {
+  const golden = join(process.cwd(), 'test/golden');
+  const folder = mkdtempSync(join(root, 'golden-'));
+  for (const name of ['optim', 'ops_shape', 'ops_matmul'])
+    writeFileSync(join(folder, `${name}.json`), readFileSync(join(golden, `${name}.json`)));
+  const verified = (...args: string[]) =>
+    performJson<VerifyReport>(verifyCommand, [folder, '--json', ...args]);
+  const names = ({ groups }: VerifyReport) => groups.map(({ group }) => group).sort();
+  assert.equal(names(await verified()), ['ops_matmul', 'ops_shape', 'optim']);
+  assert.equal(names(await verified('--group', 'optim', '--group', 'ops_shape')), ['ops_shape', 'optim']);
+  const exact = await verified('--group', 'optim', '--precision', 'f64', '--seed', '3');
+  assert.equal([exact.precision, exact.backend, exact.seed], ['f64', 'cpu', 3]);
+  const args = ['--backend', 'wasm', '--simd', 'scalar', '--threads', '1', '--group', 'optim'];
+  const scalar = await verified(...args);
+  assert.equal([scalar.backend, scalar.precision], ['wasm', 'f32']);
+  assert.match(scalar.description, /no SIMD, 1 thread,/);
+  const vector = await verified('--backend', 'wasm', '--simd', 'simd', '--threads', '1', '--group', 'optim');
+  assert.not.match(vector.description, /no SIMD/);
+});
+
+test('matrix: a document is renewed, printed or checked as asked', async () => {
+  const file = join(root, 'document.md');
+  const stale = '# A page\n\n<!-- generated: matrix -->\nold\n<!-- end: matrix -->\n';
+  writeFileSync(file, stale);
+  const checked = () => perform(matrixCommand, ['--check', file]).catch((error: Error) => error);
+  assert.instance(await checked(), DataError);
+  assert.is(readFileSync(file, 'utf8'), stale);
+  const { out } = await perform(matrixCommand, ['--write', file]);
+  assert.is(out, `${file}: renewed\n`);
+  const printed = await perform(matrixCommand, ['--markdown']);
+  assert.ok(readFileSync(file, 'utf8').includes(printed.out.trim()));
+  assert.not.instance(await checked(), Error);
+});
+
+test('every option was given, but for those that have tests of their own', () => {
+  assert.equal(neverGiven(trainCommand), ['--debug-numerics', '--workers']);
+  assert.equal(neverGiven(matrixCommand), ['--seed']);
+  for (const command of [playCommand, reportCommand, studyCommand, throughputCommand, verifyCommand])
+    assert.equal(neverGiven(command), []);
 });
 
 test('a request to end sets the exit code of a shell', () => {

@@ -15,6 +15,18 @@ export function commandOf(register: (program: Command) => void): Command {
   return program.commands[0].exitOverride().configureOutput({ outputError: () => undefined });
 }
 
+const given = new Map<string, Set<string>>();
+
+/** Options of a command that no call of {@link perform} in this process has given, but for those every command has. */
+export function neverGiven(register: (program: Command) => void): string[] {
+  const command = commandOf(register);
+  const used = given.get(command.name()) ?? new Set();
+  return command.options
+    .map((option) => option.long ?? '')
+    .filter((name) => !used.has(name) && name !== '--debug')
+    .sort();
+}
+
 /** Runs a command with arguments. @throws what the command throws */
 export async function perform(register: (program: Command) => void, args: readonly string[]): Promise<Said> {
   const said = { out: '', err: '' };
@@ -27,8 +39,12 @@ export async function perform(register: (program: Command) => void, args: readon
   stdout.write = keep('out');
   stderr.write = keep('err');
   process.exitCode = undefined;
+  const command = commandOf(register);
+  const used = given.get(command.name()) ?? new Set();
+  given.set(command.name(), used);
+  for (const arg of args) used.add(arg);
   try {
-    await commandOf(register).parseAsync([...args], { from: 'user' });
+    await command.parseAsync([...args], { from: 'user' });
     return { ...said, exitCode: process.exitCode };
   } finally {
     stdout.write = writeOut;

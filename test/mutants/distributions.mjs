@@ -10,19 +10,19 @@ export default [
     fault: "a mixture's detached copy loses its bounds of log-std",
     file: 'src/distributions/gaussian-mixture.ts',
     from: 'return new GaussianMixture(...parts, this.squashed, this.options);',
-    to: 'return new GaussianMixture(...parts, this.squashed);',
+    to: 'return new GaussianMixture(...parts, this.squashed, { ...this.options, logStd: [-20, 2] });',
   },
   {
     fault: "a full Gaussian's detached copy loses its bounds of log-std",
     file: 'src/distributions/gaussian-full.ts',
     from: 'stopGradient(this.raw), this.options);',
-    to: 'stopGradient(this.raw));',
+    to: 'stopGradient(this.raw), { ...this.options, logStd: [-20, 2] });',
   },
   {
     fault: 'the detached copy of a location and scale loses its bounds of log-scale',
     file: 'src/distributions/location-scale.ts',
     from: 'stopGradient(this.logScale),\n      this.options,',
-    to: 'stopGradient(this.logScale),',
+    to: 'stopGradient(this.logScale),\n      { ...this.options, logStd: [-20, 2] },',
   },
   {
     fault: "the relaxed categorical's detached copy loses its temperature",

@@ -91,10 +91,10 @@ export default [
     to: 'mean(logMeanExp(mul(2, logRatio), 0))',
   },
   {
-    fault: 'the prior of a Boltzmann target counts for nothing',
+    fault: 'the prior of a Boltzmann target is divided by the temperature too',
     file: 'src/divergences/target.ts',
     from: 'return logPrior ? add(density, logPrior(actions)) : density;',
-    to: 'return density;',
+    to: 'return logPrior ? div(add(minimumOf(values), logPrior(actions)), scale) : density;',
   },
   {
     fault: 'an estimator refuses the least number of samples it needs',

@@ -31,10 +31,10 @@ export default [
     to: 'random.uniformIn(0, this.maxStart)',
   },
   {
-    fault: 'the forces of a linear-quadratic task are clipped to ±1',
+    fault: 'the forces of a linear-quadratic task are clipped at twice their upper bound',
     file: 'src/envs/linear-quadratic.ts',
     from: 'clip(action[i], -this.maxAction, this.maxAction)',
-    to: 'clip(action[i], -1, 1)',
+    to: 'clip(action[i], -this.maxAction, 2 * this.maxAction)',
   },
   {
     fault: 'the gusts of a linear-quadratic task have their variance for a deviation',

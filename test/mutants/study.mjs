@@ -37,7 +37,7 @@ export default [
     to: 'const tail = 1 - level;',
   },
   {
-    fault: 'normalised scores are 1 above 0 where they should be 1 at good',
+    fault: 'normalised scores divide by the good return, not by its distance from the random one',
     file: 'src/study/report.ts',
     from: '(value - random) / (good - random)',
     to: '(value - random) / good',

@@ -23,8 +23,14 @@ function opened(make: (shell: Shell) => Tab): { readonly tab: Tab; readonly link
       link = settings;
     },
   });
+  shown.push(tab);
   return { tab, link: () => link };
 }
+// Also after a failure: a tab that is shown has a clock.
+const shown: Tab[] = [];
+test.after.each(() => {
+  for (const tab of shown.splice(0)) tab.hide();
+});
 
 const click = (tab: Tab, title: string) => {
   const button = [...tab.element.querySelectorAll('button')].find(({ textContent }) => textContent === title);
@@ -109,8 +115,6 @@ for (const [name, { make, link: given, begin, job }] of Object.entries(cases)) {
     const again = opened(make);
     again.tab.show(new URLSearchParams(link()));
     assert.equal(again.link(), given);
-    tab.hide();
-    again.tab.hide();
   });
 
   test(`${name}: each setting of a link alone changes itself and no other`, () => {
@@ -125,7 +129,6 @@ for (const [name, { make, link: given, begin, job }] of Object.entries(cases)) {
       for (const other of Object.keys(before))
         if (other !== key && !depends.includes(other))
           assert.is(after[other], before[other], `${key}: ${other}`);
-      tab.hide();
     }
   });
 
@@ -136,7 +139,6 @@ for (const [name, { make, link: given, begin, job }] of Object.entries(cases)) {
     const { target, ...told } = SilentWorker.latest() as { target?: { temperature: number } };
     assert.equal(told, job);
     if (given.temperature) assert.is(target?.temperature, Number(given.temperature));
-    tab.hide();
   });
 }
 

@@ -4,6 +4,9 @@
 /** Marks the lines of the console that are events. */
 export const mark = '\u0001divergrad ';
 
+/** Asks a test file to end. */
+export const stopSignal = 'SIGUSR2';
+
 /** What uvu prints while it runs: the events say the same. */
 export const isUvuNoise = (text) => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal colours
@@ -52,7 +55,7 @@ if (args?.length === 3 && /child\.mjs$/.test(globalThis.Deno?.mainModule ?? glob
   const write = globalThis.process.stdout.write.bind(globalThis.process.stdout);
   globalThis.process.stdout.write = (text, ...rest) => isUvuNoise(text) || write(text, ...rest);
   // Through exit handlers, which end what the tests have started.
-  globalThis.process.on('SIGTERM', () => globalThis.process.exit(143));
+  globalThis.process.on(stopSignal, () => globalThis.process.exit(143));
   const { failed } = await runFile(...args);
   // No process.exit(): that the process ends by itself after using a device is part of the test.
   globalThis.process.exitCode = failed > 0 ? 1 : 0;

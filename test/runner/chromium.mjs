@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium as playwright } from 'playwright-core';
-import { isUvuNoise, mark } from './child.mjs';
+import { isUvuNoise, mark, stopSignal } from './child.mjs';
 import { chromium } from './software-gpu.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -44,7 +44,7 @@ const browser = await playwright.launch({
   chromiumSandbox: false, // Chromium's own sandbox does not start for root, or in most containers
   args: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--disable-dev-shm-usage'],
 });
-for (const signal of ['SIGTERM', 'SIGINT'])
+for (const signal of ['SIGTERM', 'SIGINT', stopSignal])
   process.on(signal, () => browser.close().finally(() => process.exit(1)));
 
 let broken = 0;

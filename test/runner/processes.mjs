@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bundleOf, root } from './bundles.mjs';
-import { mark } from './child.mjs';
+import { mark, stopSignal } from './child.mjs';
 import { denoPath, softwareVulkanEnv } from './software-gpu.mjs';
 
 const runner = (name) => join(root, 'test', 'runner', name);
@@ -19,9 +19,9 @@ function send(child, signal) {
   }
 }
 
-/** Asks a process to end, so that it ends what it has started; one that does not is killed. */
+/** Asks a process to end, by a signal that no test uses, so that it ends what it has started; one that stays is killed. */
 function stop(child) {
-  send(child, 'SIGTERM');
+  send(child, process.platform === 'win32' ? 'SIGKILL' : stopSignal);
   setTimeout(() => running.has(child) && send(child, 'SIGKILL'), 5000).unref();
 }
 
