@@ -16,7 +16,7 @@ const both =
     conditions.every((condition) => condition(file));
 
 /** What of the device tests a second and a third runtime run in `npm test`; `npm run test:all` runs the others there. */
-const smoke = (file) => /^test\/device\/(adapter|kernels|program|random|resume)\.test\.ts$/.test(file);
+const smoke = (file) => /^test\/device\/(adapter|numerics|random|uploads)\.test\.ts$/.test(file);
 const notSmoke = (file) => !smoke(file);
 
 /** Sources that a suite of one backend cannot see, though its bundle holds them. */
