@@ -13,7 +13,10 @@ test.before(async () => {
   backend = await openTested();
   other = await openTested();
 });
-test.after(() => Promise.all([backend.dispose(), other.dispose()]));
+test.after(async () => {
+  await backend.dispose();
+  await other.dispose();
+});
 
 async function thrownBy(body: () => unknown): Promise<unknown> {
   try {
