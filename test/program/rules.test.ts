@@ -2,6 +2,7 @@
 // stay as they are.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { halveHidden } from '../../src/program/half.ts';
 import { joinSteps } from '../../src/program/join.ts';
 import { kernelSpec, type Params } from '../../src/program/kernels.ts';
 import { pairSteps } from '../../src/program/pair.ts';
@@ -46,7 +47,7 @@ const joined = (steps: readonly KernelStep[], most = 10, buffers = temporaries(7
 
 test('a draw and its samples become one kernel', () => {
   const [whole] = joinSteps(drawAndSample(), temporaries(7), 10, false);
-  assert.is(whole.kind, 'joined');
+  assert.ok(whole.kind === 'joined');
   assert.is(whole.kernel, 'philox_gaussian_sample');
   // The noise is nobody else's, so it is not stored.
   assert.is(whole.params.storeNoise, 0);
@@ -125,6 +126,33 @@ test('heads and samples of two batches are one kernel each; of several samples a
   assert.equal(twice(1), ['mlp_layer_forward', 'gaussian_sample']);
   const apart = twice(2).filter((kernel) => kernel === 'gaussian_sample');
   assert.is(apart.length, 2);
+});
+
+// ---------------------------------------------------------------- hidden layers in float16
+
+test('a step has all of its hidden layers in float16 or none', () => {
+  const shape = { nets: 1, rows: 7, layers: 2, d0: 2, d1: 3, d2: 1 };
+  const steps = [
+    step('mlp_forward', { ...shape, storeSaved: 1 }, { x0: 0, parameters: 1, y: 2, saved: 3 }),
+    step('mlp_backward_inputs', { ...shape, storeDz: 1 }, { dy: 2, parameters: 1, saved: 3, dz: 4 }),
+  ];
+  const halved = (kinds: readonly string[]) => {
+    const buffers = kinds.map((kind) => ({ kind, count: 21 }));
+    const resized: number[][] = [];
+    const after = halveHidden(steps, buffers, (buffer, count) => resized.push([buffer, count]));
+    return [after.map((each) => (each.kind === 'kernel' ? (each.params.half ?? 0) : 0)), resized];
+  };
+  const inner = ['input', 'state', 'output', 'temporary', 'temporary'];
+  assert.equal(halved(inner), [
+    [1, 1],
+    [
+      [3, 12],
+      [4, 12],
+    ],
+  ]);
+  // One that outlives the update stays, and so does the other of its step, whoever wrote it.
+  for (const kept of [3, 4])
+    assert.equal(halved(inner.map((kind, i) => (i === kept ? 'output' : kind))), [[0, 0], []]);
 });
 
 // ---------------------------------------------------------------- segments of input
