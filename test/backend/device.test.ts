@@ -4,13 +4,14 @@ import * as assert from 'uvu/assert';
 import { measureSpeed } from '../../src/backend/crossover.ts';
 import { open } from '../../src/backend/select.ts';
 import { type CompileOptions, Device, type Update } from '../../src/device.ts';
-import { NumericsError, UsageError } from '../../src/errors.ts';
+import { NumericsError, ShapeError, UsageError } from '../../src/errors.ts';
 import { adam, mlp } from '../../src/nn/index.ts';
 import {
   add,
   assign,
   concat,
   constant,
+  div,
   gradient,
   literal,
   matmul,
@@ -146,6 +147,25 @@ test('states and inputs take finite numbers only', async () => {
   }
   device.write(state, Float32Array.of(3), 1);
   assert.equal([...(await device.read(state))], [0, 3]);
+});
+
+test('a state takes as many initial values as it has elements', () => {
+  for (const count of [1, 3])
+    assert.throws(
+      () => new State('x', [2], new Float32Array(count)),
+      (error: unknown) => error instanceof ShapeError && /2 elements\) but \d initial/.test(error.message),
+    );
+});
+
+test('0 and −0 are two constants', async () => {
+  const update = await new Device(countingBackend()).compile(({ input }) => {
+    const x = input('x', [1]);
+    return { above: div(x, 0), below: div(x, -0) };
+  });
+  update.write({ x: [1] });
+  update.run();
+  assert.is(await update.readScalar('above'), Number.POSITIVE_INFINITY);
+  assert.is(await update.readScalar('below'), Number.NEGATIVE_INFINITY);
 });
 
 /** Kernels of an update of a network of three layers. */

@@ -59,4 +59,16 @@ test('equal times change nothing: noise does not make it swing', () => {
   assert.ok(swings <= 2 * (2000 / 128 + 5), `${swings} changes, two a trial`);
 });
 
+test('a way that was slower for long is tried again all the same', () => {
+  const choice = new ThreadChoice();
+  simulate(choice, 20_000, 2, 4);
+  // At most so many runs go by between two trials, a run being a block.
+  for (let i = 0; i < 5; i++) {
+    let runs = 0;
+    for (; !choice.next(); runs++) choice.record(2);
+    assert.ok(runs <= 128, `${runs} runs without a trial`);
+    choice.record(4);
+  }
+});
+
 test.run();

@@ -1,6 +1,7 @@
 // What the wasm backend promises beside its kernels' results: error bounds of its elementary functions, no growth over
 // many updates, memory that is used again, and errors that say what is wrong.
 import { setFlagsFromString } from 'node:v8';
+import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openWasm } from '../../src/backend/wasm/backend.ts';
@@ -11,7 +12,7 @@ import { BackendError, UsageError } from '../../src/errors.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import { mlp } from '../../src/nn/index.ts';
-import { type ElementwiseName, elementwiseOps, mean, square } from '../../src/tape/index.ts';
+import { type ElementwiseName, elementwiseOps, mean, square, sum } from '../../src/tape/index.ts';
 import { runFusedOn, runKernelOn } from '../helpers/kernel-run.ts';
 
 const test = suite('wasm');
@@ -142,7 +143,11 @@ test('programs and buffers give their memory back', async () => {
   const network = mlp({ inputs: 3, hidden: [64], outputs: 1 });
   const bytes: unknown[] = [];
   for (let i = 0; i < 20; i++) {
-    const update = await device.compile(({ input }) => ({ y: network(input('x', [4096, 3])) }));
+    // What is folded has memory of the program's own.
+    const update = await device.compile(({ input }) => ({
+      y: network(input('x', [4096, 3])),
+      z: square(sum(input('w', [65_536, 2]), 1)),
+    }));
     update.write({ x: new Float32Array(4096 * 3) });
     update.run();
     update.dispose();
@@ -216,6 +221,26 @@ test('too large a buffer, a foreign buffer and a wrong option are typed errors',
     assert.instance(error, UsageError);
   }
   await Promise.all([backend.dispose(), other.dispose()]);
+});
+
+test('threads end with their device', async () => {
+  let ended = 0;
+  const terminate = Worker.prototype.terminate;
+  Worker.prototype.terminate = function () {
+    ended++;
+    return terminate.call(this);
+  };
+  try {
+    const device = new Device(await openWasm({ threads: 3 }));
+    const network = mlp({ inputs: 8, hidden: [64, 64], outputs: 1 });
+    await device.compile(({ input }) => ({ loss: mean(square(network(input('x', [256, 8])))) }));
+    assert.match(device.backend.description, '3 threads');
+    assert.is(ended, 0);
+    await device.dispose();
+    assert.is(ended, 2);
+  } finally {
+    Worker.prototype.terminate = terminate;
+  }
 });
 
 test.run();

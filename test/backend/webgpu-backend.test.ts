@@ -430,6 +430,17 @@ test('a program that was disposed of destroys its table, and can be loaded anew 
   }
 });
 
+test('one element past a limit is refused by its name', () => {
+  const { maxStorageBufferBindingSize, maxBufferSize } = backend.device.limits;
+  const limit =
+    maxStorageBufferBindingSize <= maxBufferSize ? 'maxStorageBufferBindingSize' : 'maxBufferSize';
+  const most = Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / 4);
+  assert.throws(
+    () => backend.allocate(most + 1, 'f32', 'x'),
+    (error: unknown) => error instanceof BackendError && error.fault === 'limit' && error.limit === limit,
+  );
+});
+
 test('no timer goes on once the device has answered', async () => {
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   const buffer = backend.allocate(4, 'f32', 'x');

@@ -36,6 +36,7 @@ test('at the crossover both take the same, below it the CPU is ahead, above it t
 test('a GPU no faster at arithmetic is never ahead, one that starts as fast always', () => {
   assert.is(crossoverFlops({ ...gpu, gflops: 40 }, cpu, { kernels: 14 }), null);
   assert.is(crossoverFlops({ ...gpu, launchMs: 0 }, cpu, { kernels: 14 }), 0);
+  assert.is(crossoverFlops({ ...gpu, launchMs: 0 }, { ...cpu, launchMs: 1 }, { kernels: 14 }), 0);
 });
 
 test('the reason names both times and what they are made of', () => {

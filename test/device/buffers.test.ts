@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { Backend, DeviceBuffer } from '../../src/backend/backend.ts';
 import { BackendError, ShapeError, UsageError } from '../../src/errors.ts';
 import { contiguousView } from '../../src/math/view.ts';
-import { Program, type Step } from '../../src/program/program.ts';
+import { type FusedStep, Program, type Step } from '../../src/program/program.ts';
 import { oneStep, openTested } from '../helpers/kernel-run.ts';
 
 let backend: Backend;
@@ -13,7 +13,10 @@ test.before(async () => {
   backend = await openTested();
   other = await openTested();
 });
-test.after(() => Promise.all([backend.dispose(), other.dispose()]));
+test.after(async () => {
+  await backend.dispose();
+  await other.dispose();
+});
 
 async function thrownBy(body: () => unknown): Promise<unknown> {
   try {
@@ -25,7 +28,7 @@ async function thrownBy(body: () => unknown): Promise<unknown> {
 }
 
 /** y += 1 over three elements. */
-const increment: Step = {
+const increment: FusedStep = {
   kind: 'fused',
   label: 'increment',
   buffers: [0, 1],
@@ -148,6 +151,30 @@ test('runs are counted by their updates; a program that was disposed of does not
   await backend.synchronize();
   executable.dispose();
   assert.instance(await thrownBy(() => executable.run(1)), BackendError);
+  executable.dispose();
+  for (const buffer of buffers) backend.free(buffer);
+});
+
+test('a kernel may leave a result where it finds an operand, which it reads again', async () => {
+  const buffers = pair(backend);
+  backend.write(buffers[0], Float32Array.of(1, 2, 3));
+  const both: Step = {
+    ...increment,
+    buffers: [0, 0, 1],
+    fused: {
+      ...increment.fused,
+      element: [
+        { kind: 'load', input: 0 },
+        { kind: 'operation', op: 'square', arguments: [0] },
+        { kind: 'operation', op: 'add', arguments: [0, 1] },
+      ],
+      outputs: [1, 2],
+    },
+  };
+  const executable = await backend.load(oneStep(both, buffers), buffers);
+  executable.run(1);
+  assert.equal([...(await backend.read(buffers[0]))], [1, 4, 9]);
+  assert.equal([...(await backend.read(buffers[1]))], [2, 6, 12]);
   executable.dispose();
   for (const buffer of buffers) backend.free(buffer);
 });

@@ -30,10 +30,10 @@ export default [
     to: 'shared',
   },
   {
-    fault: 'what is computed from a state is computed after the state was written',
+    fault: 'a state that is read after a write is not copied before it',
     file: 'src/program/plan.ts',
-    from: 'mustStand || late || shared',
-    to: 'mustStand || shared',
+    from: 'if (node.op === stateOp && this.lastUse(',
+    to: 'if (node.op === inputOp && this.lastUse(',
   },
   {
     fault: 'a view of a state that is read after a write does not count as its use',

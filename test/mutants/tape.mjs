@@ -39,7 +39,7 @@ export default [
     fault: 'each of several equal maxima gets the whole cotangent',
     file: 'src/tape/reductions.ts',
     from: 'mul(ties, div(g, record(reduceOp, [ties], { kind: ',
-    to: 'mul(ties, add(g, record(reduceOp, [ties], { kind: ',
+    to: 'mul(ties, mul(g, record(reduceOp, [ties], { kind: ',
   },
   {
     fault: 'log mean exp divides by all elements, not by those of an axis',

@@ -122,7 +122,11 @@ test('wrong rates, gradients and targets are refused', () => {
   for (const wrong of [
     { learningRate: -1 },
     { learningRate: 1, beta1: 1 },
+    { learningRate: 1, beta1: -0.1 },
+    { learningRate: 1, beta2: 1 },
+    { learningRate: 1, beta2: -0.1 },
     { learningRate: 1, epsilon: 0 },
+    { learningRate: 1, weightDecay: -0.1 },
     { learningRate: Number.NaN },
   ])
     assert.throws(
@@ -136,6 +140,7 @@ test('wrong rates, gradients and targets are refused', () => {
       return { total: sum(read(p)) };
     });
   assert.throws(step([2]), (e: Error) => e instanceof ShapeError && /'p' has shape \[3\]/.test(e.message));
+  assert.throws(step([4]), (e: Error) => e instanceof ShapeError);
   assert.throws(step([3], new State('t', [4])), (e: Error) => e instanceof UsageError);
 });
 

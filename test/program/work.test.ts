@@ -56,6 +56,13 @@ test('an operand used twice is read once', async () => {
   assert.equal(found, ['fused', 2 * 15, 15 + 15]);
 });
 
+test('of a part that is repeated each element is read once', async () => {
+  const found = await only(({ input }) => ({
+    y: exp(broadcastTo(slice(input('x', [10, 8]), [3, 0], [4, 8]), [7, 8])),
+  }));
+  assert.equal(found, ['fused', 56, 8 + 56]);
+});
+
 test('of a slice only its own elements are read', async () => {
   const found = await only(({ input }) => ({ y: exp(slice(input('x', [10, 8]), [0, 0], [10, 2])) }));
   assert.equal(found, ['fused', 20, 20 + 20]);
