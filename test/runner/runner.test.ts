@@ -14,6 +14,7 @@ interface Pair {
 }
 interface Suite {
   readonly tier: 'test' | 'all';
+  readonly minutes: number;
   files?(file: string): boolean;
 }
 const load = (file: string) => import(pathToFileURL(join(process.cwd(), file)).href);
@@ -67,6 +68,14 @@ test('every device test runs on every backend and in every runtime', () => {
     ];
     assert.equal(ways.sort(), expected.sort(), file);
   }
+});
+
+test('the budgets leave npm test within five minutes on two cores, and everything within forty', () => {
+  const minutes = (tiers: readonly string[]) =>
+    Object.values(suites).reduce((sum, suite) => sum + (tiers.includes(suite.tier) ? suite.minutes : 0), 0);
+  // Half a minute is for installing and building.
+  assert.ok(minutes(['test']) <= 2 * 4.5, `${minutes(['test'])} min`);
+  assert.ok(minutes(['test', 'all']) <= 2 * 40, `${minutes(['test', 'all'])} min`);
 });
 
 const affectedBy = async (...changed: string[]) => {
