@@ -27,7 +27,12 @@ const others = {
 };
 
 export const suites = {
-  checks: { tier: 'test', minutes: 0.3, proves: 'types and lint' },
+  checks: {
+    tier: 'test',
+    minutes: 0.3,
+    proves: 'types and lint',
+    commands: { types: ['typecheck', '--pretty', 'false'], lint: ['lint', '--reporter=summary', '.'] },
+  },
   node: {
     tier: 'test',
     minutes: 3.3,
@@ -161,7 +166,7 @@ export const builds = {
   'test/smoke/': ['index.js'],
   'test/backend/wasm-exit': ['index.js'],
   'test/bench/roofline': ['bench.js'],
-  'test/web/': ['page'],
+  'test/web/': ['page', 'cli.js'],
 };
 
 /** What a test file reads without importing it: by the beginning of its name. */
@@ -180,6 +185,19 @@ export const reads = {
   'test/smoke/': ['test/smoke/'],
   'test/study/': ['test/golden/', 'docs/study/', 'README.md', 'docs/estimators.md'],
   'test/web/': ['test/web/', 'web/', 'docs/quality/'],
+};
+
+/** Where the tests of a folder's own are, where that is not the folder of the same name in test/. */
+export const own = {
+  'shaders/': ['test/backend/webgpu', 'test/device/kernels'],
+  'src/backend/cpu/': ['test/backend/cpu', 'test/device/'],
+  'src/backend/wasm/': ['test/backend/wasm', 'test/device/'],
+  'src/backend/webgpu/': ['test/backend/webgpu', 'test/device/'],
+  'src/device': ['test/backend/device', 'test/device/'],
+  'src/tape/': ['test/tape/', 'test/device/program', 'test/device/plan', 'test/device/again'],
+  'src/program/': ['test/program/', 'test/device/plan'],
+  'src/distributions/': ['test/distributions/', 'test/divergences/known-values'],
+  'web/': ['test/page/'],
 };
 
 /** Files that every test rests on. */

@@ -1,7 +1,7 @@
 // Which test files a change can affect: those that import a changed file, load a bundle that holds it, or read it.
 import { execFileSync } from 'node:child_process';
 import { bundles } from '../../build.mjs';
-import { builds, entriesFor, foundations, reads, unseenBy } from '../suites.mjs';
+import { builds, entriesFor, foundations, own, reads, unseenBy } from '../suites.mjs';
 import { importsOf, root } from './bundles.mjs';
 
 /** Files that differ from a commit, with those git does not know yet: paths below the root. */
@@ -50,4 +50,23 @@ export async function affected(pairs, changed) {
   return pairs.filter(({ suite, file }) =>
     changed.some((name) => !unseenBy(suite).some((start) => name.startsWith(start)) && sees(file, name)),
   );
+}
+
+/** Where the tests of a changed file's own are. */
+function ownTests(name) {
+  const listed = entriesFor(own, name);
+  if (listed.length > 0) return listed;
+  const [top, room] = name.split('/');
+  return top === 'test' ? [name] : [`test/${room}/`];
+}
+
+/**
+ * The pairs in the order in which a verdict comes soonest: the tests of the changed files' own folders, then what needs
+ * no other bundle, then the rest.
+ */
+export function inWaves(pairs, changed) {
+  const near = changed.flatMap(ownTests);
+  const waveOf = ({ file }) =>
+    entriesFor(builds, file).length > 0 ? 2 : near.some((start) => file.startsWith(start)) ? 0 : 1;
+  return [0, 1, 2].map((wave) => pairs.filter((pair) => waveOf(pair) === wave));
 }
