@@ -110,33 +110,39 @@ export function start({ command, args, env }, deadline) {
 /** Which kind of bundle a runtime takes. */
 export const targetOf = ({ runtime }) => (runtime === 'node' ? 'node' : 'web');
 
-const vulkan = softwareVulkanEnv();
-const deno = denoPath();
-const denoCache = {
-  DENO_DIR: join(root, 'node_modules', '.cache', 'divergrad', 'deno'),
-  DENO_NO_UPDATE_CHECK: '1',
-};
-const nodeEnv = {
-  ...vulkan,
-  ...denoCache,
-  DIVERGRAD_CLI: join(root, 'dist', 'cli.js'),
-  ...(deno ? { DIVERGRAD_DENO: deno } : {}),
-};
+let found;
+/** The drivers and runtimes of the tests; asked for when they are installed, so not before the first process starts. */
+function tools() {
+  if (found) return found;
+  const [vulkan, deno] = [softwareVulkanEnv(), denoPath()];
+  const cache = {
+    DENO_DIR: join(root, 'node_modules', '.cache', 'divergrad', 'deno'),
+    DENO_NO_UPDATE_CHECK: '1',
+  };
+  const cli = { DIVERGRAD_CLI: join(root, 'dist', 'cli.js'), ...(deno ? { DIVERGRAD_DENO: deno } : {}) };
+  found = {
+    deno: deno ?? 'deno',
+    drivers: vulkan,
+    node: { ...vulkan, ...cache, ...cli },
+    ofDeno: { ...vulkan, ...cache },
+  };
+  return found;
+}
 const url = (target, file) => pathToFileURL(join(root, bundleOf(target, file))).href;
 
 const runtimes = {
   node: (file, ...rest) => ({
     command: process.execPath,
     args: [runner('child.mjs'), url('node', file), ...rest],
-    env: nodeEnv,
+    env: tools().node,
   }),
   deno: (file, ...rest) => ({
-    command: deno ?? 'deno',
+    command: tools().deno,
     args: [
       ...['run', '-A', '--no-config', '--no-remote', '--unstable-webgpu', runner('child.mjs')],
       ...[url('web', file), ...rest],
     ],
-    env: { ...vulkan, ...denoCache },
+    env: tools().ofDeno,
   }),
   chromium: (file, ...rest) => ({
     command: process.execPath,
@@ -152,5 +158,5 @@ export const jobOf = ({ runtime, backend }, file, test) => runtimes[runtime](fil
 export const commandOf = (args) => ({
   command: process.execPath,
   args: [join(root, 'build.mjs'), ...args],
-  env: vulkan,
+  env: tools().drivers,
 });
