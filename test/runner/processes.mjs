@@ -58,7 +58,7 @@ export function start({ command, args, env }, deadline) {
   return new Promise((settle) => {
     const events = [];
     let output = '';
-    let rest = '';
+    let rest = [];
     let killed = '';
     let lingering;
     const begun = performance.now();
@@ -77,8 +77,13 @@ export function start({ command, args, env }, deadline) {
     const timer = setTimeout(() => kill(`was still at work after ${deadline} s`), deadline * 1000);
     child.stdout.setEncoding('utf8');
     child.stdout.on('data', (data) => {
-      const lines = (rest + data).split('\n');
-      rest = lines.pop();
+      const end = data.lastIndexOf('\n');
+      if (end < 0) {
+        rest.push(data); // put together once, when the line ends: it may be long
+        return;
+      }
+      const lines = (rest.join('') + data.slice(0, end)).split('\n');
+      rest = [data.slice(end + 1)];
       for (const line of lines) {
         const at = line.indexOf(mark);
         if (at < 0) output += `${line}\n`;
@@ -100,7 +105,7 @@ export function start({ command, args, env }, deadline) {
       clearTimeout(timer);
       clearTimeout(lingering);
       running.delete(child);
-      settle({ events, output: output + rest, ending, ms: performance.now() - begun });
+      settle({ events, output: output + rest.join(''), ending, ms: performance.now() - begun });
     };
     child.on('error', (error) => finish(`could not start: ${error.message}`));
     child.on('close', (code, signal) => finish(killed || (signal ? `ended by ${signal}` : code)));
