@@ -27,7 +27,9 @@ const chosen = chosenSuites(options);
 const pairs = chosenFiles(options);
 const partial = options.only !== '' || options.test !== '';
 if (pairs.length === 0 && partial) {
-  console.error(`divergrad: no test file has '${options.only}' in its path`);
+  console.error(
+    `divergrad: ${options.only ? `no test file has '${options.only}' in its path` : 'these suites have no test files'}`,
+  );
   process.exit(2);
 }
 sweep();
@@ -43,12 +45,21 @@ const selected = options.changed !== '' || options.affectedBy !== '';
 /** Lists of jobs, one list after the other. */
 let waves = [[...pairs, ...commands]];
 if (selected) {
-  const changed = options.affectedBy ? options.affectedBy.split(',') : changedSince(options.changed);
+  const changed = options.affectedBy ? options.affectedBy.split(',') : changesSince(options.changed);
   const found = await affected(pairs, changed);
   const checked = changed.some((file) => /\.(ts|mjs|json|css)$/.test(file));
-  waves = [...inWaves(found, changed), commands.filter(({ name }) => checked && name === 'checks')];
-  console.log(`${changed.length} changed files can affect ${found.length} runs of test files`);
-  if (waves.flat().length === 0) process.exit(0);
+  const [near, unit, built] = inWaves(found, changed);
+  waves = [near, [...unit, ...commands.filter(({ name }) => checked && name === 'checks')], built];
+  console.log(`changed files: ${changed.length}; runs of test files that they can affect: ${found.length}`);
+}
+
+function changesSince(commit) {
+  try {
+    return changedSince(commit);
+  } catch (error) {
+    console.error(`divergrad: ${error.message}`);
+    process.exit(2);
+  }
 }
 
 // ---------------------------------------------------------------- running
@@ -99,7 +110,9 @@ for (const wave of waves) {
   );
 }
 
-if (isStopping()) console.log('\nstopped at the first failure');
-const report = results.summary(!partial && !selected && !isStopping());
+if (isStopping())
+  console.log(options.bail && results.failures.length > 0 ? '\nstopped at the first failure' : '\nstopped');
+const nothing = selected && waves.flat().length === 0;
+const report = results.summary(!partial && !selected && !isStopping(), nothing);
 if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
-process.exitCode = report.failed > 0 || report.passed === 0 ? 1 : 0;
+process.exitCode = report.failed > 0 || (report.passed === 0 && !nothing) ? 1 : 0;

@@ -173,23 +173,25 @@ export const builds = {
 export const reads = {
   'test/architecture': ['src/'],
   'test/backend/cpu-state': ['test/golden/'],
+  'test/cli/': ['test/golden/', 'docs/'],
   'test/envs/': ['test/golden/'],
   'test/math/special': ['test/golden/'],
   'test/peers/': ['docs/peers', 'test/peers/'],
-  'test/process/': ['test/golden/', 'README.md', 'docs/study/', 'test/helpers/'],
-  'test/process/contributing': ['CONTRIBUTING.md', 'test/', 'build.mjs'],
+  'test/process/': ['test/golden/', 'README.md', 'docs/', 'test/helpers/'],
   'test/process/install': ['build.mjs', 'test/runner/'],
   'test/process/supply-chain': ['src/', 'bench/', 'web/', 'test/', 'package.json', 'package-lock.json'],
   'test/rl/': ['test/rl/', 'test/golden/loop/'],
+  'test/runner/contributing': ['CONTRIBUTING.md', 'README.md', 'package.json'],
+  'test/runner/packages': ['package.json', 'package-lock.json', 'bench/', 'src/', 'web/', 'test/'],
   'test/runner/': ['test/runner/', 'test/run.mjs', 'test/suites.mjs', 'test/mutants/', 'build.mjs'],
   'test/smoke/': ['test/smoke/'],
-  'test/study/': ['test/golden/', 'docs/study/', 'README.md', 'docs/estimators.md'],
+  'test/study/': ['test/golden/', 'docs/', 'README.md', 'docs/estimators.md'],
   'test/web/': ['test/web/', 'web/', 'docs/quality/'],
 };
 
 /** Where the tests of a folder's own are, where that is not the folder of the same name in test/. */
 export const own = {
-  'shaders/': ['test/backend/webgpu', 'test/device/kernels'],
+  'shaders/': ['test/backend/webgpu', 'test/device/'],
   'src/backend/cpu/': ['test/backend/cpu', 'test/device/'],
   'src/backend/wasm/': ['test/backend/wasm', 'test/device/'],
   'src/backend/webgpu/': ['test/backend/webgpu', 'test/device/'],

@@ -1,19 +1,24 @@
 // Which test files a change can affect: those that import a changed file, load a bundle that holds it, or read it.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { bundles } from '../../build.mjs';
 import { builds, entriesFor, foundations, own, reads, unseenBy } from '../suites.mjs';
 import { importsOf, root } from './bundles.mjs';
 
 /** Files that differ from a commit, with those git does not know yet: paths below the root. */
 export function changedSince(commit) {
-  const git = (...args) =>
-    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
-      .split('\n')
-      .filter(Boolean);
+  const git = (...args) => {
+    const { status, stdout, stderr } = spawnSync('git', args, {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+    });
+    if (status !== 0) throw new Error(`git cannot say what has changed since '${commit}': ${stderr.trim()}`);
+    return stdout.split('\0').filter(Boolean);
+  };
   return [
     ...new Set([
-      ...git('diff', '--name-only', '--relative', commit, '--'),
-      ...git('ls-files', '--others', '--exclude-standard'),
+      ...git('diff', '-z', '--name-only', '--no-renames', '--relative', commit, '--'),
+      ...git('ls-files', '-z', '--others', '--exclude-standard'),
     ]),
   ];
 }
@@ -44,7 +49,7 @@ export async function affected(pairs, changed) {
   const sees = (file, name) => {
     const imported = asImported(name);
     const files = [file, ...entriesFor(builds, file).flatMap(entryOf)];
-    if (files.some((entry) => [...imports.get(entry)].some(imported))) return true;
+    if (files.some((entry) => !imports.get(entry) || [...imports.get(entry)].some(imported))) return true;
     return entriesFor(reads, file).some((start) => name.startsWith(start));
   };
   return pairs.filter(({ suite, file }) =>

@@ -1,4 +1,6 @@
 // The arguments of `npm test`.
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { suites } from '../suites.mjs';
 
 const help = `usage: npm test [-- OPTIONS]        the quick suites
@@ -8,7 +10,7 @@ const help = `usage: npm test [-- OPTIONS]        the quick suites
   --affected-by=FILES   what changes of these files can affect, names separated by commas
   --only=FILE           test files whose path holds FILE
   --test=NAME           tests whose group and name hold NAME
-  --watch               run again at every change; goes with the options above
+  --watch               run again at every change: what it can affect, or what --only and --test say
   --suite=NAMES         these suites, names separated by commas:
                         ${Object.keys(suites).join(' ')}
   --added               with test:all: without the suites of npm test
@@ -20,7 +22,7 @@ const help = `usage: npm test [-- OPTIONS]        the quick suites
   --list                the suites, what each proves, and its budget`;
 
 function usage(message) {
-  console.error(`divergrad: ${message}\n${help}`);
+  console.error(`divergrad: ${message}; npm test -- --help shows the options`);
   process.exit(2);
 }
 
@@ -38,20 +40,26 @@ export function parse(argv) {
       console.log(help);
       process.exit(0);
     }
-    if (!flag.startsWith('--') || !Object.hasOwn(options, name)) usage(`unknown argument ${flag}`);
+    if (!flag.startsWith('--') || !Object.hasOwn(options, name))
+      usage(`unknown argument ${flag}${options.changed === 'HEAD' ? ` (--changed=${flag}?)` : ''}`);
     if (typeof options[name] === 'boolean') {
       if (inline !== undefined) usage(`${flag} takes no value`);
       options[name] = true;
-    } else if (name === 'changed') options.changed = inline ?? 'HEAD';
+    } else if (name === 'changed') options.changed = inline || 'HEAD';
     else options[name] = inline ?? args.shift() ?? usage(`${flag} needs a value`);
   }
   for (const name of ['jobs', 'deadline']) {
     options[name] = Number(options[name]);
-    if (!(options[name] > 0)) usage(`--${name} needs a number above 0`);
+    if (!(options[name] > 0 && options[name] <= 2e6))
+      usage(`--${name} needs a number above 0, of at most 2000000`);
   }
   for (const name of options.suite.split(',').filter(Boolean))
     if (!Object.hasOwn(suites, name)) usage(`unknown suite ${name}; --list shows them`);
   if (options.added && !options.all) usage('--added goes with npm run test:all');
+  if (options.json && !existsSync(dirname(resolve(options.json))))
+    usage(`--json: there is no folder ${dirname(resolve(options.json))}`);
+  if (options.watch && (options.changed || options.affectedBy))
+    usage('--watch looks for changes itself: leave --changed and --affected-by out');
   return options;
 }
 

@@ -73,8 +73,20 @@ export async function bundleTests(target, entries) {
   return failures;
 }
 
-/** What each of the files imports, directly or not, itself included: paths below the root. */
+/**
+ * What each of the files imports, directly or not, itself included: paths below the root. Of a file that cannot be
+ * bundled it is not known: undefined.
+ */
 export async function importsOf(entries) {
+  try {
+    return await closuresOf(entries);
+  } catch {
+    const one = async (entry) => [entry, (await closuresOf([entry]).catch(() => undefined))?.get(entry)];
+    return new Map(await Promise.all(entries.map(one)));
+  }
+}
+
+async function closuresOf(entries) {
   const esbuild = await import('esbuild');
   const { metafile } = await esbuild.build({
     ...targets.node,

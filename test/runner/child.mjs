@@ -23,11 +23,21 @@ export async function runFile(url, backend, name = '') {
   globalThis.DIVERGRAD_TEST_NAME = name;
   globalThis.DIVERGRAD_TEST_EMIT = emit;
   globalThis.DIVERGRAD_TEST_SUITES = suites;
+  const waiting = new Set();
+  globalThis.DIVERGRAD_TEST_WAITING = waiting;
   globalThis.UVU_DEFER = true; // uvu then only queues its suites
   globalThis.UVU_QUEUE = [[]];
   const done = { type: 'done', passed: 0, failed: 0, skipped: 0 };
   try {
     await import(url);
+    if (waiting.size > 0) {
+      emit({
+        type: 'fail',
+        name: '(file)',
+        error: 'declares tests that are never run: is a `.run()` missing?',
+      });
+      done.failed += 1;
+    }
     for (const run of globalThis.UVU_QUEUE[0]) {
       try {
         const [, passed, skipped, total] = await run();

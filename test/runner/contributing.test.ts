@@ -12,13 +12,14 @@ interface Suite {
 }
 interface Options {
   readonly only: string;
+  readonly test: string;
   readonly [name: string]: unknown;
 }
 const load = (file: string) => import(pathToFileURL(join(process.cwd(), file)).href);
 const { suites } = (await load('test/suites.mjs')) as { suites: Record<string, Suite> };
 const { parse } = (await load('test/runner/arguments.mjs')) as { parse(argv: string[]): Options };
 const { chosenFiles } = (await load('test/runner/select.mjs')) as {
-  chosenFiles(options: Options): unknown[];
+  chosenFiles(options: Options): { readonly file: string }[];
 };
 
 const page = readFileSync('CONTRIBUTING.md', 'utf8');
@@ -54,7 +55,10 @@ test('every selection of tests that the page shows is understood, and selects so
   for (const args of lines) {
     // --help and --list print and exit, so they are not given to the parser here.
     const options = parse(args.filter((argument) => argument !== '--help'));
-    assert.ok(chosenFiles(options).length > 0, args.join(' '));
+    const files = chosenFiles(options);
+    assert.ok(files.length > 0, args.join(' '));
+    const named = files.filter(({ file }) => readFileSync(file, 'utf8').includes(options.test));
+    assert.ok(named.length > 0, `no test has the name in ${args.join(' ')}`);
   }
 });
 

@@ -19,6 +19,8 @@ import { suites } from '../suites.mjs';
 import { root } from './bundles.mjs';
 
 const folder = join(root, 'test', 'mutants');
+const trees = join(root, 'dist', 'mutants');
+const children = new Set();
 
 /** Every fault: { room, fault, file, from, to }. */
 export async function faults() {
@@ -65,9 +67,11 @@ function tests(tree, { file }, all) {
     const child = spawn(process.execPath, [join(tree, 'build.mjs'), 'test', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    children.add(child);
     let output = '';
     child.stdout.on('data', (data) => (output += data));
     child.stderr.on('data', (data) => (output += data));
+    child.on('close', () => children.delete(child));
     child.on('close', (code) =>
       done({
         code,
@@ -96,23 +100,44 @@ async function tryFault(tree, entry, all) {
   }
 }
 
-async function main(argv) {
+const usage = 'usage: node build.mjs mutants [--only=TEXT] [--all] [--jobs=N] [--json=FILE]';
+
+function optionsOf(argv) {
   const options = { only: '', all: false, jobs: '2', json: '' };
   for (const argument of argv) {
     const [, name, value] = /^--(only|all|jobs|json)(?:=(.+))?$/.exec(argument) ?? [];
-    if (!name || (name === 'all') !== (value === undefined)) {
-      console.error('usage: node build.mjs mutants [--only=TEXT] [--all] [--jobs=N] [--json=FILE]');
-      return 2;
-    }
+    if (!name || (name === 'all') !== (value === undefined))
+      throw new Error(`unknown argument ${argument}; ${usage}`);
     options[name] = value ?? true;
   }
+  if (!(Number(options.jobs) >= 1)) throw new Error(`--jobs is ${options.jobs}; it must be a number from 1`);
+  return options;
+}
+
+async function main(argv) {
+  if (argv.includes('--help')) {
+    console.log(usage);
+    return 0;
+  }
+  const options = optionsOf(argv);
   const queue = (await faults()).filter(({ room, fault, file }) =>
     `${room} ${file} ${fault}`.includes(options.only),
   );
+  if (queue.length === 0) throw new Error(`no fault has '${options.only}' in its room, file or text`);
+  for (const entry of queue) planted(readFileSync(join(root, entry.file), 'utf8'), entry);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, async () => {
+      queue.length = 0;
+      for (const child of children) child.kill('SIGTERM');
+      await Promise.all([...children].map((child) => new Promise((done) => child.once('close', done))));
+      rmSync(trees, { recursive: true, force: true });
+      process.exit(130);
+    });
+  }
   const results = [];
   await Promise.all(
     Array.from({ length: Math.min(Number(options.jobs), queue.length) }, async (_, i) => {
-      const tree = join(root, 'dist', 'mutants', String(i));
+      const tree = join(trees, String(i));
       copyTree(tree);
       for (let entry = queue.shift(); entry; entry = queue.shift()) {
         const result = await tryFault(tree, entry, options.all);
@@ -137,4 +162,11 @@ async function main(argv) {
   return survivors.length > 0 ? 1 : 0;
 }
 
-if (process.argv[1]?.endsWith('mutants.mjs')) process.exitCode = await main(process.argv.slice(2));
+if (process.argv[1]?.endsWith('mutants.mjs')) {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    console.error(`divergrad: ${error.message}`);
+    process.exitCode = 2;
+  }
+}

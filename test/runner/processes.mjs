@@ -46,6 +46,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   });
 }
 
+/** How much of what a file prints beside its events is kept for people, in characters; of more, the end. */
+const KEPT = 2 ** 20;
+
 /** A process that used a device must end by itself; how long after its tests it is given, in seconds. */
 const LINGER = 300;
 
@@ -60,6 +63,7 @@ export function start({ command, args, env }, deadline) {
     let output = '';
     let rest = [];
     let killed = '';
+    let over = false;
     let lingering;
     const begun = performance.now();
     // In a group of its own, so that a kill reaches what it has started too.
@@ -70,6 +74,10 @@ export function start({ command, args, env }, deadline) {
       detached: process.platform !== 'win32',
     });
     running.add(child);
+    const keep = (text) => {
+      output += text;
+      if (output.length > 2 * KEPT) output = `…${output.slice(-KEPT)}`;
+    };
     const kill = (reason) => {
       killed ||= reason;
       stop(child);
@@ -86,9 +94,9 @@ export function start({ command, args, env }, deadline) {
       rest = [data.slice(end + 1)];
       for (const line of lines) {
         const at = line.indexOf(mark);
-        if (at < 0) output += `${line}\n`;
+        if (at < 0) keep(`${line}\n`);
         else {
-          if (at > 0) output += `${line.slice(0, at)}\n`;
+          if (at > 0) keep(`${line.slice(0, at)}\n`);
           const event = JSON.parse(line.slice(at + mark.length));
           events.push(event);
           if (event.type === 'done')
@@ -100,15 +108,21 @@ export function start({ command, args, env }, deadline) {
       }
     });
     child.stderr.setEncoding('utf8');
-    child.stderr.on('data', (data) => (output += data));
+    child.stderr.on('data', keep);
     const finish = (ending) => {
+      if (over) return;
+      over = true;
+      // What ended because the run is stopped has neither passed nor failed.
+      const stopped = stopping && ending !== 0 && !events.some(({ type }) => type === 'done');
       clearTimeout(timer);
       clearTimeout(lingering);
       running.delete(child);
-      settle({ events, output: output + rest.join(''), ending, ms: performance.now() - begun });
+      settle({ events, output: output + rest.join(''), ending, stopped, ms: performance.now() - begun });
     };
     child.on('error', (error) => finish(`could not start: ${error.message}`));
     child.on('close', (code, signal) => finish(killed || (signal ? `ended by ${signal}` : code)));
+    // What a killed process has started may hold its output open.
+    child.on('exit', () => killed && setTimeout(() => finish(killed), 5000));
   });
 }
 

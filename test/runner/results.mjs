@@ -1,5 +1,5 @@
 // What came of each file and command: counted, printed, and kept for the order of the next run.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { suites } from '../suites.mjs';
 import { root } from './bundles.mjs';
@@ -9,12 +9,21 @@ const timesFile = join(root, 'node_modules', '.cache', 'divergrad', 'test-times.
 const keyOf = ({ name, file, what }) => `${name} ${file ?? what}`;
 const nameOf = ({ suite, name }) => [suite, name].filter(Boolean).join(' › ');
 
+/** Times of earlier runs; only the order rests on them. */
+function readTimes() {
+  try {
+    return JSON.parse(readFileSync(timesFile, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
 export class Results {
   /** [{ suite, file, test, seconds }], the seconds since the run began. */
   failures = [];
   #begun = performance.now();
   #totals = new Map();
-  #times = existsSync(timesFile) ? JSON.parse(readFileSync(timesFile, 'utf8')) : {};
+  #times = readTimes();
 
   /**
    * @param names suites whose counts are told
@@ -53,7 +62,8 @@ export class Results {
   }
 
   /** What came of a test file: its events, how its process ended, and what else it said. */
-  file(job, { events, output, ending, ms }) {
+  file(job, { events, output, ending, stopped, ms }) {
+    if (stopped) return;
     const ended = (type) => events.filter((event) => event.type === type);
     const done = ended('done')[0];
     const broken = [...ended('fail'), ...ended('hook')];
@@ -76,7 +86,8 @@ export class Results {
   }
 
   /** What came of a command, which passes or fails as a whole. */
-  command(job, { output, ending, ms }) {
+  command(job, { output, ending, stopped, ms }) {
+    if (stopped) return;
     const failed = ending === 0 ? 0 : 1;
     if (failed) this.fail(job, job.what);
     this.count(job, { passed: 1 - failed, failed, ms }, [`✘ ${job.what}: ${ending}`, last(output, 80)]);
@@ -86,11 +97,13 @@ export class Results {
    * Prints the counts, a suite a line, and last their sum.
    *
    * @param whole every suite had to run: one without a test has failed
+   * @param nothing it is no failure that nothing ran
    * @returns the report that `--json` writes
    */
-  summary(whole) {
+  summary(whole, nothing = false) {
     mkdirSync(dirname(timesFile), { recursive: true });
-    writeFileSync(timesFile, JSON.stringify(this.#times));
+    writeFileSync(`${timesFile}.${process.pid}`, JSON.stringify(this.#times));
+    renameSync(`${timesFile}.${process.pid}`, timesFile);
     console.log('');
     const list = [];
     for (const [suite, { ms, ...counts }] of this.#totals) {
@@ -110,7 +123,7 @@ export class Results {
     }
     const sum = (of) => list.reduce((total, row) => total + row[of], 0);
     const report = { passed: sum('passed'), failed: sum('failed') };
-    if (!whole && report.passed + report.failed === 0) {
+    if (!whole && !nothing && report.passed + report.failed === 0) {
       const { test } = this.options;
       console.log(`FAIL no test${test ? ` has '${test}' in its name` : ' ran'}`);
       report.failed = 1;

@@ -1,6 +1,6 @@
 // The runner selects what a change can affect, counts what ran, and tells the truth by its exit code.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,7 +18,12 @@ interface Suite {
   files?(file: string): boolean;
 }
 const load = (file: string) => import(pathToFileURL(join(process.cwd(), file)).href);
-const { suites } = (await load('test/suites.mjs')) as { suites: Record<string, Suite> };
+const { suites, reads, foundations, entriesFor } = (await load('test/suites.mjs')) as {
+  suites: Record<string, Suite>;
+  reads: Record<string, string[]>;
+  foundations: string[];
+  entriesFor(table: Record<string, string[]>, file: string): string[];
+};
 const { parse } = (await load('test/runner/arguments.mjs')) as { parse(argv: string[]): object };
 const { chosenFiles, testFiles } = (await load('test/runner/select.mjs')) as {
   chosenFiles(options: object): Pair[];
@@ -135,6 +140,109 @@ test('nothing that ran is a failure, and a file that does not exist is refused',
   const unknown = run('--onyl=x');
   assert.is(unknown.status, 2);
   assert.match(unknown.stderr, /unknown argument --onyl/);
+});
+
+test('what a test file reads by name is listed, so that a change of it is seen', () => {
+  const names = /'((?:test\/golden|docs\/)[\w./-]*|README\.md|CONTRIBUTING\.md)'/g;
+  for (const file of testFiles()) {
+    if (file.startsWith('test/runner/')) continue; // they speak of paths, and read them all
+    const listed = [...foundations, ...entriesFor(reads, file)];
+    for (const [, name] of readFileSync(file, 'utf8').matchAll(names))
+      assert.ok(
+        listed.some((start) => name.startsWith(start) || `${name}/`.startsWith(start)),
+        `${file} names ${name}: is it in the table of what test files read?`,
+      );
+  }
+});
+
+/** Runs made-up test files in the runner, and gives their report. */
+const runThese = (sources: Record<string, string>, ...args: string[]) => {
+  const folder = mkdtempSync(join('test', 'made-up-'));
+  const json = join(folder, 'report.json');
+  try {
+    for (const [name, source] of Object.entries(sources))
+      writeFileSync(join(folder, `${name}.test.ts`), `import { suite, test } from 'uvu';\n${source}`);
+    const { status, stdout, stderr } = run(`--only=${folder}`, `--json=${json}`, ...args);
+    return { status, stdout, stderr, report: JSON.parse(readFileSync(json, 'utf8')) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
+test('what fails is counted and named, once, whatever way it fails', () => {
+  const { status, report } = runThese({
+    passes: "test('passes', () => {});\ntest.run();",
+    throws: "test('throws', () => { throw new Error('on purpose'); });\ntest.run();",
+    exits: "test('exits', () => process.exit(0));\ntest.run();",
+    broken: 'const = 3;',
+    idle: "test('is never run', () => {});",
+    half: "const a = suite('a');\nconst b = suite('b');\na('runs', () => {});\nb('does not', () => {});\na.run();",
+    only: "test('hidden', () => {});\ntest.only('shown', () => {});\ntest.run();",
+    long: "test('prints', () => { process.stdout.write('x'.repeat(5e6)); throw new Error('after much'); });\ntest.run();",
+  });
+  assert.is(status, 1);
+  const names: string[] = report.failures.map(
+    ({ file, test }: { file: string; test: string }) => `${file.split('/').at(-1)} ${test}`,
+  );
+  assert.is(names.filter((name) => name.startsWith('throws.test.ts throws')).length, 1, String(names));
+  for (const file of ['exits', 'broken', 'idle', 'half', 'only', 'long'])
+    assert.ok(
+      names.some((name) => name.startsWith(`${file}.test.ts`)),
+      `${file}: ${names}`,
+    );
+  assert.is(report.failed, names.length, String(names));
+});
+
+test('--bail counts what failed, not what it stopped', () => {
+  const { report } = runThese(
+    {
+      fails: "test('fails', () => { throw new Error('on purpose'); });\ntest.run();",
+      waits: "test('waits', () => new Promise((done) => setTimeout(done, 20_000)));\ntest.run();",
+    },
+    '--bail',
+  );
+  assert.equal([report.passed, report.failed], [0, 1]);
+  assert.is(report.failures.length, 1);
+});
+
+test('a file that cannot be bundled does not keep a selection from running', async () => {
+  const folder = mkdtempSync(join('test', 'made-up-'));
+  try {
+    const file = `${folder}/broken.test.ts`;
+    writeFileSync(file, 'const = 3;');
+    const found = await affected(chosenFiles(parse([])), ['src/math/crc32.ts', file]);
+    assert.ok(found.some((pair) => pair.file === file));
+    assert.ok(found.some((pair) => pair.file === 'test/rl/checkpoint-format.test.ts'));
+    assert.not.ok(found.some((pair) => pair.file === 'test/math/special.test.ts'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('CI adds the counts of both runs, and a run that does not count has failed', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'divergrad-ci-'));
+  try {
+    const last = (first: string, second: string) => {
+      writeFileSync(
+        join(folder, 'npm'),
+        `#!/bin/sh\nif [ "$1" = test ]; then ${first}; else ${second}; fi\n`,
+        { mode: 0o755 },
+      );
+      const { status, stdout } = spawnSync('bash', ['.ci/run'], {
+        encoding: 'utf8',
+        env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
+      });
+      return [status, stdout.trimEnd().split('\n').at(-1)];
+    };
+    const ten = 'echo 10 passed, 0 failed';
+    assert.equal(last(ten, 'echo 5 passed, 0 failed'), [0, '15 passed, 0 failed']);
+    assert.equal(last(ten, 'echo 5 passed, 2 failed; exit 1'), [1, '15 passed, 2 failed']);
+    assert.equal(last('printf crashed; exit 1', ten), [1, '10 passed, 1 failed']);
+    assert.equal(last(`${ten}; exit 1`, ten), [1, '20 passed, 1 failed']);
+    assert.equal(last('echo', 'printf nothing'), [1, '0 passed, 2 failed']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('every planted fault still fits its file, exactly once', async () => {

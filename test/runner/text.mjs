@@ -44,6 +44,11 @@ export const indent = (text) => text.replace(/\s+$/, '').replace(/^/gm, '       
 
 /** The end of a text, and how much was left out. */
 export function last(text, lines) {
-  const all = text.trimEnd().split('\n');
+  const all = text
+    .trimEnd()
+    .split('\n')
+    .map((line) =>
+      line.length > 2000 ? `${line.slice(0, 2000)}… ${line.length - 2000} characters more` : line,
+    );
   return (all.length > lines ? [`… ${all.length - lines} lines more`, ...all.slice(-lines)] : all).join('\n');
 }

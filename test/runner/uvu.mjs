@@ -55,11 +55,18 @@ const wanted = (suite, name) => `${suite} › ${name}`.includes(globalThis.DIVER
 function wrap(inner, suite) {
   globalThis.DIVERGRAD_TEST_SUITES?.add(suite);
   const test = (name, handler) => {
-    if (wanted(suite, name)) inner(name, reported(suite, name, handler));
+    if (!wanted(suite, name)) return;
+    globalThis.DIVERGRAD_TEST_WAITING?.add(test);
+    inner(name, reported(suite, name, handler));
   };
-  test.only = (name, handler) => inner.only(name, reported(suite, name, handler));
+  test.only = (name) => {
+    throw new Error(`test.only would hide the other tests; run '${name}' by --test`);
+  };
   test.skip = (...args) => inner.skip(...args);
-  test.run = () => inner.run();
+  test.run = () => {
+    globalThis.DIVERGRAD_TEST_WAITING?.delete(test);
+    inner.run();
+  };
   for (const kind of ['before', 'after']) {
     test[kind] = (handler) => inner[kind](hook(suite, kind, handler));
     test[kind].each = (handler) => inner[kind].each(hook(suite, `${kind}.each`, handler));

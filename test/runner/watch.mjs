@@ -10,10 +10,11 @@ const folders = ['src', 'shaders', 'test', 'bench', 'web'];
 const SETTLE = 100;
 
 export async function watch(options) {
-  let changed = new Set();
+  const changed = new Set();
   let child;
   let timer;
   const run = () => {
+    const asked = new Set(changed);
     const selection = options.only || options.test ? [] : [`--affected-by=${[...changed].join(',')}`];
     if (selection.length > 0 && changed.size === 0) return;
     child?.kill('SIGTERM');
@@ -24,16 +25,26 @@ export async function watch(options) {
     mine.on('close', (code) => {
       if (child !== mine) return;
       // What was changed since the last pass stays in question.
-      if (code === 0) changed = new Set();
+      if (code === 0) for (const file of asked) changed.delete(file);
       console.log('watching; Ctrl-C ends');
     });
   };
-  for (const folder of folders) {
+  const watchers = folders.map((folder) =>
     watchFolder(join(root, folder), { recursive: true }, (_, name) => {
       if (!name || !/\.(ts|mjs|wgsl|json|css|html)$/.test(name) || name.includes('node_modules')) return;
       changed.add(`${folder}/${name.replaceAll('\\', '/')}`);
       clearTimeout(timer);
       timer = setTimeout(run, SETTLE);
+    }),
+  );
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      for (const watcher of watchers) watcher.close();
+      clearTimeout(timer);
+      if (!child || child.exitCode !== null || child.signalCode !== null) process.exit(0);
+      child.removeAllListeners('close');
+      child.on('close', () => process.exit(0));
+      child.kill('SIGTERM');
     });
   }
   if (options.only || options.test) run();
