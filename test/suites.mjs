@@ -115,7 +115,7 @@ export const suites = {
   },
   'deno-rest': {
     tier: 'all',
-    minutes: 4,
+    minutes: 4.5,
     proves: 'every kernel, program and cell in Deno on WebGPU',
     ...{ runtime: 'deno', backend: 'webgpu', files: both(device, notSmoke) },
   },
@@ -127,7 +127,7 @@ export const suites = {
   },
   'chromium-rest': {
     tier: 'all',
-    minutes: 4,
+    minutes: 5,
     proves: 'the same in Chromium on WebGPU',
     ...{ runtime: 'chromium', backend: 'webgpu', files: both(device, notSmoke) },
   },
