@@ -21,6 +21,7 @@ import { root } from './bundles.mjs';
 const folder = join(root, 'test', 'mutants');
 const trees = join(root, 'dist', 'mutants');
 const children = new Set();
+let interrupted = false;
 
 /** Every fault: { room, fault, file, from, to }. */
 export async function faults() {
@@ -47,6 +48,12 @@ function copyTree(target) {
     mkdirSync(dirname(join(target, file)), { recursive: true });
     cpSync(join(root, file), join(target, file), { preserveTimestamps: true });
   }
+  // Some tests ask git which files there are.
+  for (const args of [
+    ['init', '-q'],
+    ['add', '-A'],
+  ])
+    spawnSync('git', args, { cwd: target });
   symlinkSync(join(root, 'node_modules'), join(target, 'node_modules'), 'junction');
   for (const name of readdirSync(join(root, 'dist')).filter(
     (entry) => entry !== 'mutants' && entry !== 'test',
@@ -93,7 +100,8 @@ async function tryFault(tree, entry, all) {
     const seconds = (performance.now() - begun) / 1000;
     const [first] = report?.failures ?? [];
     if (first) return { ...entry, found: `${first.suite} ${first.file}: ${first.test}`, seconds };
-    if (code !== 0) return { ...entry, found: `the build: ${output.trim().split('\n').at(-1)}`, seconds };
+    if (code !== 0 && !interrupted)
+      return { ...entry, found: `the build: ${output.trim().split('\n').at(-1)}`, seconds };
     return { ...entry, found: null, seconds };
   } finally {
     writeFileSync(file, source);
@@ -127,6 +135,7 @@ async function main(argv) {
   for (const entry of queue) planted(readFileSync(join(root, entry.file), 'utf8'), entry);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, async () => {
+      interrupted = true;
       queue.length = 0;
       for (const child of children) child.kill('SIGTERM');
       await Promise.all([...children].map((child) => new Promise((done) => child.once('close', done))));
