@@ -392,7 +392,7 @@ const commands = {
   async typecheck(args) {
     install();
     const check = (config) => {
-      // What was checked before need not be again: the types of a changed file take a second or two.
+      // What it found is kept, so that the next check is of what has changed since.
       const kept = [
         '--incremental',
         '--tsBuildInfoFile',

@@ -416,6 +416,11 @@ test('a program that was disposed of destroys its table, and can be loaded anew 
       executable.run(1);
       assert.equal([...(await backend.read(buffers[1], 0, 2))], [1, 1]);
       executable.dispose();
+      assert.throws(() => executable.run(1), /was disposed of/);
+      if (executable.timeSteps) {
+        const timed = await executable.timeSteps(1).catch((error: unknown) => error);
+        assert.match(String(timed), /was disposed of/);
+      }
       backend.write(buffers[1], new Float32Array(2));
     }
     const left = [...live].filter((name) => !before.has(name) && !name.startsWith('readback'));

@@ -177,6 +177,7 @@ test('what fails is counted and named, once, whatever way it fails', () => {
     broken: 'const = 3;',
     idle: "test('is never run', () => {});",
     half: "const a = suite('a');\nconst b = suite('b');\na('runs', () => {});\nb('does not', () => {});\na.run();",
+    skipped: "test('runs', () => {});\ntest.skip('does not', () => {});\ntest.run();",
     only: "test('hidden', () => {});\ntest.only('shown', () => {});\ntest.run();",
     long: "test('prints', () => { process.stdout.write('x'.repeat(5e6)); throw new Error('after much'); });\ntest.run();",
   });
@@ -185,7 +186,7 @@ test('what fails is counted and named, once, whatever way it fails', () => {
     ({ file, test }: { file: string; test: string }) => `${file.split('/').at(-1)} ${test}`,
   );
   assert.is(names.filter((name) => name.startsWith('throws.test.ts throws')).length, 1, String(names));
-  for (const file of ['exits', 'broken', 'idle', 'half', 'only', 'long'])
+  for (const file of ['exits', 'broken', 'idle', 'half', 'only', 'skipped', 'long'])
     assert.ok(
       names.some((name) => name.startsWith(`${file}.test.ts`)),
       `${file}: ${names}`,

@@ -264,13 +264,21 @@ export class WebGpuBackend implements Backend {
     const ready = program.steps.map((step) => made.get(step) as ReadyStep);
     const dispatches = dispatchesOf(ready);
     let ended = false;
+    const requireLoaded = () => {
+      if (ended) throw new BackendError('The program was disposed of.');
+    };
     return {
       run: (times) => {
-        if (ended) throw new BackendError('The program was disposed of.');
+        requireLoaded();
         this.run(dispatches, times);
       },
       ...(this.device.features.has('timestamp-query') && 2 * ready.length <= MOST_QUERIES
-        ? { timeSteps: (updates: number) => this.timeSteps(ready, updates) }
+        ? {
+            timeSteps: async (updates: number) => {
+              requireLoaded();
+              return this.timeSteps(ready, updates);
+            },
+          }
         : {}),
       dispose: () => {
         ended = true;

@@ -147,7 +147,8 @@ function entryStruct(parts: readonly (readonly string[])[]): string {
     members.push(...part);
     while (members.length % 4 !== 0) members.push(`unused${members.length}: u32`);
   }
-  members.push(`unused: array<vec4<u32>, ${(ENTRY - 4 * members.length) / 16}>`);
+  const rows = (ENTRY - 4 * members.length) / 16;
+  if (rows > 0) members.push(`unused: array<vec4<u32>, ${rows}>`);
   return `struct Entry {\n${members.map((member) => `  ${member},\n`).join('')}}\n`;
 }
 
