@@ -31,7 +31,7 @@ export default [
   },
   {
     fault: 'a buffer that is too small for a program is taken',
-    file: 'src/backend/wasm/backend.ts',
+    file: 'src/backend/backend.ts',
     from: 'buffer.count < count ||',
     to: 'buffer.count < 0 ||',
   },

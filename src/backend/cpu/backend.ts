@@ -1,8 +1,15 @@
-import { BackendError, ShapeError, UsageError } from '../../errors.ts';
+import { BackendError, ShapeError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
 import { type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
-import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
+import {
+  type Backend,
+  type Counters,
+  type DeviceBuffer,
+  type Executable,
+  requireFit,
+  type Values,
+} from '../backend.ts';
 import { type Floats, KernelCall, Scratch } from './call.ts';
 import { interpretFused } from './fused.ts';
 import { cpuKernels } from './kernels.ts';
@@ -88,19 +95,10 @@ class CpuBackend implements Backend {
   }
 
   async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
-    if (buffers.length !== program.buffers.length) {
-      throw new UsageError(
-        `The program has ${program.buffers.length} buffers, ${buffers.length} were given.`,
-      );
-    }
+    requireFit(program, buffers);
     const arrays = buffers.map((buffer, i) => {
-      const { name, count, dtype, kind } = program.buffers[i];
+      const { count, dtype } = program.buffers[i];
       const data = this.dataOf(buffer);
-      if (buffer.count < count || (buffer.dtype !== dtype && kind !== 'temporary')) {
-        throw new ShapeError(
-          `Buffer '${name}' needs ${count} elements of ${dtype}, got ${buffer.count} of ${buffer.dtype}.`,
-        );
-      }
       if (buffer.dtype === dtype) return data;
       // On a device, words and floats may take turns in one temporary slot; typed arrays cannot.
       return dtype === 'u32' ? new Uint32Array(count) : new this.floats(count);

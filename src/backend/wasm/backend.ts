@@ -2,7 +2,14 @@ import { BackendError, ShapeError, UsageError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
 import { type KernelStep, type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
-import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
+import {
+  type Backend,
+  type Counters,
+  type DeviceBuffer,
+  type Executable,
+  requireFit,
+  type Values,
+} from '../backend.ts';
 import { assembleFused, BLOCK, type Placer } from './fused.ts';
 import { Arena } from './memory.ts';
 import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
@@ -125,22 +132,8 @@ class WasmBackend implements Backend {
   }
 
   async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
-    if (buffers.length !== program.buffers.length) {
-      throw new UsageError(
-        `The program has ${program.buffers.length} buffers, ${buffers.length} were given.`,
-      );
-    }
-    const addresses = buffers.map((buffer, i) => {
-      const { name, count, dtype, kind } = program.buffers[i];
-      const { address } = this.own(buffer);
-      // Words and floats may take turns in one temporary slot.
-      if (buffer.count < count || (buffer.dtype !== dtype && kind !== 'temporary')) {
-        throw new ShapeError(
-          `Buffer '${name}' needs ${count} elements of ${dtype}, got ${buffer.count} of ${buffer.dtype}.`,
-        );
-      }
-      return address;
-    });
+    requireFit(program, buffers);
+    const addresses = buffers.map((buffer) => this.own(buffer).address);
     const memory = new ProgramMemory(this.arena, (value) => this.literal(value));
     const steps = separateSteps(program.steps).map((step) => this.assemble(step, addresses, memory));
     this.counters.pipelinesCreated += steps.length;

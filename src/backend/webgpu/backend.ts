@@ -1,9 +1,16 @@
-import { BackendError, type DeviceDetails, type DeviceFault, ShapeError, UsageError } from '../../errors.ts';
+import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
 import { MOST_JOINED_BINDINGS } from '../../program/join.ts';
 import { MLP_WIDTH } from '../../program/kernels.ts';
 import { formatCount, type Program, type Step } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
-import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
+import {
+  type Backend,
+  type Counters,
+  type DeviceBuffer,
+  type Executable,
+  requireFit,
+  type Values,
+} from '../backend.ts';
 import { type Heap, Heaps, type Range } from './heaps.ts';
 import { ENTRY, place, writeEntry } from './place.ts';
 import { restWhilePending } from './rest.ts';
@@ -242,7 +249,8 @@ export class WebGpuBackend implements Backend {
   }
 
   async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
-    this.requireFit(program, buffers);
+    requireFit(program, buffers);
+    for (const buffer of buffers) this.own(buffer);
     const made = this.made.get(buffers) ?? new Map<Step, ReadyStep>();
     this.made.set(buffers, made);
     const steps = [...new Set(program.steps)].filter((step) => !made.has(step));
@@ -383,24 +391,6 @@ export class WebGpuBackend implements Backend {
   private submit(encoder: GPUCommandEncoder): void {
     this.device.queue.submit([encoder.finish()]);
     this.counters.submits++;
-  }
-
-  /** @throws UsageError, ShapeError when the buffers are not those of the program */
-  private requireFit(program: Program, buffers: readonly DeviceBuffer[]): void {
-    if (buffers.length !== program.buffers.length) {
-      throw new UsageError(
-        `The program has ${program.buffers.length} buffers, ${buffers.length} were given.`,
-      );
-    }
-    program.buffers.forEach(({ name, count, dtype, kind }, i) => {
-      const buffer = this.own(buffers[i]);
-      // Words and floats may take turns in one temporary slot.
-      if (buffer.count < count || (buffer.dtype !== dtype && kind !== 'temporary')) {
-        throw new ShapeError(
-          `Buffer '${name}' needs ${count} elements of ${dtype}, got ${buffer.count} of ${buffer.dtype}.`,
-        );
-      }
-    });
   }
 
   private own(buffer: DeviceBuffer): WebGpuBuffer {
