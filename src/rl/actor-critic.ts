@@ -109,7 +109,7 @@ export class ActorCritic {
     this.targetEntropy = options.targetEntropy ?? (discrete ? 0.5 * Math.log(actions.size) : -actions.size);
     // A choice has one output each; a box action is an input beside the state.
     const [inputs, outputs] = discrete ? [observations, actions.size] : [observations + actions.size, 1];
-    const critic = { inputs, hidden, outputs, activation, nets: 2, seed: seed + 1 };
+    const critic = { inputs, hidden, outputs, activation, nets: 2, seed, purpose: 'critics' as const };
     this.critics = mlp({ ...critic, name: 'critics' });
     this.targetCritics = mlp({ ...critic, name: 'targetCritics' });
     const initial = full.temperature === 'auto' ? full.initialTemperature : full.temperature;

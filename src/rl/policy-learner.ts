@@ -71,14 +71,14 @@ export class PolicyLearner {
     requireCompatible(estimator, family, estimators, actions);
     this.samples = options.samples ?? estimator.estimator.defaultSamples;
     const shape = { inputs: observations, hidden, activation };
-    const policy = { ...shape, outputs: family.parameters(actions), seed };
+    const policy = { ...shape, outputs: family.parameters(actions), seed, purpose: 'policy' as const };
     this.policy = mlp({ ...policy, name: 'policy' });
     // Weights of its own at first, so that a penalty has something to pull towards.
     this.reference = this.needs('reference')
-      ? mlp({ ...policy, name: 'reference', seed: seed + 3 })
+      ? mlp({ ...policy, name: 'reference', purpose: 'reference' })
       : undefined;
     this.value = this.needs('value')
-      ? mlp({ ...shape, outputs: 1, name: 'value', seed: seed + 2 })
+      ? mlp({ ...shape, outputs: 1, name: 'value', seed, purpose: 'value' })
       : undefined;
     const first = Object.entries(estimator.estimator.duals ?? {});
     this.duals = Object.fromEntries(

@@ -74,6 +74,7 @@ export async function measurePenalties(
         samples,
         replications,
         seed,
+        'qualityPenalties',
       );
       try {
         prepare(device, program, family, target, 1, 0, heads);
