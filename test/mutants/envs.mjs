@@ -120,4 +120,46 @@ export default [
     from: 'Array.from({ length: count + 1 }',
     to: 'Array.from({ length: count }',
   },
+  {
+    fault: 'observations are not copied',
+    file: 'src/envs/checked.ts',
+    from: 'const observation = new Float32Array(size);',
+    to: 'const observation = values as unknown as Float32Array;',
+  },
+  {
+    fault: 'observations are looked at before they are rounded',
+    file: 'src/envs/checked.ts',
+    from: '!Number.isFinite(observation[i]))',
+    to: '!Number.isFinite(value))',
+  },
+  {
+    fault: 'a reward may be infinite as float32',
+    file: 'src/envs/checked.ts',
+    from: '!Number.isFinite(Math.fround(reward))',
+    to: '!Number.isFinite(reward)',
+  },
+  {
+    fault: 'the time limit is a step late',
+    file: 'src/envs/checked.ts',
+    from: 'this.steps >= this.maxEpisodeSteps',
+    to: 'this.steps > this.maxEpisodeSteps',
+  },
+  {
+    fault: 'a resumed episode counts from 0 to its time limit',
+    file: 'src/envs/checked.ts',
+    from: 'this.steps = state.elapsedSteps;',
+    to: 'this.steps = 0;',
+  },
+  {
+    fault: 'the cause of a failure is lost',
+    file: 'src/envs/checked.ts',
+    from: '{ cause },\n      );',
+    to: '{},\n      );',
+  },
+  {
+    fault: 'an environment shares the action it is given',
+    file: 'src/envs/checked.ts',
+    from: 'Float64Array.from(action)',
+    to: 'action',
+  },
 ];
