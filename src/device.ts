@@ -44,6 +44,14 @@ export class Device {
     body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
     options: CompileOptions = {},
   ): Promise<Update> {
+    return this.load(this.lower(body, options));
+  }
+
+  /** The program of {@link compile}, which other devices may load too. */
+  lower(
+    body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
+    options: CompileOptions = {},
+  ): Program {
     if (options.halfHidden && this.backend.preferences.halfHidden === undefined) {
       throw new UsageError(
         `Hidden layers are stored as float16 on webgpu only; this is ${this.backend.name}.`,
@@ -60,7 +68,11 @@ export class Device {
       for (const [name, tensor] of Object.entries(body({ input }))) recording.outputs.set(name, tensor);
       recording.finish();
     });
-    const program = lower(recording);
+    return lower(recording);
+  }
+
+  /** Makes a lowered program ready to run. @throws BackendError when the device refuses it */
+  async load(program: Program): Promise<Update> {
     const slots = program.slots.map((count, i) => this.backend.allocate(count, 'f32', `slot ${i}`));
     const owned: DeviceBuffer[] = [...slots];
     const bound = program.buffers.map((buffer): DeviceBuffer => {
@@ -224,23 +236,47 @@ export class Update {
 
   /** Runs one update step by step, each with what it has read and written: slow, to look for a fault. */
   async *trace(): AsyncGenerator<TracedStep> {
+    const { buffers } = this.program;
+    for await (const { index, step, before, after } of this.stepwise()) {
+      const { read } = accesses(step);
+      const named = (values: ReadonlyMap<number, Values>) =>
+        new Map([...values].map(([buffer, held]) => [buffers[buffer].name, held]));
+      const seen = new Map([...before].filter(([buffer]) => read.includes(buffer)));
+      yield { index, step, read: named(seen), written: named(after) };
+    }
+  }
+
+  /**
+   * Runs one update step by step.
+   *
+   * @returns each step with all buffers that it touches as they were before, and those that it writes as they are after,
+   * by their number in the program
+   */
+  async *stepwise(): AsyncGenerator<{
+    readonly index: number;
+    readonly step: Step;
+    readonly before: ReadonlyMap<number, Values>;
+    readonly after: ReadonlyMap<number, Values>;
+  }> {
     this.ran = true;
     for (const [index, step] of this.program.steps.entries()) {
       const { read, written } = accesses(step);
-      const before = await this.contents(read);
+      const before = await this.contents([...new Set([...read, ...written])]);
       const single = await this.section((_, i) => i === index);
       single.run();
       const after = await this.contents(written);
       single.executable.dispose();
-      yield { index, step, read: before, written: after };
+      yield { index, step, before, after };
     }
   }
 
-  private async contents(buffers: readonly number[]): Promise<Map<string, Values>> {
-    const contents = new Map<string, Values>();
+  private async contents(buffers: readonly number[]): Promise<Map<number, Values>> {
+    const contents = new Map<number, Values>();
     for (const buffer of buffers) {
-      const { name, count } = this.program.buffers[buffer];
-      contents.set(name, await this.backend.read(this.buffers[buffer], 0, count));
+      contents.set(
+        buffer,
+        await this.backend.read(this.buffers[buffer], 0, this.program.buffers[buffer].count),
+      );
     }
     return contents;
   }
