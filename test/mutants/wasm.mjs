@@ -131,4 +131,10 @@ export default [
     from: 'if (++row == rows) row = 0;',
     to: '++row;',
   },
+  {
+    fault: 'a program that wasm does not load keeps its memory',
+    file: 'src/backend/wasm/backend.ts',
+    from: '    } catch (problem) {\n      memory.release();',
+    to: '    } catch (problem) {',
+  },
 ];

@@ -131,4 +131,10 @@ export default [
     from: 'params.half ? params.rows : 1',
     to: 'params.half ? 1 : 1',
   },
+  {
+    fault: 'a pipeline that failed once fails for ever',
+    file: 'src/backend/webgpu/backend.ts',
+    from: 'pipeline.catch(() => this.pipelines.delete(wgsl));',
+    to: 'pipeline.catch(() => undefined);',
+  },
 ];
