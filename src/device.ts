@@ -3,7 +3,7 @@ import { BackendError, NumericsError, ShapeError, UsageError, unknownName } from
 import { formatShape, sizeOf } from './math/shape.ts';
 import { clockBuffer, type Fault, faultOf } from './program/fault.ts';
 import { lower } from './program/lower.ts';
-import { accesses, Program, type ProgramPort, type Step } from './program/program.ts';
+import { accesses, Program, type Step } from './program/program.ts';
 import {
   clockState,
   input,
@@ -31,8 +31,8 @@ export interface Recorder {
 export class Device {
   private readonly buffers = new Map<State, DeviceBuffer>();
   private readonly updates = new Set<Update>();
-  /** Programs that are compiled or being compiled. */
-  private readonly programs = new Set<Program>();
+  /** Programs that are loaded or being loaded. */
+  private readonly loads = new Set<{ readonly program: Program }>();
   private disposed = false;
 
   constructor(readonly backend: Backend) {}
@@ -47,7 +47,14 @@ export class Device {
     body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
     options: CompileOptions = {},
   ): Promise<Update> {
-    this.requireOpen();
+    return this.load(this.lower(body, options));
+  }
+
+  /** The program of {@link compile}, which other devices may load too. */
+  lower(
+    body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
+    options: CompileOptions = {},
+  ): Program {
     if (options.halfHidden && this.backend.preferences.halfHidden === undefined) {
       throw new UsageError(
         `Hidden layers are stored as float16 on webgpu only; this is ${this.backend.name}.`,
@@ -65,7 +72,11 @@ export class Device {
         recording.outputs.set(name, recording.own(tensor, `output '${name}'`));
       recording.finish();
     });
-    const program = lower(recording);
+    return lower(recording);
+  }
+
+  /** Makes a lowered program ready to run. @throws BackendError when the device refuses it */
+  async load(program: Program): Promise<Update> {
     const owned: DeviceBuffer[] = [];
     const take = (count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer => {
       const buffer = this.backend.allocate(count, dtype, label);
@@ -74,10 +85,12 @@ export class Device {
     };
     const release = () => {
       for (const buffer of owned.splice(0)) this.backend.free(buffer);
-      this.programs.delete(program);
+      this.loads.delete(load);
     };
     const fresh = program.states.filter((state) => !this.buffers.has(state));
-    this.programs.add(program);
+    const load = { program };
+    this.requireOpen();
+    this.loads.add(load);
     try {
       const slots = program.slots.map((count, i) => take(count, 'f32', `slot ${i}`));
       const bound = program.buffers.map((buffer): DeviceBuffer => {
@@ -93,10 +106,8 @@ export class Device {
         release();
         this.updates.delete(update);
       });
-      for (const [name, value] of recording.initialInputs)
-        update.write({
-          [name]: new Float64Array(sizeOf((program.inputs.get(name) as ProgramPort).shape)).fill(value),
-        });
+      for (const [name, { shape, initial }] of program.inputs)
+        if (initial !== undefined) update.write({ [name]: new Float64Array(sizeOf(shape)).fill(initial) });
       this.updates.add(update);
       return update;
     } catch (problem) {
@@ -125,9 +136,9 @@ export class Device {
 
   /** The device memory of a state, allocated and filled with its initial values at first use. */
   bufferOf(state: State): DeviceBuffer {
+    this.requireOpen();
     const known = this.buffers.get(state);
     if (known) return known;
-    this.requireOpen();
     const buffer = this.backend.allocate(state.size, state.dtype, state.name);
     try {
       if (state.initial) this.backend.write(buffer, state.initial);
@@ -162,7 +173,7 @@ export class Device {
   }
 
   private userOf(state: State): Program | undefined {
-    return [...this.programs].find(({ states }) => states.includes(state));
+    return [...this.loads].find(({ program }) => program.states.includes(state))?.program;
   }
 
   private requireOpen(): void {
@@ -325,15 +336,37 @@ export class Update {
 
   /** Runs one update step by step, each with what it has read and written: slow, to look for a fault. */
   async *trace(): AsyncGenerator<TracedStep> {
+    const { buffers } = this.program;
+    for await (const { index, step, before, after } of this.stepwise()) {
+      const { read } = accesses(step);
+      const named = (values: ReadonlyMap<number, Values>) =>
+        new Map([...values].map(([buffer, held]) => [buffers[buffer].name, held]));
+      const seen = new Map([...before].filter(([buffer]) => read.includes(buffer)));
+      yield { index, step, read: named(seen), written: named(after) };
+    }
+  }
+
+  /**
+   * Runs one update step by step.
+   *
+   * @returns each step with all buffers that it touches as they were before, and those that it writes as they are after,
+   * by their number in the program
+   */
+  async *stepwise(): AsyncGenerator<{
+    readonly index: number;
+    readonly step: Step;
+    readonly before: ReadonlyMap<number, Values>;
+    readonly after: ReadonlyMap<number, Values>;
+  }> {
     this.begin();
     for (const [index, step] of this.program.steps.entries()) {
       const { read, written } = accesses(step);
-      const before = await this.contents(read);
+      const before = await this.contents([...new Set([...read, ...written])]);
       const single = await this.section((_, i) => i === index);
       single.run();
       const after = await this.contents(written);
       single.executable.dispose();
-      yield { index, step, read: before, written: after };
+      yield { index, step, before, after };
     }
   }
 
@@ -348,11 +381,13 @@ export class Update {
     this.ran = true;
   }
 
-  private async contents(buffers: readonly number[]): Promise<Map<string, Values>> {
-    const contents = new Map<string, Values>();
+  private async contents(buffers: readonly number[]): Promise<Map<number, Values>> {
+    const contents = new Map<number, Values>();
     for (const buffer of buffers) {
-      const { name, count } = this.program.buffers[buffer];
-      contents.set(name, await this.backend.read(this.buffers[buffer], 0, count));
+      contents.set(
+        buffer,
+        await this.backend.read(this.buffers[buffer], 0, this.program.buffers[buffer].count),
+      );
     }
     return contents;
   }

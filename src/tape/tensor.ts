@@ -146,8 +146,6 @@ export interface RecordingOptions {
 export class Recording {
   readonly nodes: Node[] = [];
   readonly inputs = new Map<string, Tensor>();
-  /** Of inputs that need not be written. */
-  readonly initialInputs = new Map<string, number>();
   readonly outputs = new Map<string, Tensor>();
   private readonly current = new Map<State, Tensor>();
   private readonly known = new Map<string, Node>();

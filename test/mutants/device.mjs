@@ -44,8 +44,8 @@ export default [
   {
     fault: 'no update at all counts as a run',
     file: 'src/device.ts',
-    from: 'if (times === 0) return;\n    this.ran = true;',
-    to: 'this.ran = true;',
+    from: 'if (times === 0) return;\n    this.begin();',
+    to: 'this.begin();',
   },
   {
     fault: 'a fraction of an update is taken',

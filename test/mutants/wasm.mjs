@@ -26,7 +26,7 @@ export default [
   {
     fault: 'threads outlive their device',
     file: 'src/backend/wasm/backend.ts',
-    from: 'pool?.dispose();',
+    from: 'const pool = await this.pool;\n    pool?.dispose();',
     to: '',
   },
   {

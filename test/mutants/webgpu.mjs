@@ -50,7 +50,7 @@ export default [
   {
     fault: 'a program that was disposed of keeps its table',
     file: 'src/backend/webgpu/backend.ts',
-    from: 'table.destroy();',
+    from: 'table?.destroy();',
     to: '',
   },
   {
