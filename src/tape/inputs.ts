@@ -11,7 +11,14 @@ export interface Literal {
 }
 
 export const literalOp: Op<Literal> = { name: 'literal', infer: (_inputs, { shape }) => plain(shape) };
-export const inputOp: Op<{ name: string; shape: Shape; initial: number | undefined }> = {
+/** A named input and, where it has one, the value of its elements until it is written. */
+export interface Input {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly initial?: number;
+}
+
+export const inputOp: Op<Input> = {
   name: 'input',
   infer: (_inputs, { shape }) => plain(shape),
 };
@@ -42,7 +49,11 @@ export function input(name: string, shape: Shape, initial?: number): Tensor {
   const recording = currentRecording();
   if (recording.inputs.has(name)) throw new UsageError(`input '${name}' is declared twice`);
   requireExtents(`input '${name}'`, shape);
-  const tensor = record(inputOp, [], { name, shape: [...shape], initial });
+  const tensor = record(inputOp, [], {
+    name,
+    shape: [...shape],
+    ...(initial === undefined ? {} : { initial }),
+  });
   recording.inputs.set(name, tensor);
   return tensor;
 }

@@ -93,7 +93,10 @@ test('a tensor of another recording is refused wherever it comes in', async () =
   await refuses(
     UsageError,
     words,
-    own(() => (assign(new State('s', [2]), y), {})),
+    own(() => {
+      assign(new State('s', [2]), y);
+      return {};
+    }),
   );
   // Of a recording around this one, too.
   await refuses(UsageError, words, () =>

@@ -14,7 +14,7 @@ export default [
   {
     fault: 'a program that was disposed of keeps its inputs and outputs',
     file: 'src/device.ts',
-    from: 'owned.push(own);',
+    from: 'owned.push(buffer);',
     to: '',
   },
   {
@@ -44,8 +44,8 @@ export default [
   {
     fault: 'no update at all counts as a run',
     file: 'src/device.ts',
-    from: 'if (times === 0) return;\n    this.ran = true;',
-    to: 'this.ran = true;',
+    from: 'if (times === 0) return;\n    this.begin();',
+    to: 'this.begin();',
   },
   {
     fault: 'a fraction of an update is taken',
@@ -112,5 +112,23 @@ export default [
     file: 'src/backend/select.ts',
     from: 'if (webgpu.information.software !== true)',
     to: 'if (webgpu.information.software !== undefined)',
+  },
+  {
+    fault: 'an input that was never written is zero',
+    file: 'src/device.ts',
+    from: 'if (this.unwritten.size > 0) {',
+    to: 'if (this.unwritten.size > 9) {',
+  },
+  {
+    fault: 'a program that does not load keeps the states made for it',
+    file: 'src/device.ts',
+    from: 'for (const state of fresh) if (!this.userOf(state)) this.free(state);',
+    to: '',
+  },
+  {
+    fault: 'a state is freed under a program that uses it',
+    file: 'src/device.ts',
+    from: 'if (user)\n      throw',
+    to: 'if (user && user.inputs.size > 99)\n      throw',
   },
 ];
