@@ -77,6 +77,7 @@ export const deterministic: DistributionFamily = {
   title: 'Deterministic (tanh)',
   capabilities: {
     reparameterisable: true,
+    certain: true,
     discrete: false,
     density: false,
     bounded: true,
