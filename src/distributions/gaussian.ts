@@ -38,7 +38,7 @@ const largestAction = 1 - 2 ** -24;
  * log N(u; m, l) = Σ −½((u − m)e^−l)² − l − ½ log 2π, and with tanh minus Σ 2(log 2 − u − softplus(−2u)), which
  * stays finite where 1 − tanh² underflows.
  *
- * @source Haarnoja et al. 2018, appendix C, in the softplus form
+ * @source Haarnoja et al. 2018, in the softplus form
  */
 export class Gaussian implements Distribution {
   readonly family: string;

@@ -29,7 +29,7 @@ const defaultRelaxation = 0.7;
  *
  * log p(y) = log Γ(n) + (n − 1) log τ + Σ(l_i − (τ + 1) log y_i) − n·logSumExp(l_i − τ log y_i)
  *
- * @source Maddison, Mnih & Teh 2017, eq. 10; Jang, Gu & Poole 2017
+ * @source Maddison, Mnih & Teh 2017; Jang, Gu & Poole 2017
  */
 export class RelaxedCategorical implements Distribution {
   readonly family = 'relaxed-categorical';
