@@ -12,6 +12,7 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 import type { Distribution, FamilyOptions, Sample, SampleOptions } from './distribution.ts';
+import { defaultLogStd } from './entropy-range.ts';
 
 /** A standard distribution on the line, which location and scale carry to any other of its family. */
 export interface Standard {
@@ -48,7 +49,7 @@ export class LocationScale implements Distribution {
   ) {
     this.family = standard.family;
     [this.batch, this.actions] = loc.shape;
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.logScale = clamp(rawLogScale, low, high);
   }
 
