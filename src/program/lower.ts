@@ -308,10 +308,11 @@ const ports = (
   at: (buffer: number) => number,
 ): Map<string, ProgramPort> =>
   new Map(
-    [...tensors].map(([name, { shape, dtype }]) => [
-      name,
-      { buffer: at(buffers.get(name) as number), shape, dtype },
-    ]),
+    [...tensors].map(([name, { shape, dtype, node }]) => {
+      const initial = node.op === inputOp ? (node.attributes as { initial?: number }).initial : undefined;
+      const port = { buffer: at(buffers.get(name) as number), shape, dtype };
+      return [name, initial === undefined ? port : { ...port, initial }];
+    }),
   );
 
 const isSource = ({ op }: Node): boolean => op === stateOp || op === inputOp || op === literalOp;

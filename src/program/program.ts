@@ -98,6 +98,8 @@ export interface ProgramPort {
   readonly buffer: number;
   readonly shape: readonly number[];
   readonly dtype: 'f32' | 'u32';
+  /** Value of every element of an input until the host writes it. */
+  readonly initial?: number;
 }
 
 /** An immutable list of steps with the buffers they work on: what a recording was lowered to. */
