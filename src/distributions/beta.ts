@@ -208,6 +208,8 @@ export const beta: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  // Shapes (1, 1) are uniform on the box.
+  entropyRange: (actions) => [Number.NEGATIVE_INFINITY, actions * Math.LN2],
   // Shapes from 1: a single mode, and a density that stays finite at the box's faces.
   make: (head, actions) => {
     const positive = (from: number) => add(1, softplus(sliceAxis(head, 1, from, from + actions)));

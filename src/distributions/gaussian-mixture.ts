@@ -27,6 +27,7 @@ import type {
   Sample,
   SampleOptions,
 } from './distribution.ts';
+import { defaultLogStd, normalEntropy, scaledRange } from './entropy-range.ts';
 import { inverseTanh, squash } from './gaussian.ts';
 
 /** Components of the family. */
@@ -59,7 +60,7 @@ export class GaussianMixture implements Distribution {
     this.bounded = squashed;
     this.family = squashed ? 'tanh-gaussian-mixture' : 'gaussian-mixture';
     [this.batch, this.components, this.actions] = mean.shape;
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.logStd = clamp(rawLogStd, low, high);
   }
 
@@ -138,6 +139,13 @@ function family(squashed: boolean): DistributionFamily {
       closedKl: false,
     },
     parameters: (actions) => components * (1 + 2 * actions),
+    // One component has least; apart from each other, they add the entropy of the choice. Squashed, they come within
+    // 0.01 of uniform in each coordinate.
+    entropyRange: (actions, options) => {
+      if (squashed) return [Number.NEGATIVE_INFINITY, actions * Math.LN2];
+      const [low, high] = scaledRange(normalEntropy, actions, options);
+      return [low, high + Math.log(components)];
+    },
     make: (head, actions, options) => {
       const [batch] = head.shape;
       const part = (from: number) =>

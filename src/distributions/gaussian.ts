@@ -24,6 +24,7 @@ import type {
   Sample,
   SampleOptions,
 } from './distribution.ts';
+import { defaultLogStd, normalEntropy, scaledRange, tanhNormalRange } from './entropy-range.ts';
 import { type GaussianShape, gaussianLogProb, gaussianSample } from './gaussian-op.ts';
 
 /** Largest finite float32, standing for no bound. */
@@ -55,7 +56,7 @@ export class Gaussian implements Distribution {
     this.family = squash ? 'tanh-gaussian' : 'gaussian';
     this.bounded = squash;
     this.batch = head.shape[0];
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.shape = { squash, logStdMin: Math.max(low, -unbounded), logStdMax: Math.min(high, unbounded) };
   }
 
@@ -103,7 +104,7 @@ export class Gaussian implements Distribution {
   /** Closed form for the Gaussian only: the squashed one has none. */
   get entropy(): (() => Tensor) | undefined {
     if (this.shape.squash) return undefined;
-    return () => sum(add(this.logStd, 0.5 * (1 + Math.log(2 * Math.PI))), -1);
+    return () => sum(add(this.logStd, normalEntropy), -1);
   }
 
   /** The mean, squashed where the family is. */
@@ -162,6 +163,7 @@ export const gaussian: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  entropyRange: (actions, options) => scaledRange(normalEntropy, actions, options),
   make: (head, actions, options) => new Gaussian(head, actions, false, options),
 };
 
@@ -179,5 +181,6 @@ export const tanhGaussian: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  entropyRange: tanhNormalRange,
   make: (head, actions, options) => new Gaussian(head, actions, true, options),
 };

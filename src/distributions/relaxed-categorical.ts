@@ -18,6 +18,7 @@ import {
 import { gumbel, oneHot } from './categorical.ts';
 import { noiseOf, requireEvents } from './checks.ts';
 import type { Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
+import { concreteRange } from './entropy-range.ts';
 
 /** Temperature of the relaxation when none is asked for; its own, not that of the Boltzmann target. */
 const defaultRelaxation = 0.7;
@@ -94,5 +95,6 @@ export const relaxedCategorical: DistributionFamily = {
     closedKl: false,
   },
   parameters: (actions) => actions,
+  entropyRange: (actions) => concreteRange(actions, defaultRelaxation),
   make: (head, actions) => new RelaxedCategorical(head, actions),
 };

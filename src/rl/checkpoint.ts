@@ -122,11 +122,14 @@ export function runSettings(
   };
 }
 
+/** What settings meant that checkpoints of earlier versions do not have. */
+const earlier: CheckpointSettings = { 'learner.criticTarget': 'sample' };
+
 /** @throws CheckpointError naming the settings that differ */
 export function requireSameSettings(saved: CheckpointSettings, wanted: CheckpointSettings): void {
   const names = new Set([...Object.keys(wanted), ...Object.keys(saved)]);
   const of = (settings: CheckpointSettings, name: string) =>
-    Object.hasOwn(settings, name) ? settings[name] : 'none';
+    Object.hasOwn(settings, name) ? settings[name] : (earlier[name] ?? 'none');
   const differing = [...names].filter((name) => of(saved, name) !== of(wanted, name));
   if (differing.length === 0) return;
   const list = differing.map((name) => `${name} ${of(saved, name)} instead of ${of(wanted, name)}`);

@@ -7,6 +7,7 @@ import {
   exp,
   gradient,
   mean,
+  neg,
   read,
   reshape,
   State,
@@ -44,6 +45,20 @@ export interface PolicyBatch {
   readonly replayedActions?: Tensor;
   /** Replaces the estimator's fresh draws, for tests against references. */
   readonly noise?: Tensor;
+}
+
+/** What one policy update tells besides the estimator's result. */
+export interface PolicyStep {
+  /** [batch] or [samples, batch] nats, of mean −H(π): exact where the actions can be enumerated, else of samples. */
+  readonly negativeEntropy: Tensor;
+  /** Of the loss, with the shape of the policy's parameters. */
+  readonly gradient: Tensor;
+}
+
+function negativeEntropyOf(policy: Distribution, logProb: Tensor | undefined): Tensor {
+  if (policy.support && policy.entropy) return neg(policy.entropy());
+  // Without samples of the policy itself, its entropy needs a draw of its own.
+  return logProb ?? policy.sample(1).logProb;
 }
 
 /**
@@ -122,9 +137,10 @@ export class PolicyLearner {
 
   /**
    * Records one step of the policy and its companions.
-   * @returns the estimator's result with log π [samples, batch] of samples of the policy before the step
+   * @returns the estimator's result, with what the policy's entropy is computed from and the gradient of its parameters,
+   *   both before the step
    */
-  recordStep(batch: PolicyBatch): EstimatorResult & { readonly logProb: Tensor } {
+  recordStep(batch: PolicyBatch): EstimatorResult & PolicyStep {
     const { states, target, behaviour, replayedActions, noise } = batch;
     const size = states.shape[0];
     const policy = this.distribution(states);
@@ -143,8 +159,7 @@ export class PolicyLearner {
       ...(replayedActions ? { replayedActions } : {}),
       ...(value ? { value: stopGradient(value) } : {}),
     });
-    // Without samples of the policy itself, its entropy needs a draw of its own.
-    const logProb = stopGradient(result.logProb ?? policy.sample(1).logProb);
+    const negativeEntropy = stopGradient(negativeEntropyOf(policy, result.logProb));
     const step = gradient(result.loss, this.policy.parameters);
     const follow = this.reference && {
       target: { parameters: this.reference.parameters, tau: this.options.tau },
@@ -159,7 +174,7 @@ export class PolicyLearner {
         this.optimisers.duals[name].step(gradient(result.dualLoss, state));
       }
     }
-    return { ...result, logProb };
+    return { ...result, negativeEntropy, gradient: step };
   }
 
   private needs(need: EstimatorChoice['needs'][number]): boolean {
