@@ -86,12 +86,12 @@ export class PolicyLearner {
     requireCompatible(estimator, family, estimators, actions);
     this.samples = options.samples ?? estimator.estimator.defaultSamples;
     const shape = { inputs: observations, hidden, activation };
-    const policy = { ...shape, outputs: family.parameters(actions), seed };
+    const policy = { ...shape, outputs: family.parameters(actions), seed, purpose: 'policy' as const };
     this.policy = mlp({ ...policy, name: 'policy' });
     // The same seed gives the same weights: it starts as a copy.
     this.reference = this.needs('reference') ? mlp({ ...policy, name: 'reference' }) : undefined;
     this.value = this.needs('value')
-      ? mlp({ ...shape, outputs: 1, name: 'value', seed: seed + 2 })
+      ? mlp({ ...shape, outputs: 1, name: 'value', seed, purpose: 'value' })
       : undefined;
     const first = Object.entries(estimator.estimator.duals ?? {});
     this.duals = Object.fromEntries(

@@ -2,8 +2,8 @@ export default [
   {
     fault: 'the seed of a program is ignored',
     file: 'src/device.ts',
-    from: 'clockState(options.seed ?? 0)',
-    to: 'clockState(0)',
+    from: "clockState(options.seed ?? 0, 'clock'",
+    to: "clockState(0, 'clock'",
   },
   {
     fault: 'hidden layers in float16 are asked of a backend without them',
