@@ -34,7 +34,7 @@ fn main(
   let a = item % params.actions;
   let at_mean = row * 2u * params.actions + a;
   let raw = head[at_mean + params.actions];
-  let inverse_std = safe_exp(-clamp(raw, params.logStdMin, params.logStdMax));
+  let inverse_std = safe_exp(-safe_clamp(raw, params.logStdMin, params.logStdMax));
   let mean = head[at_mean];
   var d_mean = 0.0;
   var d_log_std = 0.0;
@@ -56,7 +56,7 @@ fn main(
   }
   if (params.storeDHead != 0u) {
     dHead[at_mean] = d_mean;
-    let passes = raw >= params.logStdMin && raw <= params.logStdMax;
+    let passes = is_nan(raw) || (raw >= params.logStdMin && raw <= params.logStdMax);
     dHead[at_mean + params.actions] = select(0.0, d_log_std, passes);
   }
 }

@@ -1,6 +1,7 @@
 // Score-function form of the reverse divergence: f = logProb − min q/temperature, loss = mean f, and
 // dLogProb = (f − baseline)/(samples·batch). Baselines: 0 none, 1 mean over samples (its own included), 2 mean over
 // the other samples, 3 a given value for each state.
+// @include math
 // @include sum
 
 struct Params {
@@ -24,7 +25,7 @@ struct Params {
 fn smallest(item: u32, count: u32) -> f32 {
   var least = q[item];
   for (var net = 1u; net < params.nets; net++) {
-    least = min(least, q[net * count + item]);
+    least = safe_min(least, q[net * count + item]);
   }
   return least;
 }

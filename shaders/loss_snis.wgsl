@@ -26,7 +26,7 @@ struct Params {
 fn smallest(item: u32, count: u32) -> f32 {
   var least = q[item];
   for (var net = 1u; net < params.nets; net++) {
-    least = min(least, q[net * count + item]);
+    least = safe_min(least, q[net * count + item]);
   }
   return least;
 }
@@ -46,7 +46,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     // Shifted by the largest, so that nothing overflows.
     var largest = log_weight(row, count, inverse_temperature);
     for (var i = row + params.batch; i < count; i += params.batch) {
-      largest = max(largest, log_weight(i, count, inverse_temperature));
+      largest = safe_max(largest, log_weight(i, count, inverse_temperature));
     }
     var sum = 0.0;
     var squares = 0.0;

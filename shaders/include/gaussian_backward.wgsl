@@ -3,7 +3,7 @@
 fn head_gradient(row: u32, a: u32) -> vec2f {
   let at_mean = row * 2u * params.actions + a;
   let raw = head[at_mean + params.actions];
-  let log_std = clamp(raw, params.logStdMin, params.logStdMax);
+  let log_std = safe_clamp(raw, params.logStdMin, params.logStdMax);
   let sigma = safe_exp(log_std);
   let mean = head[at_mean];
   var d_mean = 0.0;
@@ -33,6 +33,6 @@ fn head_gradient(row: u32, a: u32) -> vec2f {
     d_mean += du;
     d_log_std += du * sigma * e;
   }
-  let passes = raw >= params.logStdMin && raw <= params.logStdMax;
+  let passes = is_nan(raw) || (raw >= params.logStdMin && raw <= params.logStdMax);
   return vec2f(d_mean, select(0.0, d_log_std, passes));
 }

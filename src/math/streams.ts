@@ -18,7 +18,6 @@ export const purposes = {
   policy: 2,
   critics: 3,
   value: 4,
-  reference: 5,
   // Training, from the run's seed.
   /** The device's draws of an update: batches and samples. */
   update: 6,

@@ -39,10 +39,6 @@ export interface GradientProgram {
   readonly clock: State;
 }
 
-/** Least number of samples with which an estimator is defined. */
-export const leastSamples = ({ estimator, variant }: EstimatorChoice): number =>
-  Math.max(estimator.minimumSamples, ['loo', 'mean', 'mixture'].includes(variant) ? 2 : 1);
-
 /** Memory and time of the Stein kernel grow with the square of the samples. */
 export const mostSamples = ({ estimator }: EstimatorChoice): number =>
   estimator.name === 'svgd/amortised' ? 64 : Number.POSITIVE_INFINITY;
@@ -68,7 +64,7 @@ export async function compileGradient(
   const pairs = mostSamples(choice) < Number.POSITIVE_INFINITY;
   const per = pairs ? samples ** 2 : samples;
   // What is exact is the same at every state, and pays for all its nodes at each.
-  const once = choice.estimator.quality === 'exact';
+  const once = choice.quality === 'exact';
   const batch = once ? 1 : Math.max(1, Math.min(statesAtMost, Math.floor(FUSED_LOSS_LIMIT / per)));
   const needs = (need: EstimatorChoice['needs'][number]) => choice.needs.includes(need);
   const clock = clockState(seed, 'clock', purpose);

@@ -108,6 +108,7 @@ export class State {
     readonly initial?: Float32Array | Uint32Array,
     dtype: DType = initial instanceof Uint32Array ? 'u32' : 'f32',
   ) {
+    requireExtents(`state '${name}'`, shape);
     if (initial && initial.length !== sizeOf(shape)) {
       throw new ShapeError(
         `state '${name}' has shape ${formatShape(shape)} (${sizeOf(shape)} elements) but ${initial.length} initial values`,
@@ -186,8 +187,20 @@ export class Recording {
     return tensor;
   }
 
+  /**
+   * Returns the tensor.
+   * @throws UsageError when another recording made it: here its number stands for another node
+   */
+  own(tensor: Tensor, what: string): Tensor {
+    if (this.nodes[tensor.node.id] === tensor.node) return tensor;
+    throw new UsageError(`${what}: ${tensor} belongs to another recording${callSite()}.`, {
+      hint: 'Compute it inside this device.compile(...), or pass its values as an input.',
+    });
+  }
+
   /** Adds a node, or returns the equal one already there: pure operations are computed once. */
   add(op: Op<never>, inputs: readonly Tensor[], attributes: unknown, writes: readonly State[]): Node {
+    for (const tensor of inputs) this.own(tensor, op.name);
     const pure =
       op.scalar !== undefined || op.view !== undefined || op.reduction === true || op.name === 'constant';
     const key = pure
@@ -196,6 +209,8 @@ export class Recording {
     const same = pure ? this.known.get(key) : undefined;
     if (same) return same;
     const types = (op as Op).infer(inputs, attributes);
+    // An operation may have an output that is empty.
+    for (const { shape } of types) requireExtents(op.name, shape, 0);
     const node: Node = { id: this.nodes.length, op: op as Op, inputs, attributes, outputs: [], writes };
     (node.outputs as Tensor[]).push(...types.map((type, i) => new Tensor(node, i, type.shape, type.dtype)));
     this.nodes.push(node);
@@ -289,6 +304,14 @@ export function recordNode<A>(
   writes: readonly State[] = [],
 ): Node {
   return currentRecording().add(op as Op<never>, inputs, attributes, writes);
+}
+
+/** @throws ShapeError unless all extents are whole numbers from `least`, and their product can be counted */
+export function requireExtents(what: string, shape: Shape, least = 1): void {
+  if (shape.every((extent) => Number.isInteger(extent) && extent >= least) && sizeOf(shape) < 2 ** 53) return;
+  throw new ShapeError(
+    `${what} has shape ${formatShape(shape)}; extents must be whole numbers from ${least}${callSite()}`,
+  );
 }
 
 /** The value of a state at this point of the recording. */

@@ -244,8 +244,16 @@ test('snapshot: an elementwise kernel with a broadcast row', () => {
   assert.equal(grid, { items: 64 });
   assert.fixture(
     wgsl,
-    `fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x <= 0.0);
+    `fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn relu(x: f32) -> f32 {
+  return select(select(0.0, x, x > 0.0), x, is_nan(x));
+}
+
+fn truth(holds: bool, a: f32, b: f32) -> f32 {
+  return select(0.0, 1.0, holds && !is_nan(a) && !is_nan(b));
 }
 
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
@@ -269,7 +277,7 @@ fn main(
   let e1 = x1[i1];
   let e2 = e0 + e1;
   let e3 = relu(e2);
-  let e4 = select(0.0, 1.0, e2 > e1);
+  let e4 = truth(e2 > e1, e2, e1);
   y0[item] = e3;
   y1[item] = e4;
 }

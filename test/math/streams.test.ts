@@ -119,7 +119,6 @@ test('the largest seed trains', async () => {
 /** The first numbers of everything that a run of a seed draws, each uniform in (−1, 1). */
 function firstDraws(seed: number): Map<string, number[]> {
   const learner = learnerOf(seed);
-  const reference = learnerOf(seed, 'kl-penalty/k3:on-policy').policyLearner.reference;
   const draws = new Map<string, number[]>();
   const weights = (name: string, values: ArrayLike<number> | undefined, from: number, inputs: number) =>
     draws.set(
@@ -130,9 +129,6 @@ function firstDraws(seed: number): Map<string, number[]> {
     network?.parameters.initial;
   weights('policy', initial(learner.policy), 0, 3);
   weights('value', initial(learner.policyLearner.value), 0, 3);
-  // A copy of the policy shares its numbers on purpose.
-  if (initial(reference)?.[0] !== initial(learner.policy)?.[0])
-    weights('reference', initial(reference), 0, 3);
   const critics = initial(learner.critics);
   weights('critic 0', critics, 0, 4);
   weights('critic 1', critics, (critics?.length ?? 0) / 2, 4);

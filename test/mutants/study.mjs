@@ -141,8 +141,8 @@ export default [
   {
     fault: "an environment's own settings give way to those of the study",
     file: 'src/study/study-config.ts',
-    from: '...config.settings, ...own, ...cell',
-    to: '...own, ...config.settings, ...cell',
+    from: '{ ...config.settings, ...own }',
+    to: '{ ...own, ...config.settings }',
   },
   {
     fault: "a study's runs are made with the batch for a capacity",

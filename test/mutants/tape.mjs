@@ -131,4 +131,22 @@ export default [
     from: 'batch: lead.at(-1)?.stride ?? 0',
     to: 'batch: lead.at(0)?.stride ?? 0',
   },
+  {
+    fault: 'a tensor of another recording is taken for the node of its number',
+    file: 'src/tape/tensor.ts',
+    from: 'for (const tensor of inputs) this.own(tensor, op.name);',
+    to: 'for (const tensor of inputs) this.own(inputs[0] ?? tensor, op.name);',
+  },
+  {
+    fault: 'a gradient by a tensor of another recording is zero',
+    file: 'src/tape/grad.ts',
+    from: 'for (const tensor of [y, ...wrt,',
+    to: 'for (const tensor of [y,',
+  },
+  {
+    fault: 'a shape of two negative extents has a size',
+    file: 'src/tape/tensor.ts',
+    from: 'Number.isInteger(extent) && extent >= least',
+    to: 'Number.isInteger(extent) && extent !== 0',
+  },
 ];

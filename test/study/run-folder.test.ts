@@ -22,7 +22,7 @@ const settings: RunSettings = {
   ...runDefaults,
   ...{ environment: 'bimodal-bandit', estimator: 'reverse-kl/pathwise', distribution: 'tanh-gaussian' },
   ...{ seed: 4, steps: 40, batch: 4, hidden: [4], warmup: 8, evaluateEvery: 10, evaluationEpisodes: 2 },
-  ...{ capacity: 64, backend: 'cpu' },
+  ...{ capacity: 64, backend: 'cpu', temperature: 'auto' },
 };
 const making = { versions: { divergrad: 'test' }, adapter: 'a test', command: ['train'] };
 

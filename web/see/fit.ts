@@ -192,7 +192,7 @@ export class Fit {
 const samplesOf = (settings: FitSettings): number => {
   const choice = choiceOf(settings);
   if (choice.needs.includes('replayedActions')) return 1;
-  return Math.max(settings.samples, choice.estimator.minimumSamples);
+  return Math.max(settings.samples, choice.minimumSamples);
 };
 
 /** Near 0, where any family is about as wide as its space. */

@@ -22,7 +22,7 @@ const call =
   (...args: string[]): string =>
     `${name}(${args.join(', ')})`;
 const infix = (operator: string) => (a: string, b: string) => `${a} ${operator} ${b}`;
-const truth = (operator: string) => (a: string, b: string) => `select(0.0, 1.0, ${a} ${operator} ${b})`;
+const truth = (operator: string) => (a: string, b: string) => `truth(${a} ${operator} ${b}, ${a}, ${b})`;
 
 /** Each elementwise operation on named values. Where WGSL has no good one it is in shaders/include/math.wgsl. */
 const operations: Record<ElementwiseName, (a: string, b: string, c: string) => string> = {
@@ -33,7 +33,7 @@ const operations: Record<ElementwiseName, (a: string, b: string, c: string) => s
   expm1: (a) => `expm1(${a})`,
   log: (a) => `safe_log(${a})`,
   log1p: (a) => `log1p(${a})`,
-  sqrt: (a) => `sqrt(${a})`,
+  sqrt: (a) => `safe_sqrt(${a})`,
   square: (a) => `${a} * ${a}`,
   reciprocal: (a) => `1.0 / ${a}`,
   sin: (a) => `safe_sin(${a})`,
@@ -58,7 +58,7 @@ const operations: Record<ElementwiseName, (a: string, b: string, c: string) => s
   greater: truth('>'),
   greaterEqual: truth('>='),
   equal: truth('=='),
-  where: (c, a, b) => `select(${b}, ${a}, ${c} != 0.0)`,
+  where: (c, a, b) => `select(${b}, ${a}, is_not_zero(${c}))`,
   clamp: call('safe_clamp'),
 };
 

@@ -25,7 +25,7 @@ f32 = np.float32
 
 # Number of each purpose: a part of the key, beside the seed.
 PURPOSES = {
-    "policy": 2, "critics": 3, "value": 4, "reference": 5, "update": 6, "act": 7, "warmup": 8,
+    "policy": 2, "critics": 3, "value": 4, "update": 6, "act": 7, "warmup": 8,
     "trainingStarts": 9, "evaluationStarts": 10, "environment": 11,
 }
 HOST_MARK = 0xFFFFFFFF
@@ -329,6 +329,13 @@ class Categorical:
     def log_prob(self, latent):
         return (latent * torch.log_softmax(self.logits, -1)).sum(-1)
 
+    def probabilities(self):
+        return torch.softmax(self.logits, -1)
+
+    def entropy(self):
+        p = self.probabilities()
+        return -torch.special.xlogy(p, p).sum(-1)
+
     def mode(self):
         return self.one_hot(self.logits)
 
@@ -361,6 +368,9 @@ class Learner:
             "critics.parameters": Adam(self.critics.parameters, rates["critics"]),
             "logTemperature": Adam(self.log_temperature, rates["temperature"]),
         }
+        self.expected = discrete and settings.get("criticTarget") != "sample"
+        # Draws are numbered as they are made: without that of the next action, the next number is the policy's.
+        self.policy_draw = "next" if self.expected else "policy"
         self.loss = getattr(self, LOSSES[settings["estimator"]])
         self.value = self.reference = None
         # How often the first of the target critics is the lower one: a trace needs both.
@@ -370,7 +380,8 @@ class Learner:
             self.optimisers["value.parameters"] = Adam(self.value.parameters, rates["policy"])
         self.duals = {}
         if settings["estimator"] == "mpo/decoupled":
-            self.reference = net("reference", observations, self.family.outputs(size))
+            # A copy of the policy at first.
+            self.reference = net("policy", observations, self.family.outputs(size))
             self.reference.parameters.requires_grad_(False)
             # All start from 1.
             self.duals = {name: torch.tensor(0.0, requires_grad=True) for name in ["eta", "lambdaMean", "lambdaCovariance"]}
@@ -399,11 +410,15 @@ class Learner:
         states, actions, rewards, terminated, next_states, heads = rows
         with torch.no_grad():
             ahead = self.at(next_states)
-            latent = ahead.draw(device, "next", 1)
-            both = self.soft_q(next_states, ahead.action(latent), self.target)
-            q = both.min(0).values
+            if self.expected:
+                # Christodoulou 2019 (1910.07207): the mean over all choices.
+                both = self.critics(next_states, self.target)
+                value = (ahead.probabilities() * both.min(0).values).sum(-1) + temperature * ahead.entropy()
+            else:
+                latent = ahead.draw(device, "next", 1)
+                both = self.soft_q(next_states, ahead.action(latent), self.target)
+                value = (both.min(0).values - temperature * ahead.log_prob(latent))[0]
             self.first_is_less.append((both[0] < both[1]).double().mean().item())
-            value = (q - temperature * ahead.log_prob(latent))[0]
             # After a termination nothing follows; after a time limit the value does.
             wanted = torch.where(terminated > 0, rewards, rewards + settings["discount"] * value)
         critic_loss = ((self.soft_q(states, actions[None])[:, 0] - wanted) ** 2).mean(1).sum()
@@ -414,7 +429,9 @@ class Learner:
 
         policy = self.at(states)
         result = self.loss(device, states, policy, temperature, {"actions": actions, "heads": heads})
-        if "log_prob" in result:
+        if self.discrete:
+            entropy = policy.entropy().mean().item()
+        elif "log_prob" in result:
             entropy = -result["log_prob"].mean().item()
         else:
             entropy = -policy.log_prob(policy.draw(device, "entropy", 1).detach()).mean().item()
@@ -444,14 +461,14 @@ class Learner:
 
     def pathwise(self, device, states, policy, temperature, _kept):
         """KL(policy || p), reparameterised."""
-        latent = policy.draw(device, "policy", self.settings["samples"])
+        latent = policy.draw(device, self.policy_draw, self.settings["samples"])
         log_prob = policy.log_prob(latent)
         density = self.soft_q(states, policy.action(latent)).min(0).values / temperature
         return {"loss": (log_prob - density).mean(), "log_prob": log_prob}
 
     def score(self, device, states, policy, temperature, _kept):
         """KL(policy || p) by its score function, with a learned baseline."""
-        latent = policy.draw(device, "policy", self.settings["samples"]).detach()
+        latent = policy.draw(device, self.policy_draw, self.settings["samples"]).detach()
         log_prob = policy.log_prob(latent)
         with torch.no_grad():
             ratio = log_prob - self.soft_q(states, policy.action(latent)).min(0).values / temperature
@@ -462,7 +479,7 @@ class Learner:
         """KL(p || policy), samples of the policy of then weighted by p over their density."""
         with torch.no_grad():
             then = self.distribution(kept["heads"])
-            latent = then.draw(device, "policy", self.settings["samples"])
+            latent = then.draw(device, self.policy_draw, self.settings["samples"])
             density = self.soft_q(states, then.action(latent)).min(0).values / temperature
             weight = torch.softmax(density - then.log_prob(latent), 0)
         loss = -(weight * policy.log_prob(latent)).sum(0).mean()
@@ -470,7 +487,7 @@ class Learner:
 
     def awr(self, device, states, policy, temperature, kept):
         """KL(p || policy) on the actions of the buffer, weighted by their advantage (Peng et al. 2019)."""
-        latent = policy.draw(device, "policy", self.settings["samples"]).detach()
+        latent = policy.draw(device, self.policy_draw, self.settings["samples"]).detach()
         log_prob = policy.log_prob(latent)
         with torch.no_grad():
             value = self.soft_q(states, policy.action(latent)).min(0).values.mean(0)
@@ -487,7 +504,7 @@ class Learner:
         eta, for_mean, for_spread = (torch.exp(logarithm) for logarithm in self.duals.values())
         with torch.no_grad():
             old = self.distribution(self.reference(states)[0])
-            latent = old.draw(device, "policy", samples)
+            latent = old.draw(device, self.policy_draw, samples)
             q = self.soft_q(states, old.action(latent)).min(0).values
             weight = torch.softmax(q / eta, 0)
         # KL(old || new), by the mean and by the spread.
@@ -674,6 +691,13 @@ CASES = {
         "seed": 3, "learnerSeed": 2**33 + 8, "saveEvery": 120,
         "learningRates": {"policy": 0.003, "critics": 0.002, "temperature": 0.005},
     },
+    # Choices whose critics learn from one sampled action.
+    "cartpole-sample": {
+        "environment": "cartpole", "estimator": "reverse-kl/score:value", "family": "categorical",
+        "criticTarget": "sample", "steps": 60, "batch": 6, "capacity": 40, "warmup": 10, "evaluateEvery": 60,
+        "evaluationEpisodes": 1, "samples": 2, "seed": 12, "learnerSeed": 3, "saveEvery": 30,
+        "learningRates": {"policy": 0.003, "critics": 0.002, "temperature": 0.005},
+    },
     # Each environment's own outputs of the policy are kept, also while warming up.
     "behaviour": {
         "environment": "slide", "estimator": "forward-kl/snis:behaviour", "family": "tanh-gaussian",
@@ -697,11 +721,11 @@ CASES = {
         "samples": 2, "hidden": [6], "seed": 6, "learnerSeed": 9, "saveEvery": 20,
         "learningRates": {"policy": 0.01, "critics": 0.005, "temperature": 0.002},
     },
-    # A slow copy of the policy, and dual variables.
+    # A slow copy of the policy, and dual variables; the loss does not depend on the temperature.
     "mpo": {
         "environment": "slide", "estimator": "mpo/decoupled", "family": "tanh-gaussian",
         "steps": 60, "batch": 6, "capacity": 25, "warmup": 10, "evaluateEvery": 30, "evaluationEpisodes": 1,
-        "samples": 4, "hidden": [6], "seed": 5, "learnerSeed": 6, "saveEvery": 30,
+        "samples": 4, "hidden": [6], "temperature": 0.2, "seed": 5, "learnerSeed": 6, "saveEvery": 30,
         "learningRates": {"policy": 0.01, "critics": 0.005, "temperature": 0.002},
     },
     # So large a batch that the losses are not those of the fused kernels; a fixed temperature.
