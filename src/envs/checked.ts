@@ -54,6 +54,8 @@ class Checked implements Environment {
       });
     }
     const when = `in step ${this.steps + 1} of episode ${this.episodes}`;
+    // Where the step fails, only a reset may follow.
+    this.running = false;
     // A copy: the environment may keep it.
     const given = this.attempt(when, () => this.inner.step(Float64Array.from(action)));
     const transition = checkedTransition(this, given, when);

@@ -162,4 +162,40 @@ export default [
     from: 'Float64Array.from(action)',
     to: 'action',
   },
+  {
+    fault: 'a simulation that was reset in its midst goes on',
+    file: 'src/envs/mujoco/engine.ts',
+    from: 'thorough || before === 0 || !advanced ?',
+    to: 'thorough || before === 0 ?',
+  },
+  {
+    fault: 'a simulation that was reset in its first step goes on',
+    file: 'src/envs/mujoco/engine.ts',
+    from: 'thorough || before === 0 || !advanced ?',
+    to: 'thorough || !advanced ?',
+  },
+  {
+    fault: 'warnings after which the engine goes on are not looked for',
+    file: 'src/envs/mujoco/engine.ts',
+    from: 'thorough || before === 0 || !advanced ?',
+    to: 'before === 0 || !advanced ?',
+  },
+  {
+    fault: 'an episode that a warning ended shows the physics after it',
+    file: 'src/envs/mujoco/base.ts',
+    from: 'if (this.warned) return this.seen.slice();',
+    to: '',
+  },
+  {
+    fault: 'a resumed environment has forgotten what was seen last',
+    file: 'src/envs/mujoco/base.ts',
+    from: '    this.warned = false;\n    this.observe();',
+    to: '    this.warned = false;',
+  },
+  {
+    fault: 'the first keyframe whichever is asked for',
+    file: 'src/envs/mujoco/engine.ts',
+    from: 'key < nkey) return key;',
+    to: 'key < nkey) return 0;',
+  },
 ];
