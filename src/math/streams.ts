@@ -50,6 +50,8 @@ export const purposes = {
   benchInputs: 25,
   benchGradients: 26,
   benchRatios: 27,
+  /** What a backend is asked before it is trusted. */
+  probe: 28,
 } as const;
 
 export type Purpose = keyof typeof purposes;
