@@ -208,7 +208,7 @@ test('shapes, literals and seeds that mean nothing are refused when recorded', a
     shape(() => literal([Number.NaN], [])),
   );
   for (const seed of [-1, 0.5, 2 ** 53, Number.NaN])
-    await refuses(UsageError, /The seed is .* whole number/, () =>
+    await refuses(UsageError, /The random seed is .* integer from 0/, () =>
       opened().compile(() => ({ y: randomNormal([2]) }), { seed }),
     );
 });
