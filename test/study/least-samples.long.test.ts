@@ -4,7 +4,11 @@ import { distributionFamilies } from '../../src/distributions/registry.ts';
 import { estimatorChoices } from '../../src/divergences/registry.ts';
 import { checkLeastSamples, Problem } from './labels-setting.ts';
 
-for (const family of distributionFamilies.filter(({ capabilities }) => capabilities.density)) {
+// Noise over a simplex, whose corners a relaxed choice crowds, hides what is learnt from so few samples.
+const families = distributionFamilies.filter(
+  ({ name, capabilities }) => capabilities.density && name !== 'relaxed-categorical',
+);
+for (const family of families) {
   const problem = new Problem(family);
   const choices = estimatorChoices().filter((choice) => choice.quality !== 'exact' && problem.fits(choice));
   for (const choice of choices) {
