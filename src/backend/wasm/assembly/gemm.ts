@@ -24,31 +24,31 @@ const PACKED: usize = 512;
 const ROWS: usize = PACKED + bytes(INNER * PANEL);
 export const GEMM_SCRATCH: usize = ROWS + bytes(LONG_ROWS * PANEL);
 
-/** 16 floats of 0, what sums without a bias are added to. */
+/** 16 floats of 0, where sums without a bias start. */
 const ZEROS: usize = memory.data(64, 16);
 
 /**
- * 2 rows × 4 vectors of sums, for as many pairs of rows. `o` and `oRow`: what the sums are added to, once they are made: a
- * sum that began with what others have made would lose as much as one of all their terms. `low`: lower bound of what is
- * stored.
+ * 2 rows × 4 vectors of sums, for as many pairs of rows. `start`: the row that sums start from. `o`, if not 0, and `oRow`:
+ * what they are added to once they are made; a sum that started from it would lose as much as one of all the terms.
+ * `low`: lower bound of what is stored.
  */
 function tile2x4(
   pairs: i32, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, inner: i32,
-  o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
+  start: usize, o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
 ): void {
   const bound = splat(low);
   for (; pairs > 0; --pairs) {
     let at = a;
     let a1 = a + aRow;
     let row = b;
-    let c00 = splat(0);
-    let c01 = c00;
-    let c02 = c00;
-    let c03 = c00;
+    let c00 = load(start);
+    let c01 = load1(start);
+    let c02 = load2(start);
+    let c03 = load3(start);
     let c10 = c00;
-    let c11 = c00;
-    let c12 = c00;
-    let c13 = c00;
+    let c11 = c01;
+    let c12 = c02;
+    let c13 = c03;
     for (let k = inner; k > 0; --k) {
       const b0 = load(row);
       const b1 = load1(row);
@@ -68,18 +68,28 @@ function tile2x4(
       a1 += aStep;
       row += bStep;
     }
-    store(c, atLeast(add(load(o), c00), bound));
-    store1(c, atLeast(add(load1(o), c01), bound));
-    store2(c, atLeast(add(load2(o), c02), bound));
-    store3(c, atLeast(add(load3(o), c03), bound));
-    o += oRow;
+    if (o) {
+      c00 = add(load(o), c00);
+      c01 = add(load1(o), c01);
+      c02 = add(load2(o), c02);
+      c03 = add(load3(o), c03);
+      o += oRow;
+      c10 = add(load(o), c10);
+      c11 = add(load1(o), c11);
+      c12 = add(load2(o), c12);
+      c13 = add(load3(o), c13);
+      o += oRow;
+    }
+    store(c, atLeast(c00, bound));
+    store1(c, atLeast(c01, bound));
+    store2(c, atLeast(c02, bound));
+    store3(c, atLeast(c03, bound));
     c += cRow;
-    store(c, atLeast(add(load(o), c10), bound));
-    store1(c, atLeast(add(load1(o), c11), bound));
-    store2(c, atLeast(add(load2(o), c12), bound));
-    store3(c, atLeast(add(load3(o), c13), bound));
+    store(c, atLeast(c10, bound));
+    store1(c, atLeast(c11, bound));
+    store2(c, atLeast(c12, bound));
+    store3(c, atLeast(c13, bound));
     a += aRow * 2;
-    o += oRow;
     c += cRow;
   }
 }
@@ -87,19 +97,19 @@ function tile2x4(
 /** 4 rows × 2 vectors. The rows are at a, a + row1, a + row2, a + row3. */
 function tile4x2(
   a: usize, row1: usize, row2: usize, row3: usize, aStep: usize, b: usize, bStep: usize, inner: i32,
-  o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
+  start: usize, o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
 ): void {
   let a1 = a + row1;
   let a2 = a + row2;
   let a3 = a + row3;
-  let c00 = splat(0);
-  let c01 = c00;
+  let c00 = load(start);
+  let c01 = load1(start);
   let c10 = c00;
-  let c11 = c00;
+  let c11 = c01;
   let c20 = c00;
-  let c21 = c00;
+  let c21 = c01;
   let c30 = c00;
-  let c31 = c00;
+  let c31 = c01;
   for (; inner > 0; --inner) {
     const b0 = load(b);
     const b1 = load1(b);
@@ -121,32 +131,42 @@ function tile4x2(
     a3 += aStep;
     b += bStep;
   }
+  if (o) {
+    c00 = add(load(o), c00);
+    c01 = add(load1(o), c01);
+    o += oRow;
+    c10 = add(load(o), c10);
+    c11 = add(load1(o), c11);
+    o += oRow;
+    c20 = add(load(o), c20);
+    c21 = add(load1(o), c21);
+    o += oRow;
+    c30 = add(load(o), c30);
+    c31 = add(load1(o), c31);
+  }
   const bound = splat(low);
-  store(c, atLeast(add(load(o), c00), bound));
-  store1(c, atLeast(add(load1(o), c01), bound));
-  o += oRow;
+  store(c, atLeast(c00, bound));
+  store1(c, atLeast(c01, bound));
   c += cRow;
-  store(c, atLeast(add(load(o), c10), bound));
-  store1(c, atLeast(add(load1(o), c11), bound));
-  o += oRow;
+  store(c, atLeast(c10, bound));
+  store1(c, atLeast(c11, bound));
   c += cRow;
-  store(c, atLeast(add(load(o), c20), bound));
-  store1(c, atLeast(add(load1(o), c21), bound));
-  o += oRow;
+  store(c, atLeast(c20, bound));
+  store1(c, atLeast(c21, bound));
   c += cRow;
-  store(c, atLeast(add(load(o), c30), bound));
-  store1(c, atLeast(add(load1(o), c31), bound));
+  store(c, atLeast(c30, bound));
+  store1(c, atLeast(c31, bound));
 }
 
 /** 4 rows × 1 vector. */
 function tile4x1(
   a: usize, row1: usize, row2: usize, row3: usize, aStep: usize, b: usize, bStep: usize, inner: i32,
-  o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
+  start: usize, o: usize, oRow: usize, c: usize, cRow: usize, low: f32,
 ): void {
   let a1 = a + row1;
   let a2 = a + row2;
   let a3 = a + row3;
-  let c0 = splat(0);
+  let c0 = load(start);
   let c1 = c0;
   let c2 = c0;
   let c3 = c0;
@@ -162,27 +182,33 @@ function tile4x1(
     a3 += aStep;
     b += bStep;
   }
+  if (o) {
+    c0 = add(load(o), c0);
+    o += oRow;
+    c1 = add(load(o), c1);
+    o += oRow;
+    c2 = add(load(o), c2);
+    o += oRow;
+    c3 = add(load(o), c3);
+  }
   const bound = splat(low);
-  store(c, atLeast(add(load(o), c0), bound));
-  o += oRow;
+  store(c, atLeast(c0, bound));
   c += cRow;
-  store(c, atLeast(add(load(o), c1), bound));
-  o += oRow;
+  store(c, atLeast(c1, bound));
   c += cRow;
-  store(c, atLeast(add(load(o), c2), bound));
-  o += oRow;
+  store(c, atLeast(c2, bound));
   c += cRow;
-  store(c, atLeast(add(load(o), c3), bound));
+  store(c, atLeast(c3, bound));
 }
 
 /** 1 row × 4 vectors. */
 function tile1x4(
-  a: usize, aStep: usize, b: usize, bStep: usize, inner: i32, o: usize, c: usize, low: f32,
+  a: usize, aStep: usize, b: usize, bStep: usize, inner: i32, start: usize, o: usize, c: usize, low: f32,
 ): void {
-  let c0 = splat(0);
-  let c1 = c0;
-  let c2 = c0;
-  let c3 = c0;
+  let c0 = load(start);
+  let c1 = load1(start);
+  let c2 = load2(start);
+  let c3 = load3(start);
   for (; inner > 0; --inner) {
     const x = loadSplat(a);
     c0 = madd(x, load(b), c0);
@@ -192,11 +218,17 @@ function tile1x4(
     a += aStep;
     b += bStep;
   }
+  if (o) {
+    c0 = add(load(o), c0);
+    c1 = add(load1(o), c1);
+    c2 = add(load2(o), c2);
+    c3 = add(load3(o), c3);
+  }
   const bound = splat(low);
-  store(c, atLeast(add(load(o), c0), bound));
-  store1(c, atLeast(add(load1(o), c1), bound));
-  store2(c, atLeast(add(load2(o), c2), bound));
-  store3(c, atLeast(add(load3(o), c3), bound));
+  store(c, atLeast(c0, bound));
+  store1(c, atLeast(c1, bound));
+  store2(c, atLeast(c2, bound));
+  store3(c, atLeast(c3, bound));
 }
 
 /** Whether `inner` rows, `step` bytes apart, of a 64-byte wide panel stay in a first-level cache of 64 sets × 8 lines. */
@@ -268,21 +300,21 @@ function packPanel(b: usize, bRow: usize, bColumn: usize, inner: i32, columns: i
 /** One panel of columns; the sums of all rows. */
 function panel(
   rows: i32, columns: i32, inner: i32, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize,
-  o: usize, oRow: usize, c: usize, cRow: usize, low: f32, tile: usize,
+  start: usize, o: usize, oRow: usize, c: usize, cRow: usize, low: f32, tile: usize,
 ): void {
   if (columns == PANEL) {
-    tile2x4(rows >> 1, a, aRow, aStep, b, bStep, inner, o, oRow, c, cRow, low);
+    tile2x4(rows >> 1, a, aRow, aStep, b, bStep, inner, start, o, oRow, c, cRow, low);
     const last = rows - 1;
-    if (rows & 1) tile1x4(a + aRow * last, aStep, b, bStep, inner, o + oRow * last, c + cRow * last, low);
+    if (rows & 1) tile1x4(a + aRow * last, aStep, b, bStep, inner, start, o ? o + oRow * last : 0, c + cRow * last, low);
     return;
   }
   if (columns > 2 * LANES) {
     for (let row: i32 = 0; row < rows; row += 2) {
       const left = min(2, rows - row);
-      tile2x4(1, a, left > 1 ? aRow : 0, aStep, b, bStep, inner, o, oRow, tile, ROW, low);
+      tile2x4(1, a, left > 1 ? aRow : 0, aStep, b, bStep, inner, start, o, oRow, tile, ROW, low);
       storeTile(tile, c, cRow, left, columns);
       a += aRow * 2;
-      o += oRow * 2;
+      if (o) o += oRow * 2;
       c += cRow * 2;
     }
     return;
@@ -296,11 +328,11 @@ function panel(
     const whole = left > 3 && (columns == LANES || columns == 2 * LANES);
     const to = whole ? c : tile;
     const toRow = whole ? cRow : ROW;
-    if (columns > LANES) tile4x2(a, row1, row2, row3, aStep, b, bStep, inner, o, oRow, to, toRow, low);
-    else tile4x1(a, row1, row2, row3, aStep, b, bStep, inner, o, oRow, to, toRow, low);
+    if (columns > LANES) tile4x2(a, row1, row2, row3, aStep, b, bStep, inner, start, o, oRow, to, toRow, low);
+    else tile4x1(a, row1, row2, row3, aStep, b, bStep, inner, start, o, oRow, to, toRow, low);
     if (!whole) storeTile(tile, c, cRow, min(4, left), columns);
     a += aRow * 4;
-    o += oRow * 4;
+    if (o) o += oRow * 4;
     c += cRow * 4;
   }
 }
@@ -495,8 +527,9 @@ export function gemm(
         step = ROW;
       }
       const onto = accumulate || done > 0;
-      const o = onto ? c + shift : bias ? bias + shift : ZEROS;
-      panel(rows, width, part, a, aRow, aStep, from, step, o, onto ? cRow : 0, c + shift, cRow, bound, tile);
+      const start = !onto && bias ? bias + shift : ZEROS;
+      const o = onto ? c + shift : 0;
+      panel(rows, width, part, a, aRow, aStep, from, step, start, o, cRow, c + shift, cRow, bound, tile);
     }
     a += <usize>part * aStep;
     b += <usize>part * bRow;
