@@ -1,5 +1,5 @@
 // The entropy of a policy from log-probabilities of its samples, and one step of Adam on the logarithm of the
-// temperature, whose loss log α·(entropy − target) has the gradient entropy − target.
+// temperature, whose loss log α·(entropy − target) has the gradient entropy − target, kept within its bounds.
 // @include sum
 // @include long_sum
 // @include adam
@@ -18,6 +18,8 @@ struct Params {
   beta1Complement: f32,
   beta2Complement: f32,
   place: u32,
+  logMin: f32,
+  logMax: f32,
 }
 
 @group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
@@ -42,6 +44,8 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     entropy[0] = mean;
     begin_adam();
     adam_step(0u, 1u, mean - params.targetEntropy);
+    // What is not finite has been noted by its bits.
     end_adam();
+    parameters[0] = clamp(parameters[0], params.logMin, params.logMax);
   }
 }

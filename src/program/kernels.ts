@@ -411,13 +411,13 @@ export const kernels: readonly KernelSpec[] = [
     ['learningRate', 'beta1', 'beta2', 'beta1Complement', 'beta2Complement', 'epsilon', 'weightDecay', 'tau'],
   ),
   // entropy = −mean logProb [samples]; then the step of adam on log α with the gradient entropy − targetEntropy.
-  // hasTarget and decoupled are 0.
+  // hasTarget and decoupled are 0. Then log α is brought within logMin and logMax; NaN stays.
   spec(
     'temperature_step',
     'parameters:update moments:update logProb:read entropy:write clock:update:u32',
-    'samples decoupled hasTarget targetEntropy learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement place',
+    'samples decoupled hasTarget targetEntropy learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement place logMin logMax',
     one,
-    (p) => p.samples + 15,
+    (p) => p.samples + 17,
     [
       'targetEntropy',
       'learningRate',
@@ -428,6 +428,8 @@ export const kernels: readonly KernelSpec[] = [
       'epsilon',
       'weightDecay',
       'tau',
+      'logMin',
+      'logMax',
     ],
   ),
   // y [count] words: Philox 4×32-10 with counter (block, clock[2], draw, clock[3]) and key (clock[0], clock[1]);

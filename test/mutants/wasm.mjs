@@ -38,7 +38,7 @@ export default [
   {
     fault: 'threads outlive their device',
     file: 'src/backend/wasm/backend.ts',
-    from: 'pool?.dispose();',
+    from: 'const pool = await this.pool;\n    pool?.dispose();',
     to: '',
   },
   {
@@ -142,5 +142,11 @@ export default [
     file: 'src/backend/wasm/assembly/mlp.ts',
     from: 'if (++row == rows) row = 0;',
     to: '++row;',
+  },
+  {
+    fault: 'a program that wasm does not load keeps its memory',
+    file: 'src/backend/wasm/backend.ts',
+    from: '    } catch (problem) {\n      memory.release();',
+    to: '    } catch (problem) {',
   },
 ];

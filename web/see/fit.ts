@@ -115,9 +115,9 @@ export class Fit {
         const slope = sliceAxis(step as Tensor, 1, parameters, 2 * parameters);
         return { report: concat([reshape(loss, [1]), head, reshape(slope, [parameters])], 0) };
       },
-      { seed, mlp: 'tiled' },
+      { clock: clockState(seed, 'clock', 'fit'), mlp: 'tiled' },
     );
-    const pictureClock = clockState(seed + 1);
+    const pictureClock = clockState(seed, 'clock', 'fitPicture');
     const picture = await device.compile((recorder) => recordPicture(recorder, settings), {
       clock: pictureClock,
       mlp: 'tiled',
@@ -192,7 +192,7 @@ export class Fit {
 const samplesOf = (settings: FitSettings): number => {
   const choice = choiceOf(settings);
   if (choice.needs.includes('replayedActions')) return 1;
-  return Math.max(settings.samples, choice.estimator.minimumSamples);
+  return Math.max(settings.samples, choice.minimumSamples);
 };
 
 /** Near 0, where any family is about as wide as its space. */
