@@ -38,7 +38,7 @@ export const forwardKlAwr: Estimator = {
   formula: '−sg(w)·log π(a_replay), w = min(e^{A/α}, 20) or batch·softmax_b(A/α), A = Q − mean_k Q(s, a_k)',
   source: 'Peng et al. 2019, eq. 9; Nair et al. 2020, eq. 11',
   quality: 'consistent',
-  needs: ['logProb', 'replayedActions'],
+  needs: ['logProb', 'storedDensity', 'replayedActions'],
   // Samples of the policy estimate V(s) = E_π[Q].
   defaultSamples: 4,
   minimumSamples: 1,
