@@ -31,8 +31,8 @@ export interface Recorder {
 export class Device {
   private readonly buffers = new Map<State, DeviceBuffer>();
   private readonly updates = new Set<Update>();
-  /** Programs that are loaded or being loaded, once for each time. */
-  private readonly uses = new Set<{ readonly program: Program }>();
+  /** Programs that are loaded or being loaded. */
+  private readonly loads = new Set<{ readonly program: Program }>();
   private disposed = false;
 
   constructor(readonly backend: Backend) {}
@@ -65,7 +65,7 @@ export class Device {
     }
     const recording = new Recording(
       { ...this.backend.preferences, ...definedOnly(options) },
-      options.clock ?? clockState(options.seed ?? 0),
+      options.clock ?? clockState(options.seed ?? 0, 'clock', 'plain'),
     );
     recordInto(recording, () => {
       for (const [name, tensor] of namedOutputs(body({ input })))
@@ -77,8 +77,6 @@ export class Device {
 
   /** Makes a lowered program ready to run. @throws BackendError when the device refuses it */
   async load(program: Program): Promise<Update> {
-    this.requireOpen();
-    const use = { program };
     const owned: DeviceBuffer[] = [];
     const take = (count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer => {
       const buffer = this.backend.allocate(count, dtype, label);
@@ -87,10 +85,12 @@ export class Device {
     };
     const release = () => {
       for (const buffer of owned.splice(0)) this.backend.free(buffer);
-      this.uses.delete(use);
+      this.loads.delete(load);
     };
     const fresh = program.states.filter((state) => !this.buffers.has(state));
-    this.uses.add(use);
+    const load = { program };
+    this.requireOpen();
+    this.loads.add(load);
     try {
       const slots = program.slots.map((count, i) => take(count, 'f32', `slot ${i}`));
       const bound = program.buffers.map((buffer): DeviceBuffer => {
@@ -136,9 +136,9 @@ export class Device {
 
   /** The device memory of a state, allocated and filled with its initial values at first use. */
   bufferOf(state: State): DeviceBuffer {
+    this.requireOpen();
     const known = this.buffers.get(state);
     if (known) return known;
-    this.requireOpen();
     const buffer = this.backend.allocate(state.size, state.dtype, state.name);
     try {
       if (state.initial) this.backend.write(buffer, state.initial);
@@ -173,7 +173,7 @@ export class Device {
   }
 
   private userOf(state: State): Program | undefined {
-    return [...this.uses].find(({ program }) => program.states.includes(state))?.program;
+    return [...this.loads].find(({ program }) => program.states.includes(state))?.program;
   }
 
   private requireOpen(): void {

@@ -130,7 +130,7 @@ export class DataError extends DivergradError {
 }
 
 /** Why a checkpoint cannot be used. */
-export type CheckpointFault = 'truncated' | 'corrupted' | 'foreign' | 'newer' | 'other-run';
+export type CheckpointFault = 'truncated' | 'corrupted' | 'foreign' | 'newer' | 'older' | 'other-run';
 
 /** A checkpoint that cannot be resumed from, and why. */
 export class CheckpointError extends DivergradError {

@@ -64,6 +64,8 @@ export interface Distribution {
 export interface Capabilities {
   /** Has {@link Distribution.rsample}. */
   readonly reparameterisable: boolean;
+  /** All samples of a state are one action. */
+  readonly certain?: boolean;
   /** Has a density, or probabilities. */
   readonly density: boolean;
   /** Actions can be enumerated. */

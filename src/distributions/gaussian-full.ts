@@ -1,4 +1,3 @@
-import { UsageError } from '../errors.ts';
 import {
   add,
   clamp,
@@ -16,6 +15,7 @@ import {
   type Tensor,
   where,
 } from '../tape/index.ts';
+import { noiseOf, requireAlike, requireEvents } from './checks.ts';
 import type {
   Distribution,
   DistributionFamily,
@@ -69,7 +69,7 @@ export class FullGaussian implements Distribution {
   }
 
   logProb(actions: Tensor): Tensor {
-    const solved = this.solve(columns(sub(actions, this.mean)));
+    const solved = this.solve(columns(sub(requireEvents(this, actions), this.mean)));
     return this.density(solved.map(square).reduce((total, term) => add(total, term)));
   }
 
@@ -86,10 +86,8 @@ export class FullGaussian implements Distribution {
   }
 
   /** ½(‖L₂⁻¹L₁‖² + ‖L₂⁻¹(μ₁ − μ₂)‖² − n) + Σ log diag L₂ − log diag L₁ */
-  kl(other: Distribution): Tensor {
-    if (!(other instanceof FullGaussian)) {
-      throw new UsageError(`kl needs two distributions of one family; got gaussian-full and ${other.family}`);
-    }
+  kl(second: Distribution): Tensor {
+    const other = requireAlike<FullGaussian>(this, second);
     const shift = other.solve(columns(sub(this.mean, other.mean)));
     const lower = this.lower();
     let squares = shift.map(square).reduce((total, term) => add(total, term));
@@ -105,8 +103,8 @@ export class FullGaussian implements Distribution {
     return new FullGaussian(stopGradient(this.mean), stopGradient(this.raw), this.options);
   }
 
-  private draw(samples: number, { noise }: SampleOptions): { actions: Tensor; noise: Tensor } {
-    const eps = noise ?? randomNormal([samples, this.batch, this.actions]);
+  private draw(samples: number, options: SampleOptions): { actions: Tensor; noise: Tensor } {
+    const eps = noiseOf(this, samples, options, randomNormal);
     const spread = sum(mul(this.lower(), reshape(eps, [samples, this.batch, 1, this.actions])), -1);
     return { actions: add(this.mean, spread), noise: eps };
   }

@@ -4,13 +4,11 @@ import {
   clamp,
   concat,
   exp,
-  log,
   logSoftmax,
   logSumExp,
   mul,
   neg,
   randomNormal,
-  randomUniform,
   reshape,
   sliceAxis,
   square,
@@ -20,7 +18,8 @@ import {
   type Tensor,
   tanh,
 } from '../tape/index.ts';
-import { oneHot } from './categorical.ts';
+import { gumbel, oneHot } from './categorical.ts';
+import { noiseOf, requireEvents } from './checks.ts';
 import type {
   Distribution,
   DistributionFamily,
@@ -65,10 +64,11 @@ export class GaussianMixture implements Distribution {
     this.logStd = clamp(rawLogStd, low, high);
   }
 
-  sample(samples: number, { noise }: SampleOptions = {}): Sample {
+  sample(samples: number, options: SampleOptions = {}): Sample {
     const { batch, actions, components: count } = this;
-    const given =
-      noise ?? concat([gumbel([samples, batch, count]), randomNormal([samples, batch, actions])], -1);
+    const fresh = () =>
+      concat([gumbel([samples, batch, count]), randomNormal([samples, batch, actions])], -1);
+    const given = noiseOf(this, samples, options, fresh, count + actions);
     const choice = reshape(
       oneHot(argMax(add(this.logits, sliceAxis(given, -1, 0, count)), -1, true), count),
       [samples, batch, count, 1],
@@ -116,16 +116,13 @@ export class GaussianMixture implements Distribution {
 
   /** log w_m + log N_m at latents [samples, batch, actions]: [samples, batch, components]. */
   private joint(latent: Tensor): Tensor {
-    const [samples] = latent.shape;
+    const [samples] = requireEvents(this, latent).shape;
     const at = reshape(latent, [samples, this.batch, 1, this.actions]);
     const z = mul(sub(at, this.mean), exp(neg(this.logStd)));
     const each = sub(sub(mul(-0.5, square(z)), this.logStd), 0.5 * Math.log(2 * Math.PI));
     return add(logSoftmax(this.logits, -1), sum(each, -1));
   }
 }
-
-/** Standard Gumbel noise. */
-export const gumbel = (shape: readonly number[]): Tensor => neg(log(neg(log(randomUniform(shape)))));
 
 function family(squashed: boolean): DistributionFamily {
   return {

@@ -1,4 +1,3 @@
-import { UsageError } from '../errors.ts';
 import {
   add,
   clamp,
@@ -17,6 +16,7 @@ import {
   type Tensor,
   tanh,
 } from '../tape/index.ts';
+import { noiseOf, requireAlike } from './checks.ts';
 import type {
   Distribution,
   DistributionFamily,
@@ -39,7 +39,7 @@ const largestAction = 1 - 2 ** -24;
  * log N(u; m, l) = Σ −½((u − m)e^−l)² − l − ½ log 2π, and with tanh minus Σ 2(log 2 − u − softplus(−2u)), which
  * stays finite where 1 − tanh² underflows.
  *
- * @source Haarnoja et al. 2018, appendix C, in the softplus form
+ * @source Haarnoja et al. 2018, in the softplus form
  */
 export class Gaussian implements Distribution {
   readonly family: string;
@@ -113,12 +113,8 @@ export class Gaussian implements Distribution {
   }
 
   /** KL of the Gaussians before the tanh, which squashing leaves unchanged. */
-  kl(other: Distribution): Tensor {
-    if (!(other instanceof Gaussian) || other.family !== this.family) {
-      throw new UsageError(
-        `kl needs two distributions of one family; got ${this.family} and ${other.family}`,
-      );
-    }
+  kl(second: Distribution): Tensor {
+    const other = requireAlike<Gaussian>(this, second);
     const ratio = sub(other.logStd, this.logStd);
     const shift = mul(sub(this.mean, other.mean), exp(neg(other.logStd)));
     const spread = add(exp(mul(-2, ratio)), square(shift));
@@ -133,8 +129,8 @@ export class Gaussian implements Distribution {
     return new Gaussian(stopGradient(this.head), this.actions, this.shape.squash, this.options);
   }
 
-  private noise(samples: number, { noise }: SampleOptions): Tensor {
-    return noise ?? randomNormal([samples, this.batch, this.actions]);
+  private noise(samples: number, options: SampleOptions): Tensor {
+    return noiseOf(this, samples, options, randomNormal);
   }
 }
 

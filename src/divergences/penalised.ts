@@ -60,18 +60,26 @@ export function penalised(
       diagnostics: { ...main.diagnostics, penalty: extra.loss },
     };
   };
+  const minimumSamples = Math.max(base.minimumSamples, penalty.minimumSamples);
+  const follows = {
+    name: `${base.follows.name} + ${coefficient}·${penalty.follows.name}`,
+    formula: `${base.follows.formula} + ${coefficient}·(${penalty.follows.formula})`,
+  };
+  const label = { quality: 'own-objective', follows } as const;
+  const { bias: _bias, ...main } = base.estimator;
   const estimator: Estimator = {
-    ...base.estimator,
+    ...main,
     name,
     title: `${base.estimator.title}, with ${coefficient} times ${penalty.estimator.title}`,
     formula: `${base.estimator.formula} + ${coefficient}·${penalty.estimator.formula}`,
     source: `${base.estimator.source}; ${penalty.estimator.source}`,
     needs,
     variants: [],
-    minimumSamples: Math.max(base.estimator.minimumSamples, penalty.estimator.minimumSamples),
+    ...label,
+    minimumSamples,
     loss,
   };
-  return { name, estimator, variant: '', needs, loss };
+  return { name, estimator, variant: '', needs, minimumSamples, ...label, loss };
 }
 
 /** What to write instead of a penalty alone, which no critic speaks in; undefined for anything else. */

@@ -1,6 +1,7 @@
 import { formatShape } from '../math/shape.ts';
 import type { View } from '../math/view.ts';
 import {
+  type Input,
   inputOp,
   type Literal,
   literalOp,
@@ -308,8 +309,8 @@ const ports = (
   at: (buffer: number) => number,
 ): Map<string, ProgramPort> =>
   new Map(
-    [...tensors].map(([name, { shape, dtype, node }]) => {
-      const initial = node.op === inputOp ? (node.attributes as { initial?: number }).initial : undefined;
+    [...tensors].map(([name, { node, shape, dtype }]) => {
+      const { initial } = (node.op === inputOp ? node.attributes : {}) as Partial<Input>;
       const port = { buffer: at(buffers.get(name) as number), shape, dtype };
       return [name, initial === undefined ? port : { ...port, initial }];
     }),

@@ -98,7 +98,7 @@ export interface ProgramPort {
   readonly buffer: number;
   readonly shape: readonly number[];
   readonly dtype: 'f32' | 'u32';
-  /** Value of every element of an input until the host writes it. */
+  /** Of an input that need not be written: the value of each element until it is. */
   readonly initial?: number;
 }
 

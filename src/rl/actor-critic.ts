@@ -216,7 +216,7 @@ export class ActorCritic {
     this.targetEntropy = full.targetEntropy ?? defaultTargetEntropy(family, actions.size, familyOptions);
     // A choice has one output each; a box action is an input beside the state.
     const [inputs, outputs] = discrete ? [observations, actions.size] : [observations + actions.size, 1];
-    const critic = { inputs, hidden, outputs, activation, nets: 2, seed: seed + 1 };
+    const critic = { inputs, hidden, outputs, activation, nets: 2, seed, purpose: 'critics' as const };
     this.critics = mlp({ ...critic, name: 'critics' });
     this.targetCritics = mlp({ ...critic, name: 'targetCritics' });
     const initial = temperature === 'auto' ? full.initialTemperature : temperature;

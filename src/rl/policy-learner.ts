@@ -70,7 +70,7 @@ export class PolicyLearner {
   readonly samples: number;
   /** Baseline V(s) in units of log π − Q/temperature. */
   readonly value: Network | undefined;
-  /** Copy of the policy that follows slowly. */
+  /** Copy of the policy, at first equal to it, that follows slowly. */
   readonly reference: Network | undefined;
   /** Logarithms of the dual variables. */
   readonly duals: Readonly<Record<string, State>>;
@@ -86,14 +86,12 @@ export class PolicyLearner {
     requireCompatible(estimator, family, estimators, actions);
     this.samples = options.samples ?? estimator.estimator.defaultSamples;
     const shape = { inputs: observations, hidden, activation };
-    const policy = { ...shape, outputs: family.parameters(actions), seed };
+    const policy = { ...shape, outputs: family.parameters(actions), seed, purpose: 'policy' as const };
     this.policy = mlp({ ...policy, name: 'policy' });
-    // Weights of its own at first, so that a penalty has something to pull towards.
-    this.reference = this.needs('reference')
-      ? mlp({ ...policy, name: 'reference', seed: seed + 3 })
-      : undefined;
+    // The same seed gives the same weights: it starts as a copy.
+    this.reference = this.needs('reference') ? mlp({ ...policy, name: 'reference' }) : undefined;
     this.value = this.needs('value')
-      ? mlp({ ...shape, outputs: 1, name: 'value', seed: seed + 2 })
+      ? mlp({ ...shape, outputs: 1, name: 'value', seed, purpose: 'value' })
       : undefined;
     const first = Object.entries(estimator.estimator.duals ?? {});
     this.duals = Object.fromEntries(

@@ -1,4 +1,4 @@
-import { NumericsError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
 import { constant, type Operand } from './elementwise.ts';
 import { plain } from './shapes.ts';
@@ -11,22 +11,23 @@ export interface Literal {
 }
 
 export const literalOp: Op<Literal> = { name: 'literal', infer: (_inputs, { shape }) => plain(shape) };
-export const inputOp: Op<{ name: string; shape: Shape; initial: number | undefined }> = {
+/** A named input and, where it has one, the value of its elements until it is written. */
+export interface Input {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly initial?: number;
+}
+
+export const inputOp: Op<Input> = {
   name: 'input',
   infer: (_inputs, { shape }) => plain(shape),
 };
 
-/**
- * A constant array recorded into the program. Infinities are allowed: −Infinity masks a logit.
- * @throws ShapeError when the values do not fill the shape, NumericsError for NaN
- */
+/** A constant array recorded into the program. @throws ShapeError when the values do not fill the shape */
 export function literal(values: ArrayLike<number>, shape: Shape): Tensor {
   requireExtents('literal', shape);
   if (values.length !== sizeOf(shape))
     throw shapeError('literal', [], `${values.length} values do not fill ${formatShape(shape)}`);
-  for (let i = 0; i < values.length; i++)
-    if (!(values[i] <= Number.POSITIVE_INFINITY))
-      throw new NumericsError(`literal ${formatShape(shape)} holds ${values[i]} at element ${i}.`);
   return values.length === 1 && shape.length === 0
     ? constant(values[0])
     : record(literalOp, [], { values: Float64Array.from(values), shape });
@@ -42,7 +43,11 @@ export function input(name: string, shape: Shape, initial?: number): Tensor {
   const recording = currentRecording();
   if (recording.inputs.has(name)) throw new UsageError(`input '${name}' is declared twice`);
   requireExtents(`input '${name}'`, shape);
-  const tensor = record(inputOp, [], { name, shape: [...shape], initial });
+  const tensor = record(inputOp, [], {
+    name,
+    shape: [...shape],
+    ...(initial === undefined ? {} : { initial }),
+  });
   recording.inputs.set(name, tensor);
   return tensor;
 }

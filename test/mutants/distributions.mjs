@@ -102,4 +102,16 @@ export default [
     from: 'options.logStd ?? defaultLogStd',
     to: 'options.logStd ?? [-20, 20]',
   },
+  {
+    fault: 'a KL divergence broadcasts over another number of actions',
+    file: 'src/distributions/checks.ts',
+    from: 'if (other.batch !== own.batch || other.actions !== own.actions)',
+    to: 'if (other.batch !== own.batch)',
+  },
+  {
+    fault: 'one coordinate stands for all of an action',
+    file: 'src/distributions/checks.ts',
+    from: 'shape[1] === batch && shape[2] === width',
+    to: 'shape[1] === batch && (shape[2] === width || shape[2] === 1)',
+  },
 ];

@@ -33,8 +33,8 @@ export default [
   {
     fault: 'evaluations share their starts',
     file: 'src/rl/train.ts',
-    from: 'evaluator.run(evaluationSeed(seed, evaluations.length))',
-    to: 'evaluator.run(evaluationSeed(seed, 0))',
+    from: 'evaluationSeeds(seed, step, evaluationEpisodes)',
+    to: 'evaluationSeeds(seed, 0, evaluationEpisodes)',
   },
   {
     fault: 'no final evaluation',
@@ -136,7 +136,7 @@ export default [
     fault: 'targets of other seed',
     file: 'src/rl/actor-critic.ts',
     from: "mlp({ ...critic, name: 'targetCritics' })",
-    to: "mlp({ ...critic, name: 'targetCritics', seed })",
+    to: "mlp({ ...critic, name: 'targetCritics', purpose: 'value' })",
   },
   {
     fault: 'policy rate lost',
@@ -211,10 +211,10 @@ export default [
     to: 'warming && i > 0 ? new Float32Array(map.kind.size) : warming ? randomAction(map, random) :',
   },
   {
-    fault: 'evaluation seeds by the step',
+    fault: 'evaluation seeds by how many there were',
     file: 'src/rl/train.ts',
-    from: 'evaluationSeed(seed, evaluations.length)',
-    to: 'evaluationSeed(seed, step)',
+    from: '(seed, step, evaluationEpisodes)',
+    to: '(seed, evaluations.length, evaluationEpisodes)',
   },
   {
     fault: 'one step too many',

@@ -31,8 +31,8 @@ const evaluation = (step: number): Evaluation => ({
   metrics: { entropy: 1 / step },
 });
 const checkpointAt = (step: number): Checkpoint => ({
-  ...{ settings: {}, step, updates: step, evaluations: [], environments: [] },
-  random: { seed: 0, stream: 1, position: 0, spareNormal: null },
+  ...{ streams: 2, settings: {}, step, updates: step, evaluations: [], environments: [] },
+  random: { seed: 0, purpose: 'warmup', index: 0, position: 0, spareNormal: null },
   replay: { rows: new Float32Array(3), next: 0 },
   states: new Map([['policy.parameters', Float32Array.of(step)]]),
 });
