@@ -68,6 +68,8 @@ export {
   EnvironmentError,
   type ErrorDetails,
   NumericsError,
+  type ProbeDetails,
+  ProbeError,
   ShapeError,
   UsageError,
 } from './errors.ts';

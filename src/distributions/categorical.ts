@@ -1,4 +1,3 @@
-import { UsageError } from '../errors.ts';
 import {
   add,
   argMax,
@@ -17,6 +16,7 @@ import {
   sum,
   type Tensor,
 } from '../tape/index.ts';
+import { noiseOf, requireAlike, requireEvents } from './checks.ts';
 import type { Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
 
 /**
@@ -40,14 +40,14 @@ export class Categorical implements Distribution {
     this.logProbs = logSoftmax(logits, -1);
   }
 
-  sample(samples: number, { noise }: SampleOptions = {}): Sample {
-    const gumbel = noise ?? neg(log(neg(log(randomUniform([samples, this.batch, this.actions])))));
-    const actions = stopGradient(oneHot(argMax(add(this.logits, gumbel), -1, true), this.actions));
+  sample(samples: number, options: SampleOptions = {}): Sample {
+    const noise = noiseOf(this, samples, options, gumbel);
+    const actions = stopGradient(oneHot(argMax(add(this.logits, noise), -1, true), this.actions));
     return { actions, latent: actions, logProb: this.logProb(actions) };
   }
 
   logProb(actions: Tensor): Tensor {
-    return sum(mul(actions, this.logProbs), -1);
+    return sum(mul(requireEvents(this, actions), this.logProbs), -1);
   }
 
   logProbLatent(latent: Tensor): Tensor {
@@ -62,9 +62,8 @@ export class Categorical implements Distribution {
     return oneHot(argMax(this.logits, -1, true), this.actions);
   }
 
-  kl(other: Distribution): Tensor {
-    if (!(other instanceof Categorical))
-      throw new UsageError(`kl needs two distributions of one family; got categorical and ${other.family}`);
+  kl(second: Distribution): Tensor {
+    const other = requireAlike<Categorical>(this, second);
     return sum(mul(exp(this.logProbs), sub(this.logProbs, other.logProbs)), -1);
   }
 
@@ -84,6 +83,9 @@ export class Categorical implements Distribution {
     return new Categorical(stopGradient(this.logits), this.actions);
   }
 }
+
+/** Standard Gumbel noise. */
+export const gumbel = (shape: readonly number[]): Tensor => neg(log(neg(log(randomUniform(shape)))));
 
 /** One-hot vectors [..., choices] of indices [..., 1]. */
 export function oneHot(index: Tensor, choices: number): Tensor {
@@ -108,5 +110,6 @@ export const categorical: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => actions,
+  entropyRange: (actions) => [0, Math.log(actions)],
   make: (head, actions) => new Categorical(head, actions),
 };

@@ -10,15 +10,15 @@ import {
   logSoftmax,
   logSumExp,
   mul,
-  neg,
-  randomUniform,
   stopGradient,
   sub,
   sum,
   type Tensor,
 } from '../tape/index.ts';
-import { oneHot } from './categorical.ts';
+import { gumbel, oneHot } from './categorical.ts';
+import { noiseOf, requireEvents } from './checks.ts';
 import type { Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
+import { concreteRange } from './entropy-range.ts';
 
 /** Temperature of the relaxation when none is asked for; its own, not that of the Boltzmann target. */
 const defaultRelaxation = 0.7;
@@ -47,9 +47,9 @@ export class RelaxedCategorical implements Distribution {
     this.batch = logits.shape[0];
   }
 
-  rsample(samples: number, { noise }: SampleOptions = {}): Sample {
-    const gumbel = noise ?? neg(log(neg(log(randomUniform([samples, this.batch, this.actions])))));
-    const latent = logSoftmax(div(add(this.logits, gumbel), this.relaxation), -1);
+  rsample(samples: number, options: SampleOptions = {}): Sample {
+    const noise = noiseOf(this, samples, options, gumbel);
+    const latent = logSoftmax(div(add(this.logits, noise), this.relaxation), -1);
     return { actions: exp(latent), latent, logProb: this.logProbLatent(latent) };
   }
 
@@ -65,7 +65,7 @@ export class RelaxedCategorical implements Distribution {
 
   logProbLatent(latent: Tensor): Tensor {
     const { actions: n, relaxation: tau } = this;
-    const shifted = sub(this.logits, mul(tau, latent));
+    const shifted = sub(this.logits, mul(tau, requireEvents(this, latent)));
     const products = sum(sub(shifted, latent), -1);
     const constant = logGammaOf(n) + (n - 1) * Math.log(tau);
     return add(sub(products, mul(n, logSumExp(shifted, -1))), constant);
@@ -95,5 +95,6 @@ export const relaxedCategorical: DistributionFamily = {
     closedKl: false,
   },
   parameters: (actions) => actions,
+  entropyRange: (actions) => concreteRange(actions, defaultRelaxation),
   make: (head, actions) => new RelaxedCategorical(head, actions),
 };

@@ -11,6 +11,7 @@ import { jeffreys } from './jeffreys.ts';
 import { jensenShannon } from './jensen-shannon.ts';
 import { klPenalties } from './kl-penalty.ts';
 import { mpo } from './mpo.ts';
+import { penalised, penalisedParts } from './penalised.ts';
 import { renyi } from './renyi.ts';
 import { reverseKl } from './reverse-kl.ts';
 import { svgd } from './svgd.ts';
@@ -40,10 +41,14 @@ export const estimators: readonly Estimator[] = [
 export const baselineEstimator = 'reverse-kl/pathwise';
 
 /**
- * The estimator written `divergence/estimator` or `divergence/estimator:variant`.
+ * The estimator written `divergence/estimator` or `divergence/estimator:variant`, or with a penalty,
+ * `divergence/estimator+kl-penalty/estimator@coefficient`.
+ *
  * @throws UsageError naming the known ones
  */
 export function chooseEstimator(text: string): EstimatorChoice {
+  const parts = penalisedParts(text);
+  if (parts) return penalised(chooseEstimator(parts.base), chooseEstimator(parts.penalty), parts.coefficient);
   const colon = text.indexOf(':');
   const [name, asked] = colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
   const estimator = estimators.find((candidate) => candidate.name === name);

@@ -21,7 +21,7 @@ export abstract class EpisodicEnvironment implements Environment {
   protected readonly physics: Float64Array;
   private elapsedSteps = 0;
   private running = false;
-  private random = new PhiloxStream(0);
+  private random = new PhiloxStream(0, 'environment');
 
   /** @param physicsSize how many numbers the simulated state holds */
   protected constructor(physicsSize: number) {
@@ -38,7 +38,7 @@ export abstract class EpisodicEnvironment implements Environment {
   protected abstract observe(): Float32Array;
 
   reset(seed?: number): Float32Array {
-    if (seed !== undefined) this.random = new PhiloxStream(seed);
+    if (seed !== undefined) this.random = new PhiloxStream(seed, 'environment');
     this.sampleStart(this.random);
     this.elapsedSteps = 0;
     this.running = true;

@@ -1,4 +1,4 @@
-import { PhiloxStream } from '../math/philox.ts';
+import { drawnSeed } from '../math/philox.ts';
 import type { Environment, EnvironmentState, Transition } from './environment.ts';
 
 /** What one step of one of several environments yields. */
@@ -16,7 +16,7 @@ type Soon<T> = T | Promise<T>;
  */
 export interface VectorEnvironment {
   readonly count: number;
-  /** Starts every environment; the first has the seed itself, as a single one would. @returns [count] observations */
+  /** Starts every environment, each with its own {@link environmentSeed}. @returns [count] observations */
   reset(seed: number): Soon<Float32Array[]>;
   /** Advances all by one step. @param actions [count] each as the task takes it */
   step(actions: readonly Float32Array[]): Soon<VectorTransition[]>;
@@ -27,12 +27,8 @@ export interface VectorEnvironment {
 }
 
 /** The seed of environment `index` of a run: independent streams, of which the first is a single environment's. */
-export function environmentSeed(seed: number, index: number): number {
-  if (index === 0) return seed;
-  const stream = new PhiloxStream(seed, 3);
-  stream.setState({ ...stream.getState(), position: index });
-  return stream.nextUint32();
-}
+export const environmentSeed = (seed: number, index: number): number =>
+  drawnSeed(seed, 'trainingStarts', index);
 
 /** Environments in this thread, one after the other. */
 export class LocalVector implements VectorEnvironment {

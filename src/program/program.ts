@@ -98,6 +98,8 @@ export interface ProgramPort {
   readonly buffer: number;
   readonly shape: readonly number[];
   readonly dtype: 'f32' | 'u32';
+  /** Of an input that need not be written: the value of each element until it is. */
+  readonly initial?: number;
 }
 
 /** An immutable list of steps with the buffers they work on: what a recording was lowered to. */

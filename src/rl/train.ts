@@ -3,7 +3,8 @@ import type { Device, Update } from '../device.ts';
 import type { Environment } from '../envs/environment.ts';
 import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { UsageError } from '../errors.ts';
-import { PhiloxStream } from '../math/philox.ts';
+import { drawnSeed, PhiloxStream } from '../math/philox.ts';
+import { streamVersion } from '../math/streams.ts';
 import { MOST_JOINED_BINDINGS } from '../program/join.ts';
 import { MLP_WIDTH } from '../program/kernels.ts';
 import { lower } from '../program/lower.ts';
@@ -12,7 +13,7 @@ import { type ActionMap, actionMap } from './actions.ts';
 import type { ActorCritic } from './actor-critic.ts';
 import {
   type CheckpointOptions,
-  requireSameSettings,
+  requireResumable,
   restoreStates,
   runSettings,
   saveStates,
@@ -95,7 +96,7 @@ export function compileUpdate(
  */
 export function trainingWork(learner: ActorCritic, batch: number): Work {
   const gpu = { mlp: 'fused', joinedBindings: MOST_JOINED_BINDINGS, fusedWidth: MLP_WIDTH } as const;
-  const recording = new Recording(gpu, clockState(0));
+  const recording = new Recording(gpu, clockState(0, 'clock', 'update'));
   recordInto(recording, () => {
     for (const [name, tensor] of Object.entries(
       learner.recordUpdate(replayFor(learner, batch).sample(batch)),
@@ -138,10 +139,10 @@ export class Evaluator {
     return new Evaluator(environments, actionMap(environments[0].actionSpace), act);
   }
 
-  /** Undiscounted returns of one episode in each environment, from resets with consecutive seeds. */
-  async run(seed: number): Promise<number[]> {
+  /** Undiscounted returns of one episode in each environment. @param seeds of their resets */
+  async run(seeds: readonly number[]): Promise<number[]> {
     const { environments, map } = this;
-    const observations = environments.map((environment, i) => environment.reset(seed + i));
+    const observations = environments.map((environment, i) => environment.reset(seeds[i]));
     const returns = environments.map(() => 0);
     const running = environments.map(() => true);
     const size = observations[0].length;
@@ -206,10 +207,13 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   }
   const run = runSettings(settings, environment.name);
   const resumed = settings.checkpoint?.resume;
-  if (resumed) requireSameSettings(resumed.settings, run);
+  if (resumed) requireResumable(resumed, run);
   const map = actionMap(environment.actionSpace);
   const replay = replayFor(learner, capacity);
-  const update = await compileUpdate(device, learner, replay, { batch, clock: clockState(seed) });
+  const update = await compileUpdate(device, learner, replay, {
+    batch,
+    clock: clockState(seed, 'clock', 'update'),
+  });
   const behaviour = learner.policyLearner.behaviourParameters;
   const act = await device.compile(
     ({ input }) => {
@@ -217,14 +221,14 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       const { actions } = learner.policyLearner.distributionOf(head).sample(1);
       return behaviour > 0 ? { action: actions, head } : { action: actions };
     },
-    { clock: clockState(seed + 2 ** 32, 'clock.act') },
+    { clock: clockState(seed, 'clock.act', 'act') },
   );
   const evaluator = await Evaluator.open(
     device,
     learner,
     Array.from({ length: evaluationEpisodes }, settings.makeEnvironment),
   );
-  const random = new PhiloxStream(seed, 1);
+  const random = new PhiloxStream(seed, 'warmup');
   const breathe = breather();
   const finder = settings.inspect === undefined ? undefined : new FaultFinder(settings.inspect);
   const evaluations: Evaluation[] = [];
@@ -239,6 +243,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     saved = step;
     await requireSound(update, step);
     await settings.checkpoint?.save({
+      streams: streamVersion,
       settings: run,
       step,
       updates,
@@ -309,7 +314,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       await breathe();
       if (step % evaluateEvery === 0 || step === steps) {
         const metrics = updates > 0 ? await readMetrics(update, step) : {};
-        const returns = await evaluator.run(evaluationSeed(seed, evaluations.length));
+        const returns = await evaluator.run(evaluationSeeds(seed, step, evaluationEpisodes));
         const meanReturn = returns.reduce((total, value) => total + value, 0) / returns.length;
         const evaluation = { step, updates, returns, meanReturn, metrics };
         evaluations.push(evaluation);
@@ -344,14 +349,12 @@ function breather(): () => Promise<void> | undefined {
 }
 
 /**
- * Seed of an evaluation's first start. Every evaluation of every run has starts of its own: with shared ones the luck of
- * a few starts would look like a finding, and averages over seeds would not average it out.
+ * Seeds of an evaluation's starts. Every evaluation of every run has starts of its own: with shared ones the luck of a few
+ * starts would look like a finding, and averages over seeds would not average it out. They depend on the step, not on
+ * how many evaluations came before.
  */
-export function evaluationSeed(seed: number, evaluation: number): number {
-  const stream = new PhiloxStream(seed, 2);
-  stream.setState({ ...stream.getState(), position: evaluation });
-  return stream.nextUint32();
-}
+export const evaluationSeeds = (seed: number, step: number, episodes: number): number[] =>
+  Array.from({ length: episodes }, (_, i) => drawnSeed(seed, 'evaluationStarts', step, i));
 
 /** Uniform on the box, or among the choices. */
 function randomAction(map: ActionMap, random: PhiloxStream): Float32Array {

@@ -63,7 +63,7 @@ export function bootstrapAll(
   options: BootstrapOptions = {},
 ): Estimate[] {
   const { resamples, level, seed } = { ...bootstrapDefaults, ...options };
-  const random = new PhiloxStream(seed, 4);
+  const random = new PhiloxStream(seed, 'bootstrap');
   const values = statistics(samples);
   const drawn = values.map(() => new Array<number>(resamples));
   for (let i = 0; i < resamples; i++) {

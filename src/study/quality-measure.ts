@@ -3,6 +3,7 @@ import type { DistributionFamily } from '../distributions/distribution.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { FUSED_LOSS_LIMIT } from '../divergences/loss-op.ts';
 import { NumericsError } from '../errors.ts';
+import type { Purpose } from '../math/streams.ts';
 import {
   broadcastTo,
   clockState,
@@ -57,6 +58,7 @@ export async function compileGradient(
   samples: number,
   asked: number,
   seed: number,
+  purpose: Purpose = 'quality',
 ): Promise<GradientProgram> {
   const parameters = family.parameters(actions);
   const pairs = mostSamples(choice) < Number.POSITIVE_INFINITY;
@@ -65,7 +67,7 @@ export async function compileGradient(
   const once = choice.quality === 'exact';
   const batch = once ? 1 : Math.max(1, Math.min(statesAtMost, Math.floor(FUSED_LOSS_LIMIT / per)));
   const needs = (need: EstimatorChoice['needs'][number]) => choice.needs.includes(need);
-  const clock = clockState(seed);
+  const clock = clockState(seed, 'clock', purpose);
   const update = await device.compile(
     (recorder) => {
       const policyAt = (name: string) => family.make(recorder.input(name, [batch, parameters]), actions);
@@ -196,7 +198,8 @@ export async function ownLimitOf(
     choice,
     limit.samples,
     limit.replications / leastFraction,
-    seed + 1,
+    seed,
+    'qualityLimit',
   );
   try {
     prepare(device, program, family, target, temperature, 0);

@@ -75,6 +75,7 @@ export async function measurePenalties(
         samples,
         replications,
         seed,
+        'qualityPenalties',
       );
       try {
         prepare(device, program, family, target, 1, 0, heads);

@@ -5,6 +5,7 @@ import { distributionFamilies, distributionFamily } from '../distributions/regis
 import { type EstimatorChoice, missingNeeds, requireCompatible } from '../divergences/estimator.ts';
 import { chooseEstimator, estimatorChoices, estimators } from '../divergences/registry.ts';
 import { UsageError } from '../errors.ts';
+import { streamVersion } from '../math/streams.ts';
 import { version } from '../version.ts';
 import { type ExactGradient, norm } from './quality-exact.ts';
 import { followedBy } from './quality-follows.ts';
@@ -218,7 +219,7 @@ export async function measureQuality(
     adapter: description,
     precision: String(information.precision ?? 'f32'),
     information,
-    versions: { divergrad: version, ...options.versions },
+    versions: { divergrad: version, 'random streams': String(streamVersion), ...options.versions },
     settings,
     intervals,
     estimators: estimatorChoices().flatMap((choice) =>

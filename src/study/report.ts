@@ -14,7 +14,7 @@ import {
   probabilityOfImprovement,
   type Scores,
 } from './learning-statistics.ts';
-import type { RunRecord, StudyResults } from './study-results.ts';
+import { RANDOM_STREAMS, type RunRecord, type StudyResults } from './study-results.ts';
 
 /** Evaluations at the end of a run whose mean is its score. */
 export const SCORED_EVALUATIONS = 3;
@@ -98,6 +98,8 @@ export interface StudyReport {
   readonly resamples: number;
   readonly seed: number;
   readonly adapters: readonly string[];
+  /** Versions of the random streams that runs drew from. */
+  readonly streams: readonly string[];
 }
 
 export interface ReportOptions {
@@ -221,6 +223,7 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
     resamples,
     seed,
     adapters: unique(runs.map(({ adapter }) => adapter)),
+    streams: unique(runs.map(({ settings }) => String(settings[RANDOM_STREAMS]))),
   };
 }
 

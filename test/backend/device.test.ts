@@ -37,7 +37,7 @@ async function thrownBy(body: () => unknown): Promise<unknown> {
 /** A program with an input, outputs, constants in a buffer, temporaries and a state. */
 const compile = (device: Device, state: State): Promise<Update> =>
   device.compile(({ input }) => {
-    const x = input('x', [2, 3]);
+    const x = input('x', [2, 3], 0);
     const y = matmul(matmul(x, literal(Float64Array.of(1, 2, 3, 4, 5, 6), [3, 2])), x);
     const z = concat([y, mul(y, constant(2))], 0);
     assign(state, add(read(state), 1));

@@ -99,7 +99,19 @@ export default [
   {
     fault: 'the log-scale of a location and scale is bounded at 20, not at 2, by default',
     file: 'src/distributions/location-scale.ts',
-    from: 'options.logStd ?? [-20, 2]',
+    from: 'options.logStd ?? defaultLogStd',
     to: 'options.logStd ?? [-20, 20]',
+  },
+  {
+    fault: 'a KL divergence broadcasts over another number of actions',
+    file: 'src/distributions/checks.ts',
+    from: 'if (other.batch !== own.batch || other.actions !== own.actions)',
+    to: 'if (other.batch !== own.batch)',
+  },
+  {
+    fault: 'one coordinate stands for all of an action',
+    file: 'src/distributions/checks.ts',
+    from: 'shape[1] === batch && shape[2] === width',
+    to: 'shape[1] === batch && (shape[2] === width || shape[2] === 1)',
   },
 ];

@@ -59,7 +59,7 @@ for (const name of ['mpo/decoupled', 'mpo/coupled']) {
     assert.is(await update.readScalar('klMean'), 0);
     assert.ok(Math.abs(await update.readScalar('klCovariance')) < 1e-12);
     const before = await distanceOf();
-    update.run(300);
+    update.run(900);
     assert.ok(Number.isFinite(await update.readScalar('loss')));
     assert.ok((await distanceOf()) < 0.5 * before, `${await distanceOf()} of ${before}`);
     const moved = await update.readScalar('klMean');

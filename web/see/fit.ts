@@ -115,9 +115,9 @@ export class Fit {
         const slope = sliceAxis(step as Tensor, 1, parameters, 2 * parameters);
         return { report: concat([reshape(loss, [1]), head, reshape(slope, [parameters])], 0) };
       },
-      { seed, mlp: 'tiled' },
+      { clock: clockState(seed, 'clock', 'fit'), mlp: 'tiled' },
     );
-    const pictureClock = clockState(seed + 1);
+    const pictureClock = clockState(seed, 'clock', 'fitPicture');
     const picture = await device.compile((recorder) => recordPicture(recorder, settings), {
       clock: pictureClock,
       mlp: 'tiled',
