@@ -300,7 +300,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       transitions.forEach(({ observation, reward, terminated }, i) => {
         replay.add(device, {
           observation: observations[i],
-          action: chosen[i],
+          action: map.executed(chosen[i]),
           reward,
           terminated,
           nextObservation: observation,
