@@ -381,7 +381,7 @@ export class Update {
         hint: 'Write every input first, or declare it with an initial value.',
       });
     }
-    for (const state of this.guarded) state.guard?.();
+    for (let i = 0; i < this.guarded.length; i++) this.guarded[i].guard?.();
     this.ran = true;
   }
 
