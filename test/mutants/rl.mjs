@@ -99,7 +99,7 @@ export default [
   {
     fault: 'mean return over all but one',
     file: 'src/rl/train.ts',
-    from: '/ returns.length;\n        const evaluation',
+    from: '/ returns.length;\n    const evaluation',
     to: '/ Math.max(1, returns.length - 1);\n        const evaluation',
   },
   {
@@ -317,6 +317,30 @@ export default [
     file: 'src/rl/replay.ts',
     from: '    this.next = next;\n    this.held',
     to: '    this.next = next * 0;\n    this.held',
+  },
+  {
+    fault: 'an evaluation that was stopped is not made up for',
+    file: 'src/rl/train.ts',
+    from: 'pending = returns ? undefined : { metrics };',
+    to: 'pending = undefined;',
+  },
+  {
+    fault: 'an evaluation does not listen to a stop',
+    file: 'src/rl/train.ts',
+    from: 'if (signal?.aborted) return undefined;',
+    to: '',
+  },
+  {
+    fault: 'one environment for learning and evaluating is taken',
+    file: 'src/rl/train.ts',
+    from: 'known.add(environment);',
+    to: '',
+  },
+  {
+    fault: 'parallel environments of a caller are not looked at',
+    file: 'src/rl/train.ts',
+    from: 'checkedVector(settings.environments, environment)',
+    to: 'settings.environments',
   },
   {
     fault: 'expected target without its entropy',

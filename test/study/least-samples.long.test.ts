@@ -12,8 +12,10 @@ for (const family of families) {
   const problem = new Problem(family);
   const choices = estimatorChoices().filter((choice) => choice.quality !== 'exact' && problem.fits(choice));
   for (const choice of choices) {
-    // All choices at once need no samples.
+    // All choices at once need no samples; a value from heavy tails, inside an exponential, has no mean.
     if (choice.name === 'forward-kl/snis:uniform' && family.capabilities.discrete) continue;
+    if (choice.name === 'forward-kl/awr:softmax-batch' && ['laplace', 'student-t'].includes(family.name))
+      continue;
     test(`${choice.name} with ${family.name}: ${choice.minimumSamples} samples`, () =>
       checkLeastSamples(problem, choice, 8192));
   }
