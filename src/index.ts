@@ -93,6 +93,7 @@ export {
   ActorCritic,
   type ActorCriticOptions,
   actorCriticDefaults,
+  type CriticTarget,
 } from './rl/actor-critic.ts';
 export type { Checkpoint, CheckpointOptions, CheckpointSettings } from './rl/checkpoint.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';

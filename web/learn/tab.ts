@@ -161,7 +161,8 @@ export class LearnTab implements Tab {
       const affordable = estimator.quality !== 'exact' || family.capabilities.discrete;
       return affordable && missingNeeds(needs, family).length === 0;
     });
-    const names = fitting.map(({ name }) => name);
+    // A penalty alone trains nothing.
+    const names = fitting.map(({ name }) => name).filter((name) => !name.startsWith('kl-penalty/'));
     const kept = checked.filter((name) => names.includes(name));
     const wanted =
       kept.length > 0
