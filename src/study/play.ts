@@ -1,5 +1,6 @@
 // A saved policy at work: episodes, their returns, and pictures of the first.
 import type { Device } from '../device.ts';
+import { checked } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError } from '../errors.ts';
@@ -45,16 +46,11 @@ export const playSeeds = (seed: number, episodes: number): number[] =>
 export async function play(
   device: Device,
   policy: SavedPolicy,
-  {
-    environments,
-    seed,
-    seeds = playSeeds(seed, environments.length),
-    stochastic,
-    record,
-    onStep,
-  }: PlayOptions,
+  { seed, stochastic, record, onStep, ...options }: PlayOptions,
 ): Promise<{ readonly episodes: Episode[]; readonly scenes: Scene[] }> {
   const { file, family } = policy;
+  const environments = options.environments.map(checked);
+  const { seeds = playSeeds(seed, environments.length) } = options;
   const [first] = environments;
   const map = actionMap(first.actionSpace);
   const observed = first.observationSpace.low.length;

@@ -2,6 +2,7 @@
 import type { Device } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
+import { checked } from '../envs/checked.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { environmentSeed } from '../envs/vector.ts';
 import { actionMap } from '../rl/actions.ts';
@@ -78,7 +79,7 @@ export async function measureThroughput(
 ): Promise<ThroughputRow> {
   const { hidden, batch, steps, seed } = settings;
   await prepareEnvironment(name);
-  const environment = makeEnvironment(name);
+  const environment = checked(makeEnvironment(name));
   const map = actionMap(environment.actionSpace);
   const observations = environment.observationSpace.low.length;
   const box = map.kind.kind === 'box';
