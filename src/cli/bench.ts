@@ -149,7 +149,7 @@ async function bench(options: BenchOptions): Promise<void> {
   // Wrong names and combinations are found before any device is opened.
   const settings = costSettings(cost);
   const family = distributionFamily(settings.distribution);
-  const { baseline } = costChoices(family, settings.actions, options.estimators);
+  const { baseline } = costChoices(family, settings.actions, options.estimators, settings.samples);
 
   if (options.sizes && options.scaling?.length !== 1) {
     throw new UsageError('--sizes goes with --scaling and one axis.', {

@@ -145,7 +145,7 @@ export function costSettings(options: CostOptions = {}): CostSettings {
 
 /**
  * The estimators to measure, the baseline among them: `reverse-kl/pathwise` where the distribution allows it, else
- * the first.
+ * the first. Where none are named, those that need more than the given number of samples are left out.
  *
  * @throws UsageError for an unknown name, or an estimator that does not go with the distribution
  */
@@ -153,9 +153,11 @@ export function costChoices(
   family: DistributionFamily,
   actions: number,
   names?: readonly string[] | 'all',
+  samples: number | null = null,
 ): { readonly choices: EstimatorChoice[]; readonly baseline: string } {
   const fits = ({ needs }: EstimatorChoice) => missingNeeds(needs, family, actions).length === 0;
-  const fitting = estimatorChoices().filter(fits);
+  const enough = ({ minimumSamples }: EstimatorChoice) => samples === null || samples >= minimumSamples;
+  const fitting = estimatorChoices().filter((choice) => fits(choice) && enough(choice));
   const asked =
     names === undefined
       ? fitting.filter(({ estimator }) => estimator.quality !== 'exact')
@@ -185,7 +187,7 @@ export async function measureCost(
 ): Promise<CostReport> {
   const settings = costSettings(options);
   const family = distributionFamily(settings.distribution);
-  const { choices, baseline } = costChoices(family, settings.actions, options.estimators);
+  const { choices, baseline } = costChoices(family, settings.actions, options.estimators, settings.samples);
   const updates: Update[] = [];
   try {
     for (const choice of choices) updates.push(await compilePolicyUpdate(device, choice, settings));
