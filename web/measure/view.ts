@@ -1,3 +1,4 @@
+import { agreementLine } from '../../src/index.ts';
 import { LineChart, type Series } from '../shell/chart.ts';
 import { h, table } from '../shell/dom.ts';
 import { dotChart } from '../shell/dots.ts';
@@ -42,6 +43,13 @@ export function benchView(document: BenchDocument): HTMLElement {
   if (crossing) parts.push(crossing);
   for (const report of reports)
     parts.push(
+      ...(report.wrong ?? []).map(({ estimator, agreement }) =>
+        h(
+          'p',
+          { class: 'note' },
+          `${report.backend}: ${estimator} is wrong, and not timed: ${agreementLine(agreement)}`,
+        ),
+      ),
       reportTable(report),
       ...(report.wholeUpdate?.length ? [wholeTable(report)] : []),
       adapter(report),
