@@ -3,6 +3,7 @@
 // the other samples, 3 a given value for each state.
 // @include math
 // @include sum
+// @include long_sum
 
 struct Params {
   nets: u32,
@@ -43,10 +44,11 @@ fn main(@builtin(local_invocation_index) thread: u32) {
   let inverse_temperature = 1.0 / temperature[0];
   var total = 0.0;
   for (var row = thread; row < params.batch; row += THREADS) {
-    var sum = 0.0;
-    for (var i = row; i < count; i += params.batch) {
-      sum += f_of(i, count, inverse_temperature);
+    var terms = LongSum();
+    for (var s = 0u; s < params.samples; s++) {
+      terms = add_term(terms, s, f_of(s * params.batch + row, count, inverse_temperature));
     }
+    let sum = sum_of(terms);
     total += sum;
     if (params.storeDLogProb == 0u) {
       continue;

@@ -3,6 +3,7 @@
 // dLogProb = −w/batch.
 // @include math
 // @include sum
+// @include long_sum
 
 struct Params {
   nets: u32,
@@ -48,17 +49,19 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     for (var i = row + params.batch; i < count; i += params.batch) {
       largest = safe_max(largest, log_weight(i, count, inverse_temperature));
     }
-    var sum = 0.0;
-    var squares = 0.0;
-    var weighted = 0.0;
-    for (var i = row; i < count; i += params.batch) {
+    var weights = LongSum();
+    var squares = LongSum();
+    var weighted = LongSum();
+    for (var s = 0u; s < params.samples; s++) {
+      let i = s * params.batch + row;
       let weight = safe_exp(log_weight(i, count, inverse_temperature) - largest);
-      sum += weight;
-      squares += weight * weight;
-      weighted += weight * logProb[i];
+      weights = add_term(weights, s, weight);
+      squares = add_term(squares, s, weight * weight);
+      weighted = add_term(weighted, s, weight * logProb[i]);
     }
-    loss_total -= weighted / sum;
-    size_total += sum * sum / squares;
+    let sum = sum_of(weights);
+    loss_total -= sum_of(weighted) / sum;
+    size_total += sum * sum / sum_of(squares);
     if (params.storeDLogProb != 0u) {
       for (var i = row; i < count; i += params.batch) {
         let weight = safe_exp(log_weight(i, count, inverse_temperature) - largest);

@@ -65,7 +65,7 @@ export class Device {
     }
     const recording = new Recording(
       { ...this.backend.preferences, ...definedOnly(options) },
-      options.clock ?? clockState(options.seed ?? 0),
+      options.clock ?? clockState(options.seed ?? 0, 'clock', 'plain'),
     );
     recordInto(recording, () => {
       for (const [name, tensor] of namedOutputs(body({ input })))

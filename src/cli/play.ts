@@ -118,7 +118,7 @@ async function run(path: string, options: PlayCommandOptions): Promise<void> {
     episodes.forEach((episode, i) => {
       const end = episode.terminated ? 'terminated' : 'truncated';
       print(
-        `episode ${String(i + 1).padStart(4)}  seed ${options.seed + i}  return ${episode.return.toFixed(2).padStart(9)}  ${episode.steps} steps, ${end}`,
+        `episode ${String(i + 1).padStart(4)}  seed ${String(episode.seed).padStart(16)}  return ${episode.return.toFixed(2).padStart(9)}  ${episode.steps} steps, ${end}`,
       );
     });
     const range = interval ? ` [${interval.map((bound) => bound.toFixed(2)).join(', ')}] (95%)` : '';

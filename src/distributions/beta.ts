@@ -27,7 +27,7 @@ import {
   where,
 } from '../tape/index.ts';
 import { noiseOf, requireAlike, requireEvents } from './checks.ts';
-import type { Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
+import type { BoxDensity, Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
 
 /** Largest action with a finite log-density: one float32 below 1. */
 const largestAction = 1 - 2 ** -24;
@@ -109,6 +109,22 @@ export class Beta implements Distribution {
       mul(add(da, db), digamma(total)),
     );
     return sum(add(sub(other.logNormaliser(), this.logNormaliser()), moments), -1);
+  }
+
+  /** α log x + β log(1 − x) + log 2 − log B(α, β) with x = σ(2u), whose digits the tails keep. */
+  boxDensity(): BoxDensity {
+    const { alpha, beta } = this;
+    const as = (x: Tensor) => stopGradient(reshape(x, [1, this.batch, this.actions]));
+    return {
+      centre: as(mul(0.5, sub(log(alpha), log(beta)))),
+      scale: as(mul(0.5, sqrt(add(div(1, alpha), div(1, beta))))),
+      parameters: [alpha, beta],
+      logDensity: (latent) => {
+        const [logX, log1mX] = [neg(softplus(mul(-2, latent))), neg(softplus(mul(2, latent)))];
+        const kernel = add(mul(alpha, logX), mul(beta, log1mX));
+        return sum(add(sub(kernel, this.logNormaliser()), Math.LN2), -1);
+      },
+    };
   }
 
   detach(): Beta {
@@ -208,6 +224,8 @@ export const beta: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  // Shapes (1, 1) are uniform on the box.
+  entropyRange: (actions) => [Number.NEGATIVE_INFINITY, actions * Math.LN2],
   // Shapes from 1: a single mode, and a density that stays finite at the box's faces.
   make: (head, actions) => {
     const positive = (from: number) => add(1, softplus(sliceAxis(head, 1, from, from + actions)));

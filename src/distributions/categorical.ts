@@ -110,5 +110,6 @@ export const categorical: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => actions,
+  entropyRange: (actions) => [0, Math.log(actions)],
   make: (head, actions) => new Categorical(head, actions),
 };

@@ -78,6 +78,7 @@ export const deterministic: DistributionFamily = {
   title: 'Deterministic (tanh)',
   capabilities: {
     reparameterisable: true,
+    certain: true,
     discrete: false,
     density: false,
     bounded: true,

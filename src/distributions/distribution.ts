@@ -1,4 +1,5 @@
 import type { Tensor } from '../tape/index.ts';
+import type { EntropyRange } from './entropy-range.ts';
 
 /** Samples of a policy: several actions for each state. */
 export interface Sample {
@@ -55,14 +56,33 @@ export interface Distribution {
   readonly transform?:
     | ((latent: Tensor) => { readonly actions: Tensor; readonly logVolume: Tensor })
     | undefined;
+  /** For a policy in the box: its density in the latent u = tanh⁻¹ a, for quadrature. */
+  readonly boxDensity?: (() => BoxDensity) | undefined;
   /** The same distribution with no gradient to its parameters. */
   detach(): Distribution;
+}
+
+/**
+ * A policy on the box [−1, 1] in the latent u = tanh⁻¹ a of every coordinate, where its tails keep their digits:
+ * beyond |u| = 9 an action is ±1 in float32.
+ */
+export interface BoxDensity {
+  /** [components, batch, actions] where the density has its mass, constants. */
+  readonly centre: Tensor;
+  /** [components, batch, actions] how widely around each centre, constants. */
+  readonly scale: Tensor;
+  /** What `logDensity` depends on, each [batch, …]. */
+  readonly parameters: readonly Tensor[];
+  /** Log-density of the latent itself, differentiable in the parameters: [points, batch, actions] → [points, batch]. */
+  logDensity(latent: Tensor): Tensor;
 }
 
 /** What the compatibility of an estimator with a family is decided on. */
 export interface Capabilities {
   /** Has {@link Distribution.rsample}. */
   readonly reparameterisable: boolean;
+  /** All samples of a state are one action. */
+  readonly certain?: boolean;
   /** Has a density, or probabilities. */
   readonly density: boolean;
   /** Actions can be enumerated. */
@@ -92,6 +112,8 @@ export interface DistributionFamily {
   readonly capabilities: Capabilities;
   /** Outputs a policy network needs for `actions` coordinates. */
   parameters(actions: number): number;
+  /** Least and greatest entropy in nats over all its parameters; absent where there is no density. */
+  entropyRange?(actions: number, options?: FamilyOptions): EntropyRange;
   /** Distribution from the network's outputs `head` [batch, parameters(actions)]. */
   make(head: Tensor, actions: number, options?: FamilyOptions): Distribution;
 }

@@ -23,6 +23,7 @@ import type {
   Sample,
   SampleOptions,
 } from './distribution.ts';
+import { defaultLogStd, normalEntropy, scaledRange } from './entropy-range.ts';
 
 /**
  * Gaussian with full covariance LLᵀ; L is lower triangular with e^raw on its diagonal, and what lies above the
@@ -43,7 +44,7 @@ export class FullGaussian implements Distribution {
     private readonly options: FamilyOptions = {},
   ) {
     [this.batch, this.actions] = mean.shape;
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.logDiagonal = clamp(
       sum(
         mul(
@@ -77,7 +78,7 @@ export class FullGaussian implements Distribution {
   }
 
   entropy(): Tensor {
-    return sum(add(this.logDiagonal, 0.5 * (1 + Math.log(2 * Math.PI))), -1);
+    return sum(add(this.logDiagonal, normalEntropy), -1);
   }
 
   mode(): Tensor {
@@ -178,6 +179,8 @@ export const gaussianFull: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => actions + actions * actions,
+  // Below the diagonal L does not change its determinant.
+  entropyRange: (actions, options) => scaledRange(normalEntropy, actions, options),
   make: (head, actions, options) =>
     new FullGaussian(
       sliceAxis(head, 1, 0, actions),

@@ -17,16 +17,19 @@ import {
   sum,
   type Tensor,
   tanh,
+  transpose,
 } from '../tape/index.ts';
 import { gumbel, oneHot } from './categorical.ts';
 import { noiseOf, requireEvents } from './checks.ts';
 import type {
+  BoxDensity,
   Distribution,
   DistributionFamily,
   FamilyOptions,
   Sample,
   SampleOptions,
 } from './distribution.ts';
+import { defaultLogStd, normalEntropy, scaledRange } from './entropy-range.ts';
 import { inverseTanh, squash } from './gaussian.ts';
 
 /** Components of the family. */
@@ -59,7 +62,7 @@ export class GaussianMixture implements Distribution {
     this.bounded = squashed;
     this.family = squashed ? 'tanh-gaussian-mixture' : 'gaussian-mixture';
     [this.batch, this.components, this.actions] = mean.shape;
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.logStd = clamp(rawLogStd, low, high);
   }
 
@@ -108,6 +111,17 @@ export class GaussianMixture implements Distribution {
     return this.squashed ? squash : undefined;
   }
 
+  get boxDensity(): (() => BoxDensity) | undefined {
+    if (!this.squashed) return undefined;
+    const byComponent = (x: Tensor) => stopGradient(transpose(x, [1, 0, 2]));
+    return () => ({
+      centre: byComponent(this.mean),
+      scale: byComponent(exp(this.logStd)),
+      parameters: [this.logits, this.mean, this.logStd],
+      logDensity: (latent) => logSumExp(this.joint(latent), -1),
+    });
+  }
+
   detach(): GaussianMixture {
     const parts = [this.logits, this.mean, this.logStd].map(stopGradient) as [Tensor, Tensor, Tensor];
     return new GaussianMixture(...parts, this.squashed, this.options);
@@ -138,6 +152,13 @@ function family(squashed: boolean): DistributionFamily {
       closedKl: false,
     },
     parameters: (actions) => components * (1 + 2 * actions),
+    // One component has least; apart from each other, they add the entropy of the choice. Squashed, they come within
+    // 0.01 of uniform in each coordinate.
+    entropyRange: (actions, options) => {
+      if (squashed) return [Number.NEGATIVE_INFINITY, actions * Math.LN2];
+      const [low, high] = scaledRange(normalEntropy, actions, options);
+      return [low, high + Math.log(components)];
+    },
     make: (head, actions, options) => {
       const [batch] = head.shape;
       const part = (from: number) =>

@@ -7,6 +7,7 @@ import {
   mul,
   neg,
   randomNormal,
+  reshape,
   sliceAxis,
   softplus,
   square,
@@ -18,12 +19,14 @@ import {
 } from '../tape/index.ts';
 import { noiseOf, requireAlike } from './checks.ts';
 import type {
+  BoxDensity,
   Distribution,
   DistributionFamily,
   FamilyOptions,
   Sample,
   SampleOptions,
 } from './distribution.ts';
+import { defaultLogStd, normalEntropy, scaledRange, tanhNormalRange } from './entropy-range.ts';
 import { type GaussianShape, gaussianLogProb, gaussianSample } from './gaussian-op.ts';
 
 /** Largest finite float32, standing for no bound. */
@@ -38,7 +41,7 @@ const largestAction = 1 - 2 ** -24;
  * log N(u; m, l) = Σ −½((u − m)e^−l)² − l − ½ log 2π, and with tanh minus Σ 2(log 2 − u − softplus(−2u)), which
  * stays finite where 1 − tanh² underflows.
  *
- * @source Haarnoja et al. 2018, appendix C, in the softplus form
+ * @source Haarnoja et al. 2018, in the softplus form
  */
 export class Gaussian implements Distribution {
   readonly family: string;
@@ -55,7 +58,7 @@ export class Gaussian implements Distribution {
     this.family = squash ? 'tanh-gaussian' : 'gaussian';
     this.bounded = squash;
     this.batch = head.shape[0];
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.shape = { squash, logStdMin: Math.max(low, -unbounded), logStdMax: Math.min(high, unbounded) };
   }
 
@@ -103,7 +106,7 @@ export class Gaussian implements Distribution {
   /** Closed form for the Gaussian only: the squashed one has none. */
   get entropy(): (() => Tensor) | undefined {
     if (this.shape.squash) return undefined;
-    return () => sum(add(this.logStd, 0.5 * (1 + Math.log(2 * Math.PI))), -1);
+    return () => sum(add(this.logStd, normalEntropy), -1);
   }
 
   /** The mean, squashed where the family is. */
@@ -122,6 +125,20 @@ export class Gaussian implements Distribution {
 
   get transform(): ((latent: Tensor) => { actions: Tensor; logVolume: Tensor }) | undefined {
     return this.shape.squash ? squash : undefined;
+  }
+
+  get boxDensity(): (() => BoxDensity) | undefined {
+    if (!this.shape.squash) return undefined;
+    return () => {
+      const as = (x: Tensor) => stopGradient(reshape(x, [1, this.batch, this.actions]));
+      const shape = { ...this.shape, squash: false };
+      return {
+        centre: as(this.mean),
+        scale: as(exp(this.logStd)),
+        parameters: [this.head],
+        logDensity: (latent) => gaussianLogProb(shape, this.head, latent),
+      };
+    };
   }
 
   detach(): Gaussian {
@@ -162,6 +179,7 @@ export const gaussian: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  entropyRange: (actions, options) => scaledRange(normalEntropy, actions, options),
   make: (head, actions, options) => new Gaussian(head, actions, false, options),
 };
 
@@ -179,5 +197,6 @@ export const tanhGaussian: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  entropyRange: tanhNormalRange,
   make: (head, actions, options) => new Gaussian(head, actions, true, options),
 };

@@ -13,6 +13,7 @@ import {
 } from '../tape/index.ts';
 import { noiseOf, requireAlike, requireEvents } from './checks.ts';
 import type { Distribution, FamilyOptions, Sample, SampleOptions } from './distribution.ts';
+import { defaultLogStd } from './entropy-range.ts';
 
 /** A standard distribution on the line, which location and scale carry to any other of its family. */
 export interface Standard {
@@ -49,7 +50,7 @@ export class LocationScale implements Distribution {
   ) {
     this.family = standard.family;
     [this.batch, this.actions] = loc.shape;
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.logScale = clamp(rawLogScale, low, high);
   }
 

@@ -18,6 +18,7 @@ import {
 import { gumbel, oneHot } from './categorical.ts';
 import { noiseOf, requireEvents } from './checks.ts';
 import type { Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
+import { concreteRange } from './entropy-range.ts';
 
 /** Temperature of the relaxation when none is asked for; its own, not that of the Boltzmann target. */
 const defaultRelaxation = 0.7;
@@ -29,7 +30,7 @@ const defaultRelaxation = 0.7;
  *
  * log p(y) = log Γ(n) + (n − 1) log τ + Σ(l_i − (τ + 1) log y_i) − n·logSumExp(l_i − τ log y_i)
  *
- * @source Maddison, Mnih & Teh 2017, eq. 10; Jang, Gu & Poole 2017
+ * @source Maddison, Mnih & Teh 2017; Jang, Gu & Poole 2017
  */
 export class RelaxedCategorical implements Distribution {
   readonly family = 'relaxed-categorical';
@@ -94,5 +95,6 @@ export const relaxedCategorical: DistributionFamily = {
     closedKl: false,
   },
   parameters: (actions) => actions,
+  entropyRange: (actions) => concreteRange(actions, defaultRelaxation),
   make: (head, actions) => new RelaxedCategorical(head, actions),
 };

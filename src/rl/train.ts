@@ -1,9 +1,11 @@
 import type { Work } from '../backend/crossover.ts';
 import type { Device, Update } from '../device.ts';
+import { checked } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
-import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
+import { checkedVector, LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { UsageError } from '../errors.ts';
-import { PhiloxStream } from '../math/philox.ts';
+import { drawnSeed, PhiloxStream } from '../math/philox.ts';
+import { streamVersion } from '../math/streams.ts';
 import { MOST_JOINED_BINDINGS } from '../program/join.ts';
 import { MLP_WIDTH } from '../program/kernels.ts';
 import { lower } from '../program/lower.ts';
@@ -11,8 +13,9 @@ import { clockState, type MlpKernels, Recording, recordInto, type State } from '
 import { type ActionMap, actionMap } from './actions.ts';
 import type { ActorCritic } from './actor-critic.ts';
 import {
+  type Checkpoint,
   type CheckpointOptions,
-  requireSameSettings,
+  requireResumable,
   restoreStates,
   runSettings,
   saveStates,
@@ -95,7 +98,7 @@ export function compileUpdate(
  */
 export function trainingWork(learner: ActorCritic, batch: number): Work {
   const gpu = { mlp: 'fused', joinedBindings: MOST_JOINED_BINDINGS, fusedWidth: MLP_WIDTH } as const;
-  const recording = new Recording(gpu, clockState(0));
+  const recording = new Recording(gpu, clockState(0, 'clock', 'update'));
   recordInto(recording, () => {
     for (const [name, tensor] of Object.entries(
       learner.recordUpdate(replayFor(learner, batch).sample(batch)),
@@ -135,18 +138,24 @@ export class Evaluator {
     const act = await device.compile(({ input }) => ({
       action: learner.distribution(input('observations', [environments.length, observations])).mode(),
     }));
-    return new Evaluator(environments, actionMap(environments[0].actionSpace), act);
+    return new Evaluator(environments.map(checked), actionMap(environments[0].actionSpace), act);
   }
 
-  /** Undiscounted returns of one episode in each environment, from resets with consecutive seeds. */
-  async run(seed: number): Promise<number[]> {
+  /**
+   * Undiscounted returns of one episode in each environment; undefined when it was stopped.
+   * @param seeds of their resets
+   */
+  async run(seeds: readonly number[], signal?: AbortSignal): Promise<number[] | undefined> {
     const { environments, map } = this;
-    const observations = environments.map((environment, i) => environment.reset(seed + i));
+    const observations = environments.map((environment, i) => environment.reset(seeds[i]));
     const returns = environments.map(() => 0);
     const running = environments.map(() => true);
     const size = observations[0].length;
     const batch = new Float32Array(environments.length * size);
+    const breathe = breather();
     while (running.some(Boolean)) {
+      await breathe();
+      if (signal?.aborted) return undefined;
       for (const [i, observation] of observations.entries()) batch.set(observation, i * size);
       this.act.write({ observations: batch });
       this.act.run();
@@ -180,36 +189,23 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   const settings = { ...trainDefaults, ...options };
   const { learner, steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed } =
     settings;
-  for (const [name, value] of Object.entries({
-    steps,
-    batch,
-    capacity,
-    warmup,
-    evaluateEvery,
-    evaluationEpisodes,
-    'checkpoint.every': settings.checkpoint?.every ?? 1,
-  })) {
-    if (!Number.isInteger(value) || value < 1)
-      throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
-  }
-  if (!Number.isInteger(updatesPerStep) || updatesPerStep < 0) {
-    throw new UsageError(`updatesPerStep must be a whole number from 0; got ${updatesPerStep}.`);
-  }
-  const environment = settings.makeEnvironment();
-  const environments = settings.environments ?? new LocalVector([environment]);
+  const make = freshEnvironments(settings.makeEnvironment);
+  const environment = make();
+  const environments = settings.environments
+    ? checkedVector(settings.environments, environment)
+    : new LocalVector([environment]);
   const { count } = environments;
-  for (const [name, value] of Object.entries({ steps, evaluateEvery })) {
-    if (value % count !== 0)
-      throw new UsageError(
-        `${name} is ${value}; with ${count} environments it must be a multiple of ${count}.`,
-      );
-  }
+  requireSettings(settings, count);
+  requireFitting(learner, environment);
   const run = runSettings(settings, environment.name);
   const resumed = settings.checkpoint?.resume;
-  if (resumed) requireSameSettings(resumed.settings, run);
+  if (resumed) requireResumable(resumed, run);
   const map = actionMap(environment.actionSpace);
   const replay = replayFor(learner, capacity);
-  const update = await compileUpdate(device, learner, replay, { batch, clock: clockState(seed) });
+  const update = await compileUpdate(device, learner, replay, {
+    batch,
+    clock: clockState(seed, 'clock', 'update'),
+  });
   const behaviour = learner.policyLearner.behaviourParameters;
   const act = await device.compile(
     ({ input }) => {
@@ -217,14 +213,10 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       const { actions } = learner.policyLearner.distributionOf(head).sample(1);
       return behaviour > 0 ? { action: actions, head } : { action: actions };
     },
-    { clock: clockState(seed + 2 ** 32, 'clock.act') },
+    { clock: clockState(seed, 'clock.act', 'act') },
   );
-  const evaluator = await Evaluator.open(
-    device,
-    learner,
-    Array.from({ length: evaluationEpisodes }, settings.makeEnvironment),
-  );
-  const random = new PhiloxStream(seed, 1);
+  const evaluator = await Evaluator.open(device, learner, Array.from({ length: evaluationEpisodes }, make));
+  const random = new PhiloxStream(seed, 'warmup');
   const breathe = breather();
   const finder = settings.inspect === undefined ? undefined : new FaultFinder(settings.inspect);
   const evaluations: Evaluation[] = [];
@@ -233,16 +225,19 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   states.delete(replay.storage);
   states.delete(replay.fill);
   let [step, updates, saved] = [0, 0, 0];
+  let pending: Checkpoint['pending'];
   let observations: Float32Array[];
   const batchOfObservations = new Float32Array(count * learner.options.observations);
   const save = async () => {
     saved = step;
     await requireSound(update, step);
     await settings.checkpoint?.save({
+      streams: streamVersion,
       settings: run,
       step,
       updates,
       evaluations: [...evaluations],
+      ...(pending ? { pending } : {}),
       random: random.getState(),
       environments: (await environments.getStates()).map((state, i) => ({
         state,
@@ -251,6 +246,16 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       states: await saveStates(device, states),
       replay: await replay.save(device),
     });
+  };
+  const evaluate = async (metrics: Readonly<Record<string, number>>) => {
+    const returns = await evaluator.run(evaluationSeeds(seed, step, evaluationEpisodes), settings.signal);
+    // It is made up for when the run goes on.
+    pending = returns ? undefined : { metrics };
+    if (!returns) return;
+    const meanReturn = returns.reduce((total, value) => total + value, 0) / returns.length;
+    const evaluation = { step, updates, returns, meanReturn, metrics };
+    evaluations.push(evaluation);
+    await settings.onEvaluation?.(evaluation);
   };
   try {
     if (resumed) {
@@ -262,8 +267,11 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       observations = resumed.environments.map(({ observation }) => observation.slice());
       restoreStates(device, states, resumed.states);
       replay.restore(device, resumed.replay);
+      if (resumed.pending) await evaluate(resumed.pending.metrics);
     } else {
       observations = await environments.reset(seed);
+      // What cannot be saved is said now, not when the first checkpoint is due.
+      if (settings.checkpoint) await environments.getStates();
     }
     while (step < steps && !settings.signal?.aborted) {
       const warming = step < warmup;
@@ -292,7 +300,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       transitions.forEach(({ observation, reward, terminated }, i) => {
         replay.add(device, {
           observation: observations[i],
-          action: chosen[i],
+          action: map.executed(chosen[i]),
           reward,
           terminated,
           nextObservation: observation,
@@ -308,12 +316,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       settings.onStep?.(step);
       await breathe();
       if (step % evaluateEvery === 0 || step === steps) {
-        const metrics = updates > 0 ? await readMetrics(update, step) : {};
-        const returns = await evaluator.run(evaluationSeed(seed, evaluations.length));
-        const meanReturn = returns.reduce((total, value) => total + value, 0) / returns.length;
-        const evaluation = { step, updates, returns, meanReturn, metrics };
-        evaluations.push(evaluation);
-        await settings.onEvaluation?.(evaluation);
+        await evaluate(updates > 0 ? await readMetrics(update, step) : {});
       }
       const { every } = settings.checkpoint ?? { every: Number.POSITIVE_INFINITY };
       if (Math.floor(step / every) > Math.floor(before / every)) await save();
@@ -327,6 +330,58 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     device.free(replay.fill);
   }
   return evaluations;
+}
+
+/** @throws UsageError naming the setting that is out of range */
+function requireSettings(settings: TrainOptions & typeof trainDefaults, count: number): void {
+  const { steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes } = settings;
+  for (const [name, value] of Object.entries({
+    steps,
+    batch,
+    capacity,
+    warmup,
+    evaluateEvery,
+    evaluationEpisodes,
+    'checkpoint.every': settings.checkpoint?.every ?? 1,
+  })) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
+  }
+  if (!Number.isInteger(updatesPerStep) || updatesPerStep < 0)
+    throw new UsageError(`updatesPerStep must be a whole number from 0; got ${updatesPerStep}.`);
+  // The step is the index of a stream.
+  if (steps >= 2 ** 32) throw new UsageError(`steps must be below 4294967296; got ${steps}.`);
+  for (const [name, value] of Object.entries({ steps, evaluateEvery })) {
+    if (value % count !== 0)
+      throw new UsageError(
+        `${name} is ${value}; with ${count} environments it must be a multiple of ${count}.`,
+      );
+  }
+}
+
+/** Makes environments that are checked. @throws UsageError when one is made twice: each has episodes of its own */
+function freshEnvironments(make: () => Environment): () => Environment {
+  const known = new Set<Environment>();
+  return () => {
+    const environment = make();
+    if (known.has(environment))
+      throw new UsageError('makeEnvironment gave the same environment twice.', {
+        hint: 'It is called for each of the environments to learn and to evaluate in: make a new one each time.',
+      });
+    known.add(environment);
+    return checked(environment);
+  };
+}
+
+/** @throws UsageError when the learner was made for observations or actions of another size or kind */
+function requireFitting({ options: { observations, actions } }: ActorCritic, environment: Environment): void {
+  const { kind } = actionMap(environment.actionSpace);
+  const seen = environment.observationSpace.low.length;
+  if (observations === seen && actions.kind === kind.kind && actions.size === kind.size) return;
+  throw new UsageError(
+    `The learner has ${observations} observations and ${actions.size} ${actions.kind} actions, and the environment '${environment.name}' has ${seen} and ${kind.size} ${kind.kind} ones.`,
+    { hint: 'Make the learner for the environment it learns in.' },
+  );
 }
 
 /** Lets the event loop turn ten times a second: the cpu backend never yields, and signals must be noticed. */
@@ -344,14 +399,12 @@ function breather(): () => Promise<void> | undefined {
 }
 
 /**
- * Seed of an evaluation's first start. Every evaluation of every run has starts of its own: with shared ones the luck of
- * a few starts would look like a finding, and averages over seeds would not average it out.
+ * Seeds of an evaluation's starts. Every evaluation of every run has starts of its own: with shared ones the luck of a few
+ * starts would look like a finding, and averages over seeds would not average it out. They depend on the step, not on
+ * how many evaluations came before.
  */
-export function evaluationSeed(seed: number, evaluation: number): number {
-  const stream = new PhiloxStream(seed, 2);
-  stream.setState({ ...stream.getState(), position: evaluation });
-  return stream.nextUint32();
-}
+export const evaluationSeeds = (seed: number, step: number, episodes: number): number[] =>
+  Array.from({ length: episodes }, (_, i) => drawnSeed(seed, 'evaluationStarts', step, i));
 
 /** Uniform on the box, or among the choices. */
 function randomAction(map: ActionMap, random: PhiloxStream): Float32Array {

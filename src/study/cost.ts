@@ -7,11 +7,12 @@ import { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from
 import { boltzmann } from '../divergences/target.ts';
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
+import { streamVersion } from '../math/streams.ts';
 import { mlp, type Network } from '../nn/index.ts';
 import { type ProgramMemory, programMemory } from '../program/memory.ts';
 import type { Program } from '../program/program.ts';
 import { PolicyLearner } from '../rl/policy-learner.ts';
-import { type MlpKernels, mul, reshape, sum, type Tensor } from '../tape/index.ts';
+import { clockState, type MlpKernels, mul, reshape, sum, type Tensor } from '../tape/index.ts';
 import { version } from '../version.ts';
 import { type Interval, median, medianInterval } from './statistics.ts';
 import { interleave, type OnProgress, type Timing } from './timing.ts';
@@ -207,7 +208,7 @@ export async function measureCost(
       adapter: description,
       precision: String(information.precision ?? 'f32'),
       information,
-      versions: { divergrad: version, ...options.versions },
+      versions: { divergrad: version, 'random streams': String(streamVersion), ...options.versions },
       settings: { ...settings, ...preferences },
       baseline,
       rows,
@@ -253,7 +254,8 @@ export async function compilePolicyUpdate(
     outputs: discrete ? actions : 1,
     nets: 2,
     name: 'critics',
-    seed: seed + 1,
+    seed,
+    purpose: 'critics',
   });
   const behaviour = learner.behaviourParameters;
   const replayed = choice.needs.includes('replayedActions');
@@ -269,9 +271,9 @@ export async function compilePolicyUpdate(
       });
       return { loss };
     },
-    { seed },
+    { clock: clockState(seed, 'clock', 'update') },
   );
-  const random = new PhiloxStream(seed);
+  const random = new PhiloxStream(seed, 'costInputs');
   for (const [name, { shape }] of update.program.inputs) {
     const count = shape.reduce((total, extent) => total * extent, 1);
     const normals = Float32Array.from({ length: count }, () => random.nextNormal());

@@ -46,7 +46,7 @@ export function fitLine(points: readonly WorkPoint[], seed = 0): Line | undefine
   // Two parameters have taken up a part of the spread.
   const inflation = Math.sqrt(points.length / (points.length - 2));
   const residuals = points.map(({ ms }, i) => Math.log(ms / fitted[i]) * inflation);
-  const random = new PhiloxStream(seed);
+  const random = new PhiloxStream(seed, 'residuals');
   const resampled = Array.from({ length: RESAMPLES }, () =>
     leastSquares(
       points.map(({ work }, i) => ({

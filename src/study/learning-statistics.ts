@@ -87,7 +87,7 @@ export function bootstrapAll(
         ? scoreInterval(value, variance, level)
         : { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }),
     }));
-  const random = new PhiloxStream(seed, 4);
+  const random = new PhiloxStream(seed, 'bootstrap');
   const drawn = values.map(() => new Float64Array(resamples));
   for (let i = 0; i < resamples; i++) {
     const resampled = samples.map((scores) =>

@@ -25,22 +25,16 @@ export interface Whole {
  * ∇ = ∫ coefficient(a)·∇ log π(a) da.
  */
 export interface Followed {
-  readonly name: string;
   /** Density-like factor of ∇ log π at an action. */
   coefficient(whole: Whole): (at: Point) => number;
 }
 
-/** The name of what has no formula here: the mean of the estimator itself at many samples stands in. */
-export const ownLimit = 'its own limit at many samples';
-
 const pi = (at: Point): number => Math.exp(at.logPolicy);
 
 const reverseKl: Followed = {
-  name: 'KL(π ‖ p)',
   coefficient: () => (at) => -pi(at) * at.logR,
 };
 const forwardKl: Followed = {
-  name: 'KL(p ‖ π)',
   coefficient: () => (at) => -Math.exp(at.logTarget),
 };
 
@@ -50,29 +44,24 @@ const forwardKl: Followed = {
  */
 const fDivergences: Readonly<Record<string, Followed>> = {
   jeffreys: {
-    name: 'Jeffreys',
     coefficient: () => (at) => -0.5 * (Math.exp(at.logTarget) + pi(at) * at.logR),
   },
   'jensen-shannon': {
-    name: 'Jensen–Shannon',
     coefficient: () => (at) => -0.5 * pi(at) * softplus(at.logR),
   },
   hellinger: {
-    name: 'squared Hellinger',
     coefficient: () => (at) => -0.5 * Math.exp(0.5 * (at.logPolicy + at.logTarget)),
   },
   'total-variation': {
-    name: 'total variation',
     coefficient: () => (at) => -0.5 * pi(at) * Math.sign(at.logR),
   },
-  chi2: { name: 'χ²(p ‖ π)', coefficient: () => (at) => -Math.exp(2 * at.logTarget - at.logPolicy) },
+  chi2: { coefficient: () => (at) => -Math.exp(2 * at.logTarget - at.logPolicy) },
 };
 
 /** The Rényi bound of an order as a loss: −bound above order 0, bound below; a/(1 − a)·E_w ∇ log π, w ∝ π^a p^(1−a). */
-function renyiBound(order: number, name = `Rényi bound of order ${order}`): Followed {
+function renyiBound(order: number): Followed {
   const scale = (-Math.sign(order) * order) / (1 - order);
   return {
-    name,
     coefficient: ({ integral }) => {
       const weight = (at: Point) => Math.exp(at.logPolicy + (1 - order) * at.logR);
       const total = integral(weight);
@@ -85,14 +74,12 @@ function renyiBound(order: number, name = `Rényi bound of order ${order}`): Fol
 const awrLimit = 20;
 const awr: Readonly<Record<string, Followed>> = {
   'exp-clip': {
-    name: '−E_β[min(exp(A/α), 20) log π]',
     coefficient: ({ temperature, integral }) => {
       const value = integral((at) => pi(at) * at.q);
       return (at) => -Math.exp(at.logBehaviour) * Math.min(awrLimit, Math.exp((at.q - value) / temperature));
     },
   },
   'softmax-batch': {
-    name: '−E_β[exp(A/α) log π]/E_β[exp(A/α)]',
     coefficient: ({ temperature, integral }) => {
       const weight = (at: Point) => Math.exp(at.logBehaviour + at.q / temperature);
       const total = integral(weight);
@@ -101,11 +88,10 @@ const awr: Readonly<Record<string, Followed>> = {
   },
 };
 
-const expectedQ: Followed = { name: '−E_π[Q]', coefficient: () => (at) => -pi(at) * at.q };
+const expectedQ: Followed = { coefficient: () => (at) => -pi(at) * at.q };
 
-/** Coupled MPO with its penalties at coefficients 1; the penalties' gradients are added by the caller. */
+/** Coupled MPO at η = α with its penalties at coefficients 1; the penalties' gradients are added by the caller. */
 const weightedLikelihood: Followed = {
-  name: 'MPO at η = α: −E_w[log π] + KLs, w ∝ π_old·exp(Q/η)',
   coefficient: ({ temperature, integral }) => {
     const weight = (at: Point) => Math.exp(at.logReference + at.q / temperature);
     const total = integral(weight);
@@ -138,13 +124,11 @@ function klPenalty(estimator: string, variant: string): Followed | undefined {
   const gap = (at: Point) => at.logPolicy - at.logReference;
   if (weighted) {
     return {
-      name: `E_π[${kind}]`,
       coefficient: () => (at) => penalty.value(at.logPolicy, gap(at)) + penalty.slope(at.logPolicy, gap(at)),
     };
   }
   const onPolicy = variant === 'on-policy';
   return {
-    name: `E_${onPolicy ? 'π' : 'β'}[∇${kind}], samples fixed`,
     coefficient: () => (at) => penalty.slope(onPolicy ? at.logPolicy : at.logBehaviour, gap(at)),
   };
 }
@@ -152,25 +136,28 @@ function klPenalty(estimator: string, variant: string): Followed | undefined {
 /** KL between the policy and its reference, either way: what the penalties are compared to. */
 export const referenceKls = {
   reverse: {
-    name: 'KL(π ‖ π_ref)',
     coefficient: () => (at) => pi(at) * (at.logPolicy - at.logReference),
   },
-  forward: { name: 'KL(π_ref ‖ π)', coefficient: () => (at) => -Math.exp(at.logReference) },
+  forward: { coefficient: () => (at) => -Math.exp(at.logReference) },
 } as const satisfies Record<string, Followed>;
 
-/** What theory says the estimator's mean follows; undefined where the estimator's own limit must stand in. */
+/**
+ * What theory says the estimator's mean follows; undefined where no such integral is known, and the mean of the estimator
+ * itself at many samples must stand in.
+ */
 export function followedBy({ estimator, variant }: EstimatorChoice): Followed | undefined {
   const [divergence, way] = estimator.name.split('/');
   switch (divergence) {
     case 'reverse-kl':
       return reverseKl;
     case 'forward-kl':
+      if (way === 'mcmc') return undefined;
       return way === 'awr' ? awr[variant] : forwardKl;
     case 'renyi':
       // The divergence itself falls where its bound rises, by the same amount.
       return renyiBound(Number(variant.replace('-uncentred', '')));
     case 'chi2':
-      return way === 'pathwise' ? renyiBound(-1, 'CUBO, ½ log E_π[(p̃/π)²]') : fDivergences.chi2;
+      return way === 'pathwise' ? renyiBound(-1) : fDivergences.chi2;
     case 'mpo':
       return weightedLikelihood;
     case 'dpg':

@@ -1,5 +1,6 @@
 import type { Device } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
+import { forwardReferenceKl, reverseReferenceKl } from '../divergences/objective.ts';
 import { estimatorChoices } from '../divergences/registry.ts';
 import type { QualitySettings } from './quality.ts';
 import { exactGradient, norm } from './quality-exact.ts';
@@ -74,6 +75,7 @@ export async function measurePenalties(
         samples,
         replications,
         seed,
+        'qualityPenalties',
       );
       try {
         prepare(device, program, family, target, 1, 0, heads);
@@ -105,8 +107,8 @@ function penaltyRow(
   const followsOne = (cosine: Figure | null, length: number) =>
     cosine !== null && cosine.value > parallel && Math.abs(value / length - 1) < sameLength;
   const follows = [
-    ...(followsOne(cosineReverse, unit) ? [referenceKls.reverse.name] : []),
-    ...(followsOne(cosineForward, norm(forward)) ? [referenceKls.forward.name] : []),
+    ...(followsOne(cosineReverse, unit) ? [reverseReferenceKl.name] : []),
+    ...(followsOne(cosineForward, norm(forward)) ? [forwardReferenceKl.name] : []),
   ];
   const finding = vanishing ? 'mean 0' : follows.length > 0 ? follows.join(' and ') : 'neither';
   return { estimator, distribution, replications: n, normRatio, cosineReverse, cosineForward, finding };

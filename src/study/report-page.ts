@@ -188,6 +188,7 @@ export function reportPage(page: ReportPage): string {
         date: page.date,
         ...page.versions,
         adapters: report.adapters.join('; '),
+        'random streams of the runs': `version ${report.streams.join(', ')}`,
         intervals: `95%: of means and differences the wider of t with the bootstrap's standard deviation and the expanded percentile interval, of shares and probabilities the wider of the score interval and the percentile interval; stratified bootstrap over seeds within tasks, ${report.resamples} resamples, seed ${report.seed} (Hesterberg 2015, Newcombe 2006, Agarwal et al. 2021); pointwise, and not corrected for the number of comparisons`,
         'what they hold': coverageText(report),
       })

@@ -17,7 +17,7 @@ import {
   profileVariance,
   type Scores,
 } from './learning-statistics.ts';
-import type { RunRecord, StudyResults } from './study-results.ts';
+import { RANDOM_STREAMS, type RunRecord, type StudyResults } from './study-results.ts';
 
 /** Evaluations at the end of a run whose mean is its score. */
 export const SCORED_EVALUATIONS = 3;
@@ -104,6 +104,8 @@ export interface StudyReport {
   readonly fewestSeeds: number;
   readonly coverage: CoverageAt | null;
   readonly adapters: readonly string[];
+  /** Versions of the random streams that runs drew from. */
+  readonly streams: readonly string[];
 }
 
 export interface ReportOptions {
@@ -238,6 +240,7 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
     fewestSeeds,
     coverage: coverageAt(fewestSeeds) ?? null,
     adapters: unique(runs.map(({ adapter }) => adapter)),
+    streams: unique(runs.map(({ settings }) => String(settings[RANDOM_STREAMS]))),
   };
 }
 

@@ -8,7 +8,7 @@ import type { PolicyFile } from '../rl/policy-file.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
 import { isClaim, type Lock, takeLock } from './lock.ts';
-import type { RunSettings } from './run-settings.ts';
+import { earlierSettings, type RunSettings } from './run-settings.ts';
 
 /** What a run was made with, besides its settings. */
 export interface RunMaking {
@@ -74,7 +74,7 @@ async function readJson(file: string): Promise<unknown> {
 /** Names of the settings in which a folder's config differs from those wanted, as `batch 64 instead of 128`. */
 export function differences(config: Readonly<Record<string, unknown>>, wanted: RunSettings): string[] {
   return Object.entries(wanted).flatMap(([name, value]) => {
-    const held = Object.hasOwn(config, name) ? config[name] : undefined;
+    const held = { ...earlierSettings, ...config }[name];
     const [a, b] = [held, value].map((x) => JSON.stringify(x) ?? 'none');
     return a === b ? [] : [`${name} ${a} instead of ${b}`];
   });

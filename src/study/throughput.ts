@@ -2,7 +2,9 @@
 import type { Device } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
+import { checked } from '../envs/checked.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
+import { environmentSeed } from '../envs/vector.ts';
 import { actionMap } from '../rl/actions.ts';
 import { ActorCritic, actorCriticDefaults } from '../rl/actor-critic.ts';
 import { compileUpdate, replayFor, trainDefaults } from '../rl/train.ts';
@@ -77,7 +79,7 @@ export async function measureThroughput(
 ): Promise<ThroughputRow> {
   const { hidden, batch, steps, seed } = settings;
   await prepareEnvironment(name);
-  const environment = makeEnvironment(name);
+  const environment = checked(makeEnvironment(name));
   const map = actionMap(environment.actionSpace);
   const observations = environment.observationSpace.low.length;
   const box = map.kind.kind === 'box';
@@ -92,12 +94,14 @@ export async function measureThroughput(
   });
   const warmup = Math.ceil(steps / 10);
   const replay = replayFor(learner, warmup + steps);
-  const update = await compileUpdate(device, learner, replay, { batch, clock: clockState(seed) });
+  const clock = clockState(seed, 'clock', 'update');
+  const update = await compileUpdate(device, learner, replay, { batch, clock });
+  const actClock = clockState(seed, 'clock.act', 'act');
   const act = await device.compile(
     ({ input }) => ({
       action: learner.distribution(input('observation', [1, observations])).sample(1).actions,
     }),
-    { seed },
+    { clock: actClock },
   );
   const spent = { physics: 0, policy: 0, replay: 0, update: 0 };
   let mark = performance.now();
@@ -107,7 +111,7 @@ export async function measureThroughput(
     mark = now;
   };
   try {
-    let observation = environment.reset(seed);
+    let observation = environment.reset(environmentSeed(seed, 0));
     for (let step = 1; step <= warmup + steps; step++) {
       if (step === warmup + 1) for (const part of throughputParts) spent[part] = 0;
       onStep(step / (warmup + steps));
@@ -136,7 +140,7 @@ export async function measureThroughput(
   } finally {
     update.dispose();
     act.dispose();
-    for (const state of [replay.storage, replay.fill, ...learner.states]) device.free(state);
+    for (const state of [replay.storage, replay.fill, clock, actClock, ...learner.states]) device.free(state);
   }
   return rowOf({ environment: name, estimator: estimator.name }, (part) => spent[part] / 1000 / steps);
 }

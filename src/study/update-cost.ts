@@ -105,7 +105,7 @@ export async function compileWholeUpdate(
   });
   const replay = replayFor(learner, TRANSITIONS);
   fill(device, replay, kind === 'discrete', settings.seed, TRANSITIONS);
-  const clock = clockState(settings.seed);
+  const clock = clockState(settings.seed, 'clock', 'update');
   return {
     replay,
     update: await compileUpdate(device, learner, replay, {
@@ -136,7 +136,7 @@ export async function withWholeUpdate<T>(
 /** Transitions of noise: the cost of an update does not depend on what it learns from. */
 function fill(device: Device, replay: ReplayBuffer, discrete: boolean, seed: number, count: number): void {
   const { observations, actions, behaviour = 0 } = replay.options;
-  const random = new PhiloxStream(seed);
+  const random = new PhiloxStream(seed, 'costReplay');
   const normals = (length: number) => Float32Array.from({ length }, () => random.nextNormal());
   for (let i = 0; i < count; i++) {
     const choice = random.nextInt(actions);

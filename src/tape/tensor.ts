@@ -1,5 +1,6 @@
 import { ShapeError, UsageError } from '../errors.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
+import { type Purpose, streamKey } from '../math/streams.ts';
 import type { View, ViewOperation } from '../math/view.ts';
 
 /** `u32` appears only where bits matter: random counters and raw random words. */
@@ -258,18 +259,15 @@ const tickOp: Op<null> = {
 };
 
 /**
- * A fresh clock for the given seed.
+ * A fresh clock for the given seed: an integer from 0 to 2^53 − 1.
  *
- * @param seed a whole number from 0 to 2⁵³ − 1
- * @throws UsageError for another
- * @returns state [6] u32: the seed's two words, the updates done, 0; then the first update, counted from 1, in which
+ * @param purpose what the draws are for: clocks of different purposes or seeds have no draw in common
+ * @returns state [6] u32: the two words of Philox' key, the updates done, 0; then the first update, counted from 1, in which
  *   a number was NaN or infinite, and the place in the program that saw it, both 0 while there was none
+ * @throws UsageError when the seed is no such integer
  */
-export function clockState(seed: number, name = 'clock'): State {
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new UsageError(`The seed is ${seed}; it must be a whole number from 0 to 2^53 − 1.`);
-  const words = new Uint32Array([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0, 0, 0]);
-  return new State(name, [6], words);
+export function clockState(seed: number, name = 'clock', purpose: Purpose = 'plain'): State {
+  return new State(name, [6], new Uint32Array([...streamKey(seed, purpose), 0, 0, 0, 0]));
 }
 
 let active: Recording | undefined;

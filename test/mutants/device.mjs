@@ -2,8 +2,8 @@ export default [
   {
     fault: 'the seed of a program is ignored',
     file: 'src/device.ts',
-    from: 'clockState(options.seed ?? 0)',
-    to: 'clockState(0)',
+    from: "clockState(options.seed ?? 0, 'clock'",
+    to: "clockState(0, 'clock'",
   },
   {
     fault: 'hidden layers in float16 are asked of a backend without them',
@@ -110,8 +110,26 @@ export default [
   {
     fault: 'auto opens a software adapter',
     file: 'src/backend/select.ts',
-    from: 'if (webgpu.information.software !== true)',
-    to: 'if (webgpu.information.software !== undefined)',
+    from: 'if (webgpu.information.software === true)',
+    to: 'if (webgpu.information.software === undefined)',
+  },
+  {
+    fault: 'a backend is opened without having agreed with the reference',
+    file: 'src/backend/select.ts',
+    from: 'if (wanted) await probe(backend);',
+    to: '',
+  },
+  {
+    fault: 'what is not finite counts as near',
+    file: 'src/backend/probe/agreement.ts',
+    from: 'Number.isNaN(ratio) ? Number.POSITIVE_INFINITY : ratio',
+    to: 'Number.isNaN(ratio) ? 0 : ratio',
+  },
+  {
+    fault: 'words may be off by a part of the largest',
+    file: 'src/backend/probe/agreement.ts',
+    from: 'words ? 0 : ',
+    to: '',
   },
   {
     fault: 'an input that was never written is zero',

@@ -99,7 +99,7 @@ export default [
   {
     fault: 'the log-scale of a location and scale is bounded at 20, not at 2, by default',
     file: 'src/distributions/location-scale.ts',
-    from: 'options.logStd ?? [-20, 2]',
+    from: 'options.logStd ?? defaultLogStd',
     to: 'options.logStd ?? [-20, 20]',
   },
   {

@@ -117,14 +117,14 @@ export default [
   {
     fault: 'every episode of a play has the same seed',
     file: 'src/study/play.ts',
-    from: 'environment.reset(seed + i)',
-    to: 'environment.reset(seed)',
+    from: 'environment.reset(seeds[i])',
+    to: 'environment.reset(seeds[0])',
   },
   {
     fault: 'sampled actions of a play are drawn with the same seed whatever was asked',
     file: 'src/study/play.ts',
-    from: '{ seed },\n  );',
-    to: '{ seed: 0 },\n  );',
+    from: "clockState(seed, 'clock', 'playActions')",
+    to: "clockState(0 * seed, 'clock', 'playActions')",
   },
   {
     fault: 'the interval of a score has the quantile of a normal variate for that of few seeds',
@@ -159,8 +159,8 @@ export default [
   {
     fault: "an environment's own settings give way to those of the study",
     file: 'src/study/study-config.ts',
-    from: '...config.settings, ...own, ...cell',
-    to: '...own, ...config.settings, ...cell',
+    from: '{ ...config.settings, ...own }',
+    to: '{ ...own, ...config.settings }',
   },
   {
     fault: "a study's runs are made with the batch for a capacity",

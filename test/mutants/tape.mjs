@@ -108,10 +108,10 @@ export default [
     to: 'initial && initial.length < sizeOf(shape)',
   },
   {
-    fault: 'a clock keeps 32 bits of its seed',
+    fault: 'a clock takes no notice of its purpose',
     file: 'src/tape/tensor.ts',
-    from: 'Math.floor(seed / 2 ** 32) >>> 0, 0, 0, 0, 0',
-    to: '0, 0, 0, 0, 0',
+    from: 'streamKey(seed, purpose)',
+    to: "streamKey(seed, 'plain')",
   },
   {
     fault: 'all random draws of a program are the same',

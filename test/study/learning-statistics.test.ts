@@ -121,8 +121,9 @@ test('tasks of unequal spread and number have the degrees of freedom of Welch', 
   const { value, low, high } = bootstrap([[x], [y]], ([p, q]) => meanOf(p[0]) - meanOf(q[0]), {
     resamples: 40_000,
   });
-  close(value - low, half, 0.05 * half);
-  close(high - value, half, 0.05 * half);
+  // The expanded percentile interval may reach a little farther.
+  for (const reach of [value - low, high - value])
+    assert.ok(reach > 0.98 * half && reach < 1.1 * half, `${reach}, expected ${half}`);
 });
 
 test('shares have score intervals, also where all runs agree', () => {

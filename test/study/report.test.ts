@@ -209,8 +209,12 @@ test('several distributions are named, unfinished runs counted, doubled and unli
   const other = { ...run, estimator: 'renyi/dreg:2' };
   refused([run, { ...other, points: run.points.slice(0, 3) }], /different steps: .* Report them separately/);
   refused(
-    [run, { ...other, settings: { batch: 256 } }],
+    [run, { ...other, settings: { ...run.settings, batch: 256 } }],
     /different settings: batch is 256 in .* and not set in/,
+  );
+  refused(
+    [run, { ...other, settings: { ...run.settings, 'random streams': '0' } }],
+    /different settings: random streams is "0" in/,
   );
   refused([], /no finished run/);
   refused([{ ...run, environment: 'mars' }], /unknown environment, 'mars'/);

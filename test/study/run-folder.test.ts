@@ -22,7 +22,7 @@ const settings: RunSettings = {
   ...runDefaults,
   ...{ environment: 'bimodal-bandit', estimator: 'reverse-kl/pathwise', distribution: 'tanh-gaussian' },
   ...{ seed: 4, steps: 40, batch: 4, hidden: [4], warmup: 8, evaluateEvery: 10, evaluationEpisodes: 2 },
-  ...{ capacity: 64, backend: 'cpu' },
+  ...{ capacity: 64, backend: 'cpu', temperature: 'auto' },
 };
 const making = { versions: { divergrad: 'test' }, adapter: 'a test', command: ['train'] };
 
@@ -31,8 +31,8 @@ const evaluation = (step: number): Evaluation => ({
   metrics: { entropy: 1 / step },
 });
 const checkpointAt = (step: number): Checkpoint => ({
-  ...{ settings: {}, step, updates: step, evaluations: [], environments: [] },
-  random: { seed: 0, stream: 1, position: 0, spareNormal: null },
+  ...{ streams: 2, settings: {}, step, updates: step, evaluations: [], environments: [] },
+  random: { seed: 0, purpose: 'warmup', index: 0, position: 0, spareNormal: null },
   replay: { rows: new Float32Array(3), next: 0 },
   states: new Map([['policy.parameters', Float32Array.of(step)]]),
 });
