@@ -202,7 +202,12 @@ export async function measureCost(
 ): Promise<CostReport> {
   const settings = costSettings(options);
   const family = distributionFamily(settings.distribution);
-  const { choices, baseline: usual } = costChoices(family, settings.actions, options.estimators, settings.samples);
+  const { choices, baseline: usual } = costChoices(
+    family,
+    settings.actions,
+    options.estimators,
+    settings.samples,
+  );
   const referee = new Referee(device, options.checkedFlops);
   const updates: Update[] = [];
   const right: { choice: EstimatorChoice; update: Update; agreement: Agreement }[] = [];
