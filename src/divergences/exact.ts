@@ -13,7 +13,7 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 import { QUADRATURE_DIMENSIONS } from './estimator.ts';
-import type { Target } from './target.ts';
+import { allowedOnly, type Target } from './target.ts';
 
 /** Nodes a coordinate: spectrally accurate for a log-std above about −2 in the latent of tanh. */
 const nodesFor = [0, 257, 65];
@@ -41,7 +41,8 @@ export interface Enumeration {
 export function enumerate(policy: Distribution, target: Target): Enumeration {
   const support = policy.support?.();
   if (support) {
-    const logDensity = stopGradient(target.logDensityOf(target.critics(support.actions), support.actions));
+    const everywhere = stopGradient(target.logDensityOf(target.critics(support.actions), support.actions));
+    const logDensity = allowedOnly(everywhere, support.logProb);
     return {
       actions: support.actions,
       logPolicy: support.logProb,
