@@ -16,6 +16,7 @@ import {
 
 interface DoctorOptions extends CommonOptions {
   readonly json?: boolean;
+  readonly kernels: boolean;
 }
 
 type Information = Readonly<Record<string, string | number | boolean>>;
@@ -45,8 +46,9 @@ export function doctorCommand(program: Command): void {
     .description(
       'show WebGPU adapters, check every kernel on them and on wasm, and say which backend auto picks; exit code 1 when a kernel is wrong',
     );
-  withCommonOptions(withJsonSwitch(command)).action(async ({ json }: DoctorOptions) => {
-    const report = await examine();
+  command.option('--no-kernels', 'leave the kernels unchecked, which takes a software adapter a minute');
+  withCommonOptions(withJsonSwitch(command)).action(async ({ json, kernels }: DoctorOptions) => {
+    const report = await examine(kernels);
     if (json) print(JSON.stringify(report, null, 2));
     else printReport(report);
     const checked = [...report.adapters, ...(report.wasm ? [report.wasm] : [])];
@@ -55,20 +57,23 @@ export function doctorCommand(program: Command): void {
 }
 
 /** A machine without a GPU is a finding here, not a failure. */
-async function examine(): Promise<DoctorReport> {
+async function examine(kernels: boolean): Promise<DoctorReport> {
   const adapters: CheckedBackend[] = [];
   let problem: string | undefined;
   for (const powerPreference of ['high-performance', 'low-power'] as const) {
     try {
       const backend = await openWebGpu({ powerPreference });
       const known = adapters.some(({ description }) => description === backend.description);
-      const checked = await check(backend, known);
-      if (checked) adapters.push(checked);
+      if (known) await backend.dispose();
+      else adapters.push(await check(backend, kernels));
     } catch (error) {
       problem ??= (error as Error).message;
     }
   }
-  const wasm = await openWasm().then(check, () => undefined);
+  const wasm = await openWasm().then(
+    (backend) => check(backend, kernels),
+    () => undefined,
+  );
   const device = await open();
   const { name, description } = device.backend;
   await device.dispose();
@@ -81,13 +86,13 @@ async function examine(): Promise<DoctorReport> {
   };
 }
 
-/** Checks every kernel of a backend, unless the same is known already, and ends it. */
-async function check(backend: Backend, known = false): Promise<CheckedBackend | undefined> {
+/** Checks every kernel of a backend, if that is wanted, and ends it. */
+async function check(backend: Backend, wanted: boolean): Promise<CheckedBackend> {
   const { name, description, information } = backend;
   const bar = progressBar(name);
+  const progress = (done: number) => bar.update(done, 'kernels');
   try {
-    if (known) return undefined;
-    const kernels = await checkKernels(new Device(backend), undefined, (done) => bar.update(done, 'kernels'));
+    const kernels = wanted ? await checkKernels(new Device(backend), undefined, progress) : [];
     return { description, information, kernels };
   } finally {
     bar.stop();
@@ -107,7 +112,8 @@ function printReport({ versions: facts, adapters, wasm, problem, auto }: DoctorR
 function printChecked(title: string, { description, information, kernels }: CheckedBackend): void {
   print(`\n${title.padEnd(10)} ${description}`);
   for (const [name, value] of Object.entries(information)) print(`  ${name.padEnd(34)} ${value}`);
-  print('  kernels against float64: steps of several shapes, the largest deviation in what is allowed');
+  if (kernels.length > 0)
+    print('  kernels against float64: steps of several shapes, the largest deviation in what is allowed');
   for (const kernel of kernels) {
     const { factor, steps } = kernel;
     const how = factor === null ? 'not finite' : `${factor.toPrecision(2)}×`;
