@@ -141,8 +141,8 @@ export default [
   {
     fault: 'Stop says the steps that were asked for',
     file: 'web/learn/tab.ts',
-    from: '`Stopped at step ${run.step}`',
-    to: '`Stopped at step ${run.settings.steps}`',
+    from: '{run.step}`',
+    to: '{run.settings.steps}`',
   },
   {
     fault: 'trying again takes what the form says',
