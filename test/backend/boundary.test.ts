@@ -192,7 +192,7 @@ test('shapes and seeds that mean nothing are refused when recorded', async () =>
   await refuses(ShapeError, words, () => new State('s', [-1, -2], Float32Array.of(1, 2)));
   await refuses(ShapeError, words, () => recorded(({ input }) => ({ x: input('x', [0]) })));
   for (const seed of [-1, 0.5, 2 ** 53, Number.NaN])
-    await refuses(UsageError, /The seed is .* whole number/, () =>
+    await refuses(UsageError, /The random seed is .* integer from 0/, () =>
       opened().compile(() => ({ y: randomNormal([2]) }), { seed }),
     );
 });
