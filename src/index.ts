@@ -96,6 +96,7 @@ export {
 } from './rl/actor-critic.ts';
 export type { Checkpoint, CheckpointOptions, CheckpointSettings } from './rl/checkpoint.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
+export { Evaluator, evaluationSeeds } from './rl/evaluator.ts';
 export { explainFault } from './rl/numerics.ts';
 export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
 export { type PolicyBatch, PolicyLearner, type PolicyLearnerOptions } from './rl/policy-learner.ts';
@@ -110,7 +111,6 @@ export {
 export {
   compileUpdate,
   type Evaluation,
-  Evaluator,
   replayFor,
   type TrainOptions,
   train,
