@@ -130,7 +130,7 @@ export class Device {
    */
   write(state: State, values: Values, offset = 0): void {
     requireRange(state, offset, values.length, 'write');
-    requireFinite(values, `state '${state.name}'`);
+    requireFinite(values, `state '${state.name}'`, this.backend);
     this.backend.write(this.bufferOf(state), values, offset);
   }
 
@@ -234,6 +234,7 @@ export interface TracedStep {
 export class Update {
   private ran = false;
   private disposed = false;
+  private readonly guarded: readonly State[];
 
   constructor(
     readonly program: Program,
@@ -243,7 +244,9 @@ export class Update {
     private readonly release: () => void,
     /** Inputs that the program reads and that have no values yet. */
     private readonly unwritten = inputsRead(program),
-  ) {}
+  ) {
+    this.guarded = program.states.filter((state) => state.guard);
+  }
 
   /**
    * Writes named inputs, row-major.
@@ -261,7 +264,7 @@ export class Update {
           `Input '${name}' has shape ${formatShape(port.shape)} (${sizeOf(port.shape)} values); got ${values.length}.`,
         );
       }
-      requireFinite(values, `input '${name}'`);
+      requireFinite(values, `input '${name}'`, this.backend);
       const typed =
         values instanceof Float32Array || values instanceof Float64Array ? values : Float64Array.from(values);
       this.backend.write(this.buffers[port.buffer], typed);
@@ -378,6 +381,7 @@ export class Update {
         hint: 'Write every input first, or declare it with an initial value.',
       });
     }
+    for (let i = 0; i < this.guarded.length; i++) this.guarded[i].guard?.();
     this.ran = true;
   }
 
@@ -416,12 +420,15 @@ function inputsRead({ inputs, outputs, steps }: Program): Set<string> {
   return new Set([...inputs].flatMap(([name, { buffer }]) => (buffers.has(buffer) ? [name] : [])));
 }
 
-function requireFinite(values: ArrayLike<number>, what: string): void {
+/** @throws NumericsError unless all values are finite as the backend stores them: 1e39 is not, in float32 */
+function requireFinite(values: ArrayLike<number>, what: string, { information }: Backend): void {
+  const stored = information.precision === 'f64' ? (x: number) => x : Math.fround;
   for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i]))
-      throw new NumericsError(`${what} holds ${values[i]} at element ${i}.`, {
-        hint: 'Inputs must be finite.',
-      });
+    if (Number.isFinite(stored(values[i]))) continue;
+    const beyond = Number.isFinite(values[i]) ? `, beyond float32 (${Math.fround(values[i])})` : '';
+    throw new NumericsError(`${what} holds ${values[i]} at element ${i}${beyond}.`, {
+      hint: 'Inputs must be finite. To mask a choice, write 1 and 0 and record where(mask, logits, -Infinity).',
+    });
   }
 }
 

@@ -31,6 +31,7 @@ import type {
 } from './distribution.ts';
 import { defaultLogStd, normalEntropy, scaledRange } from './entropy-range.ts';
 import { inverseTanh, squash } from './gaussian.ts';
+import { maskedLogits } from './mask.ts';
 
 /** Components of the family. */
 const components = 4;
@@ -51,14 +52,22 @@ export class GaussianMixture implements Distribution {
   private readonly components: number;
   private readonly logStd: Tensor;
 
-  /** @param logits [batch, components] @param mean [batch, components, actions] @param rawLogStd as mean */
+  /** [batch, components], finite where masked */
+  readonly logits: Tensor;
+
+  /**
+   * @param logits [batch, components]; one of −∞ masks its component
+   * @param mean [batch, components, actions]
+   * @param rawLogStd as mean
+   */
   constructor(
-    readonly logits: Tensor,
+    logits: Tensor,
     readonly mean: Tensor,
     rawLogStd: Tensor,
     private readonly squashed: boolean,
     private readonly options: FamilyOptions = {},
   ) {
+    this.logits = maskedLogits(logits);
     this.bounded = squashed;
     this.family = squashed ? 'tanh-gaussian-mixture' : 'gaussian-mixture';
     [this.batch, this.components, this.actions] = mean.shape;

@@ -1,5 +1,6 @@
 import { Categorical } from '../distributions/categorical.ts';
 import type { Distribution } from '../distributions/distribution.ts';
+import { isMasked, maskedLog } from '../distributions/mask.ts';
 import { UsageError } from '../errors.ts';
 import {
   add,
@@ -21,6 +22,7 @@ import {
   sub,
   sum,
   type Tensor,
+  where,
 } from '../tape/index.ts';
 import { randomUniform } from '../tape/random.ts';
 import { type Estimator, type EstimatorInput, type EstimatorResult, ratioBias } from './estimator.ts';
@@ -60,7 +62,10 @@ export const forwardKlSnis: Estimator = {
   ],
   loss: (input: EstimatorInput, variant: string): EstimatorResult => {
     const { target } = input;
-    const { actions, logProb, logProposal } = propose(input, variant);
+    const { actions, logProb, logProposal: anywhere } = propose(input, variant);
+    // Another proposal may draw what the policy's mask forbids; the target has no mass there, so it weighs nothing.
+    const masks = input.policy.support !== undefined && variant !== 'policy';
+    const logProposal = masks ? where(isMasked(logProb), -maskedLog, anywhere) : anywhere;
     const critics = stopGradient(target.critics(actions));
     const own = variant === 'policy' ? { logProb } : {};
     if (target.uniformPrior && fitsFusedLoss(critics)) {

@@ -33,7 +33,6 @@ export const purposes = {
   // `play`
   playStarts: 12,
   playActions: 13,
-  playInterval: 14,
   // Studies and measurements
   bootstrap: 15,
   residuals: 16,

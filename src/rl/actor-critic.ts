@@ -12,6 +12,7 @@ import {
   mul,
   neg,
   read,
+  requireShape,
   reshape,
   State,
   square,
@@ -256,6 +257,7 @@ export class ActorCritic {
    */
   criticsAt(critics: Network, states: Tensor, actions: Tensor): Tensor {
     const [samples, batch] = actions.shape;
+    requireShape('criticsAt', actions, [samples, states.shape[0], this.options.actions.size], 'actions');
     if (this.options.actions.kind === 'box') return reshape(critics(states, actions), [2, samples, batch]);
     const all = reshape(critics(states), [2, 1, batch, actions.shape[2]]);
     return sum(mul(all, actions), -1);

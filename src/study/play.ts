@@ -4,11 +4,11 @@ import { checked } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError } from '../errors.ts';
-import { drawnSeed, PhiloxStream } from '../math/philox.ts';
+import { drawnSeed } from '../math/philox.ts';
 import { actionMap } from '../rl/actions.ts';
 import type { SavedPolicy } from '../rl/policy-file.ts';
 import { clockState, reshape } from '../tape/index.ts';
-import { quantile } from './statistics.ts';
+import { bootstrap, meanOf } from './learning-statistics.ts';
 
 export interface PlayOptions {
   readonly environments: readonly Environment[];
@@ -114,24 +114,12 @@ export async function play(
   }
 }
 
-/**
- * Percentile bootstrap interval of the mean; undefined for fewer than 2 values.
- *
- * @source Efron & Tibshirani 1993, section 13.3
- */
+/** 95% interval of the mean; undefined for fewer than 2 values. */
 export function meanInterval(
   values: readonly number[],
   seed: number,
-  level = 0.95,
-  draws = 5000,
 ): readonly [low: number, high: number] | undefined {
-  const n = values.length;
-  if (n < 2) return undefined;
-  const random = new PhiloxStream(seed, 'playInterval');
-  const means = Array.from({ length: draws }, () => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += values[random.nextInt(n)];
-    return sum / n;
-  }).sort((a, b) => a - b);
-  return [quantile(means, (1 - level) / 2), quantile(means, (1 + level) / 2)];
+  if (values.length < 2) return undefined;
+  const { low, high } = bootstrap([[values]], ([[returns]]) => meanOf(returns), { seed });
+  return [low, high];
 }

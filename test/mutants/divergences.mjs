@@ -1,6 +1,12 @@
 // Planted faults of src/divergences.
 export default [
   {
+    fault: 'the target of an exact divergence has mass where the policy is masked',
+    file: 'src/divergences/target.ts',
+    from: 'where(isMasked(logPolicy), maskedLog, logDensity)',
+    to: 'where(isMasked(logPolicy), logDensity, logDensity)',
+  },
+  {
     fault: "the E-step's dual of MPO has the wrong sign before its second term",
     file: 'src/divergences/mpo.ts',
     from: 'return add(mul(eta, epsilon), mul(eta,',

@@ -390,4 +390,22 @@ export default [
     from: 'return sub(this.criticsAt(this.critics, states, executed), beyond);',
     to: 'return sub(this.criticsAt(this.critics, states, executed), mul(0, beyond));',
   },
+  {
+    fault: 'an empty replay buffer is drawn from',
+    file: 'src/rl/replay.ts',
+    from: 'if (this.held > 0) return;',
+    to: 'if (this.held >= 0) return;',
+  },
+  {
+    fault: 'fractions pass as whole numbers',
+    file: 'src/rl/ranges.ts',
+    from: '(!only || Number.isInteger(value))',
+    to: '(!only || Number.isFinite(value))',
+  },
+  {
+    fault: 'heads that are too wide pass',
+    file: 'src/distributions/checks.ts',
+    from: 'head.shape.length !== 2 || head.shape[1] !== width',
+    to: 'head.shape.length !== 2 || head.shape[1] < width',
+  },
 ];
