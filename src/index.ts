@@ -97,6 +97,7 @@ export {
 } from './rl/actor-critic.ts';
 export type { Checkpoint, CheckpointOptions, CheckpointSettings } from './rl/checkpoint.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
+export { Evaluator, evaluationSeeds } from './rl/evaluator.ts';
 export { explainFault } from './rl/numerics.ts';
 export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
 export { type PolicyBatch, PolicyLearner, type PolicyLearnerOptions } from './rl/policy-learner.ts';
@@ -111,7 +112,6 @@ export {
 export {
   compileUpdate,
   type Evaluation,
-  Evaluator,
   replayFor,
   type TrainOptions,
   train,

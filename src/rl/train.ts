@@ -1,10 +1,8 @@
 import type { Work } from '../backend/crossover.ts';
 import type { Device, Update } from '../device.ts';
-import { checked } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
 import { checkedVector, LocalVector, type VectorEnvironment } from '../envs/vector.ts';
-import { UsageError } from '../errors.ts';
-import { drawnSeed, PhiloxStream } from '../math/philox.ts';
+import { PhiloxStream } from '../math/philox.ts';
 import { streamVersion } from '../math/streams.ts';
 import { MOST_JOINED_BINDINGS } from '../program/join.ts';
 import { MLP_WIDTH } from '../program/kernels.ts';
@@ -20,8 +18,10 @@ import {
   runSettings,
   saveStates,
 } from './checkpoint.ts';
+import { breather, Evaluator, evaluationSeeds } from './evaluator.ts';
 import { FaultFinder, finite, notFinite, requireSound } from './numerics.ts';
 import { ReplayBuffer } from './replay.ts';
+import { freshEnvironments, requireFitting, requireSettings } from './train-checks.ts';
 
 export interface TrainOptions {
   /** Fresh environments of the task, one to learn in and the others to evaluate in. */
@@ -119,62 +119,6 @@ export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer 
     actions: actions.size,
     behaviour: learner.policyLearner.behaviourParameters,
   });
-}
-
-/** Evaluates a policy's mode in several episodes at once: one policy call for all of them a step. */
-export class Evaluator {
-  private constructor(
-    private readonly environments: readonly Environment[],
-    private readonly map: ActionMap,
-    private readonly act: Update,
-  ) {}
-
-  static async open(
-    device: Device,
-    learner: ActorCritic,
-    environments: readonly Environment[],
-  ): Promise<Evaluator> {
-    const { observations } = learner.options;
-    const act = await device.compile(({ input }) => ({
-      action: learner.distribution(input('observations', [environments.length, observations])).mode(),
-    }));
-    return new Evaluator(environments.map(checked), actionMap(environments[0].actionSpace), act);
-  }
-
-  /**
-   * Undiscounted returns of one episode in each environment; undefined when it was stopped.
-   * @param seeds of their resets
-   */
-  async run(seeds: readonly number[], signal?: AbortSignal): Promise<number[] | undefined> {
-    const { environments, map } = this;
-    const observations = environments.map((environment, i) => environment.reset(seeds[i]));
-    const returns = environments.map(() => 0);
-    const running = environments.map(() => true);
-    const size = observations[0].length;
-    const batch = new Float32Array(environments.length * size);
-    const breathe = breather();
-    while (running.some(Boolean)) {
-      await breathe();
-      if (signal?.aborted) return undefined;
-      for (const [i, observation] of observations.entries()) batch.set(observation, i * size);
-      this.act.write({ observations: batch });
-      this.act.run();
-      const actions = await this.act.read('action');
-      const width = actions.length / environments.length;
-      environments.forEach((environment, i) => {
-        if (!running[i]) return;
-        const transition = environment.step(map.toEnvironment(actions.subarray(i * width, (i + 1) * width)));
-        returns[i] += transition.reward;
-        observations[i] = transition.observation;
-        running[i] = !transition.terminated && !transition.truncated;
-      });
-    }
-    return returns;
-  }
-
-  dispose(): void {
-    this.act.dispose();
-  }
 }
 
 /**
@@ -331,80 +275,6 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   }
   return evaluations;
 }
-
-/** @throws UsageError naming the setting that is out of range */
-function requireSettings(settings: TrainOptions & typeof trainDefaults, count: number): void {
-  const { steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes } = settings;
-  for (const [name, value] of Object.entries({
-    steps,
-    batch,
-    capacity,
-    warmup,
-    evaluateEvery,
-    evaluationEpisodes,
-    'checkpoint.every': settings.checkpoint?.every ?? 1,
-  })) {
-    if (!Number.isInteger(value) || value < 1)
-      throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
-  }
-  if (!Number.isInteger(updatesPerStep) || updatesPerStep < 0)
-    throw new UsageError(`updatesPerStep must be a whole number from 0; got ${updatesPerStep}.`);
-  // The step is the index of a stream.
-  if (steps >= 2 ** 32) throw new UsageError(`steps must be below 4294967296; got ${steps}.`);
-  for (const [name, value] of Object.entries({ steps, evaluateEvery })) {
-    if (value % count !== 0)
-      throw new UsageError(
-        `${name} is ${value}; with ${count} environments it must be a multiple of ${count}.`,
-      );
-  }
-}
-
-/** Makes environments that are checked. @throws UsageError when one is made twice: each has episodes of its own */
-function freshEnvironments(make: () => Environment): () => Environment {
-  const known = new Set<Environment>();
-  return () => {
-    const environment = make();
-    if (known.has(environment))
-      throw new UsageError('makeEnvironment gave the same environment twice.', {
-        hint: 'It is called for each of the environments to learn and to evaluate in: make a new one each time.',
-      });
-    known.add(environment);
-    return checked(environment);
-  };
-}
-
-/** @throws UsageError when the learner was made for observations or actions of another size or kind */
-function requireFitting({ options: { observations, actions } }: ActorCritic, environment: Environment): void {
-  const { kind } = actionMap(environment.actionSpace);
-  const seen = environment.observationSpace.low.length;
-  if (observations === seen && actions.kind === kind.kind && actions.size === kind.size) return;
-  throw new UsageError(
-    `The learner has ${observations} observations and ${actions.size} ${actions.kind} actions, and the environment '${environment.name}' has ${seen} and ${kind.size} ${kind.kind} ones.`,
-    { hint: 'Make the learner for the environment it learns in.' },
-  );
-}
-
-/** Lets the event loop turn ten times a second: the cpu backend never yields, and signals must be noticed. */
-function breather(): () => Promise<void> | undefined {
-  let last = performance.now();
-  return () => {
-    if (performance.now() - last < 100) return undefined;
-    return new Promise((done) => {
-      setTimeout(() => {
-        last = performance.now();
-        done();
-      }, 0);
-    });
-  };
-}
-
-/**
- * Seeds of an evaluation's starts. Every evaluation of every run has starts of its own: with shared ones the luck of a few
- * starts would look like a finding, and averages over seeds would not average it out. They depend on the step, not on
- * how many evaluations came before.
- */
-export const evaluationSeeds = (seed: number, step: number, episodes: number): number[] =>
-  Array.from({ length: episodes }, (_, i) => drawnSeed(seed, 'evaluationStarts', step, i));
 
 /** Uniform on the box, or among the choices. */
 function randomAction(map: ActionMap, random: PhiloxStream): Float32Array {

@@ -92,7 +92,7 @@ export default [
   },
   {
     fault: 'first reward only in a return',
-    file: 'src/rl/train.ts',
+    file: 'src/rl/evaluator.ts',
     from: 'returns[i] += transition.reward;',
     to: 'returns[i] ||= transition.reward;',
   },
@@ -326,13 +326,13 @@ export default [
   },
   {
     fault: 'an evaluation does not listen to a stop',
-    file: 'src/rl/train.ts',
+    file: 'src/rl/evaluator.ts',
     from: 'if (signal?.aborted) return undefined;',
     to: '',
   },
   {
     fault: 'one environment for learning and evaluating is taken',
-    file: 'src/rl/train.ts',
+    file: 'src/rl/train-checks.ts',
     from: 'known.add(environment);',
     to: '',
   },

@@ -12,8 +12,9 @@ import { DataError, UsageError } from '../../src/errors.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { actionMap } from '../../src/rl/actions.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
+import { evaluationSeeds } from '../../src/rl/evaluator.ts';
 import { type PolicyFile, SavedPolicy, savePolicy } from '../../src/rl/policy-file.ts';
-import { evaluationSeeds, train } from '../../src/rl/train.ts';
+import { train } from '../../src/rl/train.ts';
 import { animatedPage, animatedSvg, svgFrames } from '../../src/study/animation.ts';
 import { meanInterval, play } from '../../src/study/play.ts';
 
