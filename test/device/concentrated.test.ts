@@ -4,6 +4,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Device } from '../../src/device.ts';
 import { Beta } from '../../src/distributions/beta.ts';
+import type { Distribution } from '../../src/distributions/distribution.ts';
+import { Gaussian } from '../../src/distributions/gaussian.ts';
+import { standardLaplace } from '../../src/distributions/laplace.ts';
+import { LocationScale } from '../../src/distributions/location-scale.ts';
 import { grad, literal, reshape, sum, type Tensor } from '../../src/tape/index.ts';
 import { betaValues } from '../distributions/beta-values.ts';
 import { evaluate, exactDevice, openDevice } from '../helpers/devices.ts';
@@ -80,5 +84,27 @@ for (const precision of ['float64', 'float32'] as const) {
     for (const gradient of [r.dEntropy, r.dKl, r.dLogProb]) assert.ok(gradient.every(Number.isFinite));
   });
 }
+
+test('KL between nearly equal Gaussians and Laplace distributions', async () => {
+  const [loc, scale] = [Math.fround(2e-3), Math.fround(1e-3)];
+  const r = await evaluate(
+    () => {
+      const [zero, moved] = [literal([0, 0], [1, 2]), literal([loc, scale], [1, 2])];
+      const kl = (make: (head: Tensor) => Distribution) => make(zero).kl?.(make(moved)) as Tensor;
+      return {
+        gaussian: kl((head) => new Gaussian(head, 1, false)),
+        laplace: kl((head) => LocationScale.ofHead(standardLaplace, head, 1)),
+      };
+    },
+    {},
+    { device },
+  );
+  // Taylor series in the move of the location and of the log-scale, to terms of relative size 1e-9.
+  const rest = (x: number) => x ** 2 / 2 + x ** 3 / 6 + x ** 4 / 24;
+  const gaussian = 0.5 * (rest(-2 * scale) + (loc * Math.exp(-scale)) ** 2);
+  const laplace = rest(-scale) + Math.exp(-scale) * rest(-loc);
+  assert.ok(Math.abs(r.gaussian[0] / gaussian - 1) < 1e-6, `${r.gaussian[0]}, expected ${gaussian}`);
+  assert.ok(Math.abs(r.laplace[0] / laplace - 1) < 1e-6, `${r.laplace[0]}, expected ${laplace}`);
+});
 
 test.run();
