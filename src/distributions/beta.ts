@@ -1,5 +1,6 @@
 import { gaussLegendre } from '../math/quadrature.ts';
 import {
+  abs,
   add,
   clamp,
   digamma,
@@ -24,9 +25,11 @@ import {
   sub,
   sum,
   type Tensor,
+  tanh,
   where,
 } from '../tape/index.ts';
 import { noiseOf, requireAlike, requireEvents } from './checks.ts';
+import { digammaRest, log1pSeries, logRatioMinus, nearOne, stirlingRest, withValue } from './differences.ts';
 import type { BoxDensity, Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
 
 /** Largest action with a finite log-density: one float32 below 1. */
@@ -75,24 +78,28 @@ export class Beta implements Distribution {
   }
 
   logProb(actions: Tensor): Tensor {
-    requireEvents(this, actions);
-    const inside = clamp(actions, -largestAction, largestAction);
+    const inside = clamp(requireEvents(this, actions), -largestAction, largestAction);
     // log x and log(1 − x) of x = (a + 1)/2, exact at both ends.
-    const logX = sub(log1p(inside), Math.LN2);
-    const log1mX = sub(log1p(neg(inside)), Math.LN2);
-    const kernel = add(mul(sub(this.alpha, 1), logX), mul(sub(this.beta, 1), log1mX));
-    return sum(sub(sub(kernel, this.logNormaliser()), Math.LN2), -1);
+    const [logX, log1mX] = [sub(log1p(inside), Math.LN2), sub(log1p(neg(inside)), Math.LN2)];
+    return sum(sub(this.ofLogit(inside, logX, log1mX), add(add(logX, log1mX), Math.LN2)), -1);
   }
 
   logProbLatent(latent: Tensor): Tensor {
     return this.logProb(latent);
   }
 
+  /** log B − (α − 1)ψ(α) − (β − 1)ψ(β) + (α + β − 2)ψ(α + β) + log 2, with the logarithms that cancel left out. */
   entropy(): Tensor {
     const { alpha, beta } = this;
     const total = add(alpha, beta);
-    const parts = add(mul(sub(alpha, 1), digamma(alpha)), mul(sub(beta, 1), digamma(beta)));
-    return sum(add(sub(add(this.logNormaliser(), mul(sub(total, 2), digamma(total))), parts), Math.LN2), -1);
+    const logs = sub(mul(0.5, add(log(alpha), log(beta))), mul(1.5, log(total)));
+    const inverses = sub(div(1, total), mul(0.5, add(div(1, alpha), div(1, beta))));
+    const slopes = sub(
+      add(mul(sub(alpha, 1), digammaRest(alpha)), mul(sub(beta, 1), digammaRest(beta))),
+      mul(sub(total, 2), digammaRest(total)),
+    );
+    const constant = 0.5 * Math.log(2 * Math.PI) + 0.5 + Math.LN2;
+    return sum(add(add(add(logs, inverses), add(slopes, this.rest(stirlingRest))), constant), -1);
   }
 
   /** The mean action, 2α/(α + β) − 1: inside the box for any shape. */
@@ -100,15 +107,36 @@ export class Beta implements Distribution {
     return sub(div(mul(2, this.alpha), add(this.alpha, this.beta)), 1);
   }
 
+  /**
+   * log B(α′, β′) − log B(α, β) + (α − α′)ψ(α) + (β − β′)ψ(β) − (α + β − α′ − β′)ψ(α + β), as a sum of parts that vanish where
+   * the distributions are equal: by their means, by their concentrations, and by what Stirling's formula leaves.
+   */
   kl(second: Distribution): Tensor {
     const other = requireAlike<Beta>(this, second);
-    const total = add(this.alpha, this.beta);
+    const [total, otherTotal] = [this, other].map(({ alpha, beta }) => add(alpha, beta));
     const [da, db] = [sub(this.alpha, other.alpha), sub(this.beta, other.beta)];
+    const gap = div(sub(mul(da, other.beta), mul(db, other.alpha)), total);
+    const [[logM, log1mM], [otherLogM, otherLog1mM]] = [this.logMeans(), other.logMeans()];
+    const means = add(
+      mul(other.alpha, logRatioMinus(div(gap, other.alpha), sub(logM, otherLogM))),
+      mul(other.beta, logRatioMinus(neg(div(gap, other.beta)), sub(log1mM, otherLog1mM))),
+    );
+    const parts = [
+      [this.alpha, other.alpha, neg(da), 1],
+      [this.beta, other.beta, neg(db), 1],
+      [total, otherTotal, neg(add(da, db)), -1],
+    ] as const;
+    const others = parts.map(([x, y, change, sign]) => {
+      const spread = mul(-0.5, logRatioMinus(div(change, x), log(div(y, x))));
+      const rest = add(sub(stirlingRest(y), stirlingRest(x)), mul(digammaRest(x), change));
+      return mul(sign, add(spread, rest));
+    });
     const moments = sub(
       add(mul(da, digamma(this.alpha)), mul(db, digamma(this.beta))),
       mul(add(da, db), digamma(total)),
     );
-    return sum(add(sub(other.logNormaliser(), this.logNormaliser()), moments), -1);
+    const plain = add(sub(other.rest(logGamma), this.rest(logGamma)), moments);
+    return sum(withValue(plain, sub(add(add(others[0], others[1]), others[2]), means)), -1);
   }
 
   /** α log x + β log(1 − x) + log 2 − log B(α, β) with x = σ(2u), whose digits the tails keep. */
@@ -121,8 +149,7 @@ export class Beta implements Distribution {
       parameters: [alpha, beta],
       logDensity: (latent) => {
         const [logX, log1mX] = [neg(softplus(mul(-2, latent))), neg(softplus(mul(2, latent)))];
-        const kernel = add(mul(alpha, logX), mul(beta, log1mX));
-        return sum(add(sub(kernel, this.logNormaliser()), Math.LN2), -1);
+        return sum(add(this.ofLogit(tanh(latent), logX, log1mX), Math.LN2), -1);
       },
     };
   }
@@ -131,9 +158,36 @@ export class Beta implements Distribution {
     return new Beta(stopGradient(this.alpha), stopGradient(this.beta));
   }
 
-  /** log B(α, β) [batch, actions] */
-  private logNormaliser(): Tensor {
-    return sub(add(logGamma(this.alpha), logGamma(this.beta)), logGamma(add(this.alpha, this.beta)));
+  /**
+   * α log x + β log(1 − x) − log B(α, β), the log-density of log(x/(1 − x)), x = (a + 1)/2, about the mean m = α/(α + β): near
+   * it both powers are taken relative to those at m, of which the parts that are linear in x − m cancel, so that nothing grows
+   * with α + β.
+   */
+  private ofLogit(actions: Tensor, logX: Tensor, log1mX: Tensor): Tensor {
+    const { alpha, beta } = this;
+    const total = add(alpha, beta);
+    const gap = mul(total, mul(0.5, sub(actions, div(sub(alpha, beta), total))));
+    const [logM, log1mM] = this.logMeans();
+    const power = (shape: Tensor, ratio: Tensor, log: Tensor, logMean: Tensor) =>
+      mul(shape, where(greater(nearOne, abs(ratio)), log1pSeries(ratio), sub(sub(log, logMean), ratio)));
+    const kernel = add(
+      power(alpha, div(gap, alpha), logX, logM),
+      power(beta, neg(div(gap, beta)), log1mX, log1mM),
+    );
+    const height = sub(mul(0.5, add(add(logM, log1mM), log(total))), this.rest(stirlingRest));
+    const plain = sub(add(mul(alpha, logX), mul(beta, log1mX)), this.rest(logGamma));
+    return withValue(plain, add(kernel, sub(height, 0.5 * Math.log(2 * Math.PI))));
+  }
+
+  /** log m and log(1 − m) of the mean m = α/(α + β) on (0, 1): each [batch, actions] */
+  private logMeans(): [Tensor, Tensor] {
+    const { alpha, beta } = this;
+    return [neg(log1p(div(beta, alpha))), neg(log1p(div(alpha, beta)))];
+  }
+
+  /** f(α) + f(β) − f(α + β) [batch, actions] */
+  private rest(f: (x: Tensor) => Tensor): Tensor {
+    return sub(add(f(this.alpha), f(this.beta)), f(add(this.alpha, this.beta)));
   }
 
   private draw(samples: number, options: SampleOptions): Tensor {
