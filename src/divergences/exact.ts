@@ -34,7 +34,7 @@ import { findPeaks, gatheredRule, type Peaks } from './placement.ts';
 import type { Target } from './target.ts';
 
 /** Nodes a coordinate, by the number of coordinates. */
-const nodesFor = [0, 192, 80];
+const nodesFor = [0, 320, 88];
 /** Beyond this many scales of the policy, or this far from a peak of the target, nothing counts. */
 const policyReach = 9;
 const targetReach = 14;
