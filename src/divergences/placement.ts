@@ -45,7 +45,7 @@ export interface Peaks {
 export type LogDensity = (latent: Tensor) => Tensor;
 
 /** Nodes of the first look at the target along each coordinate, by the number of coordinates. */
-const coarseNodes = [0, 97, 25];
+const coarseNodes = [0, 65, 25];
 /** Reach of that look: 1 − tanh 7 is 2e-6. It is denser than that near 0, within `coarseScale`. */
 const coarseReach = 7;
 const coarseScale = 1.5;
@@ -184,7 +184,7 @@ function arsinh(x: Tensor): Tensor {
 /** Nodes of one coordinate before and after each centre that bracket the solution. */
 const knotsBeside = 10;
 /** Steps of Newton's method, kept inside the bracket. */
-const inversions = 9;
+const inversions = 8;
 
 /**
  * A rule along each coordinate of the latent whose nodes gather around all centres at once: the trapezoidal rule in

@@ -19,7 +19,8 @@ const groups = 32;
 /**
  * ∫ coefficient·∇ log π over the nodes, with its error.
  *
- * @returns undefined where the integral does not exist: a rule that reaches further finds ever more
+ * @returns undefined where the integral does not exist, or two independent rules disagree: a rule that reaches further finds
+ *   ever more
  */
 export function exactGradient(
   nodes: Nodes,
@@ -34,6 +35,7 @@ export function exactGradient(
   const rough = [
     integrate(nodes, followed, temperature, nodes.coarse, Math.log(nodes.coarsening)),
     integrate(nodes, followed, temperature, nodes.inner),
+    ...(nodes.other ? [integrate(nodes.other, followed, temperature)] : []),
   ];
   const error = Math.max(...rough.map((other) => norm(gradient.map((value, j) => value - other[j]))));
   if (!(error <= Math.max(resolved * norm(gradient), 1e-9))) return undefined;

@@ -1,5 +1,6 @@
 import type { Device, Update } from '../device.ts';
 import type { Distribution, DistributionFamily } from '../distributions/distribution.ts';
+import { gaussLegendre, type QuadratureRule } from '../math/quadrature.ts';
 import { broadcastTo, clockState, grad, reshape, sum, type Tensor, tanh } from '../tape/index.ts';
 import { type Heads, headsFor, type QualityTarget, recordTarget, targetInputs } from './quality-problem.ts';
 
@@ -9,6 +10,8 @@ const nodesFor = [0, 2049, 257];
 const boxReach = 12;
 /** a = scale·sinh t over the line, |t| up to the reach: a to ±2,025, densely near 0. */
 const [lineReach, lineScale] = [9, 0.5];
+/** Nodes of a panel of the other rule. */
+const panelNodes = 16;
 /** Samples that stand in for nodes where there is no quadrature. */
 const sampled = 2 ** 20;
 /** Nodes, or samples, of one evaluation. */
@@ -35,6 +38,8 @@ export interface Nodes {
   readonly inner: Uint8Array;
   /** Factor of the volume on the coarser rule. */
   readonly coarsening: number;
+  /** The same by Gauss–Legendre quadrature on panels, an independent rule: both must agree. */
+  readonly other?: Nodes;
 }
 
 interface Places {
@@ -61,9 +66,22 @@ export async function evaluateNodes(
   target: QualityTarget,
   heads: Heads = headsFor(family, target.actions),
 ): Promise<Nodes> {
+  const places = await placesFor(device, family, target, heads);
+  const nodes = await evaluateAt(device, family, target, heads, places);
+  if (nodes.method !== 'quadrature') return nodes;
+  const panels = grid(target.actions, family.capabilities.bounded, gaussianLine);
+  return { ...nodes, other: await evaluateAt(device, family, target, heads, panels) };
+}
+
+async function evaluateAt(
+  device: Device,
+  family: DistributionFamily,
+  target: QualityTarget,
+  heads: Heads,
+  places: Places,
+): Promise<Nodes> {
   const { actions } = target;
   const parameters = family.parameters(actions);
-  const places = await placesFor(device, family, target, heads);
   const count = places.logVolume.length;
   const size = Math.min(chunk, count);
   const update = await compileNodes(device, family, actions, size);
@@ -159,7 +177,7 @@ async function placesFor(
   }
   if (actionKind === 'discrete')
     return plain('samples', await drawSamples(device, family, actions, heads), actions);
-  return grid(actions, bounded);
+  return grid(actions, bounded, trapezoidalLine);
 }
 
 /** Points that are their own rule: no coarser one. */
@@ -169,13 +187,38 @@ function plain(method: Places['method'], points: Float64Array, actions: number):
   return { method, points, logVolume: new Float64Array(count), coarse: all, inner: all, coarsening: 1 };
 }
 
-/** Product trapezoidal rule over the box or the line. */
-function grid(dimensions: number, bounded: boolean): Places {
+/** Nodes and weights of one coordinate on [−reach, reach]. */
+type Line = (dimensions: number, reach: number) => QuadratureRule;
+
+const trapezoidalLine: Line = (dimensions, reach) => {
   const n = nodesFor[dimensions];
-  const reach = bounded ? boxReach : lineReach;
   const step = (2 * reach) / (n - 1);
-  const logStep = (x: number) =>
-    Math.log(step) + (bounded ? -2 * Math.log(Math.cosh(x)) : Math.log(lineScale) + Math.log(Math.cosh(x)));
+  return {
+    nodes: Array.from({ length: n }, (_, i) => -reach + i * step),
+    weights: new Array<number>(n).fill(step),
+  };
+};
+
+/** Gauss–Legendre on equal panels, with as many nodes but one. */
+const gaussianLine: Line = (dimensions, reach) => {
+  const panels = (nodesFor[dimensions] - 1) / panelNodes;
+  const width = (2 * reach) / panels;
+  const rules = Array.from({ length: panels }, (_, k) =>
+    gaussLegendre(panelNodes, -reach + k * width, -reach + (k + 1) * width),
+  );
+  return {
+    nodes: rules.flatMap(({ nodes }) => nodes),
+    weights: rules.flatMap(({ weights }) => weights),
+  };
+};
+
+/** Product of a rule over the box or the line. */
+function grid(dimensions: number, bounded: boolean, rule: Line): Places {
+  const reach = bounded ? boxReach : lineReach;
+  const { nodes, weights } = rule(dimensions, reach);
+  const n = nodes.length;
+  const logStretch = (x: number) =>
+    bounded ? -2 * Math.log(Math.cosh(x)) : Math.log(lineScale) + Math.log(Math.cosh(x));
   const count = n ** dimensions;
   const points = new Float64Array(count * dimensions);
   const logVolume = new Float64Array(count);
@@ -184,9 +227,9 @@ function grid(dimensions: number, bounded: boolean): Places {
   for (let i = 0; i < count; i++) {
     let [even, near] = [true, true];
     for (let d = 0, rest = i; d < dimensions; d++, rest = Math.floor(rest / n)) {
-      const x = -reach + (rest % n) * step;
+      const x = nodes[rest % n];
       points[i * dimensions + d] = bounded ? x : lineScale * Math.sinh(x);
-      logVolume[i] += logStep(x);
+      logVolume[i] += Math.log(weights[rest % n]) + logStretch(x);
       even &&= (rest % n) % 2 === 0;
       near &&= Math.abs(x) <= 0.85 * reach;
     }

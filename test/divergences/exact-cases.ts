@@ -115,12 +115,12 @@ export function expected({ family, head, target, temperature }: Case, names: rea
 export const norm = (x: readonly number[]): number => Math.hypot(...x);
 
 /**
- * Relative errors of value and gradient. A gradient below 1e-6 of the value or of 1 is nothing that float64 could tell
+ * Relative errors of value and gradient. A gradient below 1e-5 of the value or of 1 is nothing that float64 could tell
  * from the difference of the two densities' integrals.
  */
 export function errorOf(found: Computed, right: { value: number; gradient: readonly number[] }): number {
   const value = Math.abs(found.value - right.value) / Math.abs(right.value);
   const size = norm(right.gradient);
   const slope = norm(found.gradient.map((x, j) => x - right.gradient[j])) / size;
-  return size > 1e-6 * Math.max(1, Math.abs(right.value)) ? Math.max(value, slope) : value;
+  return size > 1e-5 * Math.max(1, Math.abs(right.value)) ? Math.max(value, slope) : value;
 }

@@ -5,6 +5,7 @@ import { Gaussian } from '../../src/distributions/gaussian.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { boltzmann } from '../../src/divergences/target.ts';
+import { requireSound } from '../../src/rl/numerics.ts';
 import { type QualityTarget, qualityTarget } from '../../src/study/quality-problem.ts';
 import { grad, literal, mul, reshape, square, sub, sum, type Tensor } from '../../src/tape/index.ts';
 import { evaluate, exactDevice } from '../helpers/devices.ts';
@@ -87,6 +88,24 @@ test('what the nodes do not resolve is infinite in the diagnostic', async () => 
   });
   assert.is(error[0], Number.POSITIVE_INFINITY);
   assert.ok(smooth[0] < 1e-6, `${smooth[0]}`);
+});
+
+test('a run ends by the name of the integral that it cannot take', async () => {
+  const device = exactDevice();
+  const update = await device.compile(({ input }) => {
+    const policy = distributionFamily('tanh-gaussian').make(input('head', [1, 2]), 1);
+    const noisy = (a: Tensor) => mul(40, square(sub(reshape(mod(a), [1, ...a.shape.slice(0, 2)]), 0.5)));
+    const target = boltzmann(noisy, { temperature: 0.05 });
+    const { loss, diagnostics } = chooseEstimator('forward-kl/exact').loss({ policy, target, samples: 1 });
+    return { loss, ...diagnostics, draw: sum(policy.sample(1).actions) };
+  });
+  update.run();
+  const error = await requireSound(update, 7).then(
+    () => undefined,
+    (thrown: Error) => thrown,
+  );
+  assert.match(error?.message ?? '', /cannot take by step 7: in update 1, the output 'quadratureError'/);
+  await device.dispose();
 });
 
 /** A saw of 4,000 teeth, as a hash of the action. */
