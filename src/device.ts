@@ -234,6 +234,7 @@ export interface TracedStep {
 export class Update {
   private ran = false;
   private disposed = false;
+  private readonly guarded: readonly State[];
 
   constructor(
     readonly program: Program,
@@ -243,7 +244,9 @@ export class Update {
     private readonly release: () => void,
     /** Inputs that the program reads and that have no values yet. */
     private readonly unwritten = inputsRead(program),
-  ) {}
+  ) {
+    this.guarded = program.states.filter((state) => state.guard);
+  }
 
   /**
    * Writes named inputs, row-major.
@@ -378,6 +381,7 @@ export class Update {
         hint: 'Write every input first, or declare it with an initial value.',
       });
     }
+    for (let i = 0; i < this.guarded.length; i++) this.guarded[i].guard?.();
     this.ran = true;
   }
 

@@ -113,7 +113,7 @@ export class ProbeError extends DivergradError {
   }
 }
 
-/** An environment used against its contract: a wrong action, or a step outside an episode. */
+/** An environment used against its contract, or one that breaks it: what it gave, in which step. */
 export class EnvironmentError extends DivergradError {
   override readonly name = 'EnvironmentError';
   constructor(problem: string, details?: ErrorDetails) {

@@ -21,8 +21,7 @@ const notSmoke = (file) => !smoke(file);
 
 /** What is tried on drivers beside SwiftShader: one that lays out or computes otherwise shows it here. */
 const onDrivers = (file) =>
-  inFolder('drivers')(file) ||
-  /^test\/device\/(adapter|kernels-fused|numerics|program)\.test\.ts$/.test(file);
+  inFolder('drivers')(file) || /^test\/device\/(adapter|kernels-fused|program)\.test\.ts$/.test(file);
 
 /** Sources that a suite of one backend cannot see, though its bundle holds them. */
 const others = {

@@ -188,7 +188,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
   const progress = progressBar('training');
   let last = performance.now();
   try {
-    const { evaluations, seconds, backend } = await performRun(settings, {
+    const { evaluations, seconds, backend, stopped } = await performRun(settings, {
       folder: options.out,
       making: making(),
       checkpointEvery: options.checkpointEvery,
@@ -226,13 +226,14 @@ async function run(options: TrainCommandOptions): Promise<void> {
           ...making(),
           backend,
           settings,
+          stopped,
           evaluations,
           seconds,
         }),
       );
     else if (final)
       say(
-        `final return ${final.meanReturn.toFixed(1)} (mean of ${final.returns.length} episodes) in ${seconds.toFixed(1)} s${options.out ? `; saved in ${options.out}` : ''}`,
+        `${stopped ? 'stopped, return so far' : 'final return'} ${final.meanReturn.toFixed(1)} (mean of ${final.returns.length} episodes) in ${seconds.toFixed(1)} s${options.out ? `; saved in ${options.out}` : ''}`,
       );
   } finally {
     progress.stop();

@@ -29,7 +29,7 @@ import {
 } from '../tape/index.ts';
 import { noiseOf, requireAlike, requireEvents } from './checks.ts';
 import { digammaRest, log1pSeries, logRatioMinus, nearOne, stirlingRest, withValue } from './differences.ts';
-import type { Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
+import type { BoxDensity, Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
 
 /** Largest action with a finite log-density: one float32 below 1. */
 const largestAction = 1 - 2 ** -24;
@@ -160,6 +160,22 @@ export class Beta implements Distribution {
     );
     const plain = add(sub(other.rest(logGamma), this.rest(logGamma)), moments);
     return sum(withValue(plain, sub(add(add(others[0], others[1]), others[2]), means)), -1);
+  }
+
+  /** α log x + β log(1 − x) + log 2 − log B(α, β) with x = σ(2u), whose digits the tails keep. */
+  boxDensity(): BoxDensity {
+    const { alpha, beta } = this;
+    const as = (x: Tensor) => stopGradient(reshape(x, [1, this.batch, this.actions]));
+    return {
+      centre: as(mul(0.5, sub(log(alpha), log(beta)))),
+      scale: as(mul(0.5, sqrt(add(div(1, alpha), div(1, beta))))),
+      parameters: [alpha, beta],
+      logDensity: (latent) => {
+        const [logX, log1mX] = [neg(softplus(mul(-2, latent))), neg(softplus(mul(2, latent)))];
+        const kernel = add(mul(alpha, logX), mul(beta, log1mX));
+        return sum(add(sub(kernel, this.logNormaliser()), Math.LN2), -1);
+      },
+    };
   }
 
   detach(): Beta {

@@ -1,7 +1,7 @@
 // What every distribution asks of what it is given: broadcasting would make a number of what does not belong together.
 import { UsageError } from '../errors.ts';
 import { requireExtents, requireShape, shapeError, type Tensor } from '../tape/index.ts';
-import type { Distribution, SampleOptions } from './distribution.ts';
+import type { Distribution, DistributionFamily, SampleOptions } from './distribution.ts';
 
 type Described = Pick<Distribution, 'family' | 'batch' | 'actions'>;
 
@@ -50,4 +50,27 @@ export function requireAlike<T extends Described>(own: T, other: Described): T {
       `one has ${own.batch} states and ${own.actions} actions, the other ${other.batch} and ${other.actions}`,
     );
   return other as T;
+}
+
+/**
+ * A family whose `make` checks what it is given.
+ *
+ * @throws ShapeError from `make` for a head of another width than `parameters` says, UsageError for bounds that are none
+ */
+export function checkedFamily(family: DistributionFamily): DistributionFamily {
+  const { name } = family;
+  return {
+    ...family,
+    make(head, actions, options) {
+      if (!Number.isInteger(actions) || actions < 1)
+        throw new UsageError(`${name}: actions must be a whole number from 1; got ${actions}.`);
+      const width = family.parameters(actions);
+      if (head.shape.length !== 2 || head.shape[1] !== width)
+        throw shapeError(name, [head], `the head of ${actions} actions must have shape [batch, ${width}]`);
+      const [low, high] = options?.logStd ?? [0, 0];
+      if (!(low <= high))
+        throw new UsageError(`${name}: the bounds of log-std [${low}, ${high}] are no range.`);
+      return family.make(head, actions, options);
+    },
+  };
 }

@@ -56,8 +56,25 @@ export interface Distribution {
   readonly transform?:
     | ((latent: Tensor) => { readonly actions: Tensor; readonly logVolume: Tensor })
     | undefined;
+  /** For a policy in the box: its density in the latent u = tanh⁻¹ a, for quadrature. */
+  readonly boxDensity?: (() => BoxDensity) | undefined;
   /** The same distribution with no gradient to its parameters. */
   detach(): Distribution;
+}
+
+/**
+ * A policy on the box [−1, 1] in the latent u = tanh⁻¹ a of every coordinate, where its tails keep their digits:
+ * beyond |u| = 9 an action is ±1 in float32.
+ */
+export interface BoxDensity {
+  /** [components, batch, actions] where the density has its mass, constants. */
+  readonly centre: Tensor;
+  /** [components, batch, actions] how widely around each centre, constants. */
+  readonly scale: Tensor;
+  /** What `logDensity` depends on, each [batch, …]. */
+  readonly parameters: readonly Tensor[];
+  /** Log-density of the latent itself, differentiable in the parameters: [points, batch, actions] → [points, batch]. */
+  logDensity(latent: Tensor): Tensor;
 }
 
 /** What the compatibility of an estimator with a family is decided on. */

@@ -17,10 +17,12 @@ import {
   sum,
   type Tensor,
   tanh,
+  transpose,
 } from '../tape/index.ts';
 import { gumbel, oneHot } from './categorical.ts';
 import { noiseOf, requireEvents } from './checks.ts';
 import type {
+  BoxDensity,
   Distribution,
   DistributionFamily,
   FamilyOptions,
@@ -116,6 +118,17 @@ export class GaussianMixture implements Distribution {
 
   get transform(): ((latent: Tensor) => { actions: Tensor; logVolume: Tensor }) | undefined {
     return this.squashed ? squash : undefined;
+  }
+
+  get boxDensity(): (() => BoxDensity) | undefined {
+    if (!this.squashed) return undefined;
+    const byComponent = (x: Tensor) => stopGradient(transpose(x, [1, 0, 2]));
+    return () => ({
+      centre: byComponent(this.mean),
+      scale: byComponent(exp(this.logStd)),
+      parameters: [this.logits, this.mean, this.logStd],
+      logDensity: (latent) => logSumExp(this.joint(latent), -1),
+    });
   }
 
   detach(): GaussianMixture {

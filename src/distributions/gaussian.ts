@@ -7,6 +7,7 @@ import {
   mul,
   neg,
   randomNormal,
+  reshape,
   sliceAxis,
   softplus,
   square,
@@ -19,6 +20,7 @@ import {
 import { noiseOf, requireAlike } from './checks.ts';
 import { expm1Minus, withValue } from './differences.ts';
 import type {
+  BoxDensity,
   Distribution,
   DistributionFamily,
   FamilyOptions,
@@ -127,6 +129,20 @@ export class Gaussian implements Distribution {
 
   get transform(): ((latent: Tensor) => { actions: Tensor; logVolume: Tensor }) | undefined {
     return this.shape.squash ? squash : undefined;
+  }
+
+  get boxDensity(): (() => BoxDensity) | undefined {
+    if (!this.shape.squash) return undefined;
+    return () => {
+      const as = (x: Tensor) => stopGradient(reshape(x, [1, this.batch, this.actions]));
+      const shape = { ...this.shape, squash: false };
+      return {
+        centre: as(this.mean),
+        scale: as(exp(this.logStd)),
+        parameters: [this.head],
+        logDensity: (latent) => gaussianLogProb(shape, this.head, latent),
+      };
+    };
   }
 
   detach(): Gaussian {

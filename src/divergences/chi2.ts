@@ -13,7 +13,6 @@ const [score, , exact] = fDivergence({
   title: 'χ²(p ‖ π)',
   formula: '(r − 1)²',
   source: 'Pearson 1900; Dieng et al. 2017',
-  smooth: true,
   heavyTailed: true,
   f: (r) => square(sub(r, 1)),
   scoreWeight: (r) => sub(1, square(r)),

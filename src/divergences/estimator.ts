@@ -18,6 +18,7 @@ export type Need =
   | 'behaviour'
   | 'reference'
   | 'replayedActions'
+  | 'storedDensity'
   | 'value';
 
 /** One line for people on each need. */
@@ -35,6 +36,7 @@ export const needTitles: Readonly<Record<Need, string>> = {
   behaviour: 'the policy under which the replayed states were visited',
   reference: 'a slowly moving copy of the policy',
   replayedActions: 'the actions stored in the replay buffer',
+  storedDensity: 'a density of actions as they are executed and stored, not relaxed',
   value: 'a baseline V(s) learned beside the policy',
 };
 
@@ -157,6 +159,7 @@ export function missingNeeds(
     behaviour: true,
     reference: true,
     replayedActions: true,
+    storedDensity: capabilities.density && (box || capabilities.discrete),
     value: true,
   };
   return needs.filter((need) => !met[need]);

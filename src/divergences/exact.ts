@@ -1,96 +1,215 @@
-import type { Distribution } from '../distributions/distribution.ts';
+import type { BoxDensity, Distribution } from '../distributions/distribution.ts';
+import { squash } from '../distributions/gaussian.ts';
 import { UsageError } from '../errors.ts';
 import {
+  abs,
   add,
   broadcastTo,
+  concat,
+  div,
   exp,
+  grad,
+  greaterEqual,
   literal,
   logSumExp,
+  max,
+  maximum,
+  mean,
   mul,
+  reshape,
+  slice,
+  sqrt,
+  square,
   stopGradient,
   sub,
   sum,
   type Tensor,
+  where,
 } from '../tape/index.ts';
-import { QUADRATURE_DIMENSIONS } from './estimator.ts';
+import { type EstimatorResult, QUADRATURE_DIMENSIONS } from './estimator.ts';
+import { findPeaks, gatheredRule, type Peaks } from './placement.ts';
 import { allowedOnly, type Target } from './target.ts';
 
-/** Nodes a coordinate: spectrally accurate for a log-std above about −2 in the latent of tanh. */
-const nodesFor = [0, 257, 65];
-/** Reach of the latent tanh⁻¹(a): 1 − tanh 8 is two float32 steps from 1. */
-const reach = 8;
+/** Nodes a coordinate, by the number of coordinates. */
+const nodesFor = [0, 384, 88];
+/** Beyond this many scales of the policy, or this far from a peak of the target, nothing counts. */
+const policyReach = 9;
+const targetReach = 14;
+/** Nodes keep in proportion to a scale this much wider than the policy's own, and than a peak's. */
+const widening = 2;
+/** Distance from a centre at which the middle's nodes are dense enough: for the policy, and for a target's slow tails. */
+const policyFar = 0.7;
+const targetFar = 3;
+const middleScale = 1;
+/** Above this, `quadratureError` is infinite. */
+export const QUADRATURE_BOUND = 0.01;
 
-/** Policy and target at every action, or at the nodes of a quadrature over the box. */
+/** Policy and target at every action, or in the latent u = tanh⁻¹ a at the nodes of a quadrature over the box. */
 export interface Enumeration {
-  /** [points, batch, actions] */
-  readonly actions: Tensor;
   /** [points, batch] log π, differentiable in the policy */
   readonly logPolicy: Tensor;
   /** [points, batch] log p, normalised, a constant */
   readonly logTarget: Tensor;
-  /** [points, 1] quadrature weight; 1 where actions are enumerated */
-  readonly weight: Tensor | 1;
+  /** [points, batch] logarithm of the volume a node stands for, a constant; 0 where actions are enumerated */
+  readonly logVolume: Tensor | 0;
+  /** [1, batch] logarithm of the policy's mass as the nodes see it, which is 0 where they resolve it */
+  readonly logMass?: Tensor;
+  /** Extents of the product rule whose nodes the points are; absent where actions are enumerated. */
+  readonly grid?: readonly number[];
 }
 
+/** What is integrated: [batch] from the densities at all points. */
+export type Functional = (points: Enumeration) => Tensor;
+
 /**
- * All actions of a discrete policy; for a bounded one of at most two coordinates the trapezoidal rule in
- * u = tanh⁻¹(a), da = (1 − a²) du, which converges spectrally since the integrand dies out at both ends.
+ * All actions of a discrete policy; for one in a box of at most two coordinates a product rule whose nodes gather
+ * around the policy, the target's two highest peaks and the middle of the box.
  *
+ * @param order of the product policy^order·target^(1 − order) around which nodes shall gather too
  * @throws UsageError where neither applies
  */
-export function enumerate(policy: Distribution, target: Target): Enumeration {
+export function enumerate(policy: Distribution, target: Target, order?: number): Enumeration {
   const support = policy.support?.();
   if (support) {
     const everywhere = stopGradient(target.logDensityOf(target.critics(support.actions), support.actions));
     const logDensity = allowedOnly(everywhere, support.logProb);
     return {
-      actions: support.actions,
       logPolicy: support.logProb,
       logTarget: sub(logDensity, logSumExp(logDensity, 0, true)),
-      weight: 1,
+      logVolume: 0,
     };
   }
-  const { nodes, logWeights } = boxRule(policy.actions);
-  const count = logWeights.length;
-  const grid = literal(nodes, [count, 1, policy.actions]);
-  const actions = broadcastTo(grid, [count, policy.batch, policy.actions]);
-  const logWeight = literal(logWeights, [count, 1]);
-  const logDensity = stopGradient(target.logDensityOf(target.critics(actions), actions));
-  const logNormaliser = logSumExp(add(logDensity, logWeight), 0, true);
+  const density = policy.boxDensity?.();
+  if (!density || policy.actions > QUADRATURE_DIMENSIONS) {
+    throw new UsageError(
+      `Quadrature takes actions in a box of at most ${QUADRATURE_DIMENSIONS} coordinates; got '${policy.family}' with ${policy.actions}.`,
+    );
+  }
+  const logTarget = (latent: Tensor) => {
+    const { actions, logVolume } = squash(latent);
+    return stopGradient(add(target.logDensityOf(target.critics(actions), actions), logVolume));
+  };
+  const { points, logVolume, grid } = place(density, findPeaks(density, logTarget, order), order);
+  const unnormalised = logTarget(points);
+  const logPolicy = density.logDensity(points);
+  // Normalised on the nodes, so that a constant beside the integrand's factor of π has no gradient, as it should.
+  const logMass = logSumExp(add(logPolicy, logVolume), 0, true);
   return {
-    actions,
-    logPolicy: policy.logProb(actions),
-    logTarget: sub(logDensity, logNormaliser),
-    weight: exp(logWeight),
+    logPolicy: sub(logPolicy, logMass),
+    logMass,
+    logTarget: sub(unnormalised, logSumExp(add(unnormalised, logVolume), 0, true)),
+    logVolume,
+    grid,
   };
 }
 
-/** Σ_points weight·integrand: [batch]. */
-export function integrate({ weight }: Enumeration, integrand: Tensor): Tensor {
-  return sum(weight === 1 ? integrand : mul(weight, integrand), 0);
+/** The product of a gathered rule along each coordinate: points [points, batch, actions]. */
+function place(
+  { centre, scale }: BoxDensity,
+  peaks: Peaks,
+  order = 0,
+): { points: Tensor; logVolume: Tensor; grid: number[] } {
+  const [components, batch, actions] = centre.shape;
+  const count = nodesFor[actions];
+  // policy^order·target^(1 − order) has two more peaks where the policy is wide, since log target falls as 2|u|.
+  const tilt = order > 1 ? mul((2 * (order - 1)) / order, square(scale)) : undefined;
+  const far = maximum(tilt ? add(mul(policyReach, scale), tilt) : mul(policyReach, scale), targetReach);
+  const reach = maximum(max(add(abs(centre), far), 0), add(max(abs(peaks.centre), 0), targetReach));
+  const own = tilt ? [centre, add(centre, tilt), sub(centre, tilt)] : [centre];
+  const widths = concat(
+    own.map(() => scale),
+    0,
+  );
+  const weights = broadcastTo(literal([1 + 0.5 / components], [1]), [own.length * components, batch, 1]);
+  const gathering = {
+    centre: concat([...own, peaks.centre], 0),
+    scale: mul(widening, concat([widths, peaks.scale], 0)),
+    weight: concat([weights, peaks.weight], 0),
+  };
+  const handOver = (x: Tensor, least: number) => maximum(mul(4 * widening, x), least);
+  const ends = concat([handOver(widths, policyFar), handOver(peaks.scale, targetFar)], 0);
+  const { nodes, logLength } = gatheredRule(gathering, ends, middleScale, reach, count);
+  if (actions === 1) {
+    return { points: nodes, logVolume: reshape(logLength, [count, batch]), grid: [count] };
+  }
+  const whole = [count, count, batch, 1];
+  const along = (x: Tensor, axis: number) => {
+    const line = slice(x, [0, 0, axis], [count, batch, axis + 1]);
+    return broadcastTo(reshape(line, axis === 0 ? [count, 1, batch, 1] : [1, count, batch, 1]), whole);
+  };
+  const total = count ** 2;
+  return {
+    points: reshape(concat([along(nodes, 0), along(nodes, 1)], -1), [total, batch, 2]),
+    logVolume: reshape(add(along(logLength, 0), along(logLength, 1)), [total, batch]),
+    grid: [count, count],
+  };
 }
 
-/** Product rule over the box [−1, 1]^dimensions. */
-function boxRule(dimensions: number): { nodes: number[]; logWeights: number[] } {
-  if (dimensions > QUADRATURE_DIMENSIONS) {
-    throw new UsageError(
-      `Quadrature over a box takes at most ${QUADRATURE_DIMENSIONS} coordinates; got ${dimensions}.`,
+/** Σ_points volume·integrand: [batch]. */
+export function integrate({ logVolume }: Enumeration, integrand: Tensor): Tensor {
+  return sum(logVolume === 0 ? integrand : mul(exp(logVolume), integrand), 0);
+}
+
+const total = (parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => add(a, b));
+
+/** Mean over states of a gradient's norm [batch, …]. */
+function norm(x: Tensor): Tensor {
+  const [batch] = x.shape;
+  return mean(sqrt(sum(square(reshape(x, [batch, x.size / batch])), 1)));
+}
+
+/** Every second node along each coordinate: a rule of its own. */
+function coarser({ logPolicy, logTarget, logVolume }: Enumeration, extents: readonly number[]): Enumeration {
+  const [, batch] = logPolicy.shape;
+  const steps = [...extents.map(() => 2), 1];
+  const every = (x: Tensor) => {
+    const shape = [...extents, batch];
+    const picked = slice(
+      reshape(x, shape),
+      shape.map(() => 0),
+      shape,
+      steps,
     );
-  }
-  const count = nodesFor[dimensions];
-  const step = (2 * reach) / (count - 1);
-  const line = Array.from({ length: count }, (_, i) => -reach + i * step);
-  const logWeight = (u: number) => Math.log(step) - 2 * Math.log(Math.cosh(u));
-  const nodes: number[] = [];
-  const logWeights: number[] = [];
-  for (let i = 0; i < count ** dimensions; i++) {
-    let total = 0;
-    for (let d = 0, rest = i; d < dimensions; d++, rest = Math.floor(rest / count)) {
-      const u = line[rest % count];
-      nodes.push(Math.tanh(u));
-      total += logWeight(u);
-    }
-    logWeights.push(total);
-  }
-  return { nodes, logWeights };
+    return reshape(picked, [picked.size / batch, batch]);
+  };
+  const volume = add(every(logVolume as Tensor), extents.length * Math.LN2);
+  const normalised = (x: Tensor) => sub(x, logSumExp(add(x, volume), 0, true));
+  return {
+    logPolicy: normalised(every(logPolicy)),
+    logTarget: normalised(every(logTarget)),
+    logVolume: volume,
+    grid: extents.map((extent) => extent / 2),
+  };
+}
+
+/**
+ * Mean over states of a functional of policy and target, by enumeration or quadrature. By quadrature there is a
+ * diagnostic: `quadratureError` is how far value and gradient in the policy's parameters move, relative to their sizes,
+ * when every second node along each coordinate is left out, or how far the policy's mass is from 1. What the rule
+ * converges for at all is then far more precise than that. Above {@link QUADRATURE_BOUND} it is infinite, which ends a
+ * run as NaN does.
+ */
+export function exactly(
+  policy: Distribution,
+  target: Target,
+  functional: Functional,
+  order?: number,
+): EstimatorResult {
+  const points = enumerate(policy, target, order);
+  const value = functional(points);
+  const loss = mean(value);
+  if (!points.grid) return { loss, diagnostics: {} };
+  const parameters = policy.boxDensity?.().parameters ?? [];
+  const rough = functional(coarser(points, points.grid));
+  const [fine, half] = [value, rough].map((x) => ({ value: x, slopes: grad(sum(x), parameters) }));
+  const off = (a: Tensor, b: Tensor) => norm(sub(a, b));
+  const size = add(mean(abs(value)), total(fine.slopes.map(norm)));
+  const difference = add(
+    mean(abs(sub(value, rough))),
+    total(fine.slopes.map((slope, i) => off(slope, half.slopes[i]))),
+  );
+  const mass = mean(abs(points.logMass as Tensor));
+  const error = stopGradient(maximum(mass, div(difference, add(size, 1e-6))));
+  const beyond = exp(where(greaterEqual(QUADRATURE_BOUND, error), 0, 1e4));
+  return { loss, diagnostics: { quadratureError: add(error, sub(beyond, 1)) } };
 }

@@ -1,11 +1,13 @@
 import { UsageError } from '../errors.ts';
 import { add, clamp, exp, logSoftmax, mean, mul, stopGradient, sub, type Tensor } from '../tape/index.ts';
 import { type Estimator, ratioBias } from './estimator.ts';
-import { enumerate, integrate } from './exact.ts';
+import { type Enumeration, exactly, integrate } from './exact.ts';
 import { addValue } from './reverse-kl.ts';
 
 /** Largest |log r| that e^log r and its products hold in float32. */
 const largestLog = 80;
+/** The nodes of `exact` gather around √(π·p) too: where both overlap, should they lie far apart. */
+const overlapOrder = 0.5;
 
 /** An f-divergence D_f(p ‖ π) = E_π[f(p/π)] with f(1) = f′(1) = 0. */
 export interface FDivergence {
@@ -19,16 +21,15 @@ export interface FDivergence {
   f(r: Tensor, logR: Tensor): Tensor;
   /** f(r) − r·f′(r): the weight of ∇ log π in the score-function gradient. */
   scoreWeight(r: Tensor, logR: Tensor): Tensor;
-  /** f has a derivative everywhere, so that the pathwise estimator makes sense. */
-  readonly smooth: boolean;
   /** Infinite over a box, where the policy's tails are lighter than the target's: exact for choices only. */
   readonly heavyTailed?: boolean;
   /** π·f(p/π) from log p and log π, where a form is at hand that no ratio of densities overflows. */
-  integrand?(logTarget: Tensor, logPolicy: Tensor): Tensor;
+  integrand?(logTarget: Tensor, logPolicy: Tensor, grid?: readonly number[]): Tensor;
 }
 
 /**
- * The estimators of an f-divergence: `score`, `pathwise` where f is smooth, and `exact`.
+ * The estimators of an f-divergence: `score`, `pathwise` and `exact`. Each f is continuous and has a derivative but for
+ * single points, so that the pathwise gradient is that of the mean.
  *
  * The ratio is self-normalised over the samples, r = K·softmax_k(log p̃ − log π), since p is known only up to its
  * normaliser: consistent, with a bias that falls as 1/K.
@@ -81,15 +82,10 @@ export function fDivergence(divergence: FDivergence): Estimator[] {
     needs: ['logProb', divergence.heavyTailed ? 'finiteChoices' : 'enumerable'],
     defaultSamples: 1,
     minimumSamples: 1,
-    loss: ({ policy, target }) => {
-      const all = enumerate(policy, target);
-      return {
-        loss: mean(integrate(all, integrandOf(divergence, all.logTarget, all.logPolicy))),
-        diagnostics: {},
-      };
-    },
+    loss: ({ policy, target }) =>
+      exactly(policy, target, (all) => integrate(all, integrandOf(divergence, all)), overlapOrder),
   };
-  return divergence.smooth ? [score, pathwise, exact] : [score, exact];
+  return [score, pathwise, exact];
 }
 
 /** log r = log K + logSoftmax over the samples, of mean 1 in r: [samples, batch]. */
@@ -97,8 +93,8 @@ const selfNormalised = (logRatio: Tensor): Tensor =>
   add(logSoftmax(logRatio, 0), Math.log(logRatio.shape[0]));
 
 /** π·f(p/π) at each point [points, batch]. */
-export function integrandOf(divergence: FDivergence, logTarget: Tensor, logPolicy: Tensor): Tensor {
-  if (divergence.integrand) return divergence.integrand(logTarget, logPolicy);
+export function integrandOf(divergence: FDivergence, { logTarget, logPolicy, grid }: Enumeration): Tensor {
+  if (divergence.integrand) return divergence.integrand(logTarget, logPolicy, grid);
   const logR = clamp(sub(logTarget, logPolicy), -largestLog, largestLog);
   return mul(exp(logPolicy), divergence.f(exp(logR), logR));
 }

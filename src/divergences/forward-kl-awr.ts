@@ -45,7 +45,7 @@ export const forwardKlAwr: Estimator = {
   follows: { name: 'clipped likelihood under β', formula: '−E_β[min(e^{A/α}, 20)·log π], A = Q − E_π[Q]' },
   // The value is a mean over the policy's samples, inside an exponential.
   bias: ratioBias,
-  needs: ['logProb', 'replayedActions'],
+  needs: ['logProb', 'storedDensity', 'replayedActions'],
   // Samples of the policy estimate V(s) = E_π[Q].
   defaultSamples: 4,
   minimumSamples: 1,

@@ -26,7 +26,7 @@ import {
 } from '../tape/index.ts';
 import { randomUniform } from '../tape/random.ts';
 import { type Estimator, type EstimatorInput, type EstimatorResult, ratioBias } from './estimator.ts';
-import { enumerate, integrate } from './exact.ts';
+import { exactly, integrate } from './exact.ts';
 import { fitsFusedLoss, snisLoss } from './loss-op.ts';
 import { forwardKlObjective } from './objective.ts';
 
@@ -157,9 +157,8 @@ export const forwardKlExact: Estimator = {
   defaultSamples: 1,
   minimumSamples: 1,
   variants: [],
-  loss: ({ policy, target }) => {
-    const all = enumerate(policy, target);
-    const integrand = mul(exp(all.logTarget), sub(all.logTarget, all.logPolicy));
-    return { loss: mean(integrate(all, integrand)), diagnostics: {} };
-  },
+  loss: ({ policy, target }) =>
+    exactly(policy, target, (all) =>
+      integrate(all, mul(exp(all.logTarget), sub(all.logTarget, all.logPolicy))),
+    ),
 };

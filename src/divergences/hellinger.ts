@@ -7,7 +7,6 @@ export const hellinger = fDivergence({
   title: 'Squared Hellinger',
   formula: '½(√r − 1)²',
   source: 'Hellinger 1909',
-  smooth: true,
   f: (_r, logR) => mul(0.5, square(sub(exp(mul(0.5, logR)), 1))),
   scoreWeight: (_r, logR) => mul(0.5, sub(1, exp(mul(0.5, logR)))),
   integrand: (logTarget, logPolicy) =>

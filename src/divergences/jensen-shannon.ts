@@ -7,7 +7,6 @@ export const jensenShannon = fDivergence({
   title: 'Jensen–Shannon',
   formula: '½(r log r − (r + 1) log((r + 1)/2))',
   source: 'Lin 1991',
-  smooth: true,
   f: (r, logR) => mul(0.5, sub(mul(r, logR), mul(add(r, 1), sub(softplus(logR), Math.LN2)))),
   scoreWeight: (_r, logR) => mul(-0.5, sub(softplus(logR), Math.LN2)),
   integrand: (logTarget, logPolicy) => {

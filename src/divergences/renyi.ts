@@ -3,7 +3,6 @@ import {
   add,
   div,
   exp,
-  log,
   logMeanExp,
   logSoftmax,
   logSumExp,
@@ -17,7 +16,7 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 import { type Estimator, ratioBias, type Variant } from './estimator.ts';
-import { enumerate } from './exact.ts';
+import { type Enumeration, exactly } from './exact.ts';
 import { renyiObjective } from './objective.ts';
 import { addValue } from './reverse-kl.ts';
 
@@ -137,11 +136,12 @@ export const renyiExact: Estimator = {
   })),
   loss: ({ policy, target }, variant) => {
     const order = Number(variant);
-    const { logPolicy, logTarget, weight } = enumerate(policy, target);
-    const terms = add(mul(order, logPolicy), mul(1 - order, logTarget));
-    const divergence = renyiDivergence(weight === 1 ? terms : add(terms, log(weight)), order);
     // Below 0 the divergence is negative and its bound minimised, so the divergence is maximised.
-    return { loss: mul(Math.sign(order), mean(divergence)), diagnostics: {} };
+    const divergence = ({ logPolicy, logTarget, logVolume }: Enumeration) => {
+      const terms = add(mul(order, logPolicy), mul(1 - order, logTarget));
+      return mul(Math.sign(order), renyiDivergence(logVolume === 0 ? terms : add(terms, logVolume), order));
+    };
+    return exactly(policy, target, divergence, order);
   },
 };
 

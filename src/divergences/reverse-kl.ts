@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import type { ScoreBaseline } from '../program/kernels.ts';
 import { div, exp, mean, mul, reshape, stopGradient, sub, sum, type Tensor } from '../tape/index.ts';
 import { type Estimator, type EstimatorInput, type EstimatorResult, ratioBias } from './estimator.ts';
-import { enumerate, integrate } from './exact.ts';
+import { exactly, integrate } from './exact.ts';
 import { fitsFusedLoss, reverseKlLoss, scoreLoss } from './loss-op.ts';
 import { reverseKlObjective } from './objective.ts';
 
@@ -73,11 +73,10 @@ export const reverseKlExact: Estimator = {
   defaultSamples: 1,
   minimumSamples: 1,
   variants: [],
-  loss: ({ policy, target }: EstimatorInput): EstimatorResult => {
-    const all = enumerate(policy, target);
-    const integrand = mul(exp(all.logPolicy), sub(all.logPolicy, all.logTarget));
-    return { loss: mean(integrate(all, integrand)), diagnostics: {} };
-  },
+  loss: ({ policy, target }: EstimatorInput): EstimatorResult =>
+    exactly(policy, target, (all) =>
+      integrate(all, mul(exp(all.logPolicy), sub(all.logPolicy, all.logTarget))),
+    ),
 };
 
 export const reverseKlScore: Estimator = {

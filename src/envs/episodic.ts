@@ -19,7 +19,7 @@ export abstract class EpisodicEnvironment implements Environment {
 
   /** The simulated state in float64. */
   protected readonly physics: Float64Array;
-  private elapsedSteps = 0;
+  protected elapsedSteps = 0;
   private running = false;
   private random = new PhiloxStream(0, 'environment');
 
@@ -53,6 +53,8 @@ export abstract class EpisodicEnvironment implements Environment {
       });
     }
     this.checkAction(action);
+    // Where the dynamics fail, only a reset may follow.
+    this.running = false;
     const { reward, terminated } = this.advance(action, this.random);
     this.elapsedSteps++;
     const truncated = this.elapsedSteps >= this.maxEpisodeSteps;

@@ -33,7 +33,6 @@ export const purposes = {
   // `play`
   playStarts: 12,
   playActions: 13,
-  playInterval: 14,
   // Studies and measurements
   bootstrap: 15,
   residuals: 16,
@@ -50,6 +49,8 @@ export const purposes = {
   benchInputs: 25,
   benchGradients: 26,
   benchRatios: 27,
+  /** What a backend is asked before it is trusted. */
+  probe: 28,
 } as const;
 
 export type Purpose = keyof typeof purposes;

@@ -67,6 +67,9 @@ export interface JoinedStep extends StepBase {
 }
 
 export type Step = KernelStep | FusedStep | JoinedStep;
+/** The kernel of a step, as listings call it: generated ones are all `fused`. */
+export const kernelOf = (step: Step): string => (step.kind === 'fused' ? 'fused' : step.kernel);
+
 /** A step that is not several. */
 export type SingleStep = KernelStep | FusedStep;
 

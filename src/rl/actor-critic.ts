@@ -12,12 +12,16 @@ import {
   mul,
   neg,
   read,
+  requireShape,
   reshape,
   State,
+  square,
   stopGradient,
+  sub,
   sum,
   type Tensor,
 } from '../tape/index.ts';
+import { executedActions } from './actions.ts';
 import { lossReads } from './loss-reads.ts';
 import { PolicyLearner } from './policy-learner.ts';
 import { requireRanges } from './ranges.ts';
@@ -253,6 +257,7 @@ export class ActorCritic {
    */
   criticsAt(critics: Network, states: Tensor, actions: Tensor): Tensor {
     const [samples, batch] = actions.shape;
+    requireShape('criticsAt', actions, [samples, states.shape[0], this.options.actions.size], 'actions');
     if (this.options.actions.kind === 'box') return reshape(critics(states, actions), [2, samples, batch]);
     const all = reshape(critics(states), [2, 1, batch, actions.shape[2]]);
     return sum(mul(all, actions), -1);
@@ -290,7 +295,7 @@ export class ActorCritic {
 
     const result = this.policyLearner.recordStep({
       states: batch.states,
-      target: boltzmann((chosen) => this.criticsAt(this.critics, batch.states, chosen), { temperature }),
+      target: boltzmann((chosen) => this.judged(batch.states, chosen), { temperature }),
       replayedActions,
       ...(batch.behaviour ? { behaviour: batch.behaviour } : {}),
       ...(noise.policy ? { noise: noise.policy } : {}),
@@ -300,6 +305,27 @@ export class ActorCritic {
     const entropy =
       mode === 'auto' ? this.optimisers.temperature.step(negativeEntropy) : neg(mean(negativeEntropy));
     return { criticLoss: bellman.loss, policyLoss: result.loss, entropy, temperature, ...result.diagnostics };
+  }
+
+  /** The family's actions as they are executed. */
+  private executed(actions: Tensor): Tensor {
+    const { family, actions: kind } = this.options;
+    const already = kind.kind === 'box' ? family.capabilities.bounded : family.capabilities.discrete;
+    return already ? actions : executedActions(kind, actions);
+  }
+
+  /**
+   * Critics at actions of the policy's loss [samples, batch, actions] → [critics, samples, batch]. Relaxed choices mix the
+   * critic's outputs, which carries their gradient. Beyond the box, Q is that of the face, less the squared distance to it
+   * in the unit of Q: without that the target would have no finite mass there, nor any gradient back.
+   */
+  private judged(states: Tensor, actions: Tensor): Tensor {
+    const { family, actions: kind } = this.options;
+    if (kind.kind === 'discrete' || family.capabilities.bounded)
+      return this.criticsAt(this.critics, states, actions);
+    const executed = this.executed(actions);
+    const beyond = sum(square(sub(actions, executed)), -1);
+    return sub(this.criticsAt(this.critics, states, executed), beyond);
   }
 
   /**
@@ -317,7 +343,7 @@ export class ActorCritic {
       return { logProb: neg(policy.entropy()), q: broadcastTo(expected, [2, size]) };
     }
     const next = policy.sample(1, noise ? { noise } : {});
-    const q = this.criticsAt(this.targetCritics, states, next.actions);
+    const q = this.criticsAt(this.targetCritics, states, this.executed(next.actions));
     return { logProb: reshape(next.logProb, [size]), q: reshape(q, [2, size]) };
   }
 }

@@ -30,7 +30,10 @@ interface Section {
 }
 
 interface Header
-  extends Pick<Checkpoint, 'streams' | 'settings' | 'step' | 'updates' | 'evaluations' | 'random'> {
+  extends Pick<
+    Checkpoint,
+    'streams' | 'settings' | 'step' | 'updates' | 'evaluations' | 'pending' | 'random'
+  > {
   readonly kind: 'divergrad-checkpoint';
   /** Without their physics, which JSON would lose a sign of zero of. */
   readonly environments: readonly Omit<EnvironmentState, 'physics'>[];
@@ -59,6 +62,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
     step,
     updates,
     evaluations,
+    ...(checkpoint.pending ? { pending: checkpoint.pending } : {}),
     random,
     environments: environments.map(({ state: { physics: _physics, ...rest } }) => rest),
     replay: { next: replay.next },
@@ -136,6 +140,7 @@ function assemble(header: Header, arrays: ReadonlyMap<string, Values>): Checkpoi
     step,
     updates,
     evaluations,
+    ...(header.pending ? { pending: header.pending } : {}),
     random,
     environments: header.environments.map((rest, i) => ({
       state: { ...rest, physics: Array.from(floats(`physics.${i}`, 'f64')) },
@@ -192,6 +197,7 @@ function readHeader(bytes: Uint8Array, version: number): Header {
     ['step', isCount(header?.step)],
     ['updates', isCount(header?.updates)],
     ['evaluations', Array.isArray(header?.evaluations) && header.evaluations.every(isEvaluation)],
+    ['pending', header?.pending === undefined || isMetrics(header.pending?.metrics)],
     ['random', isObject(header?.random)],
     ['environments', Array.isArray(header?.environments) && header.environments.every(isObject)],
     ['replay', isObject(header?.replay) && isCount(header.replay.next)],
@@ -213,6 +219,7 @@ const isSection = (value: unknown): boolean =>
   typeof value.type === 'string' &&
   Object.hasOwn(types, value.type) &&
   isCount(value.count);
+const isMetrics = (value: unknown): boolean => isObject(value) && Object.values(value).every(isNumber);
 const isEvaluation = (value: unknown): boolean =>
   isObject(value) &&
   isCount(value.step) &&
@@ -220,8 +227,7 @@ const isEvaluation = (value: unknown): boolean =>
   isNumber(value.meanReturn) &&
   Array.isArray(value.returns) &&
   value.returns.every(isNumber) &&
-  isObject(value.metrics) &&
-  Object.values(value.metrics).every(isNumber);
+  isMetrics(value.metrics);
 
 function typeOf(values: Values): TypeName {
   if (values instanceof Float32Array) return 'f32';

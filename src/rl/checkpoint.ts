@@ -22,6 +22,8 @@ export interface Checkpoint {
   /** Gradient steps taken. */
   readonly updates: number;
   readonly evaluations: readonly Evaluation[];
+  /** Scalars of the last update, where the run was stopped in the evaluation that is due at this step. */
+  readonly pending?: { readonly metrics: Readonly<Record<string, number>> };
   /** The host's random numbers. */
   readonly random: PhiloxState;
   /** What the run learns in, each with the observation that its next action answers. */

@@ -44,7 +44,7 @@ export function lossReads(
   } as const;
   const samples = Math.max(2, estimator.estimator.defaultSamples);
   const learner = new PolicyLearner({ ...plain, actions, estimator, family, familyOptions, samples });
-  const recording = new Recording({ mlp: 'tiled', joinedBindings: 0 }, clockState(0));
+  const recording = new Recording({ mlp: 'tiled', joinedBindings: 0 }, clockState(0, 'clock', 'update'));
   return recordInto(recording, () => {
     const held = (name: string, shape: readonly number[]): Tensor => read(new State(name, shape));
     const [slope, temperature] = [held('slope', []), held('temperature', [])];

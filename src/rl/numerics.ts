@@ -6,6 +6,8 @@ import { NumericsError } from '../errors.ts';
 import { type TrainOptions, train } from './train.ts';
 
 const remedy = 'A smaller learning rate or a larger temperature may help.';
+const quadratureRemedy =
+  'The nodes of the exact divergence do not resolve policy or target: its error is above 1%. A larger temperature or a larger bound of log-std helps, or an estimator that samples.';
 
 export function finite(values: ArrayLike<number>): boolean {
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
@@ -20,6 +22,15 @@ export async function requireSound(update: Update, step: number): Promise<void> 
 /** @param seen what shows it, should no update have noticed */
 export async function notFinite(update: Update, seen: string, step: number): Promise<NumericsError> {
   const fault = await update.fault();
+  const unresolved = (fault?.what ?? seen).includes('quadratureError');
+  if (unresolved)
+    return new NumericsError(
+      `The run met an integral that it cannot take by step ${step}: ${fault ? `in update ${fault.update}, ` : ''}${fault?.what ?? seen} is infinite.`,
+      {
+        hint: quadratureRemedy,
+        update: fault?.update,
+      },
+    );
   const where = fault ? `in update ${fault.update}, first in ${fault.what}` : `seen in ${seen}`;
   return new NumericsError(`The run met NaN or infinity by step ${step}: ${where}.`, {
     hint: remedy,

@@ -16,6 +16,7 @@ import {
   sub,
   type Tensor,
 } from '../tape/index.ts';
+import { requireRanges } from './ranges.ts';
 
 export interface PolicyLearnerOptions {
   readonly observations: number;
@@ -80,9 +81,11 @@ export class PolicyLearner {
     readonly duals: Readonly<Record<string, Optimiser>>;
   };
 
-  /** @throws UsageError when estimator and distribution do not go together */
+  /** @throws UsageError when estimator and distribution do not go together, or a number is out of range */
   constructor(readonly options: PolicyLearnerOptions) {
     const { observations, actions, estimator, family, hidden, activation, learningRate, seed } = options;
+    const { samples, tau } = options;
+    requireRanges('PolicyLearner', { observations, actions, hidden, samples, learningRate, tau, seed });
     requireCompatible(estimator, family, estimators, actions);
     this.samples = options.samples ?? estimator.estimator.defaultSamples;
     const shape = { inputs: observations, hidden, activation };

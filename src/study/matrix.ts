@@ -85,6 +85,7 @@ const letters: Readonly<Record<Need, string>> = {
   behaviour: 'b',
   reference: 'r',
   replayedActions: 'a',
+  storedDensity: 'X',
   value: 'v',
 };
 const companions: readonly Need[] = ['behaviour', 'reference', 'replayedActions', 'value'];

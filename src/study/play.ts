@@ -1,13 +1,14 @@
 // A saved policy at work: episodes, their returns, and pictures of the first.
 import type { Device } from '../device.ts';
+import { checked } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError } from '../errors.ts';
-import { drawnSeed, PhiloxStream } from '../math/philox.ts';
+import { drawnSeed } from '../math/philox.ts';
 import { actionMap } from '../rl/actions.ts';
 import type { SavedPolicy } from '../rl/policy-file.ts';
 import { clockState, reshape } from '../tape/index.ts';
-import { quantile } from './statistics.ts';
+import { bootstrap, meanOf } from './learning-statistics.ts';
 
 export interface PlayOptions {
   readonly environments: readonly Environment[];
@@ -45,16 +46,11 @@ export const playSeeds = (seed: number, episodes: number): number[] =>
 export async function play(
   device: Device,
   policy: SavedPolicy,
-  {
-    environments,
-    seed,
-    seeds = playSeeds(seed, environments.length),
-    stochastic,
-    record,
-    onStep,
-  }: PlayOptions,
+  { seed, stochastic, record, onStep, ...options }: PlayOptions,
 ): Promise<{ readonly episodes: Episode[]; readonly scenes: Scene[] }> {
   const { file, family } = policy;
+  const environments = options.environments.map(checked);
+  const { seeds = playSeeds(seed, environments.length) } = options;
   const [first] = environments;
   const map = actionMap(first.actionSpace);
   const observed = first.observationSpace.low.length;
@@ -118,24 +114,12 @@ export async function play(
   }
 }
 
-/**
- * Percentile bootstrap interval of the mean; undefined for fewer than 2 values.
- *
- * @source Efron & Tibshirani 1993, section 13.3
- */
+/** 95% interval of the mean; undefined for fewer than 2 values. */
 export function meanInterval(
   values: readonly number[],
   seed: number,
-  level = 0.95,
-  draws = 5000,
 ): readonly [low: number, high: number] | undefined {
-  const n = values.length;
-  if (n < 2) return undefined;
-  const random = new PhiloxStream(seed, 'playInterval');
-  const means = Array.from({ length: draws }, () => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += values[random.nextInt(n)];
-    return sum / n;
-  }).sort((a, b) => a - b);
-  return [quantile(means, (1 - level) / 2), quantile(means, (1 + level) / 2)];
+  if (values.length < 2) return undefined;
+  const { low, high } = bootstrap([[values]], ([[returns]]) => meanOf(returns), { seed });
+  return [low, high];
 }

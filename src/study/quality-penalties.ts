@@ -8,7 +8,7 @@ import { referenceKls } from './quality-follows.ts';
 import { compileGradient, prepare, release, replicate } from './quality-measure.ts';
 import { evaluateNodes } from './quality-nodes.ts';
 import { type Heads, qualityTarget } from './quality-problem.ts';
-import { cosineOfMean, type Figure, gradientStatistics, meanFigure } from './quality-statistics.ts';
+import { cosineOfMean, type Figure, gradientStatistics } from './quality-statistics.ts';
 
 /** Which gradient one KL penalty follows when it is used as a loss; plain JSON. */
 export interface PenaltyRow {
@@ -99,7 +99,7 @@ function penaltyRow(
   const nothing = { gradient: reverse.map(() => 0), error: 0 };
   const { bias: size, replications: n } = gradientStatistics(gradients, reverse.length, nothing);
   const unit = norm(reverse);
-  const { value, low, high } = size ?? meanFigure([0]);
+  const { value, low, high } = size ?? { value: 0, low: 0, high: 0 };
   const normRatio = { value: value / unit, low: low / unit, high: high / unit };
   const vanishing = low === 0;
   const cosineReverse = vanishing ? null : cosineOfMean(gradients, reverse);

@@ -121,7 +121,7 @@ async function readRun(folder: string): Promise<RunRecord | undefined> {
     estimator: key('estimator', 'string'),
     distribution: key('distribution', 'string'),
     seed: key('seed', 'number'),
-    adapter: key('adapter', 'string'),
+    adapter: typeof result.made?.adapter === 'string' ? result.made.adapter : key('adapter', 'string'),
     settings: {
       ...Object.fromEntries(
         compared.flatMap((name) => (config && Object.hasOwn(config, name) ? [[name, config[name]]] : [])),

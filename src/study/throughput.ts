@@ -2,13 +2,16 @@
 import type { Device } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
+import { checked } from '../envs/checked.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { environmentSeed } from '../envs/vector.ts';
 import { actionMap } from '../rl/actions.ts';
 import { ActorCritic, actorCriticDefaults } from '../rl/actor-critic.ts';
 import { compileUpdate, replayFor, trainDefaults } from '../rl/train.ts';
 import { clockState } from '../tape/index.ts';
+import { costSettings } from './cost.ts';
 import { median } from './statistics.ts';
+import { requireRight } from './update-cost.ts';
 
 /** The parts of one step of training. */
 export const throughputParts = ['physics', 'policy', 'replay', 'update'] as const;
@@ -68,7 +71,8 @@ function rowOf(
  * transition stored and one update, which is waited for. Pathwise reverse KL with a tanh-Gaussian, or the score
  * function with a categorical where actions are choices.
  *
- * @throws UsageError for an unknown environment, BackendError where its engine is absent
+ * @throws UsageError for an unknown environment, BackendError where its engine is absent, ProbeError where the first update is
+ * not what the reference says
  */
 export async function measureThroughput(
   device: Device,
@@ -78,7 +82,7 @@ export async function measureThroughput(
 ): Promise<ThroughputRow> {
   const { hidden, batch, steps, seed } = settings;
   await prepareEnvironment(name);
-  const environment = makeEnvironment(name);
+  const environment = checked(makeEnvironment(name));
   const map = actionMap(environment.actionSpace);
   const observations = environment.observationSpace.low.length;
   const box = map.kind.kind === 'box';
@@ -91,6 +95,14 @@ export async function measureThroughput(
     hidden,
     seed,
   });
+  await requireRight(
+    device,
+    estimator.name,
+    costSettings({
+      ...{ observations, hidden, batch, seed, actions: map.kind.size },
+      distribution: learner.options.family.name,
+    }),
+  );
   const warmup = Math.ceil(steps / 10);
   const replay = replayFor(learner, warmup + steps);
   const clock = clockState(seed, 'clock', 'update');

@@ -1,4 +1,4 @@
-import { NumericsError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
 import { constant, type Operand } from './elementwise.ts';
 import { plain } from './shapes.ts';
@@ -23,17 +23,11 @@ export const inputOp: Op<Input> = {
   infer: (_inputs, { shape }) => plain(shape),
 };
 
-/**
- * A constant array recorded into the program. Infinities are allowed: −Infinity masks a logit.
- * @throws ShapeError when the values do not fill the shape, NumericsError for NaN
- */
+/** A constant array recorded into the program. @throws ShapeError when the values do not fill the shape */
 export function literal(values: ArrayLike<number>, shape: Shape): Tensor {
   requireExtents('literal', shape);
   if (values.length !== sizeOf(shape))
     throw shapeError('literal', [], `${values.length} values do not fill ${formatShape(shape)}`);
-  for (let i = 0; i < values.length; i++)
-    if (!(values[i] <= Number.POSITIVE_INFINITY))
-      throw new NumericsError(`literal ${formatShape(shape)} holds ${values[i]} at element ${i}.`);
   return values.length === 1 && shape.length === 0
     ? constant(values[0])
     : record(literalOp, [], { values: Float64Array.from(values), shape });

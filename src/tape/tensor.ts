@@ -97,6 +97,8 @@ export class Tensor {
 export class State {
   readonly shape: Shape;
   readonly dtype: DType;
+  /** Throws while what it holds is not fit for use: asked before each run of a program that uses the state. */
+  guard?: () => void;
 
   /**
    * @param name unique within a program; appears in the listing and in checkpoints

@@ -12,7 +12,8 @@ import { drawnSeed, PhiloxStream, philox4x32 } from '../../src/math/philox.ts';
 import { type Purpose, purposes, streamKey } from '../../src/math/streams.ts';
 import { mlp } from '../../src/nn/index.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
-import { evaluationSeeds, train } from '../../src/rl/train.ts';
+import { evaluationSeeds } from '../../src/rl/evaluator.ts';
+import { train } from '../../src/rl/train.ts';
 import { playSeeds } from '../../src/study/play.ts';
 import { clockState } from '../../src/tape/index.ts';
 

@@ -157,6 +157,30 @@ export default [
     to: 'actions < QUADRATURE_DIMENSIONS)',
   },
   {
+    fault: 'the nodes of a quadrature do not follow the policy',
+    file: 'src/divergences/exact.ts',
+    from: 'const own = tilt ? [centre, add(centre, tilt), sub(centre, tilt)] : [centre];',
+    to: 'const own = [mul(0, centre)];',
+  },
+  {
+    fault: 'what the nodes do not resolve passes',
+    file: 'src/divergences/exact.ts',
+    from: 'greaterEqual(QUADRATURE_BOUND, error)',
+    to: 'greaterEqual(1e9, error)',
+  },
+  {
+    fault: 'nodes gather around the first look, not around the peak',
+    file: 'src/divergences/placement.ts',
+    from: 'centre = add(centre, mul(radius, move));',
+    to: 'centre = add(centre, mul(0, move));',
+  },
+  {
+    fault: 'a kink is taken for a step at the nearest node',
+    file: 'src/divergences/total-variation.ts',
+    from: 'where(near, stepOver(distance), sign(x))',
+    to: 'sign(x)',
+  },
+  {
     fault: "Hellinger's score weight has the wrong sign",
     file: 'src/divergences/hellinger.ts',
     from: 'mul(0.5, sub(1, exp(mul(0.5, logR))))',

@@ -57,8 +57,8 @@ export default [
   {
     fault: 'box scaled by one side',
     file: 'src/rl/actions.ts',
-    from: 'out[i] = low[i] + ((inside + 1) / 2) * (high[i] - low[i]);',
-    to: 'out[i] = inside * high[i];',
+    from: 'out[i] = low[i] + ((inside(action[i]) + 1) / 2) * (high[i] - low[i]);',
+    to: 'out[i] = inside(action[i]) * high[i];',
   },
   {
     fault: 'terminated rows bootstrapped, generic',
@@ -73,21 +73,33 @@ export default [
     to: 'const warming = step <= warmup;',
   },
   {
-    fault: 'executed action stored',
+    fault: 'what the environment was given is stored',
     file: 'src/rl/train.ts',
-    from: 'action: chosen[i],',
+    from: 'action: map.executed(chosen[i]),',
     to: 'action: map.toEnvironment(chosen[i]),',
   },
   {
-    fault: 'first reward only in a return',
+    fault: 'what was not executed is stored',
     file: 'src/rl/train.ts',
+    from: 'action: map.executed(chosen[i]),',
+    to: 'action: chosen[i],',
+  },
+  {
+    fault: 'critics are asked of what is not executed',
+    file: 'src/rl/actor-critic.ts',
+    from: 'return already ? actions : executedActions(kind, actions);',
+    to: 'return actions;',
+  },
+  {
+    fault: 'first reward only in a return',
+    file: 'src/rl/evaluator.ts',
     from: 'returns[i] += transition.reward;',
     to: 'returns[i] ||= transition.reward;',
   },
   {
     fault: 'mean return over all but one',
     file: 'src/rl/train.ts',
-    from: '/ returns.length;\n        const evaluation',
+    from: '/ returns.length;\n    const evaluation',
     to: '/ Math.max(1, returns.length - 1);\n        const evaluation',
   },
   {
@@ -117,8 +129,8 @@ export default [
   {
     fault: 'online critics as targets',
     file: 'src/rl/actor-critic.ts',
-    from: 'this.criticsAt(this.targetCritics, states, next.actions)',
-    to: 'this.criticsAt(this.critics, states, next.actions)',
+    from: 'this.criticsAt(this.targetCritics, states, this.executed(next.actions))',
+    to: 'this.criticsAt(this.critics, states, this.executed(next.actions))',
   },
   {
     fault: 'targets of other seed',
@@ -177,8 +189,8 @@ export default [
   {
     fault: 'box: no upper clip',
     file: 'src/rl/actions.ts',
-    from: 'Math.min(1, Math.max(-1, action[i]))',
-    to: 'Math.max(-1, action[i])',
+    from: 'Math.min(1, Math.max(-1, coordinate))',
+    to: 'Math.max(-1, coordinate)',
   },
   {
     fault: 'choice: last of equals',
@@ -307,6 +319,30 @@ export default [
     to: '    this.next = next * 0;\n    this.held',
   },
   {
+    fault: 'an evaluation that was stopped is not made up for',
+    file: 'src/rl/train.ts',
+    from: 'pending = returns ? undefined : { metrics };',
+    to: 'pending = undefined;',
+  },
+  {
+    fault: 'an evaluation does not listen to a stop',
+    file: 'src/rl/evaluator.ts',
+    from: 'if (signal?.aborted) return undefined;',
+    to: '',
+  },
+  {
+    fault: 'one environment for learning and evaluating is taken',
+    file: 'src/rl/train-checks.ts',
+    from: 'known.add(environment);',
+    to: '',
+  },
+  {
+    fault: 'parallel environments of a caller are not looked at',
+    file: 'src/rl/train.ts',
+    from: 'checkedVector(settings.environments, environment)',
+    to: 'settings.environments',
+  },
+  {
     fault: 'expected target without its entropy',
     file: 'src/rl/actor-critic.ts',
     from: 'return { logProb: neg(policy.entropy()), q: broadcastTo(expected, [2, size]) };',
@@ -347,5 +383,29 @@ export default [
     file: 'src/distributions/entropy-range.ts',
     from: '(euler * (relaxation + 1)) / relaxation',
     to: '(euler * (relaxation + 1)) / 2 / relaxation',
+  },
+  {
+    fault: 'beyond the box nothing is taken off',
+    file: 'src/rl/actor-critic.ts',
+    from: 'return sub(this.criticsAt(this.critics, states, executed), beyond);',
+    to: 'return sub(this.criticsAt(this.critics, states, executed), mul(0, beyond));',
+  },
+  {
+    fault: 'an empty replay buffer is drawn from',
+    file: 'src/rl/replay.ts',
+    from: 'if (this.held > 0) return;',
+    to: 'if (this.held >= 0) return;',
+  },
+  {
+    fault: 'fractions pass as whole numbers',
+    file: 'src/rl/ranges.ts',
+    from: '(!only || Number.isInteger(value))',
+    to: '(!only || Number.isFinite(value))',
+  },
+  {
+    fault: 'heads that are too wide pass',
+    file: 'src/distributions/checks.ts',
+    from: 'head.shape.length !== 2 || head.shape[1] !== width',
+    to: 'head.shape.length !== 2 || head.shape[1] < width',
   },
 ];

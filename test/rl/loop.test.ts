@@ -624,7 +624,11 @@ test('actions: boxes affinely and clipped, choices by the first of the largest, 
   assert.equal(sent([0, 0.5]), [1, 0.375]);
   assert.equal(sent([-7, 1.5]), [-1, 0.5]);
   assert.equal(sent([7, -1.5]), [3, 0]);
+  const executed = (action: number[]) => Array.from(box.executed(action));
+  assert.equal(executed([0.25, -1]), [0.25, -1]);
+  assert.equal(executed([-7, 1.5]), [-1, 1]);
   const choice = actionMap({ kind: 'discrete', n: 3 });
+  assert.equal(Array.from(choice.executed([0.2, 0.4, 0.4])), [0, 1, 0]);
   assert.equal(choice.kind, { kind: 'discrete', size: 3 });
   for (const [action, index] of [
     [[1, 0, 0], 0],

@@ -9,7 +9,7 @@ import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import type { PolicyFile } from '../../src/rl/policy-file.ts';
 import type { Evaluation } from '../../src/rl/train.ts';
 import { performRun } from '../../src/study/run.ts';
-import { RunFolder } from '../../src/study/run-folder.ts';
+import { RunFolder, readConfig } from '../../src/study/run-folder.ts';
 import { type RunSettings, runDefaults } from '../../src/study/run-settings.ts';
 
 const test = suite<{ folder: string }>('run folder');
@@ -88,6 +88,29 @@ test('what was measured up to the checkpoint is kept, what came after it is meas
   ]);
   const refused = await RunFolder.open(folder, settings, making).catch((error: unknown) => error);
   assert.instance(refused, UsageError);
+});
+
+test('a run that went on elsewhere names every adapter that it was made on', async ({ folder }) => {
+  const on = (adapter: string) => RunFolder.open(folder, settings, { ...making, adapter });
+  for (const [adapter, known] of [
+    ['one', 'one'],
+    ['two', 'one; two'],
+    ['one', 'one; two'],
+    ['three', 'one; two; three'],
+  ]) {
+    const run = await on(adapter);
+    await run.append(evaluation(10), 1);
+    await run.save(checkpointAt(10));
+    await run.close();
+    assert.is((await readConfig(folder))?.adapter, known);
+  }
+  const last = await on('three');
+  // Lost in the middle, and opened anew.
+  last.ranOn('four');
+  last.ranOn('four');
+  await last.finish({ kind: 'a policy' } as unknown as PolicyFile, 2);
+  await last.close();
+  assert.is((await result(folder)).made.adapter, 'one; two; three; four');
 });
 
 test('a run that is stopped at any step has the metrics of one that is not', async ({ folder }) => {

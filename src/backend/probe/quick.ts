@@ -63,7 +63,7 @@ const policyStep =
       outputs: 2 * ACTIONS,
       activation: 'tanh',
     } as const;
-    const policy = mlp({ ...shape, name: 'policy', seed: 1 });
+    const policy = mlp({ ...shape, name: 'policy', seed: 1, purpose: 'probe' });
     const states = input('states', [rows, OBSERVATIONS]);
     const head = policy(states);
     const { actions, logProb } = new Gaussian(head, ACTIONS, true).sample(1);
@@ -85,7 +85,7 @@ interface Ran {
 /** Loads a program twice, runs two updates of each at once, and reads what they leave. */
 async function run(device: Device, program: Program): Promise<Ran> {
   const updates = [await device.load(program), await device.load(program)];
-  const random = new PhiloxStream(3);
+  const random = new PhiloxStream(0, 'probe');
   for (const update of updates) {
     for (const [name, { shape }] of program.inputs)
       update.write({ [name]: Float32Array.from({ length: sizeOf(shape) }, () => random.nextNormal()) });

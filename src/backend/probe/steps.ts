@@ -1,6 +1,13 @@
 // Each step of a program by itself, against the cpu's twin in float64 on the very same inputs.
 import type { Update } from '../../device.ts';
-import { accesses, Program, type ProgramBuffer, type Step, withBuffers } from '../../program/program.ts';
+import {
+  accesses,
+  kernelOf,
+  Program,
+  type ProgramBuffer,
+  type Step,
+  withBuffers,
+} from '../../program/program.ts';
 import type { Values } from '../backend.ts';
 import { createCpuBackend } from '../cpu/backend.ts';
 import { type Deviation, deviation, larger, noDeviation, nudged } from './agreement.ts';
@@ -13,9 +20,6 @@ export interface CheckedStep extends Deviation {
   /** Buffer with the largest deviation. */
   readonly buffer: string;
 }
-
-/** The kernel of a step, as listings call it: generated ones are all `fused`. */
-export const kernelOf = (step: Step): string => (step.kind === 'fused' ? 'fused' : step.kernel);
 
 /**
  * Runs one update step by step and compares each with the cpu's kernel in float64, which gets what the step got: a fault

@@ -90,7 +90,6 @@ const [forwardKl] = fDivergence({
   title: 'Forward KL',
   formula: 'r log r − r + 1',
   source: 'Csiszár 1963',
-  smooth: true,
   f: (r, logR) => add(sub(mul(r, logR), r), 1),
   scoreWeight: (r) => sub(1, r),
 });
@@ -99,7 +98,6 @@ const [reverseKl] = fDivergence({
   title: 'Reverse KL',
   formula: '−log r + r − 1',
   source: 'Csiszár 1963',
-  smooth: true,
   f: (r, logR) => sub(sub(r, logR), 1),
   scoreWeight: (_r, logR) => neg(logR),
 });

@@ -402,8 +402,12 @@ class Learner:
         """Each critic at actions [samples, batch, size] -> [2, samples, batch]"""
         if self.discrete:
             return (self.critics(states, parameters)[:, None] * actions).sum(-1)
+        # The environment executes no more than the box, so beyond it Q is that of its faces, less the squared distance
+        # to them where the policy's loss asks. Stored actions are within.
+        inside = actions.clamp(-1, 1)
+        beyond = ((actions - inside) ** 2).sum(-1) if parameters is None else 0
         wide = states.expand(actions.shape[0], *states.shape)
-        return self.critics(torch.cat([wide, actions], -1), parameters)[..., 0]
+        return self.critics(torch.cat([wide, inside], -1), parameters)[..., 0] - beyond
 
     def update(self, device, rows):
         settings, temperature = self.settings, torch.exp(self.log_temperature)
@@ -644,7 +648,8 @@ class Run:
                 command = np.array(self.command(chosen[i]), dtype=f32)
                 following, reward, terminated, truncated = place.step(command)
                 # A row knows of terminations only: a time limit is none.
-                row = [seen[i], chosen[i], [reward, float(terminated)], following, heads[i]]
+                taken = chosen[i] if self.discrete else np.clip(chosen[i], -1, 1)
+                row = [seen[i], taken, [reward, float(terminated)], following, heads[i]]
                 self.ring[self.stored % len(self.ring)] = np.concatenate(row).astype(f32)
                 self.stored += 1
                 self.trace["actions"].append(command.astype(float).tolist())

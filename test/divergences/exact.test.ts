@@ -1,0 +1,126 @@
+// The divergences called exact are: against their definitions by another rule, where the fixed grid they replaced erred.
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Gaussian } from '../../src/distributions/gaussian.ts';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { boltzmann } from '../../src/divergences/target.ts';
+import { type QualityTarget, qualityTarget } from '../../src/study/quality-problem.ts';
+import { grad, literal, mul, reshape, square, sub, sum, type Tensor } from '../../src/tape/index.ts';
+import { evaluate, exactDevice } from '../helpers/devices.ts';
+import { type Case, ExactPrograms, errorOf, expected } from './exact-cases.ts';
+
+const test = suite('exact divergences');
+
+const parabola: QualityTarget = {
+  ...qualityTarget('unimodal'),
+  height: [-Math.LN2, -Math.LN2],
+  curvature: [2, 2],
+  centre: [0.5, 0.5],
+};
+
+test('reverse KL is right for narrow and wide policies, wherever their means fall', async () => {
+  const programs = new ExactPrograms(exactDevice());
+  for (const temperature of [1e-3, 0.5, 100]) {
+    for (const logStd of [-6, -3, 0, 3]) {
+      for (const mean of [-12, 0.2, 0.23]) {
+        const problem: Case = {
+          family: 'tanh-gaussian',
+          head: [mean, logStd],
+          target: parabola,
+          temperature,
+        };
+        const found = await programs.compute('reverse-kl/exact', problem);
+        const off = errorOf(found, expected(problem, ['reverse-kl/exact'])['reverse-kl/exact']);
+        assert.ok(off < 1e-5, `mean ${mean}, log-std ${logStd}, temperature ${temperature}: off by ${off}`);
+      }
+    }
+  }
+});
+
+test("total variation's kinks are integrated as such", async () => {
+  const programs = new ExactPrograms(exactDevice());
+  for (const name of ['bimodal', 'boundary']) {
+    for (const head of [
+      [0.3, -1],
+      [0.6, -3],
+      [-2, 1],
+    ]) {
+      const problem: Case = {
+        ...{ family: 'tanh-gaussian', head, target: qualityTarget(name), temperature: 0.5 },
+      };
+      const found = await programs.compute('total-variation/exact', problem);
+      const right = expected(problem, ['total-variation/exact'])['total-variation/exact'];
+      assert.ok(errorOf(found, right) < 1e-3, `${name}, ${head}: off by ${errorOf(found, right)}`);
+    }
+  }
+});
+
+test('in two coordinates Hellinger follows a narrow policy to the corner of the box', async () => {
+  const programs = new ExactPrograms(exactDevice());
+  const problem: Case = {
+    family: 'tanh-gaussian',
+    head: [0.5, 0.6, -4, -3],
+    target: qualityTarget('bimodal-2d'),
+    temperature: 0.1,
+  };
+  const found = await programs.compute('hellinger/exact', problem);
+  const off = errorOf(found, expected(problem, ['hellinger/exact'])['hellinger/exact']);
+  assert.ok(off < 1e-4, `off by ${off}`);
+});
+
+/** The parabola as a critic. */
+const critic = (a: Tensor) => reshape(sum(mul(-1, square(sub(a, 0.5))), -1), [1, ...a.shape.slice(0, 2)]);
+
+test('what the nodes do not resolve is infinite in the diagnostic', async () => {
+  // A critic with a thousand narrow steps: neither rule sees it as the other does.
+  const { error, smooth } = await evaluate(() => {
+    const policy = distributionFamily('tanh-gaussian').make(literal([0, 0], [1, 2]), 1);
+    const noisy = (a: Tensor) => mul(40, square(sub(reshape(mod(a), [1, ...a.shape.slice(0, 2)]), 0.5)));
+    const errorWith = (q: (a: Tensor) => Tensor) =>
+      chooseEstimator('forward-kl/exact').loss({
+        policy,
+        target: boltzmann(q, { temperature: 0.05 }),
+        samples: 1,
+      }).diagnostics.quadratureError;
+    return { error: errorWith(noisy), smooth: errorWith(critic) };
+  });
+  assert.is(error[0], Number.POSITIVE_INFINITY);
+  assert.ok(smooth[0] < 1e-6, `${smooth[0]}`);
+});
+
+/** A saw of 4,000 teeth, as a hash of the action. */
+const mod = (a: Tensor): Tensor => {
+  const x = mul(4000, a);
+  return sub(x, roundTo(x));
+};
+/** Nearest whole number, by adding and taking off 1.5·2^52. */
+const roundTo = (x: Tensor): Tensor => sub(addBig(x), 6755399441055744);
+const addBig = (x: Tensor): Tensor => sub(x, -6755399441055744);
+
+test("total variation's pathwise gradient has the exact mean", async () => {
+  // With a thousand samples the self-normalised ratio is then as good as exact.
+  const [samples, replications, head] = [1024, 32, [0.1, -0.6]];
+  const { gradient } = await evaluate(
+    ({ input }) => {
+      const given = input('head', [replications, 2]);
+      const policy = new Gaussian(given, 1, true);
+      const target = boltzmann(critic, { temperature: 0.5 });
+      const { loss } = chooseEstimator('total-variation/pathwise').loss({ policy, target, samples });
+      return { gradient: grad(loss, [given])[0] };
+    },
+    { head: Array.from({ length: 2 * replications }, (_, i) => head[i % 2]) },
+    { seed: 3 },
+  );
+  const problem: Case = { family: 'tanh-gaussian', head, target: parabola, temperature: 0.5 };
+  const right = expected(problem, ['total-variation/exact'])['total-variation/exact'].gradient;
+  for (const j of [0, 1]) {
+    const values = Array.from({ length: replications }, (_, i) => replications * gradient[2 * i + j]);
+    const mean = values.reduce((a, b) => a + b) / replications;
+    const spread = Math.sqrt(values.reduce((a, x) => a + (x - mean) ** 2, 0)) / replications;
+    const what = `part ${j}: ${mean} ± ${spread}, exactly ${right[j]}`;
+    assert.ok(Math.abs(mean - right[j]) < 4 * spread + 1e-3, what);
+  }
+});
+
+test.run();
