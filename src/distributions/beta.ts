@@ -173,7 +173,7 @@ export class Beta implements Distribution {
       logDensity: (latent) => {
         const [logX, log1mX] = [neg(softplus(mul(-2, latent))), neg(softplus(mul(2, latent)))];
         const kernel = add(mul(alpha, logX), mul(beta, log1mX));
-        return sum(add(sub(kernel, this.logNormaliser()), Math.LN2), -1);
+        return sum(add(sub(kernel, this.rest(logGamma)), Math.LN2), -1);
       },
     };
   }
