@@ -51,6 +51,8 @@ export const purposes = {
   benchRatios: 27,
   /** What a backend is asked before it is trusted. */
   probe: 28,
+  /** Operands with which every kernel is compared. */
+  kernelCheck: 29,
 } as const;
 
 export type Purpose = keyof typeof purposes;
