@@ -29,7 +29,7 @@ fn main(
   let head_row = (item % params.batch) * 2u * params.actions;
   var log_prob = 0.0;
   for (var a = 0u; a < params.actions; a++) {
-    let log_std = clamp(head[head_row + params.actions + a], params.logStdMin, params.logStdMax);
+    let log_std = safe_clamp(head[head_row + params.actions + a], params.logStdMin, params.logStdMax);
     let v = value[item * params.actions + a];
     let z = (v - head[head_row + a]) * safe_exp(-log_std);
     log_prob -= 0.5 * z * z + log_std + HALF_LOG_TWO_PI;

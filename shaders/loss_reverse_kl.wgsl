@@ -1,5 +1,6 @@
 // loss = mean(logProb − min over networks of q/temperature) over samples and batch, with its gradients.
 // Networks that tie for the minimum share its cotangent.
+// @include math
 // @include sum
 
 struct Params {
@@ -23,7 +24,7 @@ struct Params {
 fn smallest(item: u32, count: u32) -> f32 {
   var least = q[item];
   for (var net = 1u; net < params.nets; net++) {
-    least = min(least, q[net * count + item]);
+    least = safe_min(least, q[net * count + item]);
   }
   return least;
 }
@@ -46,7 +47,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         ties += select(0.0, 1.0, q[net * count + i] == least);
       }
       for (var net = 0u; net < params.nets; net++) {
-        let share = select(0.0, 1.0 / ties, q[net * count + i] == least);
+        let share = select(select(0.0, 1.0 / ties, q[net * count + i] == least), least, is_nan(least));
         dQ[net * count + i] = -share * scale * inverse_temperature;
       }
     }

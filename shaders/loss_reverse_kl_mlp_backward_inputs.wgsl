@@ -46,7 +46,7 @@ struct Params {
 fn smallest(item: u32, count: u32) -> f32 {
   var least = q[item];
   for (var net = 1u; net < params.nets; net++) {
-    least = min(least, q[net * count + item]);
+    least = safe_min(least, q[net * count + item]);
   }
   return least;
 }
@@ -62,7 +62,7 @@ fn cotangent(net: u32, row: u32, column: u32) -> f32 {
   for (var other = 0u; other < params.nets; other++) {
     ties += select(0.0, 1.0, q[other * params.rows + row] == least);
   }
-  let share = select(0.0, 1.0 / ties, q[net * params.rows + row] == least);
+  let share = select(select(0.0, 1.0 / ties, q[net * params.rows + row] == least), least, is_nan(least));
   return -share * scale / temperature[0];
 }
 

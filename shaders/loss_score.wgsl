@@ -1,7 +1,9 @@
 // Score-function form of the reverse divergence: f = logProb − min q/temperature, loss = mean f, and
 // dLogProb = (f − baseline)/(samples·batch). Baselines: 0 none, 1 mean over samples (its own included), 2 mean over
 // the other samples, 3 a given value for each state.
+// @include math
 // @include sum
+// @include long_sum
 
 struct Params {
   nets: u32,
@@ -24,7 +26,7 @@ struct Params {
 fn smallest(item: u32, count: u32) -> f32 {
   var least = q[item];
   for (var net = 1u; net < params.nets; net++) {
-    least = min(least, q[net * count + item]);
+    least = safe_min(least, q[net * count + item]);
   }
   return least;
 }
@@ -42,10 +44,11 @@ fn main(@builtin(local_invocation_index) thread: u32) {
   let inverse_temperature = 1.0 / temperature[0];
   var total = 0.0;
   for (var row = thread; row < params.batch; row += THREADS) {
-    var sum = 0.0;
-    for (var i = row; i < count; i += params.batch) {
-      sum += f_of(i, count, inverse_temperature);
+    var terms = LongSum();
+    for (var s = 0u; s < params.samples; s++) {
+      terms = add_term(terms, s, f_of(s * params.batch + row, count, inverse_temperature));
     }
+    let sum = sum_of(terms);
     total += sum;
     if (params.storeDLogProb == 0u) {
       continue;

@@ -3,6 +3,7 @@
 // dLogProb = −w/batch.
 // @include math
 // @include sum
+// @include long_sum
 
 struct Params {
   nets: u32,
@@ -26,7 +27,7 @@ struct Params {
 fn smallest(item: u32, count: u32) -> f32 {
   var least = q[item];
   for (var net = 1u; net < params.nets; net++) {
-    least = min(least, q[net * count + item]);
+    least = safe_min(least, q[net * count + item]);
   }
   return least;
 }
@@ -46,19 +47,21 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     // Shifted by the largest, so that nothing overflows.
     var largest = log_weight(row, count, inverse_temperature);
     for (var i = row + params.batch; i < count; i += params.batch) {
-      largest = max(largest, log_weight(i, count, inverse_temperature));
+      largest = safe_max(largest, log_weight(i, count, inverse_temperature));
     }
-    var sum = 0.0;
-    var squares = 0.0;
-    var weighted = 0.0;
-    for (var i = row; i < count; i += params.batch) {
+    var weights = LongSum();
+    var squares = LongSum();
+    var weighted = LongSum();
+    for (var s = 0u; s < params.samples; s++) {
+      let i = s * params.batch + row;
       let weight = safe_exp(log_weight(i, count, inverse_temperature) - largest);
-      sum += weight;
-      squares += weight * weight;
-      weighted += weight * logProb[i];
+      weights = add_term(weights, s, weight);
+      squares = add_term(squares, s, weight * weight);
+      weighted = add_term(weighted, s, weight * logProb[i]);
     }
-    loss_total -= weighted / sum;
-    size_total += sum * sum / squares;
+    let sum = sum_of(weights);
+    loss_total -= sum_of(weighted) / sum;
+    size_total += sum * sum / sum_of(squares);
     if (params.storeDLogProb != 0u) {
       for (var i = row; i < count; i += params.batch) {
         let weight = safe_exp(log_weight(i, count, inverse_temperature) - largest);

@@ -1,5 +1,6 @@
 // Soft Bellman target y = reward + discount·(1 − terminated)(min nextQ − temperature·nextLogProb), and
 // loss = Σ over networks of mean (q − y)² with its gradient; the target is a constant.
+// @include math
 // @include sum
 
 struct Params {
@@ -30,7 +31,7 @@ struct Params {
 fn smallest(item: u32, count: u32) -> f32 {
   var least = nextQ[item];
   for (var net = 1u; net < params.nets; net++) {
-    least = min(least, nextQ[net * count + item]);
+    least = safe_min(least, nextQ[net * count + item]);
   }
   return least;
 }

@@ -53,7 +53,7 @@ struct Params {
 fn smallest(item: u32, count: u32) -> f32 {
   var least = nextQ[item];
   for (var net = 1u; net < params.nets; net++) {
-    least = min(least, nextQ[net * count + item]);
+    least = safe_min(least, nextQ[net * count + item]);
   }
   return least;
 }

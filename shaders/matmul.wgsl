@@ -56,11 +56,18 @@ fn store(batch: u32, row: u32, first: u32, sum: vec4f) {
 }
 
 @compute @workgroup_size(8, 8)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
-  let batch = group.z;
-  let row = group.y * 32u + local.y * 4u;
-  let column = group.x * 32u + local.x * 4u;
-  if (row >= params.rows || column >= params.columns) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+) {
+  let number = group.z * groups.x + group.x;
+  let across = (params.columns + 31u) / 32u;
+  let down = (params.rows + 31u) / 32u;
+  let batch = number / across / down;
+  let row = number / across % down * 32u + local.y * 4u;
+  let column = number % across * 32u + local.x * 4u;
+  if (batch >= params.batch || row >= params.rows || column >= params.columns) {
     return;
   }
   var at_a = params.aOffset + batch * params.aBatch + four(row, params.rows) * params.aRow;
@@ -69,14 +76,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   var sum1 = vec4f();
   var sum2 = vec4f();
   var sum3 = vec4f();
-  for (var k = 0u; k < params.inner; k++) {
-    let right = vec4f(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w]);
-    sum0 += a[at_a.x] * right;
-    sum1 += a[at_a.y] * right;
-    sum2 += a[at_a.z] * right;
-    sum3 += a[at_a.w] * right;
-    at_a += params.aColumn;
-    at_b += params.bRow;
+  // Sums of sums of short sums, so that a long one loses no more than those.
+  for (var begin = 0u; begin < params.inner; begin += 16384u) {
+    let end = min(params.inner, begin + 16384u);
+    var blocks0 = vec4f();
+    var blocks1 = vec4f();
+    var blocks2 = vec4f();
+    var blocks3 = vec4f();
+    for (var first = begin; first < end; first += 128u) {
+      var block0 = vec4f();
+      var block1 = vec4f();
+      var block2 = vec4f();
+      var block3 = vec4f();
+      for (var k = first; k < min(end, first + 128u); k++) {
+        let right = vec4f(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w]);
+        block0 += a[at_a.x] * right;
+        block1 += a[at_a.y] * right;
+        block2 += a[at_a.z] * right;
+        block3 += a[at_a.w] * right;
+        at_a += params.aColumn;
+        at_b += params.bRow;
+      }
+      blocks0 += block0;
+      blocks1 += block1;
+      blocks2 += block2;
+      blocks3 += block3;
+    }
+    sum0 += blocks0;
+    sum1 += blocks1;
+    sum2 += blocks2;
+    sum3 += blocks3;
   }
   store(batch, row, column, sum0);
   store(batch, row + 1u, column, sum1);

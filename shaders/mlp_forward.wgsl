@@ -53,9 +53,11 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let first = (group.z * groups.x + group.x) * ROWS;
-  if (first >= params.rows) {
+  let number = group.z * groups.x + group.x;
+  let blocks = (params.rows + ROWS - 1u) / ROWS;
+  let net = number / blocks;
+  if (net >= params.nets) {
     return;
   }
-  forward(group.y, first, thread);
+  forward(net, number % blocks * ROWS, thread);
 }

@@ -3,6 +3,7 @@
 // @include activation
 // @include tile
 // @include made
+// @include long_sum
 
 struct Params {
   nets: u32,
@@ -38,42 +39,52 @@ fn weights(item: u32) -> Made {
   let start = x_begin + params.xOffset + tile.net * params.xNet + tile.row + tile.rowPart * LOADED_ROWS;
   var cotangent = dy_begin + tile.net * params.rows * params.outputs + tile.column + tile.columnPart * LOADED_COLUMNS;
 
-  var sums: array<f32, ROWS * COLUMNS>;
   // Sizes are read once: software adapters read parameters anew in every pass of a loop.
   let rows = params.rows;
   let outputs = params.outputs;
   let x_stride = params.xStride;
   let end = start + params.xRows * x_stride;
   var at = start;
-  for (var row = 0u; row < rows; row++) {
-    var right: array<f32, COLUMNS>;
-    for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
-      right[c] = dy[cotangent + c];
-    }
-    for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
-      right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
-    }
-    for (var c = PAIRED_COLUMNS; c < COLUMNS; c++) { // @unroll
-      right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
-    }
-    for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
-      var left = from_saved(x[at + r]);
-      for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
-        for (var c = 0u; c < COLUMNS; c++) { // @unroll
-          sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
+  for (var r = 0u; r < ROWS * COLUMNS; r++) {
+    made[r] = 0.0;
+  }
+  // Sums of sums of short sums, so that a long one loses no more than those.
+  for (var begin = 0u; begin < rows; begin += 16384u) {
+    let end_of_blocks = min(rows, begin + 16384u);
+    var blocks = array<f32, ROWS * COLUMNS>();
+    for (var first = begin; first < end_of_blocks; first += 128u) {
+      var sums = array<f32, ROWS * COLUMNS>();
+      for (var row = first; row < min(end_of_blocks, first + 128u); row++) {
+        var right: array<f32, COLUMNS>;
+        for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
+          right[c] = dy[cotangent + c];
         }
-        left = from_same_rows(left);
+        for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
+          right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+        }
+        for (var c = PAIRED_COLUMNS; c < COLUMNS; c++) { // @unroll
+          right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
+        }
+        for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+          var left = from_saved(x[at + r]);
+          for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
+            for (var c = 0u; c < COLUMNS; c++) { // @unroll
+              sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
+            }
+            left = from_same_rows(left);
+          }
+        }
+        cotangent += outputs;
+        // In place of row % xRows, a division each time.
+        at += x_stride;
+        at = select(at, start, at == end);
+      }
+      for (var i = 0u; i < TILE; i++) { // @unroll
+        blocks[i] += sums[i];
       }
     }
-    cotangent += outputs;
-    // In place of row % xRows, a division each time.
-    at += x_stride;
-    at = select(at, start, at == end);
-  }
-
-  for (var r = 0u; r < ROWS; r++) { // @unroll
-    for (var c = 0u; c < COLUMNS; c++) { // @unroll
-      made[r * COLUMNS + c] = sums[r * COLUMNS + c];
+    for (var i = 0u; i < TILE; i++) { // @unroll
+      made[i] += blocks[i];
     }
   }
   let to = params.weightsOffset + tile.net * params.parametersStride + tile.row * params.outputs + tile.column;
@@ -90,12 +101,12 @@ fn bias(item: u32) -> Made {
   var at = dy_begin + net * params.rows * params.outputs + column;
   let rows = params.rows;
   let outputs = params.outputs;
-  var sum = 0.0;
+  var sum = LongSum();
   for (var row = 0u; row < rows; row++) {
-    sum += dy[at];
+    sum = add_term(sum, row, dy[at]);
     at += outputs;
   }
-  made[0] = sum;
+  made[0] = sum_of(sum);
   return Made(1u, 1u, 1u, 1u, params.biasOffset + net * params.parametersStride + column, 0u, 0u, 0u);
 }
 

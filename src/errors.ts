@@ -87,7 +87,33 @@ export class BackendError extends DivergradError {
   }
 }
 
-/** An environment used against its contract: a wrong action, or a step outside an episode. */
+/** What was found where a backend computes something else than the reference. */
+export interface ProbeDetails extends ErrorDetails {
+  /** The device, as its backend describes it. */
+  readonly adapter: string;
+  /** The first kernel that is wrong by itself; a result's name where none is. */
+  readonly kernel: string;
+  readonly expected: number;
+  readonly found: number;
+}
+
+/** A backend whose kernels compute something else than the reference: nothing that it says can be trusted. */
+export class ProbeError extends DivergradError {
+  override readonly name = 'ProbeError';
+  readonly adapter: string;
+  readonly kernel: string;
+  readonly expected: number;
+  readonly found: number;
+  constructor(problem: string, { adapter, kernel, expected, found, ...details }: ProbeDetails) {
+    super('probe', problem, details);
+    this.adapter = adapter;
+    this.kernel = kernel;
+    this.expected = expected;
+    this.found = found;
+  }
+}
+
+/** An environment used against its contract, or one that breaks it: what it gave, in which step. */
 export class EnvironmentError extends DivergradError {
   override readonly name = 'EnvironmentError';
   constructor(problem: string, details?: ErrorDetails) {
@@ -104,7 +130,7 @@ export class DataError extends DivergradError {
 }
 
 /** Why a checkpoint cannot be used. */
-export type CheckpointFault = 'truncated' | 'corrupted' | 'foreign' | 'newer' | 'other-run';
+export type CheckpointFault = 'truncated' | 'corrupted' | 'foreign' | 'newer' | 'older' | 'other-run';
 
 /** A checkpoint that cannot be resumed from, and why. */
 export class CheckpointError extends DivergradError {

@@ -68,6 +68,8 @@ export {
   EnvironmentError,
   type ErrorDetails,
   NumericsError,
+  type ProbeDetails,
+  ProbeError,
   ShapeError,
   UsageError,
 } from './errors.ts';
@@ -91,9 +93,11 @@ export {
   ActorCritic,
   type ActorCriticOptions,
   actorCriticDefaults,
+  type CriticTarget,
 } from './rl/actor-critic.ts';
 export type { Checkpoint, CheckpointOptions, CheckpointSettings } from './rl/checkpoint.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
+export { Evaluator, evaluationSeeds } from './rl/evaluator.ts';
 export { explainFault } from './rl/numerics.ts';
 export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
 export { type PolicyBatch, PolicyLearner, type PolicyLearnerOptions } from './rl/policy-learner.ts';
@@ -108,7 +112,6 @@ export {
 export {
   compileUpdate,
   type Evaluation,
-  Evaluator,
   replayFor,
   type TrainOptions,
   train,
@@ -124,8 +127,10 @@ export {
   type KernelShare,
   measureCost,
   type UpdateCost,
+  type WrongRow,
 } from './study/cost.ts';
 export { type HalfCost, measureHalf } from './study/half-cost.ts';
+export { type Agreement, agreementLine } from './study/referee.ts';
 export {
   measureScaling,
   type ScalingAxis,
@@ -136,7 +141,7 @@ export {
   scalingDefaults,
 } from './study/scaling.ts';
 export { type Interval, median, medianInterval, quantile } from './study/statistics.ts';
-export { measureWholeUpdate, type WholeUpdateCost } from './study/update-cost.ts';
+export { measureWholeUpdate, type WholeUpdateCost, type WholeUpdateOptions } from './study/update-cost.ts';
 
 export {
   abs,

@@ -18,7 +18,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   device: ['backend'],
   // Which backend to open: it stands beside the backends, but hands out devices.
   'backend/crossover': ['device'],
-  'backend/select': ['backend/crossover'],
+  // What a backend must compute right before it is trusted.
+  'backend/probe': ['device', 'distributions'],
+  'backend/select': ['backend/crossover', 'backend/probe'],
   nn: ['tape'],
   distributions: ['nn'],
   divergences: ['distributions'],
@@ -46,7 +48,10 @@ const nameOf = (file: string): string =>
     .split(sep)
     .join('/')
     .replace(/\.d\.ts$|\.ts$/, '');
-const roomOf = (module: string): string => (module in rooms ? module : module.split('/')[0]);
+const roomOf = (module: string): string => {
+  const folder = module.split('/').slice(0, 2).join('/');
+  return [module, folder].find((name) => name in rooms) ?? module.split('/')[0];
+};
 
 function* files(folder: string): Generator<string> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

@@ -9,7 +9,7 @@ import { parse } from './runner/arguments.mjs';
 import { bundleTests, sweep } from './runner/bundles.mjs';
 import { commandOf, isStopping, jobOf, start, stopAll, targetOf } from './runner/processes.mjs';
 import { Results } from './runner/results.mjs';
-import { chosenFiles, chosenSuites } from './runner/select.mjs';
+import { absentDrivers, chosenFiles, chosenSuites } from './runner/select.mjs';
 import { watch } from './runner/watch.mjs';
 import { builds, entriesFor, suites } from './suites.mjs';
 
@@ -23,8 +23,15 @@ if (options.watch) await watch(options);
 
 // ---------------------------------------------------------------- what to run
 
-const chosen = chosenSuites(options);
-const pairs = chosenFiles(options);
+const asked = chosenSuites(options);
+const absent = absentDrivers(asked);
+for (const { name, what, packages } of absent)
+  console.log(`absent ${name}: this machine lacks ${what} (Debian: ${packages.join(' ')})`);
+const isAbsent = (suite) => absent.some(({ name }) => name === suite);
+/** Whether a suite must run though its driver is absent, and then fails. */
+const required = process.env.DIVERGRAD_DRIVERS === 'required';
+const chosen = asked.filter(([name]) => required || !isAbsent(name));
+const pairs = chosenFiles(options).filter(({ name }) => !isAbsent(name));
 const partial = options.only !== '' || options.test !== '';
 if (pairs.length === 0 && partial) {
   console.error(

@@ -9,7 +9,7 @@ const device = inFolder('device');
 const web = inFolder('web');
 /** Files that start the built command line, or otherwise take a process of their own for each check. */
 const process = (file) => inFolder('process')(file) || inFolder('smoke')(file);
-const unit = (file) => !device(file) && !web(file) && !process(file);
+const unit = (file) => !device(file) && !web(file) && !process(file) && !inFolder('drivers')(file);
 const both =
   (...conditions) =>
   (file) =>
@@ -18,6 +18,10 @@ const both =
 /** What of the device tests a second and a third runtime run in `npm test`; `npm run test:all` runs the others there. */
 const smoke = (file) => /^test\/device\/(adapter|numerics|random|uploads)\.test\.ts$/.test(file);
 const notSmoke = (file) => !smoke(file);
+
+/** What is tried on drivers beside SwiftShader: one that lays out or computes otherwise shows it here. */
+const onDrivers = (file) =>
+  inFolder('drivers')(file) || /^test\/device\/(adapter|kernels-fused|program)\.test\.ts$/.test(file);
 
 /** Sources that a suite of one backend cannot see, though its bundle holds them. */
 const others = {
@@ -119,6 +123,18 @@ export const suites = {
     proves: 'every kernel, program and cell in Deno on WebGPU',
     ...{ runtime: 'deno', backend: 'webgpu', files: both(device, notSmoke) },
   },
+  'deno-lavapipe': {
+    tier: 'all',
+    minutes: 3,
+    proves: "Deno on Mesa's Vulkan: the probe, goldens, and every kernel as float64 has it",
+    ...{ runtime: 'deno', backend: 'webgpu', driver: 'lavapipe', files: onDrivers },
+  },
+  'deno-opengl': {
+    tier: 'all',
+    minutes: 3,
+    proves: "the same on Mesa's OpenGL ES, where there is no Vulkan",
+    ...{ runtime: 'deno', backend: 'webgpu', driver: 'opengl', files: onDrivers },
+  },
   'deno-wasm-rest': {
     tier: 'all',
     minutes: 1,
@@ -174,6 +190,7 @@ export const reads = {
   'test/architecture': ['src/'],
   'test/backend/cpu-state': ['test/golden/'],
   'test/cli/': ['test/golden/', 'docs/'],
+  'test/drivers/': ['test/golden/'],
   'test/envs/': ['test/golden/'],
   'test/math/special': ['test/golden/'],
   'test/peers/': ['docs/peers', 'test/peers/'],

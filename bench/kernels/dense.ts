@@ -41,7 +41,7 @@ export const denseFlops = ({ rows, inputs, outputs }: DenseSize) => ({
 });
 
 export function denseData({ rows, inputs, outputs }: DenseSize, seed: number): DenseData {
-  const random = new PhiloxStream(seed);
+  const random = new PhiloxStream(seed, 'benchInputs');
   const normals = (count: number) => Float32Array.from({ length: count }, () => random.nextNormal());
   return {
     x: normals(rows * inputs),

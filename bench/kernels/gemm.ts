@@ -88,7 +88,7 @@ async function contend(simd: PeakVariant, threads: number, size: number): Promis
   const update = await device.compile(({ input }) => ({
     y: matmul(input('a', [size, size]), input('b', [size, size])),
   }));
-  const random = new PhiloxStream(0);
+  const random = new PhiloxStream(0, 'benchInputs');
   const normals = () => Float32Array.from({ length: size * size }, () => random.nextNormal());
   update.write({ a: normals(), b: normals() });
   let times = 1;

@@ -18,7 +18,7 @@ const RESAMPLES = 2000;
  * @source Efron & Tibshirani 1993, chapter 13
  */
 export function medianRatio(ratios: readonly number[], seed: number): RatioFigure {
-  const random = new PhiloxStream(seed);
+  const random = new PhiloxStream(seed, 'benchRatios');
   const medians = Array.from({ length: RESAMPLES }, () =>
     median(ratios.map(() => ratios[random.nextInt(ratios.length)])),
   ).sort((a, b) => a - b);

@@ -126,7 +126,7 @@ function layersOf({ parameters, entries, shape }: Network): Layer[][] {
 
 /** Drawn from the seed alone, so that contestants in other processes get the same numbers. */
 export function workData({ observations, actions, batch }: WorkSize, seed: number): WorkData {
-  const random = new PhiloxStream(seed + 1_000);
+  const random = new PhiloxStream(seed, 'benchInputs');
   const fill = (width: number, draw: () => number) => Float32Array.from({ length: batch * width }, draw);
   const normal = () => random.nextNormal();
   return {
@@ -151,7 +151,7 @@ export interface HeadGradients {
 }
 
 export function headGradients({ actions, batch }: WorkSize, seed: number): HeadGradients {
-  const random = new PhiloxStream(seed + 2_000);
+  const random = new PhiloxStream(seed, 'benchGradients');
   const normals = (count: number) => Float32Array.from({ length: count }, () => random.nextNormal());
   return { policy: normals(2 * actions * batch), critics: normals(2 * batch), value: normals(2 * batch) };
 }

@@ -15,7 +15,7 @@ import {
 } from '../../src/study/kernel-times.ts';
 import { median } from '../../src/study/statistics.ts';
 import { interleave } from '../../src/study/timing.ts';
-import { compileWholeUpdate } from '../../src/study/update-cost.ts';
+import { compileWholeUpdate, requireRight } from '../../src/study/update-cost.ts';
 import type { MlpKernels } from '../../src/tape/index.ts';
 import { javaScriptGflops, measureJavaScriptPeak } from '../peak/javascript.ts';
 import { bestOf, type Peak } from '../peak/peak.ts';
@@ -167,6 +167,7 @@ async function measureOne(
 ): Promise<RooflineResult> {
   const settings = costSettings(rooflineSizes[size]);
   const { mlp } = device.backend.preferences;
+  await requireRight(device, 'reverse-kl/pathwise', settings);
   const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, mlp);
   try {
     const timing = device.backend.name === 'webgpu' ? gpuTiming : quick ? quickTiming : usualTiming;

@@ -4,7 +4,7 @@ fn draw_sample(item: u32) {
   let row = item % params.batch;
   var log_prob = 0.0;
   for (var a = 0u; a < params.actions; a++) {
-    let log_std = clamp(head_at(row, params.actions + a), params.logStdMin, params.logStdMax);
+    let log_std = safe_clamp(head_at(row, params.actions + a), params.logStdMin, params.logStdMax);
     let at = item * params.actions + a;
     let e = noise_at(at);
     let u = head_at(row, a) + safe_exp(log_std) * e;

@@ -7,7 +7,7 @@ fn layer_backward(tile: Tile) {
   let outputs = params.outputs;
   let column = params.firstInput + tile.column + tile.columnPart * LOADED_COLUMNS;
 
-  var sums: array<f32, ROWS * COLUMNS>;
+  var totals: array<f32, ROWS * COLUMNS>;
   for (var net = tile.net * summed; net < (tile.net + 1u) * summed; net++) {
     let start = dy_begin + (net * params.rows + row) * outputs;
     let weight = parameters_begin + params.parametersOffset + net * params.parametersStride + column * outputs;
@@ -19,25 +19,32 @@ fn layer_backward(tile: Tile) {
     for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
       weights[c] = weight + c * outputs;
     }
-    for (var k = 0u; k < outputs; k++) {
-      var right: array<f32, COLUMNS>;
-      for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
-        right[c] = parameters[weights[c] + k];
-      }
-      for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
-        right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
-      }
-      for (var c = PAIRED_COLUMNS; c < COLUMNS; c++) { // @unroll
-        right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
-      }
-      for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
-        var left = dy[at[r] + k];
-        for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
-          for (var c = 0u; c < COLUMNS; c++) { // @unroll
-            sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
-          }
-          left = from_same_rows(left);
+    // A sum of short sums, so that a long one loses no more than those.
+    for (var begin = 0u; begin < outputs; begin += 128u) {
+      var sums = array<f32, ROWS * COLUMNS>();
+      for (var k = begin; k < min(outputs, begin + 128u); k++) {
+        var right: array<f32, COLUMNS>;
+        for (var c = 0u; c < LOADED_COLUMNS; c++) { // @unroll
+          right[c] = parameters[weights[c] + k];
         }
+        for (var c = LOADED_COLUMNS; c < PAIRED_COLUMNS; c++) { // @unroll
+          right[c] = from_same_columns(right[c - LOADED_COLUMNS]);
+        }
+        for (var c = PAIRED_COLUMNS; c < COLUMNS; c++) { // @unroll
+          right[c] = from_pair_of_same_columns(right[c - PAIRED_COLUMNS]);
+        }
+        for (var r = 0u; r < LOADED_ROWS; r++) { // @unroll
+          var left = dy[at[r] + k];
+          for (var part = 0u; part < ROW_SHARERS; part++) { // @unroll
+            for (var c = 0u; c < COLUMNS; c++) { // @unroll
+              sums[(part * LOADED_ROWS + r) * COLUMNS + c] += left * right[c];
+            }
+            left = from_same_rows(left);
+          }
+        }
+      }
+      for (var i = 0u; i < TILE; i++) { // @unroll
+        totals[i] += sums[i];
       }
     }
   }
@@ -46,7 +53,7 @@ fn layer_backward(tile: Tile) {
   for (var c = 0u; c < COLUMNS; c++) { // @unroll
     across[c] = tile.column + tile_column(tile, c);
   }
-  var kept = sums;
+  var kept = totals;
   for (var r = 0u; r < ROWS; r++) {
     let down = tile.row + tile_row(tile, r);
     let to = (tile.net * params.rows + down) * params.columns;

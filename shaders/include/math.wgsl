@@ -118,29 +118,47 @@ fn log_sigmoid(x: f32) -> f32 {
   return -softplus(-x);
 }
 
-// NaN fails the comparison, and passes.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x <= 0.0);
+  return select(select(0.0, x, x > 0.0), x, is_nan(x));
 }
 
 fn elu(x: f32) -> f32 {
   return select(expm1(min(x, 0.0)), x, x > 0.0 || is_nan(x));
 }
 
+// Of two equal numbers the bits differ for zeros only: 0 is above −0.
 fn safe_max(a: f32, b: f32) -> f32 {
-  return select(max(a, b), a + b, is_nan(a) || is_nan(b));
+  let equal = bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b));
+  return select(select(max(a, b), equal, a == b), nan(), is_nan(a) || is_nan(b));
 }
 
 fn safe_min(a: f32, b: f32) -> f32 {
-  return select(min(a, b), a + b, is_nan(a) || is_nan(b));
+  let equal = bitcast<f32>(bitcast<u32>(a) | bitcast<u32>(b));
+  return select(select(min(a, b), equal, a == b), nan(), is_nan(a) || is_nan(b));
 }
 
 fn safe_clamp(x: f32, low: f32, high: f32) -> f32 {
-  return select(select(x, high, x > high), low, x < low);
+  return select(select(select(x, high, x > high), low, x < low), x, is_nan(x));
 }
 
 fn safe_sign(x: f32) -> f32 {
-  return select(select(x, -1.0, x < 0.0), 1.0, x > 0.0);
+  return select(select(select(x, -1.0, x < 0.0), 1.0, x > 0.0), x, is_nan(x));
+}
+
+// √x: NaN below 0; zeros and infinity are their own, which a reciprocal square root in between would lose.
+fn safe_sqrt(x: f32) -> f32 {
+  let own = x == 0.0 || is_nan(x) || bitcast<u32>(x) == 0x7f800000u;
+  return select(select(sqrt(x), nan(), x < 0.0), x, own);
+}
+
+// 1 where a comparison holds, which none with NaN does, else 0.
+fn truth(holds: bool, a: f32, b: f32) -> f32 {
+  return select(0.0, 1.0, holds && !is_nan(a) && !is_nan(b));
+}
+
+// Whether x is not 0, as NaN is not.
+fn is_not_zero(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) != 0u;
 }
 
 // sin and cos of r for |r| ≤ π/4 (the minimax polynomials of Cephes).
@@ -282,10 +300,12 @@ fn trigamma(x: f32) -> f32 {
 // sums. Equal exponents need no difference, which infinities would make NaN.
 fn add_exponentials(a: vec2f, b: vec2f) -> vec2f {
   let e = safe_exp(-abs(select(b.x - a.x, 0.0, a.x == b.x)));
-  return vec2f(max(a.x, b.x), select(a.y + b.y * e, a.y * e + b.y, b.x > a.x));
+  return vec2f(safe_max(a.x, b.x), select(a.y + b.y * e, a.y * e + b.y, b.x > a.x));
 }
 
-// The larger of two (value, index) pairs, the first where they tie.
+// The larger of two (value, index) pairs, the first where they tie. A NaN counts as −∞.
 fn larger_of(a: vec2f, b: vec2f) -> vec2f {
-  return select(a, b, b.x > a.x || (b.x == a.x && b.y < a.y));
+  let x = select(a.x, -infinity(), is_nan(a.x));
+  let y = select(b.x, -infinity(), is_nan(b.x));
+  return select(vec2f(x, a.y), vec2f(y, b.y), y > x || (y == x && b.y < a.y));
 }

@@ -49,8 +49,12 @@ fn dz4(at: vec4u, r: u32) -> vec4f {
 
 // One tile of the gradient of one network's parameters. The kernel declares `emit`, which gets each element once.
 fn weight_tile(group: vec3u, groups: vec3u, thread: u32) {
-  let net = group.y;
-  var number = group.z * groups.x + group.x;
+  var tiles_of_net = 0u;
+  for (var l = 0u; l < params.layers; l++) {
+    tiles_of_net += (dim(l) + TILE) / TILE * ((dim(l + 1u) + TILE - 1u) / TILE);
+  }
+  let net = (group.z * groups.x + group.x) / tiles_of_net;
+  var number = (group.z * groups.x + group.x) % tiles_of_net;
 
   // Which layer the tile belongs to, and where that layer's things begin.
   var layer = 0u;
@@ -79,7 +83,7 @@ fn weight_tile(group: vec3u, groups: vec3u, thread: u32) {
     }
     count += (inputs + 1u) * outputs;
   }
-  if (!found) {
+  if (!found || net >= params.nets) {
     return;
   }
   let inputs = dim(layer);
@@ -94,23 +98,45 @@ fn weight_tile(group: vec3u, groups: vec3u, thread: u32) {
   var sum1 = vec4f();
   var sum2 = vec4f();
   var sum3 = vec4f();
-  for (var r = slice; r < params.rows; r += SLICES) {
-    var left: vec4f;
-    if (layer == 0u) {
-      left = input4(r, row);
-    } else {
-      left = hidden4(hidden_row(saved_layer, net, r, inputs) + row, r, row, inputs);
+  // Sums of sums of short sums, so that a long one loses no more than those.
+  for (var begin = slice; begin < params.rows; begin += SLICES * 16384u) {
+    let end = min(params.rows, begin + SLICES * 16384u);
+    var blocks0 = vec4f();
+    var blocks1 = vec4f();
+    var blocks2 = vec4f();
+    var blocks3 = vec4f();
+    for (var start = begin; start < end; start += SLICES * 128u) {
+      var block0 = vec4f();
+      var block1 = vec4f();
+      var block2 = vec4f();
+      var block3 = vec4f();
+      for (var r = start; r < min(end, start + SLICES * 128u); r += SLICES) {
+        var left: vec4f;
+        if (layer == 0u) {
+          left = input4(r, row);
+        } else {
+          left = hidden4(hidden_row(saved_layer, net, r, inputs) + row, r, row, inputs);
+        }
+        var right: vec4f;
+        if (last) {
+          right = dy4((net * params.rows + r) * outputs + columns4);
+        } else {
+          right = dz4(hidden_row(dz_layer, net, r, outputs) + columns4, r);
+        }
+        block0 += left.x * right;
+        block1 += left.y * right;
+        block2 += left.z * right;
+        block3 += left.w * right;
+      }
+      blocks0 += block0;
+      blocks1 += block1;
+      blocks2 += block2;
+      blocks3 += block3;
     }
-    var right: vec4f;
-    if (last) {
-      right = dy4((net * params.rows + r) * outputs + columns4);
-    } else {
-      right = dz4(hidden_row(dz_layer, net, r, outputs) + columns4, r);
-    }
-    sum0 += left.x * right;
-    sum1 += left.y * right;
-    sum2 += left.z * right;
-    sum3 += left.w * right;
+    sum0 += blocks0;
+    sum1 += blocks1;
+    sum2 += blocks2;
+    sum3 += blocks3;
   }
 
   let at = slice * 64u + (thread % 16u) / 4u * 16u + thread % 4u;

@@ -5,6 +5,7 @@
 // Edges of a tile; the host writes those that fit the layer best.
 const ROWS = 8u;
 const COLUMNS = 8u;
+const TILE = ROWS * COLUMNS;
 // ROW_SHARERS invocations need the same rows, and COLUMN_SHARERS the same columns: each loads its part for all of them.
 const LOADED_ROWS = ROWS / ROW_SHARERS;
 const LOADED_COLUMNS = COLUMNS / COLUMN_SHARERS;

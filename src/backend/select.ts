@@ -1,8 +1,9 @@
 import { Device } from '../device.ts';
-import { BackendError, UsageError, unknownName } from '../errors.ts';
+import { BackendError, ProbeError, UsageError, unknownName } from '../errors.ts';
 import type { Backend, BackendName } from './backend.ts';
 import { createCpuBackend, type Precision } from './cpu/backend.ts';
 import { expectedMs, measureSpeed, type Speed, type Work } from './crossover.ts';
+import { probe } from './probe/quick.ts';
 import { openWasm, type WasmOptions } from './wasm/backend.ts';
 import { openWebGpu, type WebGpuOptions } from './webgpu/open.ts';
 
@@ -22,7 +23,14 @@ export interface OpenOptions {
   readonly webgpu?: WebGpuOptions;
   /** What will be done over and over, from which `auto` tells whether a GPU is worth its launches. */
   readonly work?: Work;
+  /**
+   * Whether what is opened must agree with the reference first, on a small update whose results are known; once in a process
+   * for each adapter and variant. True when absent.
+   */
+  readonly probe?: boolean;
 }
+
+type Opening = Omit<OpenOptions, 'backend' | 'precision'>;
 
 /** A device that remembers why its backend was chosen. */
 export class OpenedDevice extends Device {
@@ -39,16 +47,16 @@ export class OpenedDevice extends Device {
  * Opens a backend. `auto` takes webgpu on a real GPU and wasm otherwise: a software adapter is a CPU behind many
  * layers, so it is used only when webgpu is asked for by name. Where the work is known, both are measured, and the one
  * that should take less time for it is taken: a small update is over on the CPU before a GPU has started its kernels.
- * Where the engine has no WebAssembly, `auto` takes the cpu.
+ * Where the engine has no WebAssembly, `auto` takes the cpu. A backend that computes wrong numbers is not taken by `auto`, and
+ * not opened when asked for.
  *
- * @throws UsageError for an unknown name, BackendError when the backend asked for cannot be opened
+ * @throws UsageError for an unknown name, BackendError when the backend asked for cannot be opened, ProbeError when it computes
+ * wrong numbers
  */
 export async function open({
   backend = 'auto',
   precision,
-  wasm,
-  webgpu,
-  work,
+  ...opening
 }: OpenOptions = {}): Promise<OpenedDevice> {
   if (precision !== undefined && precision !== 'f32' && precision !== 'f64') {
     throw unknownName('precision', String(precision), ['f32', 'f64']);
@@ -60,50 +68,61 @@ export async function open({
     case 'auto':
       return precision === 'f64'
         ? openCpu('f64', 'f64 storage was asked for, which only the cpu backend has')
-        : openAuto(wasm, webgpu, work);
+        : openAuto(opening);
     case 'cpu':
       return openCpu(precision, 'asked for by name');
     case 'wasm':
-      return new OpenedDevice(await openWasm(wasm), 'asked for by name');
-    case 'webgpu':
-      return new OpenedDevice(await openWebGpu(webgpu), 'asked for by name');
+    case 'webgpu': {
+      const opened = await (backend === 'wasm' ? openWasm(opening.wasm) : openWebGpu(opening.webgpu));
+      return new OpenedDevice(await probed(opened, opening), 'asked for by name');
+    }
     default:
       throw unknownName('backend', String(backend satisfies never), ['auto', ...backendNames]);
+  }
+}
+
+/** A backend that has agreed with the reference; one that has not is ended. @throws ProbeError */
+async function probed(backend: Backend, { probe: wanted = true }: Opening): Promise<Backend> {
+  try {
+    if (wanted) await probe(backend);
+    return backend;
+  } catch (error) {
+    await backend.dispose();
+    throw error;
   }
 }
 
 const openCpu = (precision: Precision | undefined, reason: string): OpenedDevice =>
   new OpenedDevice(createCpuBackend(precision ? { precision } : {}), reason);
 
-async function openAuto(
-  wasm: WasmOptions | undefined,
-  options: WebGpuOptions | undefined,
-  work: Work | undefined,
-): Promise<OpenedDevice> {
+async function openAuto(opening: Opening): Promise<OpenedDevice> {
   let webgpu: Backend;
   try {
-    webgpu = await openWebGpu(options);
+    webgpu = await openWebGpu(opening.webgpu);
+    if (webgpu.information.software === true) {
+      await webgpu.dispose();
+      const reason = `the only adapter is software (${webgpu.description}), which is used only when webgpu is asked for by name`;
+      return openFallback(opening, reason);
+    }
+    await probed(webgpu, opening);
   } catch (error) {
-    if (error instanceof BackendError) return openFallback(wasm, `no WebGPU: ${error.message}`);
+    if (error instanceof BackendError) return openFallback(opening, `no WebGPU: ${error.message}`);
+    if (error instanceof ProbeError) return openFallback(opening, `WebGPU is not used: ${error.message}`);
     throw error;
   }
-  if (webgpu.information.software !== true) {
-    const reason = 'a GPU was found';
-    return work ? openFaster(webgpu, wasm, work, reason) : new OpenedDevice(webgpu, reason);
-  }
-  await webgpu.dispose();
-  const reason = `the only adapter is software (${webgpu.description}), which is used only when webgpu is asked for by name`;
-  return openFallback(wasm, reason);
+  const reason = 'a GPU was found';
+  const { work } = opening;
+  return work ? openFaster(webgpu, opening, work, reason) : new OpenedDevice(webgpu, reason);
 }
 
 /** The GPU or wasm, whichever should take less time for the work. */
 async function openFaster(
   webgpu: Backend,
-  wasm: WasmOptions | undefined,
+  opening: Opening,
   work: Work,
   reason: string,
 ): Promise<OpenedDevice> {
-  const fallback = await openFallback(wasm, reason);
+  const fallback = await openFallback(opening, reason);
   const gpu = new OpenedDevice(webgpu, reason);
   const speeds = { gpu: await measureSpeed(gpu), cpu: await measureSpeed(fallback) };
   const { faster, text } = compareSpeeds(work, speeds.gpu, speeds.cpu, fallback.backend.name);
@@ -126,11 +145,12 @@ export function compareSpeeds(
   return { faster, text };
 }
 
-async function openFallback(wasm: WasmOptions | undefined, reason: string): Promise<OpenedDevice> {
+async function openFallback(opening: Opening, reason: string): Promise<OpenedDevice> {
   try {
-    return new OpenedDevice(await openWasm(wasm), reason);
+    return new OpenedDevice(await probed(await openWasm(opening.wasm), opening), reason);
   } catch (error) {
-    if (!(error instanceof BackendError)) throw error;
-    return openCpu('f32', `${reason}; no WebAssembly: ${error.message}`);
+    if (error instanceof BackendError) return openCpu('f32', `${reason}; no WebAssembly: ${error.message}`);
+    if (error instanceof ProbeError) return openCpu('f32', `${reason}; wasm is not used: ${error.message}`);
+    throw error;
   }
 }

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { type BackendChoice, backendNames, type OpenedDevice, open } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
-import { BackendError, UsageError } from '../errors.ts';
+import { BackendError, ProbeError, UsageError } from '../errors.ts';
 import { formatCount } from '../program/program.ts';
 import {
   type CostOptions,
   type CostReport,
+  type CostRow,
   costChoices,
   costDefaults,
   costSettings,
@@ -13,9 +14,17 @@ import {
   type UpdateCost,
 } from '../study/cost.ts';
 import { type HalfCost, measureHalf } from '../study/half-cost.ts';
+import {
+  checkKernels,
+  isWrongKernel,
+  type KernelCheck,
+  kernelCheckLine,
+  kernelsOf,
+} from '../study/kernel-check.ts';
 import { type KernelCosts, measureKernels } from '../study/kernel-times.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../study/parts.ts';
+import { agreementLine } from '../study/referee.ts';
 import {
   longestMsDefault,
   measureScaling,
@@ -70,6 +79,8 @@ export interface BackendReport extends CostReport {
   readonly kernels?: KernelCosts;
   readonly f16?: HalfCost;
   readonly scaling?: readonly ScalingReport[];
+  /** Kernels of the rows, each by itself at several shapes; absent in older documents. */
+  readonly kernelChecks?: readonly KernelCheck[];
 }
 
 /** What `bench --json` writes. */
@@ -82,7 +93,14 @@ export interface BenchDocument {
   readonly command: readonly string[];
   readonly reports: readonly BackendReport[];
   /** Backends that could not be opened, and why. */
-  readonly absent: readonly { readonly backend: string; readonly reason: string }[];
+  readonly absent: readonly AbsentBackend[];
+}
+
+export interface AbsentBackend {
+  readonly backend: string;
+  readonly reason: string;
+  /** Whether it is there, but computes wrong numbers. */
+  readonly wrong?: boolean;
 }
 
 const count = (name: string, most: number) => [`--${name} <n>`, wholeNumber(1, most)] as const;
@@ -149,7 +167,7 @@ async function bench(options: BenchOptions): Promise<void> {
   // Wrong names and combinations are found before any device is opened.
   const settings = costSettings(cost);
   const family = distributionFamily(settings.distribution);
-  const { baseline } = costChoices(family, settings.actions, options.estimators);
+  const { baseline } = costChoices(family, settings.actions, options.estimators, settings.samples);
 
   if (options.sizes && options.scaling?.length !== 1) {
     throw new UsageError('--sizes goes with --scaling and one axis.', {
@@ -175,24 +193,64 @@ async function bench(options: BenchOptions): Promise<void> {
     try {
       const bar = progressBar(device.backend.name);
       try {
-        const rows = await measureCost(device, cost, (done) => bar.update(0.8 * done, 'estimators'));
-        const wholeUpdate = await measureWholeUpdate(device, baseline, settings, (done) =>
-          bar.update(0.8 + 0.2 * done, 'whole update'),
-        );
-        reports.push({ ...rows, wholeUpdate, ...(await extras(device, options, cost, baseline, bar)) });
+        reports.push(await measureBackend(device, options, cost, baseline, bar));
       } finally {
         bar.stop();
       }
     } finally {
       await device.dispose();
     }
-    if (!quiet) printReport(reports[reports.length - 1]);
+    const report = reports[reports.length - 1];
+    if (isAnythingWrong(report)) process.exitCode = 1;
+    if (!quiet) printReport(report);
   }
-  if (!quiet) for (const { backend, reason } of absent) print(`${backend}: not present: ${reason}`);
+  if (absent.some(({ wrong }) => wrong)) process.exitCode = 1;
+  if (!quiet)
+    for (const { backend, reason, wrong } of absent)
+      print(`${backend}: ${wrong ? 'WRONG, not measured' : 'not present'}: ${reason}`);
   const result: BenchDocument = { kind: 'divergrad-cost', date, ...making(), reports, absent };
   if (options.json !== undefined) await writeJson(options.json, result);
   if (options.out !== undefined) await writeScaling(options.out, date, reports);
 }
+
+/** The kernels of an update are checked, then its first results; only what is right is timed. */
+async function measureBackend(
+  device: OpenedDevice,
+  options: BenchOptions,
+  cost: CostOptions,
+  baseline: string,
+  bar: Progress,
+): Promise<BackendReport> {
+  const settings = costSettings(cost);
+  const family = distributionFamily(settings.distribution);
+  const { choices } = costChoices(family, settings.actions, options.estimators);
+  const kernels = await kernelsOf(device, settings, choices, baseline);
+  const kernelChecks = await checkKernels(
+    device,
+    kernels,
+    (done) => bar.update(0.2 * done, 'checks'),
+    options.quick ? 1 : undefined,
+  );
+  const rows = await measureCost(device, cost, (done) => bar.update(0.2 + 0.6 * done, 'estimators'));
+  const wrong = [...(rows.wrong ?? [])];
+  const wholeUpdate = await measureWholeUpdate(
+    device,
+    baseline,
+    settings,
+    (done) => bar.update(0.8 + 0.2 * done, 'whole update'),
+    { onWrong: (row) => void wrong.push(row) },
+  );
+  // What is wrong is not taken apart either.
+  const right = rows.rows.map(({ estimator }) => estimator);
+  const preferred = wholeUpdate.some((row) => row.preferred);
+  const more = await extras(device, options, { ...cost, estimators: right }, baseline, bar, preferred);
+  return { ...rows, wrong, kernelChecks, wholeUpdate, ...more };
+}
+
+const isAnythingWrong = ({ wrong = [], kernelChecks = [], scaling = [] }: BackendReport): boolean =>
+  wrong.length > 0 ||
+  kernelChecks.some(isWrongKernel) ||
+  scaling.some(({ ends }) => ends.some((end) => end.wrong));
 
 /** What is measured only when asked for. */
 async function extras(
@@ -201,12 +259,14 @@ async function extras(
   cost: CostOptions,
   baseline: string,
   bar: Progress,
+  wholeIsRight: boolean,
 ): Promise<Pick<BackendReport, 'parts' | 'kernels' | 'f16' | 'scaling'>> {
-  const parts = options.parts
-    ? await measureAllParts(device, cost, (done) => bar.update(done, 'parts'))
-    : undefined;
+  const parts =
+    options.parts && cost.estimators?.length
+      ? await measureAllParts(device, cost, (done) => bar.update(done, 'parts'))
+      : undefined;
   const scaling: ScalingReport[] = [];
-  for (const axis of options.scaling ?? []) {
+  for (const axis of (cost.estimators?.length && options.scaling) || []) {
     // A size is one of many: fewer rounds than the table has.
     const effort = options.quick ? {} : { rounds: 9, minimumMs: 20 };
     scaling.push(
@@ -219,11 +279,12 @@ async function extras(
       ),
     );
   }
-  const kernels = options.byKernel
-    ? await measureKernels(device, baseline, costSettings(cost), (done) => bar.update(done, 'kernels'))
-    : undefined;
+  const kernels =
+    options.byKernel && wholeIsRight
+      ? await measureKernels(device, baseline, costSettings(cost), (done) => bar.update(done, 'kernels'))
+      : undefined;
   // The other backends of a run over all have none.
-  const half = options.f16 && device.backend.name === 'webgpu';
+  const half = options.f16 && wholeIsRight && device.backend.name === 'webgpu';
   const f16 = half
     ? await measureHalf(device, baseline, costSettings(cost), (done) => bar.update(done, 'float16'))
     : undefined;
@@ -244,8 +305,9 @@ async function openPresent(
   try {
     return await open({ backend });
   } catch (error) {
-    if (!optional || !(error instanceof BackendError)) throw error;
-    absent.push({ backend, reason: error.message });
+    const wrong = error instanceof ProbeError;
+    if (!optional || !(wrong || error instanceof BackendError)) throw error;
+    absent.push({ backend, reason: error.message, ...(wrong ? { wrong } : {}) });
     return undefined;
   }
 }
@@ -257,7 +319,7 @@ async function writeJson(file: string, result: BenchDocument): Promise<void> {
 }
 
 function printReport(report: BenchDocument['reports'][number]): void {
-  const { settings, rows, wholeUpdate } = report;
+  const { settings, rows, wholeUpdate, wrong = [], kernelChecks = [] } = report;
   const facts = Object.entries(report.versions).map(([name, value]) => `${name} ${value}`);
   const { backend, adapter } = report;
   print(adapter.startsWith(`${backend}:`) ? adapter : `${backend}: ${adapter}`);
@@ -266,8 +328,21 @@ function printReport(report: BenchDocument['reports'][number]): void {
     `  ${settings.distribution}, batch ${settings.batch}, observations ${settings.observations}, actions ${settings.actions}, ` +
       `hidden ${settings.hidden.join('-')}, ${settings.mlp} networks, seed ${settings.seed}`,
   );
+  for (const check of kernelChecks.filter(isWrongKernel)) print(`  WRONG kernel: ${kernelCheckLine(check)}`);
+  for (const { estimator, agreement } of wrong)
+    print(`  WRONG, not timed: ${estimator}: ${agreementLine(agreement)}`);
+  if (rows.length > 0) printRows(rows, report.baseline);
+  if (wholeUpdate.length > 0) printWhole(wholeUpdate);
+  if (report.parts) printParts(report.parts);
+  if (report.kernels) printKernels(report.kernels);
+  if (report.f16) printHalf(report.f16);
+  for (const scaling of report.scaling ?? []) printScaling(scaling);
+  print('');
+}
+
+function printRows(rows: readonly CostRow[], baseline: string): void {
   print(
-    `  one policy update: medians of ${rows[0].rounds} interleaved rounds [${coverage(rows[0])} intervals]; ratio to ${report.baseline}`,
+    `  one policy update: medians of ${rows[0].rounds} interleaved rounds [${coverage(rows[0])} intervals]; ratio to ${baseline}`,
   );
   print(
     '  kernels, FLOP, bytes for one update; submits for one run of so many updates; readbacks of all runs',
@@ -278,11 +353,14 @@ function printReport(report: BenchDocument['reports'][number]): void {
       row.estimator,
       row.samples,
       fixed(row.msPerUpdate),
-      row.estimator === report.baseline ? '1' : `${fixed(row.ratio)} ${range(row.ratioInterval)}`,
+      row.estimator === baseline ? '1' : `${fixed(row.ratio)} ${range(row.ratioInterval)}`,
       ...counts(row),
     ]);
   }
   print(table.toString());
+}
+
+function printWhole(wholeUpdate: readonly WholeUpdateCost[]): void {
   print(`  one whole update with ${wholeUpdate[0].estimator}: replay, critics, policy, temperature, targets`);
   const hostTimed = wholeUpdate.some(({ hostMsPerUpdate }) => hostMsPerUpdate !== null);
   const whole = compactTable([
@@ -300,11 +378,6 @@ function printReport(report: BenchDocument['reports'][number]): void {
   print(whole.toString());
   if (hostTimed)
     print('  host µs: encoding and submit for an update of a long run, without the time of the device');
-  if (report.parts) printParts(report.parts);
-  if (report.kernels) printKernels(report.kernels);
-  if (report.f16) printHalf(report.f16);
-  for (const scaling of report.scaling ?? []) printScaling(scaling);
-  print('');
 }
 
 function printParts(all: readonly EstimatorParts[]): void {

@@ -5,6 +5,7 @@ import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendChoice, backendNames } from '../backend/select.ts';
 import { DataError, unknownName } from '../errors.ts';
+import { streamVersion } from '../math/streams.ts';
 import { writeWhole } from '../study/run-folder.ts';
 import { version } from '../version.ts';
 
@@ -65,6 +66,7 @@ export function versions(): Record<string, string> {
     ...(deno ? { deno: deno.version.deno } : { node: process.versions.node }),
     v8: deno ? deno.version.v8 : process.versions.v8,
     platform: `${process.platform} ${process.arch}`,
+    'random streams': String(streamVersion),
   };
 }
 

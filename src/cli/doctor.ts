@@ -1,10 +1,22 @@
 import type { Command } from 'commander';
+import type { Backend } from '../backend/backend.ts';
 import { open } from '../backend/select.ts';
+import { openWasm } from '../backend/wasm/backend.ts';
 import { openWebGpu } from '../backend/webgpu/open.ts';
-import { type CommonOptions, print, versions, withCommonOptions, withJsonSwitch } from './common.ts';
+import { Device } from '../device.ts';
+import { checkKernels, isWrongKernel, type KernelCheck, kernelCheckLine } from '../study/kernel-check.ts';
+import {
+  type CommonOptions,
+  print,
+  progressBar,
+  versions,
+  withCommonOptions,
+  withJsonSwitch,
+} from './common.ts';
 
 interface DoctorOptions extends CommonOptions {
   readonly json?: boolean;
+  readonly kernels: boolean;
 }
 
 type Information = Readonly<Record<string, string | number | boolean>>;
@@ -12,61 +24,100 @@ type Information = Readonly<Record<string, string | number | boolean>>;
 /** What `doctor --json` prints. */
 export interface DoctorReport {
   readonly versions: Readonly<Record<string, string>>;
-  readonly adapters: readonly { readonly description: string; readonly information: Information }[];
+  readonly adapters: readonly CheckedBackend[];
+  /** The wasm backend, where the engine has WebAssembly. */
+  readonly wasm?: CheckedBackend;
   /** Why there is no adapter, and what to install. */
   readonly problem?: string;
   readonly auto: { readonly backend: string; readonly description: string; readonly reason: string };
+}
+
+/** A backend with what each of its kernels was found to compute. */
+export interface CheckedBackend {
+  readonly description: string;
+  readonly information: Information;
+  readonly kernels: readonly KernelCheck[];
 }
 
 /** Registers `doctor`: what this machine offers. */
 export function doctorCommand(program: Command): void {
   const command = program
     .command('doctor')
-    .description('show WebGPU adapters with their limits and features, and which backend auto picks');
-  withCommonOptions(withJsonSwitch(command)).action(async ({ json }: DoctorOptions) => {
-    const report = await examine();
+    .description(
+      'show WebGPU adapters, check every kernel on them and on wasm, and say which backend auto picks; exit code 1 when a kernel is wrong',
+    );
+  command.option('--no-kernels', 'leave the kernels unchecked, which takes a software adapter a minute');
+  withCommonOptions(withJsonSwitch(command)).action(async ({ json, kernels }: DoctorOptions) => {
+    const report = await examine(kernels);
     if (json) print(JSON.stringify(report, null, 2));
     else printReport(report);
+    const checked = [...report.adapters, ...(report.wasm ? [report.wasm] : [])];
+    if (checked.some(({ kernels }) => kernels.some(isWrongKernel))) process.exitCode = 1;
   });
 }
 
 /** A machine without a GPU is a finding here, not a failure. */
-async function examine(): Promise<DoctorReport> {
-  const adapters: DoctorReport['adapters'][number][] = [];
+async function examine(kernels: boolean): Promise<DoctorReport> {
+  const adapters: CheckedBackend[] = [];
   let problem: string | undefined;
   for (const powerPreference of ['high-performance', 'low-power'] as const) {
     try {
-      const { description, information } = await withBackend(powerPreference);
-      if (!adapters.some((known) => known.description === description))
-        adapters.push({ description, information });
+      const backend = await openWebGpu({ powerPreference });
+      const known = adapters.some(({ description }) => description === backend.description);
+      if (known) await backend.dispose();
+      else adapters.push(await check(backend, kernels));
     } catch (error) {
       problem ??= (error as Error).message;
     }
   }
+  const wasm = await openWasm().then(
+    (backend) => check(backend, kernels),
+    () => undefined,
+  );
   const device = await open();
   const { name, description } = device.backend;
   await device.dispose();
   return {
     versions: versions(),
     adapters,
+    ...(wasm ? { wasm } : {}),
     ...(problem === undefined ? {} : { problem }),
     auto: { backend: name, description, reason: device.reason },
   };
 }
 
-async function withBackend(powerPreference: GPUPowerPreference) {
-  const backend = await openWebGpu({ powerPreference });
-  await backend.dispose();
-  return backend;
+/** Checks every kernel of a backend, if that is wanted, and ends it. */
+async function check(backend: Backend, wanted: boolean): Promise<CheckedBackend> {
+  const { name, description, information } = backend;
+  const bar = progressBar(name);
+  const progress = (done: number) => bar.update(done, 'kernels');
+  try {
+    const kernels = wanted ? await checkKernels(new Device(backend), undefined, progress) : [];
+    return { description, information, kernels };
+  } finally {
+    bar.stop();
+    await backend.dispose();
+  }
 }
 
-function printReport({ versions: facts, adapters, problem, auto }: DoctorReport): void {
+function printReport({ versions: facts, adapters, wasm, problem, auto }: DoctorReport): void {
   for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(10)} ${value}`);
-  for (const { description, information } of adapters) {
-    print(`\nadapter    ${description}`);
-    for (const [name, value] of Object.entries(information)) print(`  ${name.padEnd(34)} ${value}`);
-  }
+  for (const checked of adapters) printChecked('adapter', checked);
   if (problem !== undefined) print(`\nadapter    none: ${problem}`);
+  if (wasm) printChecked('wasm', wasm);
   print(`\nauto picks ${auto.backend} (${auto.description})`);
   print(`because    ${auto.reason}`);
+}
+
+function printChecked(title: string, { description, information, kernels }: CheckedBackend): void {
+  print(`\n${title.padEnd(10)} ${description}`);
+  for (const [name, value] of Object.entries(information)) print(`  ${name.padEnd(34)} ${value}`);
+  if (kernels.length > 0)
+    print('  kernels against float64: steps of several shapes, the largest deviation in what is allowed');
+  for (const kernel of kernels) {
+    const { factor, steps } = kernel;
+    const how = factor === null ? 'not finite' : `${factor.toPrecision(2)}×`;
+    const verdict = isWrongKernel(kernel) ? `WRONG: ${kernelCheckLine(kernel)}` : 'right';
+    print(`  ${kernel.kernel.padEnd(46)} ${String(steps).padStart(4)}  ${how.padStart(10)}  ${verdict}`);
+  }
 }

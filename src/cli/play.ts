@@ -44,7 +44,7 @@ export interface PlayReport {
   readonly command: readonly string[];
   readonly episodes: readonly Episode[];
   readonly meanReturn: number;
-  /** 95% bootstrap interval of the mean; absent for a single episode. */
+  /** 95% interval of the mean; absent for a single episode. */
   readonly interval?: readonly [low: number, high: number];
   readonly rendered?: string;
 }
@@ -118,12 +118,10 @@ async function run(path: string, options: PlayCommandOptions): Promise<void> {
     episodes.forEach((episode, i) => {
       const end = episode.terminated ? 'terminated' : 'truncated';
       print(
-        `episode ${String(i + 1).padStart(4)}  seed ${options.seed + i}  return ${episode.return.toFixed(2).padStart(9)}  ${episode.steps} steps, ${end}`,
+        `episode ${String(i + 1).padStart(4)}  seed ${String(episode.seed).padStart(16)}  return ${episode.return.toFixed(2).padStart(9)}  ${episode.steps} steps, ${end}`,
       );
     });
-    const range = interval
-      ? ` [${interval.map((bound) => bound.toFixed(2)).join(', ')}] (95%, bootstrap)`
-      : '';
+    const range = interval ? ` [${interval.map((bound) => bound.toFixed(2)).join(', ')}] (95%)` : '';
     print(`mean return ${meanReturn.toFixed(2)}${range}`);
     if (options.render !== undefined) print(`${scenes.length} frames in ${options.render}`);
   } finally {

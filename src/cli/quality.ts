@@ -4,6 +4,7 @@ import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Precision } from '../backend/cpu/backend.ts';
 import { type BackendChoice, open } from '../backend/select.ts';
+import { chooseEstimator } from '../divergences/registry.ts';
 import { DataError, unknownName } from '../errors.ts';
 import {
   measureQuality,
@@ -135,12 +136,14 @@ function printReport(report: QualityReport): void {
     `  ${storage}, temperatures ${settings.temperatures.join(', ')}, ${settings.replications} replications at most, seed ${settings.seed}`,
   );
   print(
-    `  ${sizes[0]} samples (2 where an estimator needs them); medians over targets and temperatures [least, largest];`,
+    `  ${sizes[0]} samples (more where an estimator needs them); medians over targets and temperatures [least, largest];`,
   );
-  print('  variance and bias relative to the exact gradient; resolved: problems whose bias is told from 0');
+  print(
+    '  variance and bias relative to the gradient that is followed; resolved: problems whose bias is told from 0',
+  );
   const summary = summarise(report).filter(
     ({ samples, estimator }) =>
-      samples === Math.max(sizes[0], sizes[0] === 1 ? Math.min(samples, 2) : 1) ||
+      samples === Math.max(sizes[0], chooseEstimator(estimator).minimumSamples) ||
       report.estimators.some(({ name, quality: kind }) => name === estimator && kind === 'exact'),
   );
   for (const distribution of new Set(summary.map((row) => row.distribution))) {
@@ -170,6 +173,10 @@ function printReport(report: QualityReport): void {
     }
     print(`${table.toString()}\n`);
   }
+  const own = report.estimators.filter(({ quality: kind }) => kind === 'own-objective');
+  if (own.length > 0) print('Objectives of their own, which are none of the divergences');
+  for (const { name, follows, formula } of own) print(`  ${name}: ${follows}, ${formula}`);
+  if (own.length > 0) print('');
   print('Which gradient a KL penalty follows as a loss [95% intervals]');
   const table = compactTable([
     'penalty',

@@ -1,10 +1,15 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BackendChoice } from '../backend/select.ts';
+import { defaultCoefficient } from '../divergences/penalised.ts';
 import { baselineEstimator } from '../divergences/registry.ts';
+import { unknownName } from '../errors.ts';
+import { type CriticTarget, criticTargets } from '../rl/actor-critic.ts';
+import { fixedTemperature } from '../rl/temperature.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { performRun } from '../study/run.ts';
 import {
+  chosenSettings,
   defaultDistribution,
   defaultEstimator,
   type RunSettings,
@@ -32,7 +37,8 @@ interface TrainCommandOptions extends CommonOptions {
   readonly hidden: number[];
   readonly batch: number;
   readonly learningRate: number;
-  readonly temperature: number | 'auto';
+  readonly temperature?: number | 'auto';
+  readonly criticTarget?: CriticTarget;
   readonly warmup: number;
   readonly evaluateEvery: number;
   readonly episodes: number;
@@ -58,7 +64,7 @@ export function trainCommand(program: Command): void {
     .requiredOption('--env <name>', 'environment, e.g. pendulum or cartpole')
     .option(
       '--estimator <name>',
-      `divergence/estimator, with :variant where it has several (default: ${baselineEstimator}, or one that fits)`,
+      `divergence/estimator, with :variant where it has several, and +kl-penalty/k3@${defaultCoefficient} for a penalty (default: ${baselineEstimator}, or one that fits)`,
     )
     .option(
       '--distribution <name>',
@@ -75,9 +81,13 @@ export function trainCommand(program: Command): void {
     .option('--learning-rate <x>', "Adam's rate for every network", positive, runDefaults.learningRate)
     .option(
       '--temperature <x>',
-      'a number, or auto to tune it to the target entropy',
+      `a number, or auto to tune it to the target entropy (default: auto where that works, else ${fixedTemperature})`,
       temperature,
-      'auto' as number | 'auto',
+    )
+    .option(
+      '--critic-target <name>',
+      'the next value that critics learn from: expectation over all choices, or one sample (default: expectation for choices)',
+      criticTarget,
     )
     .option(
       '--warmup <n>',
@@ -139,21 +149,30 @@ function positive(text: string): number {
   return value;
 }
 
+function criticTarget(text: string): CriticTarget {
+  const found = criticTargets.find((name) => name === text);
+  if (!found) throw unknownName('critic target', text, criticTargets);
+  return found;
+}
+
 const temperature = (text: string): number | 'auto' => (text === 'auto' ? text : positive(text));
 
 async function run(options: TrainCommandOptions): Promise<void> {
   const distribution = options.distribution ?? (await defaultDistribution(options.env));
-  const settings: RunSettings = {
+  const cell = {
     environment: options.env,
     estimator: options.estimator ?? defaultEstimator(distribution),
     distribution,
+  };
+  const settings: RunSettings = {
+    ...cell,
+    ...(await chosenSettings(cell, options)),
     ...(options.samples === undefined ? {} : { samples: options.samples }),
     seed: options.seed,
     steps: options.steps,
     batch: options.batch,
     hidden: options.hidden,
     learningRate: options.learningRate,
-    temperature: options.temperature,
     warmup: options.warmup,
     updatesPerStep: options.updatesPerStep,
     evaluateEvery: options.evaluateEvery,
@@ -169,7 +188,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
   const progress = progressBar('training');
   let last = performance.now();
   try {
-    const { evaluations, seconds, backend } = await performRun(settings, {
+    const { evaluations, seconds, backend, stopped } = await performRun(settings, {
       folder: options.out,
       making: making(),
       checkpointEvery: options.checkpointEvery,
@@ -207,13 +226,14 @@ async function run(options: TrainCommandOptions): Promise<void> {
           ...making(),
           backend,
           settings,
+          stopped,
           evaluations,
           seconds,
         }),
       );
     else if (final)
       say(
-        `final return ${final.meanReturn.toFixed(1)} (mean of ${final.returns.length} episodes) in ${seconds.toFixed(1)} s${options.out ? `; saved in ${options.out}` : ''}`,
+        `${stopped ? 'stopped, return so far' : 'final return'} ${final.meanReturn.toFixed(1)} (mean of ${final.returns.length} episodes) in ${seconds.toFixed(1)} s${options.out ? `; saved in ${options.out}` : ''}`,
       );
   } finally {
     progress.stop();

@@ -1,4 +1,3 @@
-import { UsageError } from '../errors.ts';
 import { gaussLegendre } from '../math/quadrature.ts';
 import {
   add,
@@ -27,6 +26,7 @@ import {
   type Tensor,
   where,
 } from '../tape/index.ts';
+import { noiseOf, requireAlike, requireEvents } from './checks.ts';
 import type { BoxDensity, Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
 
 /** Largest action with a finite log-density: one float32 below 1. */
@@ -75,6 +75,7 @@ export class Beta implements Distribution {
   }
 
   logProb(actions: Tensor): Tensor {
+    requireEvents(this, actions);
     const inside = clamp(actions, -largestAction, largestAction);
     // log x and log(1 − x) of x = (a + 1)/2, exact at both ends.
     const logX = sub(log1p(inside), Math.LN2);
@@ -99,9 +100,8 @@ export class Beta implements Distribution {
     return sub(div(mul(2, this.alpha), add(this.alpha, this.beta)), 1);
   }
 
-  kl(other: Distribution): Tensor {
-    if (!(other instanceof Beta))
-      throw new UsageError(`kl needs two distributions of one family; got beta and ${other.family}`);
+  kl(second: Distribution): Tensor {
+    const other = requireAlike<Beta>(this, second);
     const total = add(this.alpha, this.beta);
     const [da, db] = [sub(this.alpha, other.alpha), sub(this.beta, other.beta)];
     const moments = sub(
@@ -136,14 +136,12 @@ export class Beta implements Distribution {
     return sub(add(logGamma(this.alpha), logGamma(this.beta)), logGamma(add(this.alpha, this.beta)));
   }
 
-  private draw(samples: number, { noise }: SampleOptions): Tensor {
-    if (noise) return stopGradient(noise);
-    const shape = [samples, this.batch, this.actions];
-    const [a, b] = [
-      gammaVariates(stopGradient(this.alpha), shape),
-      gammaVariates(stopGradient(this.beta), shape),
-    ];
-    return stopGradient(clamp(div(sub(a, b), add(a, b)), -largestAction, largestAction));
+  private draw(samples: number, options: SampleOptions): Tensor {
+    const fresh = (shape: readonly number[]) => {
+      const [a, b] = [this.alpha, this.beta].map((each) => gammaVariates(stopGradient(each), shape));
+      return clamp(div(sub(a, b), add(a, b)), -largestAction, largestAction);
+    };
+    return stopGradient(noiseOf(this, samples, options, fresh));
   }
 
   /**
@@ -226,6 +224,8 @@ export const beta: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  // Shapes (1, 1) are uniform on the box.
+  entropyRange: (actions) => [Number.NEGATIVE_INFINITY, actions * Math.LN2],
   // Shapes from 1: a single mode, and a density that stays finite at the box's faces.
   make: (head, actions) => {
     const positive = (from: number) => add(1, softplus(sliceAxis(head, 1, from, from + actions)));

@@ -1,13 +1,14 @@
-import { UsageError } from '../errors.ts';
 import {
   add,
   argMax,
   broadcastTo,
   equal,
   exp,
+  greater,
   literal,
   log,
   logSoftmax,
+  max,
   mul,
   neg,
   randomUniform,
@@ -16,11 +17,17 @@ import {
   sub,
   sum,
   type Tensor,
+  where,
 } from '../tape/index.ts';
+import { noiseOf, requireAlike, requireEvents } from './checks.ts';
 import type { Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
+import { isMasked, maskedLogits } from './mask.ts';
 
 /**
- * Categorical over `actions` choices; an action is its one-hot vector. Head: logits [batch, actions].
+ * Categorical over `actions` choices; an action is its one-hot vector. Head: logits [batch, actions]. A logit of −∞ masks
+ * its choice: it has probability 0, is never sampled, adds nothing to an entropy or divergence, and gets no gradient; a
+ * state in which all are masked gives NaN. `logProb` of a masked choice is −∞; `support` and `logProbLatent` have
+ * {@link maskedLog} there.
  * Noise: standard Gumbel [samples, batch, actions]; the sample is argmax(logits + noise).
  *
  * @source Gumbel-max: Maddison, Tarlow & Minka 2014
@@ -32,26 +39,31 @@ export class Categorical implements Distribution {
   /** [batch, actions] normalised log-probabilities */
   readonly logProbs: Tensor;
 
+  /** [batch, actions], finite where masked */
+  readonly logits: Tensor;
+
   constructor(
-    readonly logits: Tensor,
+    logits: Tensor,
     readonly actions: number,
   ) {
     this.batch = logits.shape[0];
-    this.logProbs = logSoftmax(logits, -1);
+    this.logits = maskedLogits(logits);
+    this.logProbs = logSoftmax(this.logits, -1);
   }
 
-  sample(samples: number, { noise }: SampleOptions = {}): Sample {
-    const gumbel = noise ?? neg(log(neg(log(randomUniform([samples, this.batch, this.actions])))));
-    const actions = stopGradient(oneHot(argMax(add(this.logits, gumbel), -1, true), this.actions));
-    return { actions, latent: actions, logProb: this.logProb(actions) };
+  sample(samples: number, options: SampleOptions = {}): Sample {
+    const noise = noiseOf(this, samples, options, gumbel);
+    const actions = stopGradient(oneHot(argMax(add(this.logits, noise), -1, true), this.actions));
+    return { actions, latent: actions, logProb: this.logProbLatent(actions) };
   }
 
   logProb(actions: Tensor): Tensor {
-    return sum(mul(actions, this.logProbs), -1);
+    const logProb = this.logProbLatent(actions);
+    return where(isMasked(logProb), Number.NEGATIVE_INFINITY, logProb);
   }
 
   logProbLatent(latent: Tensor): Tensor {
-    return this.logProb(latent);
+    return sum(mul(requireEvents(this, latent), this.logProbs), -1);
   }
 
   entropy(): Tensor {
@@ -62,10 +74,12 @@ export class Categorical implements Distribution {
     return oneHot(argMax(this.logits, -1, true), this.actions);
   }
 
-  kl(other: Distribution): Tensor {
-    if (!(other instanceof Categorical))
-      throw new UsageError(`kl needs two distributions of one family; got categorical and ${other.family}`);
-    return sum(mul(exp(this.logProbs), sub(this.logProbs, other.logProbs)), -1);
+  kl(second: Distribution): Tensor {
+    const other = requireAlike<Categorical>(this, second);
+    const p = exp(this.logProbs);
+    // +∞ where a choice of this one is masked in the other.
+    const outside = max(mul(greater(p, 0), isMasked(other.logProbs)), -1);
+    return where(outside, Number.POSITIVE_INFINITY, sum(mul(p, sub(this.logProbs, other.logProbs)), -1));
   }
 
   support(): { actions: Tensor; logProb: Tensor } {
@@ -77,13 +91,16 @@ export class Categorical implements Distribution {
       this.batch,
       this.actions,
     ]);
-    return { actions, logProb: this.logProb(actions) };
+    return { actions, logProb: this.logProbLatent(actions) };
   }
 
   detach(): Categorical {
     return new Categorical(stopGradient(this.logits), this.actions);
   }
 }
+
+/** Standard Gumbel noise. */
+export const gumbel = (shape: readonly number[]): Tensor => neg(log(neg(log(randomUniform(shape)))));
 
 /** One-hot vectors [..., choices] of indices [..., 1]. */
 export function oneHot(index: Tensor, choices: number): Tensor {
@@ -108,5 +125,6 @@ export const categorical: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => actions,
+  entropyRange: (actions) => [0, Math.log(actions)],
   make: (head, actions) => new Categorical(head, actions),
 };

@@ -11,6 +11,7 @@ import {
   type Tensor,
   tanh,
 } from '../tape/index.ts';
+import { noiseOf } from './checks.ts';
 import type { Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
 
 /** Standard deviation of the exploration noise, in units of the box [−1, 1]. */
@@ -34,8 +35,8 @@ export class Deterministic implements Distribution {
     this.batch = head.shape[0];
   }
 
-  sample(samples: number, { noise }: SampleOptions = {}): Sample {
-    const drawn = noise ?? randomNormal([samples, this.batch, this.actions]);
+  sample(samples: number, options: SampleOptions = {}): Sample {
+    const drawn = noiseOf(this, samples, options, randomNormal);
     const actions = stopGradient(clamp(add(tanh(this.head), mul(exploration, drawn)), -1, 1));
     return { actions, latent: actions, logProb: this.certain(samples) };
   }
@@ -77,6 +78,7 @@ export const deterministic: DistributionFamily = {
   title: 'Deterministic (tanh)',
   capabilities: {
     reparameterisable: true,
+    certain: true,
     discrete: false,
     density: false,
     bounded: true,

@@ -1,4 +1,5 @@
 import type { Tensor } from '../tape/index.ts';
+import type { EntropyRange } from './entropy-range.ts';
 
 /** Samples of a policy: several actions for each state. */
 export interface Sample {
@@ -80,6 +81,8 @@ export interface BoxDensity {
 export interface Capabilities {
   /** Has {@link Distribution.rsample}. */
   readonly reparameterisable: boolean;
+  /** All samples of a state are one action. */
+  readonly certain?: boolean;
   /** Has a density, or probabilities. */
   readonly density: boolean;
   /** Actions can be enumerated. */
@@ -109,6 +112,8 @@ export interface DistributionFamily {
   readonly capabilities: Capabilities;
   /** Outputs a policy network needs for `actions` coordinates. */
   parameters(actions: number): number;
+  /** Least and greatest entropy in nats over all its parameters; absent where there is no density. */
+  entropyRange?(actions: number, options?: FamilyOptions): EntropyRange;
   /** Distribution from the network's outputs `head` [batch, parameters(actions)]. */
   make(head: Tensor, actions: number, options?: FamilyOptions): Distribution;
 }

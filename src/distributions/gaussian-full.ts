@@ -1,4 +1,3 @@
-import { UsageError } from '../errors.ts';
 import {
   add,
   clamp,
@@ -16,6 +15,7 @@ import {
   type Tensor,
   where,
 } from '../tape/index.ts';
+import { noiseOf, requireAlike, requireEvents } from './checks.ts';
 import type {
   Distribution,
   DistributionFamily,
@@ -23,6 +23,7 @@ import type {
   Sample,
   SampleOptions,
 } from './distribution.ts';
+import { defaultLogStd, normalEntropy, scaledRange } from './entropy-range.ts';
 
 /**
  * Gaussian with full covariance LLᵀ; L is lower triangular with e^raw on its diagonal, and what lies above the
@@ -43,7 +44,7 @@ export class FullGaussian implements Distribution {
     private readonly options: FamilyOptions = {},
   ) {
     [this.batch, this.actions] = mean.shape;
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.logDiagonal = clamp(
       sum(
         mul(
@@ -68,7 +69,7 @@ export class FullGaussian implements Distribution {
   }
 
   logProb(actions: Tensor): Tensor {
-    const solved = this.solve(columns(sub(actions, this.mean)));
+    const solved = this.solve(columns(sub(requireEvents(this, actions), this.mean)));
     return this.density(solved.map(square).reduce((total, term) => add(total, term)));
   }
 
@@ -77,7 +78,7 @@ export class FullGaussian implements Distribution {
   }
 
   entropy(): Tensor {
-    return sum(add(this.logDiagonal, 0.5 * (1 + Math.log(2 * Math.PI))), -1);
+    return sum(add(this.logDiagonal, normalEntropy), -1);
   }
 
   mode(): Tensor {
@@ -85,10 +86,8 @@ export class FullGaussian implements Distribution {
   }
 
   /** ½(‖L₂⁻¹L₁‖² + ‖L₂⁻¹(μ₁ − μ₂)‖² − n) + Σ log diag L₂ − log diag L₁ */
-  kl(other: Distribution): Tensor {
-    if (!(other instanceof FullGaussian)) {
-      throw new UsageError(`kl needs two distributions of one family; got gaussian-full and ${other.family}`);
-    }
+  kl(second: Distribution): Tensor {
+    const other = requireAlike<FullGaussian>(this, second);
     const shift = other.solve(columns(sub(this.mean, other.mean)));
     const lower = this.lower();
     let squares = shift.map(square).reduce((total, term) => add(total, term));
@@ -104,8 +103,8 @@ export class FullGaussian implements Distribution {
     return new FullGaussian(stopGradient(this.mean), stopGradient(this.raw), this.options);
   }
 
-  private draw(samples: number, { noise }: SampleOptions): { actions: Tensor; noise: Tensor } {
-    const eps = noise ?? randomNormal([samples, this.batch, this.actions]);
+  private draw(samples: number, options: SampleOptions): { actions: Tensor; noise: Tensor } {
+    const eps = noiseOf(this, samples, options, randomNormal);
     const spread = sum(mul(this.lower(), reshape(eps, [samples, this.batch, 1, this.actions])), -1);
     return { actions: add(this.mean, spread), noise: eps };
   }
@@ -180,6 +179,8 @@ export const gaussianFull: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => actions + actions * actions,
+  // Below the diagonal L does not change its determinant.
+  entropyRange: (actions, options) => scaledRange(normalEntropy, actions, options),
   make: (head, actions, options) =>
     new FullGaussian(
       sliceAxis(head, 1, 0, actions),

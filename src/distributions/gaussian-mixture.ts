@@ -4,13 +4,11 @@ import {
   clamp,
   concat,
   exp,
-  log,
   logSoftmax,
   logSumExp,
   mul,
   neg,
   randomNormal,
-  randomUniform,
   reshape,
   sliceAxis,
   square,
@@ -21,7 +19,8 @@ import {
   tanh,
   transpose,
 } from '../tape/index.ts';
-import { oneHot } from './categorical.ts';
+import { gumbel, oneHot } from './categorical.ts';
+import { noiseOf, requireEvents } from './checks.ts';
 import type {
   BoxDensity,
   Distribution,
@@ -30,7 +29,9 @@ import type {
   Sample,
   SampleOptions,
 } from './distribution.ts';
+import { defaultLogStd, normalEntropy, scaledRange } from './entropy-range.ts';
 import { inverseTanh, squash } from './gaussian.ts';
+import { maskedLogits } from './mask.ts';
 
 /** Components of the family. */
 const components = 4;
@@ -51,25 +52,34 @@ export class GaussianMixture implements Distribution {
   private readonly components: number;
   private readonly logStd: Tensor;
 
-  /** @param logits [batch, components] @param mean [batch, components, actions] @param rawLogStd as mean */
+  /** [batch, components], finite where masked */
+  readonly logits: Tensor;
+
+  /**
+   * @param logits [batch, components]; one of −∞ masks its component
+   * @param mean [batch, components, actions]
+   * @param rawLogStd as mean
+   */
   constructor(
-    readonly logits: Tensor,
+    logits: Tensor,
     readonly mean: Tensor,
     rawLogStd: Tensor,
     private readonly squashed: boolean,
     private readonly options: FamilyOptions = {},
   ) {
+    this.logits = maskedLogits(logits);
     this.bounded = squashed;
     this.family = squashed ? 'tanh-gaussian-mixture' : 'gaussian-mixture';
     [this.batch, this.components, this.actions] = mean.shape;
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.logStd = clamp(rawLogStd, low, high);
   }
 
-  sample(samples: number, { noise }: SampleOptions = {}): Sample {
+  sample(samples: number, options: SampleOptions = {}): Sample {
     const { batch, actions, components: count } = this;
-    const given =
-      noise ?? concat([gumbel([samples, batch, count]), randomNormal([samples, batch, actions])], -1);
+    const fresh = () =>
+      concat([gumbel([samples, batch, count]), randomNormal([samples, batch, actions])], -1);
+    const given = noiseOf(this, samples, options, fresh, count + actions);
     const choice = reshape(
       oneHot(argMax(add(this.logits, sliceAxis(given, -1, 0, count)), -1, true), count),
       [samples, batch, count, 1],
@@ -128,16 +138,13 @@ export class GaussianMixture implements Distribution {
 
   /** log w_m + log N_m at latents [samples, batch, actions]: [samples, batch, components]. */
   private joint(latent: Tensor): Tensor {
-    const [samples] = latent.shape;
+    const [samples] = requireEvents(this, latent).shape;
     const at = reshape(latent, [samples, this.batch, 1, this.actions]);
     const z = mul(sub(at, this.mean), exp(neg(this.logStd)));
     const each = sub(sub(mul(-0.5, square(z)), this.logStd), 0.5 * Math.log(2 * Math.PI));
     return add(logSoftmax(this.logits, -1), sum(each, -1));
   }
 }
-
-/** Standard Gumbel noise. */
-export const gumbel = (shape: readonly number[]): Tensor => neg(log(neg(log(randomUniform(shape)))));
 
 function family(squashed: boolean): DistributionFamily {
   return {
@@ -154,6 +161,13 @@ function family(squashed: boolean): DistributionFamily {
       closedKl: false,
     },
     parameters: (actions) => components * (1 + 2 * actions),
+    // One component has least; apart from each other, they add the entropy of the choice. Squashed, they come within
+    // 0.01 of uniform in each coordinate.
+    entropyRange: (actions, options) => {
+      if (squashed) return [Number.NEGATIVE_INFINITY, actions * Math.LN2];
+      const [low, high] = scaledRange(normalEntropy, actions, options);
+      return [low, high + Math.log(components)];
+    },
     make: (head, actions, options) => {
       const [batch] = head.shape;
       const part = (from: number) =>

@@ -1,4 +1,3 @@
-import { UsageError } from '../errors.ts';
 import {
   add,
   clamp,
@@ -18,6 +17,7 @@ import {
   type Tensor,
   tanh,
 } from '../tape/index.ts';
+import { noiseOf, requireAlike } from './checks.ts';
 import type {
   BoxDensity,
   Distribution,
@@ -26,6 +26,7 @@ import type {
   Sample,
   SampleOptions,
 } from './distribution.ts';
+import { defaultLogStd, normalEntropy, scaledRange, tanhNormalRange } from './entropy-range.ts';
 import { type GaussianShape, gaussianLogProb, gaussianSample } from './gaussian-op.ts';
 
 /** Largest finite float32, standing for no bound. */
@@ -40,7 +41,7 @@ const largestAction = 1 - 2 ** -24;
  * log N(u; m, l) = Σ −½((u − m)e^−l)² − l − ½ log 2π, and with tanh minus Σ 2(log 2 − u − softplus(−2u)), which
  * stays finite where 1 − tanh² underflows.
  *
- * @source Haarnoja et al. 2018, appendix C, in the softplus form
+ * @source Haarnoja et al. 2018, in the softplus form
  */
 export class Gaussian implements Distribution {
   readonly family: string;
@@ -57,7 +58,7 @@ export class Gaussian implements Distribution {
     this.family = squash ? 'tanh-gaussian' : 'gaussian';
     this.bounded = squash;
     this.batch = head.shape[0];
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.shape = { squash, logStdMin: Math.max(low, -unbounded), logStdMax: Math.min(high, unbounded) };
   }
 
@@ -105,7 +106,7 @@ export class Gaussian implements Distribution {
   /** Closed form for the Gaussian only: the squashed one has none. */
   get entropy(): (() => Tensor) | undefined {
     if (this.shape.squash) return undefined;
-    return () => sum(add(this.logStd, 0.5 * (1 + Math.log(2 * Math.PI))), -1);
+    return () => sum(add(this.logStd, normalEntropy), -1);
   }
 
   /** The mean, squashed where the family is. */
@@ -114,12 +115,8 @@ export class Gaussian implements Distribution {
   }
 
   /** KL of the Gaussians before the tanh, which squashing leaves unchanged. */
-  kl(other: Distribution): Tensor {
-    if (!(other instanceof Gaussian) || other.family !== this.family) {
-      throw new UsageError(
-        `kl needs two distributions of one family; got ${this.family} and ${other.family}`,
-      );
-    }
+  kl(second: Distribution): Tensor {
+    const other = requireAlike<Gaussian>(this, second);
     const ratio = sub(other.logStd, this.logStd);
     const shift = mul(sub(this.mean, other.mean), exp(neg(other.logStd)));
     const spread = add(exp(mul(-2, ratio)), square(shift));
@@ -148,8 +145,8 @@ export class Gaussian implements Distribution {
     return new Gaussian(stopGradient(this.head), this.actions, this.shape.squash, this.options);
   }
 
-  private noise(samples: number, { noise }: SampleOptions): Tensor {
-    return noise ?? randomNormal([samples, this.batch, this.actions]);
+  private noise(samples: number, options: SampleOptions): Tensor {
+    return noiseOf(this, samples, options, randomNormal);
   }
 }
 
@@ -182,6 +179,7 @@ export const gaussian: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  entropyRange: (actions, options) => scaledRange(normalEntropy, actions, options),
   make: (head, actions, options) => new Gaussian(head, actions, false, options),
 };
 
@@ -199,5 +197,6 @@ export const tanhGaussian: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  entropyRange: tanhNormalRange,
   make: (head, actions, options) => new Gaussian(head, actions, true, options),
 };

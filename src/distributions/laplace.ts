@@ -1,6 +1,9 @@
 import { abs, add, exp, log1p, mul, neg, randomUniform, sign, sub } from '../tape/index.ts';
 import type { DistributionFamily } from './distribution.ts';
+import { scaledRange } from './entropy-range.ts';
 import { LocationScale, type Standard } from './location-scale.ts';
+
+const standardEntropy = 1 + Math.LN2;
 
 /** Noise: uniform in (0, 1); z = −sign(u − ½)·log(1 − 2|u − ½|). */
 export const standardLaplace: Standard = {
@@ -11,7 +14,7 @@ export const standardLaplace: Standard = {
     return neg(mul(sign(centred), log1p(mul(-2, abs(centred)))));
   },
   logDensity: (z) => sub(neg(abs(z)), Math.LN2),
-  entropy: 1 + Math.LN2,
+  entropy: standardEntropy,
   kl: (first, second) => {
     const gap = abs(sub(first.loc, second.loc));
     const ratio = sub(second.logScale, first.logScale);
@@ -35,5 +38,6 @@ export const laplace: DistributionFamily = {
     closedKl: true,
   },
   parameters: (actions) => 2 * actions,
+  entropyRange: (actions, options) => scaledRange(standardEntropy, actions, options),
   make: (head, actions, options) => LocationScale.ofHead(standardLaplace, head, actions, options),
 };

@@ -11,7 +11,9 @@ import {
   sum,
   type Tensor,
 } from '../tape/index.ts';
+import { noiseOf, requireAlike, requireEvents } from './checks.ts';
 import type { Distribution, FamilyOptions, Sample, SampleOptions } from './distribution.ts';
+import { defaultLogStd } from './entropy-range.ts';
 
 /** A standard distribution on the line, which location and scale carry to any other of its family. */
 export interface Standard {
@@ -48,7 +50,7 @@ export class LocationScale implements Distribution {
   ) {
     this.family = standard.family;
     [this.batch, this.actions] = loc.shape;
-    const [low, high] = options.logStd ?? [-20, 2];
+    const [low, high] = options.logStd ?? defaultLogStd;
     this.logScale = clamp(rawLogScale, low, high);
   }
 
@@ -69,7 +71,7 @@ export class LocationScale implements Distribution {
   }
 
   logProb(actions: Tensor): Tensor {
-    const z = div(sub(actions, this.loc), exp(this.logScale));
+    const z = div(sub(requireEvents(this, actions), this.loc), exp(this.logScale));
     return sum(sub(this.standard.logDensity(z), this.logScale), -1);
   }
 
@@ -89,7 +91,7 @@ export class LocationScale implements Distribution {
   /** Closed form where the family has one; `undefined` otherwise. */
   get kl(): ((other: Distribution) => Tensor) | undefined {
     const { kl } = this.standard;
-    return kl && ((other) => sum(kl(this, other as LocationScale), -1));
+    return kl && ((other) => sum(kl(this, requireAlike<LocationScale>(this, other)), -1));
   }
 
   detach(): LocationScale {
@@ -101,8 +103,8 @@ export class LocationScale implements Distribution {
     );
   }
 
-  private draw(samples: number, { noise }: SampleOptions): { actions: Tensor; z: Tensor } {
-    const z = this.standard.variates(noise ?? this.standard.noise([samples, this.batch, this.actions]));
+  private draw(samples: number, options: SampleOptions): { actions: Tensor; z: Tensor } {
+    const z = this.standard.variates(noiseOf(this, samples, options, this.standard.noise));
     return { actions: add(this.loc, mul(exp(this.logScale), z)), z };
   }
 }

@@ -1,6 +1,9 @@
 import { add, log, log1p, mul, neg, randomUniform, softplus, sub } from '../tape/index.ts';
 import type { DistributionFamily } from './distribution.ts';
+import { scaledRange } from './entropy-range.ts';
 import { LocationScale, type Standard } from './location-scale.ts';
+
+const standardEntropy = 2;
 
 /** Noise: uniform in (0, 1); z = log u − log(1 − u). */
 export const standardLogistic: Standard = {
@@ -8,7 +11,7 @@ export const standardLogistic: Standard = {
   noise: randomUniform,
   variates: (u) => sub(log(u), log1p(neg(u))),
   logDensity: (z) => neg(add(z, mul(2, softplus(neg(z))))),
-  entropy: 2,
+  entropy: standardEntropy,
 };
 
 export const logistic: DistributionFamily = {
@@ -25,5 +28,6 @@ export const logistic: DistributionFamily = {
     closedKl: false,
   },
   parameters: (actions) => 2 * actions,
+  entropyRange: (actions, options) => scaledRange(standardEntropy, actions, options),
   make: (head, actions, options) => LocationScale.ofHead(standardLogistic, head, actions, options),
 };

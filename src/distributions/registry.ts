@@ -1,6 +1,7 @@
 import { unknownName } from '../errors.ts';
 import { beta } from './beta.ts';
 import { categorical } from './categorical.ts';
+import { checkedFamily } from './checks.ts';
 import { deterministic } from './deterministic.ts';
 import type { DistributionFamily } from './distribution.ts';
 import { gaussian, tanhGaussian } from './gaussian.ts';
@@ -25,7 +26,7 @@ export const distributionFamilies: readonly DistributionFamily[] = [
   categorical,
   relaxedCategorical,
   deterministic,
-];
+].map(checkedFamily);
 
 /** The family of that name. @throws UsageError naming the known ones */
 export function distributionFamily(name: string): DistributionFamily {

@@ -19,7 +19,16 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 import type { DistributionFamily } from './distribution.ts';
+import { scaledRange } from './entropy-range.ts';
 import { LocationScale, type Standard } from './location-scale.ts';
+
+/** log f(0) with `df` degrees of freedom. */
+const logPeak = (df: number): number =>
+  logGammaOf((df + 1) / 2) - logGammaOf(df / 2) - 0.5 * Math.log(df * Math.PI);
+
+/** (ν+1)/2·(ψ((ν+1)/2) − ψ(ν/2)) − log f(0), in nats */
+const standardEntropy = (df: number): number =>
+  ((df + 1) / 2) * (digammaOf((df + 1) / 2) - digammaOf(df / 2)) - logPeak(df);
 
 /**
  * Student-t with `df` degrees of freedom, a number or a tensor [batch, actions]. Noise: standard t variates; fresh
@@ -32,7 +41,7 @@ export function standardStudentT(df: Operand): Standard {
   const half = mul(0.5, df);
   const normaliser =
     fixed !== undefined
-      ? logGammaOf((fixed + 1) / 2) - logGammaOf(fixed / 2) - 0.5 * Math.log(fixed * Math.PI)
+      ? logPeak(fixed)
       : sub(sub(logGamma(add(half, 0.5)), logGamma(half)), mul(0.5, log(mul(df, Math.PI))));
   return {
     family: 'student-t',
@@ -45,13 +54,10 @@ export function standardStudentT(df: Operand): Standard {
     },
     variates: (noise: Tensor) => noise,
     logDensity: (z) => sub(normaliser, mul(add(half, 0.5), log1p(div(square(z), df)))),
-    // (ν+1)/2·(ψ((ν+1)/2) − ψ(ν/2)) − log f(0)
-    entropy: sub(
+    entropy:
       fixed !== undefined
-        ? ((fixed + 1) / 2) * (digammaOf((fixed + 1) / 2) - digammaOf(fixed / 2))
-        : mul(add(half, 0.5), sub(digamma(add(half, 0.5)), digamma(half))),
-      normaliser,
-    ),
+        ? standardEntropy(fixed)
+        : sub(mul(add(half, 0.5), sub(digamma(add(half, 0.5)), digamma(half))), normaliser),
   };
 }
 
@@ -72,6 +78,7 @@ export const studentT: DistributionFamily = {
     closedKl: false,
   },
   parameters: (actions) => 2 * actions,
+  entropyRange: (actions, options) => scaledRange(standardEntropy(degreesOfFreedom), actions, options),
   make: (head, actions, options) =>
     LocationScale.ofHead(standardStudentT(degreesOfFreedom), head, actions, options),
 };

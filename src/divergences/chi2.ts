@@ -1,7 +1,8 @@
 import { UsageError } from '../errors.ts';
 import { add, exp, logMeanExp, mean, mul, square, sub } from '../tape/index.ts';
-import type { Estimator } from './estimator.ts';
+import { type Estimator, ratioBias } from './estimator.ts';
 import { fDivergence } from './f-divergence.ts';
+import { renyiObjective } from './objective.ts';
 import { saturated } from './saturate.ts';
 
 /** Nats of p²/π above which it counts as e^40: the square of its gradient, which Adam keeps, still fits float32. */
@@ -32,8 +33,10 @@ const pathwise: Estimator = {
   title:
     'χ²(p ‖ π), pathwise upper bound (CUBO); drives off a policy with less than half of the target’s variance',
   formula: '½ log mean_k exp 2(log p̃ − log π)',
-  source: 'Dieng et al. 2017, eq. 2, in log space',
+  source: 'Dieng et al. 2017, in log space',
   quality: 'consistent',
+  follows: renyiObjective('−1'),
+  bias: ratioBias,
   needs: ['logProb', 'rsample', 'criticGradient'],
   defaultSamples: 16,
   minimumSamples: 2,

@@ -1,12 +1,14 @@
 import type { Distribution, DistributionFamily, SampleOptions } from '../distributions/distribution.ts';
 import { UsageError } from '../errors.ts';
 import type { Tensor } from '../tape/index.ts';
+import type { Objective } from './objective.ts';
 import type { Target } from './target.ts';
 
 /** What an estimator may ask of a policy, its critic or its data. */
 export type Need =
   | 'logProb'
   | 'rsample'
+  | 'noise'
   | 'criticGradient'
   | 'enumerable'
   | 'finiteChoices'
@@ -16,12 +18,14 @@ export type Need =
   | 'behaviour'
   | 'reference'
   | 'replayedActions'
+  | 'storedDensity'
   | 'value';
 
 /** One line for people on each need. */
 export const needTitles: Readonly<Record<Need, string>> = {
   logProb: 'a density of the policy',
   rsample: 'a policy that can be sampled by reparameterisation',
+  noise: 'a policy whose samples differ',
   criticGradient: "the critic's gradient with respect to the action",
   enumerable: 'actions that can be enumerated, or a box of at most 2 coordinates',
   finiteChoices:
@@ -32,11 +36,28 @@ export const needTitles: Readonly<Record<Need, string>> = {
   behaviour: 'the policy under which the replayed states were visited',
   reference: 'a slowly moving copy of the policy',
   replayedActions: 'the actions stored in the replay buffer',
+  storedDensity: 'a density of actions as they are executed and stored, not relaxed',
   value: 'a baseline V(s) learned beside the policy',
 };
 
-/** How the mean of the estimated gradient relates to the divergence's own. */
-export type Quality = 'exact' | 'unbiased' | 'consistent';
+/**
+ * What the mean of an estimated gradient is: `exact`, the divergence's own within the tolerance of a sum or quadrature;
+ * `unbiased`, the divergence's own with any number of samples; `consistent`, the divergence's own as K → ∞;
+ * `own-objective`, that of something else.
+ */
+export type Quality = 'exact' | 'unbiased' | 'consistent' | 'own-objective';
+
+/** How good an estimator's gradient is. Each label is held against measurements by the tests. */
+export interface Label {
+  readonly quality: Quality;
+  /** What the mean gradient is the gradient of: the divergence, or the estimator's own objective. */
+  readonly follows: Objective;
+  /** The order in which the distance from it falls, where there is one. */
+  readonly bias?: string;
+}
+
+/** Of means that are ratios of sums over K samples. */
+export const ratioBias = 'O(1/K)';
 
 /** Everything a loss is computed from. Pure data: an estimator draws its samples from the policy it is given. */
 export interface EstimatorInput {
@@ -71,26 +92,26 @@ export interface EstimatorResult {
   readonly dualLoss?: Tensor;
 }
 
-export interface Variant {
+/** One way of an estimator, with what differs from the estimator's own. */
+export interface Variant extends Partial<Label> {
   readonly name: string;
   readonly title: string;
   /** Needs beyond the estimator's own. */
   readonly needs: readonly Need[];
-  /** Where it differs from the estimator's. */
-  readonly quality?: Quality;
+  readonly minimumSamples?: number;
 }
 
 /** A divergence with one way to estimate its gradient: one registry line. */
-export interface Estimator {
+export interface Estimator extends Label {
   /** `divergence/estimator` */
   readonly name: string;
   readonly title: string;
   readonly formula: string;
   readonly source: string;
-  readonly quality: Quality;
   readonly needs: readonly Need[];
   /** Samples for each state when none are asked for. */
   readonly defaultSamples: number;
+  /** Fewest samples for each state from which the target can be learnt. */
   readonly minimumSamples: number;
   /** Alternatives written `name:variant`; the first is the default. */
   readonly variants: readonly Variant[];
@@ -100,12 +121,15 @@ export interface Estimator {
 }
 
 /** An estimator with its variant chosen. */
-export interface EstimatorChoice {
+export interface EstimatorChoice extends Label {
   /** `divergence/estimator` or `divergence/estimator:variant` */
   readonly name: string;
   readonly estimator: Estimator;
   readonly variant: string;
   readonly needs: readonly Need[];
+  /** Fewest samples for each state from which the target can be learnt. */
+  readonly minimumSamples: number;
+  /** @throws UsageError for fewer samples than the least, or an input that is missing */
   loss(input: EstimatorInput): EstimatorResult;
 }
 
@@ -125,6 +149,7 @@ export function missingNeeds(
   const met: Readonly<Record<Need, boolean>> = {
     logProb: capabilities.density,
     rsample: capabilities.reparameterisable,
+    noise: !capabilities.certain,
     criticGradient: capabilities.differentiableActions,
     enumerable: capabilities.discrete || (box && capabilities.bounded && actions <= QUADRATURE_DIMENSIONS),
     finiteChoices: capabilities.discrete,
@@ -134,6 +159,7 @@ export function missingNeeds(
     behaviour: true,
     reference: true,
     replayedActions: true,
+    storedDensity: capabilities.density && (box || capabilities.discrete),
     value: true,
   };
   return needs.filter((need) => !met[need]);

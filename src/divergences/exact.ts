@@ -31,7 +31,7 @@ import {
 } from '../tape/index.ts';
 import { type EstimatorResult, QUADRATURE_DIMENSIONS } from './estimator.ts';
 import { findPeaks, gatheredRule, type Peaks } from './placement.ts';
-import type { Target } from './target.ts';
+import { allowedOnly, type Target } from './target.ts';
 
 /** Nodes a coordinate, by the number of coordinates. */
 const nodesFor = [0, 320, 88];
@@ -74,7 +74,8 @@ export type Functional = (points: Enumeration) => Tensor;
 export function enumerate(policy: Distribution, target: Target, order?: number): Enumeration {
   const support = policy.support?.();
   if (support) {
-    const logDensity = stopGradient(target.logDensityOf(target.critics(support.actions), support.actions));
+    const everywhere = stopGradient(target.logDensityOf(target.critics(support.actions), support.actions));
+    const logDensity = allowedOnly(everywhere, support.logProb);
     return {
       logPolicy: support.logProb,
       logTarget: sub(logDensity, logSumExp(logDensity, 0, true)),

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
 import { add, clamp, exp, logSoftmax, mean, mul, stopGradient, sub, type Tensor } from '../tape/index.ts';
-import type { Estimator } from './estimator.ts';
+import { type Estimator, ratioBias } from './estimator.ts';
 import { between, type Enumeration, exactly, integrate } from './exact.ts';
 import { addValue } from './reverse-kl.ts';
 
@@ -38,13 +38,15 @@ export interface FDivergence {
  */
 export function fDivergence(divergence: FDivergence): Estimator[] {
   const { name, title, formula, source } = divergence;
-  const common = { source, minimumSamples: 2, variants: [] };
+  const follows = { name: title, formula: `E_π[f(p/π)], f(r) = ${formula}` };
+  const common = { source, follows, minimumSamples: 2, variants: [] };
   const score: Estimator = {
     ...common,
     name: `${name}/score`,
     title: `${title}, score function`,
     formula: `E_π[sg(f(r) − r f′(r))·log π], f(r) = ${formula}`,
     quality: 'consistent',
+    bias: ratioBias,
     needs: ['logProb'],
     defaultSamples: 16,
     loss: ({ policy, target, samples, noise }) => {
@@ -63,6 +65,7 @@ export function fDivergence(divergence: FDivergence): Estimator[] {
     title: `${title}, pathwise`,
     formula: `E_ε[f(r(a_θ(ε)))], f(r) = ${formula}`,
     quality: 'consistent',
+    bias: ratioBias,
     needs: ['logProb', 'rsample', 'criticGradient'],
     defaultSamples: 16,
     loss: ({ policy, target, samples, noise }) => {

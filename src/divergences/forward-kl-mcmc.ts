@@ -40,15 +40,19 @@ interface Point {
 
 /**
  * Moves samples of the policy towards p by Metropolis-adjusted Langevin steps in the latent's space, then fits the
- * policy to them by maximum likelihood: the forward KL without importance weights. Biased until the chain has
- * mixed; few steps suffice while the policy follows p.
+ * policy to them by maximum likelihood. What it follows becomes the forward KL only where the chain has mixed; where π is
+ * p, the steps leave it there.
  */
 export const forwardKlMcmc: Estimator = {
   name: 'forward-kl/mcmc',
-  title: `Forward KL, targets moved to p by ${steps} MALA steps (its bias falls with the steps, not with K)`,
+  title: `Maximum likelihood of the policy’s samples after ${steps} MALA steps towards p`,
   formula: '−E[log π(MALA(a))], a ~ π',
   source: 'Roberts & Tweedie 1996 (MALA); Naesseth, Lindsten & Blei 2020 (as targets)',
-  quality: 'consistent',
+  quality: 'own-objective',
+  follows: {
+    name: `likelihood of π moved by ${steps} MALA steps`,
+    formula: `−E[log π(a)], a ~ sg(π)·M^${steps}, M the Metropolis-adjusted Langevin step that leaves p as it is`,
+  },
   needs: ['logProb', 'criticGradient', 'boxActions'],
   defaultSamples: 4,
   minimumSamples: 1,

@@ -16,8 +16,9 @@ import {
   sum,
   type Tensor,
 } from '../tape/index.ts';
-import type { Estimator } from './estimator.ts';
+import { type Estimator, ratioBias } from './estimator.ts';
 import { snisWeights } from './forward-kl.ts';
+import { forwardKlObjective } from './objective.ts';
 
 /** Smallest variance of the projection, in squared units of the latent: one sample alone would give 0. */
 const leastVariance = 1e-8;
@@ -45,6 +46,8 @@ export const forwardKlMoment: Estimator = {
   formula: 'KL(N(μ_w, Σ_w) ‖ π), moments weighted by w = softmax_k(Q/α − log π)',
   source: 'Minka 2001 (moment matching); its gradient equals that of forward-kl/snis:policy',
   quality: 'consistent',
+  follows: forwardKlObjective,
+  bias: ratioBias,
   needs: ['logProb', 'diagonalGaussian'],
   defaultSamples: 16,
   minimumSamples: 2,

@@ -1,4 +1,6 @@
 import { Categorical } from '../distributions/categorical.ts';
+import type { Distribution } from '../distributions/distribution.ts';
+import { isMasked, maskedLog } from '../distributions/mask.ts';
 import { UsageError } from '../errors.ts';
 import {
   add,
@@ -7,6 +9,8 @@ import {
   constant,
   div,
   exp,
+  log,
+  log1p,
   logSoftmax,
   logSumExp,
   mean,
@@ -18,11 +22,13 @@ import {
   sub,
   sum,
   type Tensor,
+  where,
 } from '../tape/index.ts';
 import { randomUniform } from '../tape/random.ts';
-import type { Estimator, EstimatorInput, EstimatorResult } from './estimator.ts';
+import { type Estimator, type EstimatorInput, type EstimatorResult, ratioBias } from './estimator.ts';
 import { exactly, integrate } from './exact.ts';
 import { fitsFusedLoss, snisLoss } from './loss-op.ts';
+import { forwardKlObjective } from './objective.ts';
 
 /**
  * KL(p ‖ π) by self-normalised importance sampling: the cross-entropy −E_p[log π], with p's expectation estimated
@@ -32,11 +38,14 @@ export const forwardKlSnis: Estimator = {
   name: 'forward-kl/snis',
   title: 'Forward KL, self-normalised importance sampling',
   formula: '−Σ_k sg(w_k) log π(a_k), w = softmax_k(Q/α − log q)',
-  source: 'Bornschein & Bengio 2015 (reweighted wake-sleep), eq. 5; Owen 2013, section 9.2',
+  source: 'Bornschein & Bengio 2015 (reweighted wake-sleep); Owen 2013',
   quality: 'consistent',
+  follows: forwardKlObjective,
+  bias: ratioBias,
   needs: ['logProb'],
   defaultSamples: 16,
-  minimumSamples: 1,
+  // One sample weighs 1, whatever the target.
+  minimumSamples: 2,
   variants: [
     { name: 'policy', title: 'proposal: the policy itself', needs: [] },
     {
@@ -53,7 +62,10 @@ export const forwardKlSnis: Estimator = {
   ],
   loss: (input: EstimatorInput, variant: string): EstimatorResult => {
     const { target } = input;
-    const { actions, logProb, logProposal } = propose(input, variant);
+    const { actions, logProb, logProposal: anywhere } = propose(input, variant);
+    // Another proposal may draw what the policy's mask forbids; the target has no mass there, so it weighs nothing.
+    const masks = input.policy.support !== undefined && variant !== 'policy';
+    const logProposal = masks ? where(isMasked(logProb), -maskedLog, anywhere) : anywhere;
     const critics = stopGradient(target.critics(actions));
     const own = variant === 'policy' ? { logProb } : {};
     if (target.uniformPrior && fitsFusedLoss(critics)) {
@@ -72,7 +84,7 @@ export function snisWeights(logDensity: Tensor, logProposal: Tensor): Tensor {
   return stopGradient(exp(logSoftmax(sub(logDensity, logProposal), 0)));
 }
 
-/** Actions of the proposal with the policy's and the proposal's log-density there. */
+/** Actions of the proposal with the policy's and the proposal's log-density there, by latents: nothing is unsquashed. */
 function propose(
   { policy, samples, noise, behaviour }: EstimatorInput,
   variant: string,
@@ -85,52 +97,52 @@ function propose(
     case 'behaviour': {
       if (!behaviour)
         throw new UsageError('forward-kl/snis:behaviour needs the behaviour policy of the replayed states.');
-      const drawn = behaviour.sample(samples, noise ? { noise } : {});
-      return {
-        actions: drawn.actions,
-        logProb: policy.logProbLatent(drawn.latent),
-        logProposal: stopGradient(drawn.logProb),
-      };
+      const { actions, latent, logProb } = behaviour.sample(samples, noise ? { noise } : {});
+      return { actions, logProb: policy.logProbLatent(latent), logProposal: stopGradient(logProb) };
     }
     case 'uniform': {
-      const { batch, actions: size } = policy;
       const support = policy.support?.();
-      // Uniform over the choices, or over the box [−1, 1]^actions with density 2^−actions.
-      const actions = support
-        ? support.actions
-        : sub(mul(2, noise ?? randomUniform([samples, batch, size])), 1);
-      const logDensity = support ? -Math.log(size) : -size * Math.LN2;
-      return {
-        actions,
-        logProb: policy.logProb(actions),
-        logProposal: broadcastTo(constant(logDensity), actions.shape.slice(0, 2)),
-      };
+      // All choices once, whatever the number of samples.
+      if (support) return { ...support, logProposal: uniformDensity(policy, policy.actions) };
+      const { actions, latent } = uniform(policy, samples, noise);
+      return { actions, logProb: policy.logProbLatent(latent), logProposal: uniformDensity(policy, samples) };
     }
     case 'mixture': {
-      if (samples < 2)
-        throw new UsageError(
-          `forward-kl/snis:mixture needs at least 2 samples for each state; got ${samples}.`,
-        );
-      const { batch, actions: size } = policy;
       const own = Math.floor(samples / 2);
-      const wide = samples - own;
-      const choice = policy.support !== undefined;
-      const uniform = choice
-        ? new Categorical(broadcastTo(constant(0), [batch, size]), size).sample(wide).actions
-        : sub(mul(2, randomUniform([wide, batch, size])), 1);
-      const actions = concat([policy.sample(own).actions, uniform], 0);
-      const logUniform = choice ? -Math.log(size) : -size * Math.LN2;
-      const logProb = policy.logProb(actions);
+      const [narrow, wide] = [policy.sample(own), uniform(policy, samples - own)];
+      const logProb = policy.logProbLatent(concat([narrow.latent, wide.latent], 0));
       // q = (own·π + wide·uniform)/samples, the deterministic mixture of the two halves.
       const parts = [
         add(logProb, Math.log(own / samples)),
-        broadcastTo(constant(logUniform + Math.log(wide / samples)), [samples, batch]),
+        add(uniformDensity(policy, samples), Math.log((samples - own) / samples)),
       ];
-      return { actions, logProb, logProposal: stopGradient(logSumExp(stack(parts, 0), 0)) };
+      return {
+        actions: concat([narrow.actions, wide.actions], 0),
+        logProb,
+        logProposal: stopGradient(logSumExp(stack(parts, 0), 0)),
+      };
     }
     default:
       throw new UsageError(`forward-kl/snis has no proposal '${variant}'.`);
   }
+}
+
+/**
+ * Uniform choices, or actions uniform in the box [−1, 1]^actions with their latents. Before a tanh that is
+ * ½(log u − log(1 − u)) of the u in (0, 1) that was drawn, not of the action, which has lost digits near −1.
+ */
+function uniform(policy: Distribution, samples: number, noise?: Tensor): { actions: Tensor; latent: Tensor } {
+  const { batch, actions: size } = policy;
+  if (policy.support) return new Categorical(broadcastTo(constant(0), [batch, size]), size).sample(samples);
+  const u = noise ?? randomUniform([samples, batch, size]);
+  const actions = sub(mul(2, u), 1);
+  return { actions, latent: policy.transform ? mul(0.5, sub(log(u), log1p(neg(u)))) : actions };
+}
+
+/** log of the density of {@link uniform}: [samples, batch]. */
+function uniformDensity(policy: Distribution, samples: number): Tensor {
+  const { batch, actions: size } = policy;
+  return broadcastTo(constant(policy.support ? -Math.log(size) : -size * Math.LN2), [samples, batch]);
 }
 
 /** The divergence itself, by enumeration or quadrature. */
@@ -140,6 +152,7 @@ export const forwardKlExact: Estimator = {
   formula: 'Σ_a p(log p − log π)',
   source: 'definition',
   quality: 'exact',
+  follows: forwardKlObjective,
   needs: ['logProb', 'enumerable'],
   defaultSamples: 1,
   minimumSamples: 1,

@@ -1,5 +1,6 @@
 import { add, exp, expm1, mean, mul, neg, square, stopGradient, sub, type Tensor } from '../tape/index.ts';
-import { type Estimator, type Need, required } from './estimator.ts';
+import { type Estimator, type Label, required } from './estimator.ts';
+import { forwardReferenceKl, type Objective, reverseReferenceKl } from './objective.ts';
 import { saturated } from './saturate.ts';
 
 /** Nats above which a ratio of densities counts as e^20, so that products with it and their gradients fit float32. */
@@ -7,18 +8,50 @@ const largestLog = 20;
 /** Nats above which the log-ratio that k2 squares grows no further, for the same reason. */
 const largestGap = 1e4;
 
-/** The log-ratio penalties k(log π − log π_ref) and what differentiating each as a loss follows. */
-const penalties = {
-  k1: { title: 'k1 = log π − log π_ref; on-policy its gradient has mean zero', of: (gap: Tensor) => gap },
+const unbiased = (follows: Objective): Label => ({ quality: 'unbiased', follows });
+const own = (name: string, formula: string): Label => ({
+  quality: 'own-objective',
+  follows: { name, formula },
+});
+
+interface Penalty {
+  readonly title: string;
+  /** The penalty at gap = log π − log π_ref. */
+  of(gap: Tensor): Tensor;
+  /** What the gradient follows where the samples are the policy's, another policy's, or weighted by importance. */
+  readonly labels: Readonly<Record<'onPolicy' | 'offPolicy' | 'weighted', Label>>;
+}
+
+/** The log-ratio penalties and what differentiating each as a loss follows; β is the behaviour policy. */
+const penalties: Readonly<Record<string, Penalty>> = {
+  k1: {
+    title: 'k1 = log π − log π_ref',
+    of: (gap) => gap,
+    labels: {
+      onPolicy: own('nothing', 'E_π[∇ log π] = 0'),
+      offPolicy: own('−KL(β ‖ π)', 'E_β[log π − log β]'),
+      weighted: unbiased(reverseReferenceKl),
+    },
+  },
   k2: {
-    title: 'k2 = ½(log π − log π_ref)²; on-policy it follows the reverse KL',
-    of: (gap: Tensor) => mul(0.5, square(neg(saturated(neg(saturated(gap, largestGap)), largestGap)))),
+    title: 'k2 = ½(log π − log π_ref)²',
+    of: (gap) => mul(0.5, square(neg(saturated(neg(saturated(gap, largestGap)), largestGap)))),
+    labels: {
+      onPolicy: unbiased(reverseReferenceKl),
+      offPolicy: own('E_β[k2]', '½E_β[(log π − log π_ref)²]'),
+      weighted: own('E_π[k2]', '½E_π[(log π − log π_ref)²]'),
+    },
   },
   k3: {
-    title: 'k3 = π_ref/π − 1 + log π − log π_ref; on-policy it follows the forward KL',
-    of: (gap: Tensor) => add(expm1(saturated(neg(gap), largestLog)), gap),
+    title: 'k3 = π_ref/π − 1 + log π − log π_ref',
+    of: (gap) => add(expm1(saturated(neg(gap), largestLog)), gap),
+    labels: {
+      onPolicy: unbiased(forwardReferenceKl),
+      offPolicy: own('E_β[k3]', 'E_β[π_ref/π − 1 + log π − log π_ref]'),
+      weighted: unbiased(reverseReferenceKl),
+    },
   },
-} as const;
+};
 
 /**
  * The penalties of KL-regularised policy optimisation used as losses: the mean of k over fixed samples,
@@ -27,55 +60,55 @@ const penalties = {
  *
  * @source Schulman 2020, "Approximating KL divergence" (the estimators); Tang & Munos 2025 (as losses)
  */
-export const klPenalties: readonly Estimator[] = (
-  Object.keys(penalties) as (keyof typeof penalties)[]
-).flatMap((name) => {
-  const { title, of } = penalties[name];
-  const common = {
-    source: 'Schulman 2020; Tang & Munos 2025',
-    quality: 'unbiased' as const,
-    defaultSamples: 16,
-    minimumSamples: 1,
-  };
-  const plain: Estimator = {
-    ...common,
-    name: `kl-penalty/${name}`,
-    title: `KL penalty ${title}`,
-    formula: `E[${name}(a)], samples fixed`,
-    needs: ['logProb', 'reference'],
-    variants: [
-      { name: 'on-policy', title: 'samples of the policy', needs: [] },
-      { name: 'off-policy', title: 'samples of the behaviour policy, not weighted', needs: ['behaviour'] },
-    ],
-    loss: (input, variant) => {
-      const from =
-        variant === 'on-policy' ? input.policy : required(input.behaviour, 'behaviour', plain.name);
-      const drawn = from.sample(input.samples, input.noise ? { noise: input.noise } : {});
-      const logProb = variant === 'on-policy' ? drawn.logProb : input.policy.logProbLatent(drawn.latent);
-      const reference = required(input.reference, 'reference', plain.name).logProbLatent(drawn.latent);
-      const loss = mean(of(sub(logProb, stopGradient(reference))));
-      return { loss, diagnostics: {}, ...(variant === 'on-policy' ? { logProb } : {}) };
-    },
-  };
-  const needs: readonly Need[] = ['logProb', 'reference', 'behaviour'];
-  const weighted: Estimator = {
-    ...common,
-    name: `kl-penalty/${name}-iw`,
-    title: `KL penalty ${name}, importance-weighted`,
-    formula: `E_behaviour[π/π_behaviour·${name}(a)]`,
-    needs,
-    variants: [],
-    loss: (input) => {
-      const behaviour = required(input.behaviour, 'behaviour', weighted.name);
-      const { latent, logProb: logBehaviour } = behaviour.sample(
-        input.samples,
-        input.noise ? { noise: input.noise } : {},
-      );
-      const logProb = input.policy.logProbLatent(latent);
-      const reference = required(input.reference, 'reference', weighted.name).logProbLatent(latent);
-      const ratio = exp(saturated(sub(logProb, stopGradient(logBehaviour)), largestLog));
-      return { loss: mean(mul(ratio, of(sub(logProb, stopGradient(reference))))), diagnostics: {} };
-    },
-  };
-  return [plain, weighted];
-});
+export const klPenalties: readonly Estimator[] = Object.entries(penalties).flatMap(
+  ([name, { title, of, labels }]) => {
+    const common = { source: 'Schulman 2020; Tang & Munos 2025', defaultSamples: 16, minimumSamples: 1 };
+    const plain: Estimator = {
+      ...common,
+      ...labels.onPolicy,
+      name: `kl-penalty/${name}`,
+      title: `KL penalty ${title}`,
+      formula: `E[${name}(a)], samples fixed`,
+      needs: ['logProb', 'reference'],
+      variants: [
+        { name: 'on-policy', title: 'samples of the policy', needs: [] },
+        {
+          name: 'off-policy',
+          title: 'samples of the behaviour policy, not weighted',
+          needs: ['behaviour'],
+          ...labels.offPolicy,
+        },
+      ],
+      loss: (input, variant) => {
+        const from =
+          variant === 'on-policy' ? input.policy : required(input.behaviour, 'behaviour', plain.name);
+        const drawn = from.sample(input.samples, input.noise ? { noise: input.noise } : {});
+        const logProb = variant === 'on-policy' ? drawn.logProb : input.policy.logProbLatent(drawn.latent);
+        const reference = required(input.reference, 'reference', plain.name).logProbLatent(drawn.latent);
+        const loss = mean(of(sub(logProb, stopGradient(reference))));
+        return { loss, diagnostics: {}, ...(variant === 'on-policy' ? { logProb } : {}) };
+      },
+    };
+    const weighted: Estimator = {
+      ...common,
+      ...labels.weighted,
+      name: `kl-penalty/${name}-iw`,
+      title: `KL penalty ${name}, importance-weighted`,
+      formula: `E_behaviour[π/π_behaviour·${name}(a)]`,
+      needs: ['logProb', 'reference', 'behaviour'],
+      variants: [],
+      loss: (input) => {
+        const behaviour = required(input.behaviour, 'behaviour', weighted.name);
+        const { latent, logProb: logBehaviour } = behaviour.sample(
+          input.samples,
+          input.noise ? { noise: input.noise } : {},
+        );
+        const logProb = input.policy.logProbLatent(latent);
+        const reference = required(input.reference, 'reference', weighted.name).logProbLatent(latent);
+        const ratio = exp(saturated(sub(logProb, stopGradient(logBehaviour)), largestLog));
+        return { loss: mean(mul(ratio, of(sub(logProb, stopGradient(reference))))), diagnostics: {} };
+      },
+    };
+    return [plain, weighted];
+  },
+);

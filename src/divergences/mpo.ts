@@ -16,7 +16,7 @@ import {
   sum,
   type Tensor,
 } from '../tape/index.ts';
-import { type Estimator, required } from './estimator.ts';
+import { type Estimator, ratioBias, required } from './estimator.ts';
 import { minimumOf } from './target.ts';
 
 /** Bounds in nats of the E-step's KL and of the M-step's two trust regions. */
@@ -67,8 +67,13 @@ const estimator = (decoupled: boolean): Estimator => {
     name,
     title: `MPO, ${decoupled ? 'mean and covariance decoupled' : 'coupled'}`,
     formula: '−Σ_k sg(w_k) log π(a_k) + λ_μ KL_μ + λ_Σ KL_Σ, a ~ π_old, w = softmax_k(Q/η)',
-    source: 'Abdolmaleki et al. 2018, section 4 and appendix D',
-    quality: 'consistent',
+    source: 'Abdolmaleki et al. 2018',
+    quality: 'own-objective',
+    follows: {
+      name: 'likelihood under q within trust regions',
+      formula: `−E_q[${decoupled ? 'log π(a; μ, Σ_old) + log π(a; μ_old, Σ)' : 'log π'}] + λ_μ KL_μ(π_old ‖ π) + λ_Σ KL_Σ(π_old ‖ π), q ∝ π_old·e^{Q/η}`,
+    },
+    bias: ratioBias,
     needs: ['logProb', 'diagonalGaussian', 'reference'],
     defaultSamples: 16,
     minimumSamples: 2,

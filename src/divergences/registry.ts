@@ -1,7 +1,7 @@
 import { UsageError, unknownName } from '../errors.ts';
 import { chi2 } from './chi2.ts';
 import { dpg } from './dpg.ts';
-import type { Estimator, EstimatorChoice } from './estimator.ts';
+import type { Estimator, EstimatorChoice, Label, Variant } from './estimator.ts';
 import { forwardKlExact, forwardKlSnis } from './forward-kl.ts';
 import { forwardKlAwr } from './forward-kl-awr.ts';
 import { forwardKlMcmc } from './forward-kl-mcmc.ts';
@@ -11,6 +11,7 @@ import { jeffreys } from './jeffreys.ts';
 import { jensenShannon } from './jensen-shannon.ts';
 import { klPenalties } from './kl-penalty.ts';
 import { mpo } from './mpo.ts';
+import { penalised, penalisedParts } from './penalised.ts';
 import { renyi } from './renyi.ts';
 import { reverseKl } from './reverse-kl.ts';
 import { svgd } from './svgd.ts';
@@ -40,10 +41,14 @@ export const estimators: readonly Estimator[] = [
 export const baselineEstimator = 'reverse-kl/pathwise';
 
 /**
- * The estimator written `divergence/estimator` or `divergence/estimator:variant`.
+ * The estimator written `divergence/estimator` or `divergence/estimator:variant`, or with a penalty,
+ * `divergence/estimator+kl-penalty/estimator@coefficient`.
+ *
  * @throws UsageError naming the known ones
  */
 export function chooseEstimator(text: string): EstimatorChoice {
+  const parts = penalisedParts(text);
+  if (parts) return penalised(chooseEstimator(parts.base), chooseEstimator(parts.penalty), parts.coefficient);
   const colon = text.indexOf(':');
   const [name, asked] = colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
   const estimator = estimators.find((candidate) => candidate.name === name);
@@ -63,19 +68,34 @@ export function chooseEstimator(text: string): EstimatorChoice {
       estimator.variants.map((candidate) => candidate.name),
     );
   }
+  const full = variant ? `${name}:${variant}` : name;
+  const minimumSamples = chosen?.minimumSamples ?? estimator.minimumSamples;
   return {
-    name: variant ? `${name}:${variant}` : name,
+    name: full,
     estimator,
     variant,
     needs: [...estimator.needs, ...(chosen?.needs ?? [])],
+    minimumSamples,
+    ...labelOf(estimator, chosen),
     loss: (input) => {
-      if (input.samples < estimator.minimumSamples) {
+      if (!(Number.isInteger(input.samples) && input.samples >= minimumSamples)) {
         throw new UsageError(
-          `${name} needs at least ${estimator.minimumSamples} samples for each state; got ${input.samples}.`,
+          `${full} needs at least ${minimumSamples} samples for each state, a whole number; got ${input.samples}.`,
+          minimumSamples > 1 ? { hint: 'With fewer the policy learns nothing of the target.' } : {},
         );
       }
       return estimator.loss(input, variant);
     },
+  };
+}
+
+/** The estimator's label with what differs in the variant's; a quality comes with a bias of its own. */
+function labelOf(estimator: Estimator, variant?: Variant): Label {
+  const { bias } = variant?.quality ? variant : estimator;
+  return {
+    quality: variant?.quality ?? estimator.quality,
+    follows: variant?.follows ?? estimator.follows,
+    ...(bias === undefined ? {} : { bias }),
   };
 }
 

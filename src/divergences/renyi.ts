@@ -15,14 +15,22 @@ import {
   sum,
   type Tensor,
 } from '../tape/index.ts';
-import type { Estimator, Variant } from './estimator.ts';
+import { type Estimator, ratioBias, type Variant } from './estimator.ts';
 import { type Enumeration, exactly } from './exact.ts';
+import { renyiObjective } from './objective.ts';
 import { addValue } from './reverse-kl.ts';
 
 const orders: readonly Variant[] = [
-  { name: '0.5', title: 'order 0.5', needs: [] },
-  { name: '2', title: 'order 2', needs: [] },
-  { name: '-1', title: 'order −1, an upper bound that is minimised', needs: [] },
+  { name: '0.5', title: 'order 0.5', needs: [], follows: renyiObjective('0.5') },
+  { name: '2', title: 'order 2', needs: [], follows: renyiObjective('2') },
+  {
+    name: '-1',
+    title: 'order −1, an upper bound that is minimised',
+    needs: [],
+    follows: renyiObjective('−1'),
+    // Of one sample every order's bound is the lower one of the reverse KL, and this order minimises it.
+    minimumSamples: 2,
+  },
 ];
 
 /** The variational Rényi bound log Z − D_order(π ‖ p): a lower bound for orders above 0, an upper bound below. */
@@ -33,15 +41,16 @@ function bound(logRatio: Tensor, order: number): Tensor {
 /** A loss to minimise: lower bounds are maximised. */
 const asLoss = (value: Tensor, order: number): Tensor => (order > 0 ? neg(value) : value);
 
-const common = { defaultSamples: 16, minimumSamples: 1 };
+const common = { defaultSamples: 16, minimumSamples: 1, follows: renyiObjective('a') };
 
 export const renyiPathwise: Estimator = {
   ...common,
   name: 'renyi/pathwise',
   title: 'Rényi bound, pathwise',
   formula: '1/(1 − a)·log mean_k exp (1 − a)(log p̃ − log π)',
-  source: 'Li & Turner 2016, eq. 12',
+  source: 'Li & Turner 2016',
   quality: 'consistent',
+  bias: ratioBias,
   needs: ['logProb', 'rsample', 'criticGradient'],
   variants: orders,
   loss: ({ policy, target, samples, noise }, variant) => {
@@ -62,8 +71,9 @@ export const renyiDreg: Estimator = {
   name: 'renyi/dreg',
   title: 'Rényi bound, doubly reparameterised',
   formula: 'Σ_k sg(a w_k + (1 − a) w_k²)·(log p̃(a_θ) − log π_sg(a_θ)), w = softmax_k (1 − a)(log p̃ − log π)',
-  source: 'Tucker et al. 2018, section 4, for any order',
+  source: 'Tucker et al. 2018, for any order',
   quality: 'consistent',
+  bias: ratioBias,
   needs: ['logProb', 'rsample', 'criticGradient'],
   variants: orders,
   loss: ({ policy, target, samples, noise }, variant) => {
@@ -85,9 +95,12 @@ export const renyiScore: Estimator = {
   name: 'renyi/score',
   title: 'Rényi bound, score function',
   formula: 'a/(1 − a)·Σ_k sg(w_k)·log π(a_k), w = softmax_k (1 − a)(log p̃ − log π), centred by 1/K',
-  source: 'Li & Turner 2016, eq. 12, with the log-derivative identity',
+  source: 'Li & Turner 2016, with the log-derivative identity',
   quality: 'consistent',
+  bias: ratioBias,
   needs: ['logProb'],
+  // Of one sample the weight is a constant.
+  minimumSamples: 2,
   variants: [
     ...orders,
     ...orders.map((order) => ({
@@ -112,11 +125,15 @@ export const renyiExact: Estimator = {
   name: 'renyi/exact',
   title: 'Rényi divergence, exact',
   formula: 'log Σ_a π^a p^(1 − a)/(a − 1)',
-  source: 'Rényi 1961; van Erven & Harremoës 2014, eq. 1',
+  source: 'Rényi 1961; van Erven & Harremoës 2014',
   quality: 'exact',
   needs: ['logProb', 'enumerable'],
   defaultSamples: 1,
-  variants: orders.map((order) => (Number(order.name) < 0 ? { ...order, needs: ['finiteChoices'] } : order)),
+  variants: orders.map((order) => ({
+    ...order,
+    minimumSamples: 1,
+    needs: Number(order.name) < 0 ? ['finiteChoices'] : [],
+  })),
   loss: ({ policy, target }, variant) => {
     const order = Number(variant);
     // Below 0 the divergence is negative and its bound minimised, so the divergence is maximised.

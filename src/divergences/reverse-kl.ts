@@ -1,9 +1,10 @@
 import { UsageError } from '../errors.ts';
 import type { ScoreBaseline } from '../program/kernels.ts';
 import { div, exp, mean, mul, reshape, stopGradient, sub, sum, type Tensor } from '../tape/index.ts';
-import type { Estimator, EstimatorInput, EstimatorResult } from './estimator.ts';
+import { type Estimator, type EstimatorInput, type EstimatorResult, ratioBias } from './estimator.ts';
 import { exactly, integrate } from './exact.ts';
 import { fitsFusedLoss, reverseKlLoss, scoreLoss } from './loss-op.ts';
+import { reverseKlObjective } from './objective.ts';
 
 /**
  * KL(π ‖ p), whose minimum over all policies is the soft-optimal one. Both estimators drop log Z(s), a constant
@@ -13,8 +14,9 @@ export const reverseKlPathwise: Estimator = {
   name: 'reverse-kl/pathwise',
   title: 'Reverse KL, pathwise (SAC)',
   formula: 'E_ε[log π(a_θ(ε)) − Q(s, a_θ(ε))/α]',
-  source: 'Haarnoja et al. 2018, eq. 10',
+  source: 'Haarnoja et al. 2018',
   quality: 'unbiased',
+  follows: reverseKlObjective,
   needs: ['logProb', 'rsample', 'criticGradient'],
   defaultSamples: 1,
   minimumSamples: 1,
@@ -41,6 +43,7 @@ export const reverseKlPathwiseStl: Estimator = {
   formula: 'E_ε[log π_sg(θ)(a_θ(ε)) − Q(s, a_θ(ε))/α]',
   source: 'Roeder, Wu & Duvenaud 2017',
   quality: 'unbiased',
+  follows: reverseKlObjective,
   needs: ['logProb', 'rsample', 'criticGradient'],
   defaultSamples: 1,
   minimumSamples: 1,
@@ -65,6 +68,7 @@ export const reverseKlExact: Estimator = {
   formula: 'Σ_a π(log π − log p)',
   source: 'definition; Christodoulou 2019 for discrete SAC',
   quality: 'exact',
+  follows: reverseKlObjective,
   needs: ['logProb', 'enumerable'],
   defaultSamples: 1,
   minimumSamples: 1,
@@ -81,27 +85,25 @@ export const reverseKlScore: Estimator = {
   formula: 'E_π[sg(log π − Q/α − b)·log π]',
   source: 'Williams 1992; leave-one-out baseline: Kool et al. 2019',
   quality: 'unbiased',
+  follows: reverseKlObjective,
   needs: ['logProb'],
   defaultSamples: 16,
   minimumSamples: 1,
   variants: [
-    { name: 'loo', title: 'baseline: mean of the other samples', needs: [] },
+    { name: 'loo', title: 'baseline: mean of the other samples', needs: [], minimumSamples: 2 },
     { name: 'none', title: 'no baseline', needs: [] },
     {
       name: 'mean',
-      title: 'baseline: mean of all samples, its own included (biased by 1 − 1/K)',
+      title: 'baseline: mean of all samples, its own included (the gradient times 1 − 1/K)',
       needs: [],
+      minimumSamples: 2,
       quality: 'consistent',
+      bias: ratioBias,
     },
     { name: 'value', title: 'baseline: V(s), learned', needs: ['value'] },
   ],
   loss: ({ policy, target, samples, noise, value }: EstimatorInput, variant: string): EstimatorResult => {
     const baseline = variant as ScoreBaseline;
-    if ((baseline === 'loo' || baseline === 'mean') && samples < 2) {
-      throw new UsageError(
-        `reverse-kl/score:${baseline} needs at least 2 samples for each state; got ${samples}.`,
-      );
-    }
     if (baseline === 'value' && !value)
       throw new UsageError('reverse-kl/score:value needs the baseline V(s).');
     const { actions, logProb } = policy.sample(samples, noise ? { noise } : {});

@@ -1,3 +1,4 @@
+import { isMasked, maskedLog } from '../distributions/mask.ts';
 import { UsageError } from '../errors.ts';
 import {
   add,
@@ -9,6 +10,7 @@ import {
   sliceAxis,
   type Tensor,
   toOperand,
+  where,
 } from '../tape/index.ts';
 
 /**
@@ -60,6 +62,16 @@ export function boltzmann(
     },
   };
 }
+
+/**
+ * log p̃ of the target over the choices that the policy's mask allows: what is no action at this state has no mass there.
+ * Its divergences from the policy are then finite. Unchanged where nothing is masked.
+ *
+ * @param logDensity [samples, batch] log p̃
+ * @param logPolicy [samples, batch] log π of the same choices
+ */
+export const allowedOnly = (logDensity: Tensor, logPolicy: Tensor): Tensor =>
+  where(isMasked(logPolicy), maskedLog, logDensity);
 
 /** min over the leading axis; ties share the cotangent evenly. */
 export function minimumOf(values: Tensor): Tensor {

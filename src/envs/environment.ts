@@ -11,7 +11,7 @@ export type Space =
 
 /** What one step yields. */
 export interface Transition {
-  /** [observations] a new array, the caller's to keep. */
+  /** [observations] it is copied before the next step. */
   readonly observation: Float32Array;
   readonly reward: number;
   /** The task ended: the value of what follows is zero. */

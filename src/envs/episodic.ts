@@ -19,9 +19,9 @@ export abstract class EpisodicEnvironment implements Environment {
 
   /** The simulated state in float64. */
   protected readonly physics: Float64Array;
-  private elapsedSteps = 0;
+  protected elapsedSteps = 0;
   private running = false;
-  private random = new PhiloxStream(0);
+  private random = new PhiloxStream(0, 'environment');
 
   /** @param physicsSize how many numbers the simulated state holds */
   protected constructor(physicsSize: number) {
@@ -38,7 +38,7 @@ export abstract class EpisodicEnvironment implements Environment {
   protected abstract observe(): Float32Array;
 
   reset(seed?: number): Float32Array {
-    if (seed !== undefined) this.random = new PhiloxStream(seed);
+    if (seed !== undefined) this.random = new PhiloxStream(seed, 'environment');
     this.sampleStart(this.random);
     this.elapsedSteps = 0;
     this.running = true;
@@ -53,6 +53,8 @@ export abstract class EpisodicEnvironment implements Environment {
       });
     }
     this.checkAction(action);
+    // Where the dynamics fail, only a reset may follow.
+    this.running = false;
     const { reward, terminated } = this.advance(action, this.random);
     this.elapsedSteps++;
     const truncated = this.elapsedSteps >= this.maxEpisodeSteps;

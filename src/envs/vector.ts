@@ -1,4 +1,6 @@
-import { PhiloxStream } from '../math/philox.ts';
+import { EnvironmentError } from '../errors.ts';
+import { drawnSeed } from '../math/philox.ts';
+import { checked, checkedObservation, checkedTransition } from './checked.ts';
 import type { Environment, EnvironmentState, Transition } from './environment.ts';
 
 /** What one step of one of several environments yields. */
@@ -16,7 +18,7 @@ type Soon<T> = T | Promise<T>;
  */
 export interface VectorEnvironment {
   readonly count: number;
-  /** Starts every environment; the first has the seed itself, as a single one would. @returns [count] observations */
+  /** Starts every environment, each with its own {@link environmentSeed}. @returns [count] observations */
   reset(seed: number): Soon<Float32Array[]>;
   /** Advances all by one step. @param actions [count] each as the task takes it */
   step(actions: readonly Float32Array[]): Soon<VectorTransition[]>;
@@ -27,20 +29,20 @@ export interface VectorEnvironment {
 }
 
 /** The seed of environment `index` of a run: independent streams, of which the first is a single environment's. */
-export function environmentSeed(seed: number, index: number): number {
-  if (index === 0) return seed;
-  const stream = new PhiloxStream(seed, 3);
-  stream.setState({ ...stream.getState(), position: index });
-  return stream.nextUint32();
-}
+export const environmentSeed = (seed: number, index: number): number =>
+  drawnSeed(seed, 'trainingStarts', index);
 
 /** Environments in this thread, one after the other. */
 export class LocalVector implements VectorEnvironment {
+  private readonly environments: readonly Environment[];
+
   /** @param first place of the first among all of the run's, for their seeds */
   constructor(
-    private readonly environments: readonly Environment[],
+    environments: readonly Environment[],
     private readonly first = 0,
-  ) {}
+  ) {
+    this.environments = environments.map(checked);
+  }
 
   get count(): number {
     return this.environments.length;
@@ -71,4 +73,42 @@ export class LocalVector implements VectorEnvironment {
   }
 
   dispose(): void {}
+}
+
+/**
+ * Several environments of a caller's own, whose answers are checked as those of one are.
+ *
+ * @param task one environment of the task
+ * @throws EnvironmentError naming what is wrong, in which environment and step
+ */
+export function checkedVector(vector: VectorEnvironment, task: Environment): VectorEnvironment {
+  if (vector instanceof LocalVector) return vector;
+  const { count } = vector;
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new EnvironmentError(`The parallel environments of '${task.name}' are ${count} in number.`);
+  let steps = 0;
+  const each = (given: unknown, when: string): unknown[] => {
+    if (Array.isArray(given) && given.length === count) return given;
+    const seen = Array.isArray(given) ? `${given.length} answers` : `no list (${typeof given})`;
+    throw new EnvironmentError(`The ${count} parallel environments of '${task.name}' gave ${seen} ${when}.`);
+  };
+  return {
+    count,
+    async reset(seed) {
+      const when = `when they were reset with seed ${seed}`;
+      return each(await vector.reset(seed), when).map((given, i) =>
+        checkedObservation(task, given, `at place ${i}, ${when}`),
+      );
+    },
+    async step(actions) {
+      const when = `in step ${++steps}`;
+      return each(await vector.step(actions), when).map((given, i) => ({
+        ...checkedTransition(task, given, `at place ${i}, ${when}`),
+        next: checkedObservation(task, (given as VectorTransition).next, `at place ${i}, after ${when}`),
+      }));
+    },
+    getStates: () => vector.getStates(),
+    setStates: (states) => vector.setStates(states),
+    dispose: () => vector.dispose(),
+  };
 }

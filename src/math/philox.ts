@@ -5,6 +5,7 @@
 // Source: Salmon, Moraes, Dror, Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3", SC'11, section 3.3.
 
 import { DataError, UsageError } from '../errors.ts';
+import { type Purpose, purposes, streamKey } from './streams.ts';
 
 const ROUNDS = 10;
 // Round multipliers, and the Weyl sequence that advances the key: the golden ratio and √3 − 1, as fractions
@@ -114,12 +115,16 @@ export function integerFromBits(bits: number, n: number): number {
 /** Everything needed to continue a stream: plain JSON. */
 export interface PhiloxState {
   readonly seed: number;
-  readonly stream: number;
+  readonly purpose: Purpose;
+  readonly index: number;
   /** How many 32-bit words have been consumed. */
   readonly position: number;
   /** The second normal of the last Box–Muller pair while it waits to be used. */
   readonly spareNormal: number | null;
 }
+
+/** As it was in version 1 of the streams, which were all `plain`. */
+type EarlierState = Pick<PhiloxState, 'seed' | 'position' | 'spareNormal'> & { readonly stream: number };
 
 // The last counter word of every host-side block. Kernels that use the same key must put something else
 // there; then no device draw shares a counter with a host draw.
@@ -127,13 +132,14 @@ const HOST_DOMAIN = 0xffffffff;
 
 /**
  * A sequential generator for host-side use (environments, initial weights, shuffles) over Philox blocks:
- * key = the 64-bit seed, counter = (block low, block high, stream, `HOST_DOMAIN`). Streams with different
- * seeds or stream ids are independent; the same pair repeats the same numbers on every platform (normals as
+ * key = seed and purpose (`streamKey`), counter = (block low, block high, index, `HOST_DOMAIN`). Streams with different
+ * seeds, purposes or indices are independent; the same three repeat the same numbers on every platform (normals as
  * far as its `Math.log`, `cos` and `sin` agree).
  */
 export class PhiloxStream {
   private seed: number;
-  private stream: number;
+  private purpose: Purpose;
+  private index: number;
   private position = 0;
   private spareNormal: number | null = null;
   private readonly key = new Uint32Array(2);
@@ -142,15 +148,16 @@ export class PhiloxStream {
 
   /**
    * @param seed integer, 0 … 2^53 − 1
-   * @param stream which of the seed's independent streams, 0 … 2^32 − 1
-   * @throws UsageError when either is no such integer
+   * @param purpose what the numbers are for
+   * @param index which of the purpose's independent streams, 0 … 2^32 − 1
+   * @throws UsageError when seed or index is no such integer
    */
-  constructor(seed: number, stream = 0) {
-    checkInteger('random seed', seed, 0, Number.MAX_SAFE_INTEGER);
-    checkInteger('random stream', stream, 0, TWO_32 - 1);
+  constructor(seed: number, purpose: Purpose = 'plain', index = 0) {
+    this.key.set(streamKey(seed, purpose));
+    checkInteger('index of a random stream', index, 0, TWO_32 - 1);
     this.seed = seed;
-    this.stream = stream;
-    this.rekey();
+    this.purpose = purpose;
+    this.index = index;
   }
 
   /** Uniform unsigned 32-bit integer. */
@@ -197,41 +204,53 @@ export class PhiloxStream {
   }
 
   getState(): PhiloxState {
-    return { seed: this.seed, stream: this.stream, position: this.position, spareNormal: this.spareNormal };
+    const { seed, purpose, index, position, spareNormal } = this;
+    return { seed, purpose, index, position, spareNormal };
   }
 
   /** @throws DataError when the state was not made by `getState` */
-  setState(state: PhiloxState): void {
-    const { seed, stream, position, spareNormal } = state;
+  setState(state: PhiloxState | EarlierState): void {
+    const { seed, purpose, index, position, spareNormal } =
+      'stream' in state ? { ...state, purpose: 'plain' as const, index: state.stream } : state;
     const valid =
       isIntegerIn(seed, 0, Number.MAX_SAFE_INTEGER) &&
-      isIntegerIn(stream, 0, TWO_32 - 1) &&
+      Object.hasOwn(purposes, purpose) &&
+      isIntegerIn(index, 0, TWO_32 - 1) &&
       isIntegerIn(position, 0, Number.MAX_SAFE_INTEGER) &&
       (spareNormal === null || Number.isFinite(spareNormal));
     if (!valid) {
       throw new DataError(`The state of a random stream is malformed: ${JSON.stringify(state)}.`);
     }
     this.seed = seed;
-    this.stream = stream;
+    this.purpose = purpose;
+    this.index = index;
     this.position = position;
     this.spareNormal = spareNormal;
-    this.rekey();
+    this.key.set(streamKey(seed, purpose));
     if (position % 4 !== 0) this.fillBlock();
   }
 
-  private rekey(): void {
-    this.key[0] = this.seed % TWO_32;
-    this.key[1] = Math.floor(this.seed / TWO_32);
-  }
-
   private fillBlock(): void {
-    const index = Math.floor(this.position / 4);
-    this.counter[0] = index % TWO_32;
-    this.counter[1] = Math.floor(index / TWO_32);
-    this.counter[2] = this.stream;
+    const block = Math.floor(this.position / 4);
+    this.counter[0] = block % TWO_32;
+    this.counter[1] = Math.floor(block / TWO_32);
+    this.counter[2] = this.index;
     this.counter[3] = HOST_DOMAIN;
     philox4x32(this.counter, this.key, this.block);
   }
+}
+
+/**
+ * A seed for what has a generator of its own, as an environment has: 53 bits of a stream.
+ *
+ * @param nth which of the stream's seeds, from 0
+ * @returns integer, 0 … 2^53 − 1
+ */
+export function drawnSeed(seed: number, purpose: Purpose, index: number, nth = 0): number {
+  const stream = new PhiloxStream(seed, purpose, index);
+  stream.setState({ ...stream.getState(), position: 2 * nth });
+  const high = stream.nextUint32() >>> 11;
+  return high * TWO_32 + stream.nextUint32();
 }
 
 function isIntegerIn(value: number, low: number, high: number): boolean {

@@ -109,12 +109,15 @@ export function adamRates(options: AdamOptions): Required<AdamOptions> {
   if (
     !(
       learningRate >= 0 &&
+      Number.isFinite(learningRate) &&
       beta1 >= 0 &&
       beta1 < 1 &&
       beta2 >= 0 &&
       beta2 < 1 &&
       epsilon > 0 &&
-      weightDecay >= 0
+      Number.isFinite(epsilon) &&
+      weightDecay >= 0 &&
+      Number.isFinite(weightDecay)
     )
   ) {
     throw new UsageError(
@@ -139,6 +142,7 @@ export function adam(parameters: State, options: AdamOptions): Optimiser {
     step(gradient, { scale, target } = {}) {
       if (gradient.size !== parameters.size)
         throw shapeError('adam', [gradient], `'${parameters.name}' has shape [${parameters.shape}]`);
+      if (target) requireRate(target.tau);
       if (target && !sameShape(target.parameters.shape, parameters.shape)) {
         throw new UsageError(
           `target '${target.parameters.name}' does not have the shape of '${parameters.name}'`,
@@ -157,6 +161,10 @@ export function adam(parameters: State, options: AdamOptions): Optimiser {
   };
 }
 
+function requireRate(tau: number): void {
+  if (!(tau >= 0 && tau <= 1)) throw new UsageError(`tau must be a number from 0 to 1; got ${tau}.`);
+}
+
 /** √Σ g² over all the gradients: a scalar. */
 export function globalNorm(gradients: readonly Tensor[]): Tensor {
   const squares = gradients.map((gradient) => sum(square(gradient)));
@@ -170,6 +178,7 @@ export function clipScale(norm: Tensor, maxNorm: number): Tensor {
 
 /** target ← (1 − tau)·target + tau·online. */
 export function polyak(target: State, online: Tensor, tau: number): void {
+  requireRate(tau);
   const old = read(target);
   assign(target, add(old, mul(tau, sub(online, old))));
 }

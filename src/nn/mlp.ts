@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { broadcastShapes, formatShape, sameShape, sizeOf } from '../math/shape.ts';
+import type { Purpose } from '../math/streams.ts';
 import {
   add,
   broadcastTo,
@@ -33,6 +34,8 @@ export interface MlpOptions {
   readonly layerNorm?: boolean;
   readonly name?: string;
   readonly seed?: number;
+  /** What the initial weights are drawn for; networks of one seed and purpose start alike. */
+  readonly purpose?: Purpose;
 }
 
 /** Where one array of a network lies within its flat parameters. */
@@ -73,6 +76,7 @@ export function mlp(options: MlpOptions): Network {
     layerNorm = false,
     name = 'mlp',
     seed = 0,
+    purpose = 'network',
   } = options;
   const dims = [inputs, ...hidden, outputs];
   if (dims.some((width) => !Number.isInteger(width) || width < 1)) {
@@ -82,8 +86,8 @@ export function mlp(options: MlpOptions): Network {
   const count = entries.reduce((total, entry) => total + sizeOf(entry.shape), 0);
   const shape: MlpShape = { dims, nets: nets ?? 1, activation };
   const initial = new Float32Array(shape.nets * count);
-  const random = new PhiloxStream(seed);
   for (let net = 0; net < shape.nets; net++) {
+    const random = new PhiloxStream(seed, purpose, net);
     for (const entry of entries) {
       const bound = 1 / Math.sqrt(dims[Number(entry.name.replace(/\D/g, ''))]);
       const from = net * count + entry.offset;

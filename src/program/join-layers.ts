@@ -62,7 +62,7 @@ export function layersSpec(name: string, parts: readonly KernelStep[]): KernelSp
     ],
     floats: last?.floats ?? [],
     grid: (_params, subgroups) => ({
-      workgroups: [layers.reduce((sum, layer) => sum + layerWorkgroups(layer.params, subgroups), 0), 1, 1],
+      workgroups: layers.reduce((sum, layer) => sum + layerWorkgroups(layer.params, subgroups), 0),
     }),
     flops: () => parts.reduce((total, { flops }) => total + flops, 0),
   };

@@ -106,7 +106,7 @@ export function passSpec(name: string, parts: readonly KernelStep[]): KernelSpec
     ],
     params: [...SHARED, ...parts.flatMap((_, i) => ownParams(pass, i).map((field) => `${field}_${i}`))],
     floats: [],
-    grid: (params, subgroups) => ({ workgroups: [passGroups(params, subgroups), 1, 1] }),
+    grid: (params, subgroups) => ({ workgroups: passGroups(params, subgroups) }),
     flops: () => parts.reduce((total, { flops }) => total + flops, 0),
   };
 }

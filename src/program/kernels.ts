@@ -20,11 +20,11 @@ export interface KernelSpec {
   /**
    * `items`: one invocation an item, in workgroups of WORKGROUP along x; what passes the device's limit wraps
    * into y, so an item's number is (workgroup.y·num_workgroups.x + workgroup.x)·WORKGROUP + local.
-   * `workgroups`: exact counts; an x past the limit wraps into z (used only where z is 1).
+   * `workgroups`: an exact count; what passes the limit wraps into z: workgroup.z·num_workgroups.x + workgroup.x.
    *
    * @param subgroups whether kernels of a layer go by subgroups
    */
-  grid(p: Params, subgroups?: boolean): { items: number } | { workgroups: readonly [number, number, number] };
+  grid(p: Params, subgroups?: boolean): { items: number } | { workgroups: number };
   /** Multiply and add count as two, a transcendental as one. */
   flops(p: Params): number;
   /** Elements of a binding that are read or written, by its name, where those are fewer than the buffer holds. */
@@ -230,10 +230,10 @@ const layerGrid = (
   subgroups?: boolean,
   more = 0,
 ): ReturnType<typeof one> => ({
-  workgroups: [ceil(nets * layerTiles(rows, columns, subgroups).invocations + more, LAYER_GROUP), 1, 1],
+  workgroups: ceil(nets * layerTiles(rows, columns, subgroups).invocations + more, LAYER_GROUP),
 });
 
-const one = (): { workgroups: readonly [number, number, number] } => ({ workgroups: [1, 1, 1] });
+const one = (): { workgroups: number } => ({ workgroups: 1 });
 
 export const kernels: readonly KernelSpec[] = [
   // y = activation(a·b + bias); z receives the sum before the activation when `storeZ` is 1.
@@ -241,7 +241,7 @@ export const kernels: readonly KernelSpec[] = [
     'matmul',
     'a:read b:read bias:read y:write z:write',
     'batch rows columns inner aOffset aBatch aRow aColumn bOffset bBatch bRow bColumn biasOffset biasBatch hasBias activation storeZ',
-    (p) => ({ workgroups: [ceil(p.columns, MATMUL_TILE), ceil(p.rows, MATMUL_TILE), p.batch] }),
+    (p) => ({ workgroups: ceil(p.columns, MATMUL_TILE) * ceil(p.rows, MATMUL_TILE) * p.batch }),
     (p) => 2 * p.batch * p.rows * p.columns * p.inner,
     [],
     // Weights are a part of all parameters.
@@ -260,7 +260,7 @@ export const kernels: readonly KernelSpec[] = [
     'mlp_forward',
     'x0:read x1:read parameters:read y:write saved:write',
     `nets rows layers activation storeSaved ${segmentFields} ${dimFields}`,
-    (p) => ({ workgroups: [ceil(p.rows, MLP_ROWS), p.nets, 1] }),
+    (p) => ({ workgroups: p.nets * ceil(p.rows, MLP_ROWS) }),
     (p) => 2 * p.nets * p.rows * weightCount(p),
     [],
     segmentsTouched,
@@ -271,7 +271,7 @@ export const kernels: readonly KernelSpec[] = [
     'mlp_backward_inputs',
     'dy:read parameters:read saved:read dz:write dx0:write dx1:write',
     `nets rows layers activation storeDz storeDx0 storeDx1 x0Width x1Width ${dimFields}`,
-    (p) => ({ workgroups: [ceil(p.rows, MLP_ROWS), 1, 1] }),
+    (p) => ({ workgroups: ceil(p.rows, MLP_ROWS) }),
     (p) =>
       2 * p.nets * p.rows * (weightCount(p, 1) + (p.storeDx0 * p.x0Width + p.storeDx1 * p.x1Width) * p.d1),
   ),
@@ -279,7 +279,7 @@ export const kernels: readonly KernelSpec[] = [
     'mlp_backward_weights',
     'x0:read x1:read saved:read dz:read dy:read dparameters:write',
     `nets rows layers activation ${segmentFields} ${dimFields}`,
-    (p) => ({ workgroups: [weightTiles(p), p.nets, 1] }),
+    (p) => ({ workgroups: p.nets * weightTiles(p) }),
     (p) => 2 * p.nets * p.rows * weightCount(p),
     [],
     segmentsTouched,
@@ -411,13 +411,13 @@ export const kernels: readonly KernelSpec[] = [
     ['learningRate', 'beta1', 'beta2', 'beta1Complement', 'beta2Complement', 'epsilon', 'weightDecay', 'tau'],
   ),
   // entropy = −mean logProb [samples]; then the step of adam on log α with the gradient entropy − targetEntropy.
-  // hasTarget and decoupled are 0.
+  // hasTarget and decoupled are 0. Then log α is brought within logMin and logMax; NaN stays.
   spec(
     'temperature_step',
     'parameters:update moments:update logProb:read entropy:write clock:update:u32',
-    'samples decoupled hasTarget targetEntropy learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement place',
+    'samples decoupled hasTarget targetEntropy learningRate beta1 beta2 epsilon weightDecay tau beta1Complement beta2Complement place logMin logMax',
     one,
-    (p) => p.samples + 15,
+    (p) => p.samples + 17,
     [
       'targetEntropy',
       'learningRate',
@@ -428,6 +428,8 @@ export const kernels: readonly KernelSpec[] = [
       'epsilon',
       'weightDecay',
       'tau',
+      'logMin',
+      'logMax',
     ],
   ),
   // y [count] words: Philox 4×32-10 with counter (block, clock[2], draw, clock[3]) and key (clock[0], clock[1]);

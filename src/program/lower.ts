@@ -1,6 +1,7 @@
 import { formatShape } from '../math/shape.ts';
 import type { View } from '../math/view.ts';
 import {
+  type Input,
   inputOp,
   type Literal,
   literalOp,
@@ -308,10 +309,11 @@ const ports = (
   at: (buffer: number) => number,
 ): Map<string, ProgramPort> =>
   new Map(
-    [...tensors].map(([name, { shape, dtype }]) => [
-      name,
-      { buffer: at(buffers.get(name) as number), shape, dtype },
-    ]),
+    [...tensors].map(([name, { node, shape, dtype }]) => {
+      const { initial } = (node.op === inputOp ? node.attributes : {}) as Partial<Input>;
+      const port = { buffer: at(buffers.get(name) as number), shape, dtype };
+      return [name, initial === undefined ? port : { ...port, initial }];
+    }),
   );
 
 const isSource = ({ op }: Node): boolean => op === stateOp || op === inputOp || op === literalOp;

@@ -67,6 +67,9 @@ export interface JoinedStep extends StepBase {
 }
 
 export type Step = KernelStep | FusedStep | JoinedStep;
+/** The kernel of a step, as listings call it: generated ones are all `fused`. */
+export const kernelOf = (step: Step): string => (step.kind === 'fused' ? 'fused' : step.kernel);
+
 /** A step that is not several. */
 export type SingleStep = KernelStep | FusedStep;
 
@@ -98,6 +101,8 @@ export interface ProgramPort {
   readonly buffer: number;
   readonly shape: readonly number[];
   readonly dtype: 'f32' | 'u32';
+  /** Of an input that need not be written: the value of each element until it is. */
+  readonly initial?: number;
 }
 
 /** An immutable list of steps with the buffers they work on: what a recording was lowered to. */

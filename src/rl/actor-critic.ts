@@ -1,25 +1,40 @@
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
-import { boltzmann } from '../divergences/target.ts';
+import { penaltyHint } from '../divergences/penalised.ts';
+import { boltzmann, minimumOf } from '../divergences/target.ts';
 import { UsageError } from '../errors.ts';
 import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/index.ts';
 import {
+  broadcastTo,
   exp,
   gradient,
   mean,
   mul,
   neg,
   read,
+  requireShape,
   reshape,
   State,
+  square,
   stopGradient,
+  sub,
   sum,
   type Tensor,
 } from '../tape/index.ts';
+import { executedActions } from './actions.ts';
+import { lossReads } from './loss-reads.ts';
 import { PolicyLearner } from './policy-learner.ts';
+import { requireRanges } from './ranges.ts';
 import type { TransitionBatch } from './replay.ts';
 import { softBellmanLoss } from './soft-bellman.ts';
-import { type TemperatureOptimiser, temperatureOptimiser } from './temperature.ts';
+import {
+  defaultTargetEntropy,
+  fixedTemperature,
+  requireReachable,
+  type TemperatureOptimiser,
+  temperatureOptimiser,
+  untunable,
+} from './temperature.ts';
 
 /** What the learner controls: coordinates in [−1, 1], or a choice. */
 export type ActionKind =
@@ -46,13 +61,28 @@ export interface ActorCriticOptions {
     readonly critics?: number;
     readonly temperature?: number;
   };
-  /** Fixed, in the unit of Q, or tuned from `initialTemperature` to the target entropy. */
+  /**
+   * Fixed, in the unit of Q, or tuned from `initialTemperature` to the target entropy. When absent it is tuned where that
+   * works, and else {@link fixedTemperature}.
+   */
   readonly temperature?: number | 'auto';
   readonly initialTemperature?: number;
-  /** Nats; −actions for a box, half of log(choices) for a choice when absent. */
+  /** Nats; {@link defaultTargetEntropy} when absent. */
   readonly targetEntropy?: number;
+  /** {@link CriticTarget}: the expectation where actions can be enumerated, when absent. */
+  readonly criticTarget?: CriticTarget;
   readonly seed?: number;
 }
+
+/**
+ * The value of the next state in the critics' target: that of one sampled action, or its expectation
+ * Σ_a π(a|s′)(min Q′(s′, a) − α log π(a|s′)) over all of them.
+ *
+ * @source Christodoulou 2019, "Soft actor-critic for discrete action settings", for the expectation
+ */
+export type CriticTarget = 'expectation' | 'sample';
+
+export const criticTargets: readonly CriticTarget[] = ['expectation', 'sample'];
 
 export const actorCriticDefaults = {
   hidden: [64, 64] as readonly number[],
@@ -60,10 +90,73 @@ export const actorCriticDefaults = {
   discount: 0.99,
   tau: 0.005,
   learningRate: 1e-3,
-  temperature: 'auto' as number | 'auto',
   initialTemperature: 1,
   seed: 0,
 };
+
+/** What is chosen by estimator and distribution where it is not given. */
+interface Chosen {
+  readonly temperature: number | 'auto';
+  readonly criticTarget: CriticTarget;
+}
+
+/**
+ * How a learner gets its temperature: as asked, else tuned where that works, else {@link fixedTemperature}.
+ *
+ * @throws UsageError when the loss never reads the critics, or tuning is asked for and cannot work
+ */
+export function temperatureMode({
+  estimator,
+  family,
+  familyOptions,
+  actions,
+  temperature,
+}: Pick<ActorCriticOptions, 'estimator' | 'family' | 'familyOptions' | 'actions' | 'temperature'>):
+  | number
+  | 'auto' {
+  const reads = lossReads(estimator, family, actions.size, familyOptions);
+  if (!reads.critics) {
+    const hint = penaltyHint(estimator, family);
+    throw new UsageError(
+      `'${estimator.name}' never reads the critics: trained by it alone, a policy learns nothing of the reward.`,
+      hint === undefined ? {} : { hint },
+    );
+  }
+  if (typeof temperature === 'number') {
+    requireRanges('ActorCritic', { temperature });
+    return temperature;
+  }
+  const why = untunable(
+    { name: estimator.name, readsTemperature: reads.temperature },
+    family,
+    actions.size,
+    familyOptions,
+  );
+  if (temperature === 'auto' && why) {
+    throw new UsageError(`The temperature cannot be tuned: ${why}.`, {
+      hint: `Give it as a number; where none is asked for, it is ${fixedTemperature}.`,
+    });
+  }
+  return why ? fixedTemperature : 'auto';
+}
+
+/**
+ * As asked, else the expectation where actions can be enumerated.
+ *
+ * @throws UsageError for an expectation over actions that cannot be
+ */
+export function criticTargetOf({
+  family,
+  criticTarget,
+}: Pick<ActorCriticOptions, 'family' | 'criticTarget'>): CriticTarget {
+  const { discrete } = family.capabilities;
+  if (criticTarget === 'expectation' && !discrete) {
+    throw new UsageError(`The actions of '${family.name}' cannot be enumerated for the critics' target.`, {
+      hint: "Use criticTarget 'sample'.",
+    });
+  }
+  return criticTarget ?? (discrete ? 'expectation' : 'sample');
+}
 
 /**
  * Policy, twin soft critics with targets, and temperature, with one recorded update of all of them. Only the
@@ -78,20 +171,33 @@ export class ActorCritic {
   readonly targetCritics: Network;
   /** [] log α */
   readonly logTemperature: State;
-  readonly options: ActorCriticOptions & typeof actorCriticDefaults;
+  readonly options: ActorCriticOptions & typeof actorCriticDefaults & Chosen;
   readonly targetEntropy: number;
   private readonly optimisers: { readonly critics: Optimiser; readonly temperature: TemperatureOptimiser };
 
   constructor(options: ActorCriticOptions) {
-    const full = { ...actorCriticDefaults, ...options };
-    this.options = full;
-    const { observations, actions, estimator, family, hidden, activation, learningRate, tau, seed } = full;
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const full = { ...actorCriticDefaults, ...(given as unknown as ActorCriticOptions) };
+    const { observations, actions, estimator, family, familyOptions, hidden, activation, seed } = full;
+    const rates = full.learningRates ?? {};
+    requireRanges('ActorCritic', {
+      observations,
+      actions: actions.size,
+      hidden,
+      samples: full.samples,
+      discount: full.discount,
+      tau: full.tau,
+      learningRate: [full.learningRate, ...Object.values(rates)],
+      initialTemperature: full.initialTemperature,
+      seed,
+    });
     if (family.capabilities.actionKind !== actions.kind) {
       throw new UsageError(`The distribution '${family.name}' does not fit ${actions.kind} actions.`, {
         hint: actions.kind === 'discrete' ? "Use 'categorical'." : "Use 'tanh-gaussian'.",
       });
     }
-    const rates = full.learningRates ?? {};
+    const temperature = temperatureMode(full);
+    this.options = { ...full, temperature, criticTarget: criticTargetOf(full) };
     this.policyLearner = new PolicyLearner({
       observations,
       actions: actions.size,
@@ -99,27 +205,27 @@ export class ActorCritic {
       family,
       hidden,
       activation,
-      tau,
+      tau: full.tau,
       seed,
-      learningRate: rates.policy ?? learningRate,
-      ...(full.familyOptions ? { familyOptions: full.familyOptions } : {}),
+      learningRate: rates.policy ?? full.learningRate,
+      ...(familyOptions ? { familyOptions } : {}),
       ...(full.samples === undefined ? {} : { samples: full.samples }),
     });
     const discrete = actions.kind === 'discrete';
-    this.targetEntropy = options.targetEntropy ?? (discrete ? 0.5 * Math.log(actions.size) : -actions.size);
+    if (full.targetEntropy !== undefined)
+      requireReachable(full.targetEntropy, family, actions.size, familyOptions);
+    this.targetEntropy = full.targetEntropy ?? defaultTargetEntropy(family, actions.size, familyOptions);
     // A choice has one output each; a box action is an input beside the state.
     const [inputs, outputs] = discrete ? [observations, actions.size] : [observations + actions.size, 1];
-    const critic = { inputs, hidden, outputs, activation, nets: 2, seed: seed + 1 };
+    const critic = { inputs, hidden, outputs, activation, nets: 2, seed, purpose: 'critics' as const };
     this.critics = mlp({ ...critic, name: 'critics' });
     this.targetCritics = mlp({ ...critic, name: 'targetCritics' });
-    const initial = full.temperature === 'auto' ? full.initialTemperature : full.temperature;
-    if (!(initial > 0 && Number.isFinite(initial)))
-      throw new UsageError(`The temperature must be above 0; got ${initial}.`);
+    const initial = temperature === 'auto' ? full.initialTemperature : temperature;
     this.logTemperature = new State('logTemperature', [], Float32Array.of(Math.log(initial)));
     this.optimisers = {
-      critics: adam(this.critics.parameters, { learningRate: rates.critics ?? learningRate }),
+      critics: adam(this.critics.parameters, { learningRate: rates.critics ?? full.learningRate }),
       temperature: temperatureOptimiser(this.logTemperature, {
-        learningRate: rates.temperature ?? learningRate,
+        learningRate: rates.temperature ?? full.learningRate,
         targetEntropy: this.targetEntropy,
       }),
     };
@@ -151,6 +257,7 @@ export class ActorCritic {
    */
   criticsAt(critics: Network, states: Tensor, actions: Tensor): Tensor {
     const [samples, batch] = actions.shape;
+    requireShape('criticsAt', actions, [samples, states.shape[0], this.options.actions.size], 'actions');
     if (this.options.actions.kind === 'box') return reshape(critics(states, actions), [2, samples, batch]);
     const all = reshape(critics(states), [2, 1, batch, actions.shape[2]]);
     return sum(mul(all, actions), -1);
@@ -172,14 +279,13 @@ export class ActorCritic {
     const size = batch.states.shape[0];
     const replayedActions = reshape(batch.actions, [1, size, actions.size]);
 
-    const next = this.distribution(batch.nextStates).sample(1, noise.next ? { noise: noise.next } : {});
-    const nextQ = this.criticsAt(this.targetCritics, batch.nextStates, next.actions);
+    const next = this.nextValue(batch.nextStates, noise.next);
     const bellman = softBellmanLoss({
       rows: batch.rows,
       rewardColumn: batch.rewardColumn,
       terminatedColumn: batch.terminatedColumn,
-      nextLogProb: stopGradient(reshape(next.logProb, [size])),
-      nextQ: stopGradient(reshape(nextQ, [2, size])),
+      nextLogProb: stopGradient(next.logProb),
+      nextQ: stopGradient(next.q),
       q: reshape(this.criticsAt(this.critics, batch.states, replayedActions), [2, size]),
       temperature,
       discount,
@@ -189,14 +295,55 @@ export class ActorCritic {
 
     const result = this.policyLearner.recordStep({
       states: batch.states,
-      target: boltzmann((chosen) => this.criticsAt(this.critics, batch.states, chosen), { temperature }),
+      target: boltzmann((chosen) => this.judged(batch.states, chosen), { temperature }),
       replayedActions,
       ...(batch.behaviour ? { behaviour: batch.behaviour } : {}),
       ...(noise.policy ? { noise: noise.policy } : {}),
     });
 
+    const { negativeEntropy } = result;
     const entropy =
-      mode === 'auto' ? this.optimisers.temperature.step(result.logProb) : neg(mean(result.logProb));
+      mode === 'auto' ? this.optimisers.temperature.step(negativeEntropy) : neg(mean(negativeEntropy));
     return { criticLoss: bellman.loss, policyLoss: result.loss, entropy, temperature, ...result.diagnostics };
+  }
+
+  /** The family's actions as they are executed. */
+  private executed(actions: Tensor): Tensor {
+    const { family, actions: kind } = this.options;
+    const already = kind.kind === 'box' ? family.capabilities.bounded : family.capabilities.discrete;
+    return already ? actions : executedActions(kind, actions);
+  }
+
+  /**
+   * Critics at actions of the policy's loss [samples, batch, actions] → [critics, samples, batch]. Relaxed choices mix the
+   * critic's outputs, which carries their gradient. Beyond the box, Q is that of the face, less the squared distance to it
+   * in the unit of Q: without that the target would have no finite mass there, nor any gradient back.
+   */
+  private judged(states: Tensor, actions: Tensor): Tensor {
+    const { family, actions: kind } = this.options;
+    if (kind.kind === 'discrete' || family.capabilities.bounded)
+      return this.criticsAt(this.critics, states, actions);
+    const executed = this.executed(actions);
+    const beyond = sum(square(sub(actions, executed)), -1);
+    return sub(this.criticsAt(this.critics, states, executed), beyond);
+  }
+
+  /**
+   * What the soft value min Q′ − α log π of the next states is made of.
+   *
+   * @returns log π(a′|s′) in nats [batch] and the target critics [2, batch]: of a sampled action, or both expected
+   */
+  private nextValue(states: Tensor, noise: Tensor | undefined): { logProb: Tensor; q: Tensor } {
+    const size = states.shape[0];
+    const policy = this.distribution(states);
+    if (this.options.criticTarget === 'expectation' && policy.support && policy.entropy) {
+      const all = policy.support();
+      const least = minimumOf(this.criticsAt(this.targetCritics, states, all.actions));
+      const expected = sum(mul(exp(all.logProb), least), 0);
+      return { logProb: neg(policy.entropy()), q: broadcastTo(expected, [2, size]) };
+    }
+    const next = policy.sample(1, noise ? { noise } : {});
+    const q = this.criticsAt(this.targetCritics, states, this.executed(next.actions));
+    return { logProb: reshape(next.logProb, [size]), q: reshape(q, [2, size]) };
   }
 }

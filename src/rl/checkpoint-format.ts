@@ -13,8 +13,8 @@ import { CheckpointError } from '../errors.ts';
 import { crc32 } from '../math/crc32.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
-/** Version 1 had the moments of an optimiser as two states. */
-export const checkpointVersion = 2;
+/** Version 1 had the moments of an optimiser as two states; up to 2 the random streams were those of version 1. */
+export const checkpointVersion = 3;
 
 const MAGIC = Uint8Array.of(0x89, 0x44, 0x56, 0x47, 0x52, 0x44, 0x0d, 0x0a);
 const PREFIX = 24;
@@ -29,7 +29,11 @@ interface Section {
   readonly count: number;
 }
 
-interface Header extends Pick<Checkpoint, 'settings' | 'step' | 'updates' | 'evaluations' | 'random'> {
+interface Header
+  extends Pick<
+    Checkpoint,
+    'streams' | 'settings' | 'step' | 'updates' | 'evaluations' | 'pending' | 'random'
+  > {
   readonly kind: 'divergrad-checkpoint';
   /** Without their physics, which JSON would lose a sign of zero of. */
   readonly environments: readonly Omit<EnvironmentState, 'physics'>[];
@@ -44,7 +48,7 @@ const padded = (bytes: number): number => Math.ceil(bytes / 8) * 8;
  * gives the same bytes.
  */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
-  const { settings, step, updates, evaluations, random, environments, replay, states } = checkpoint;
+  const { streams, settings, step, updates, evaluations, random, environments, replay, states } = checkpoint;
   const arrays = new Map<string, Values>([['replay', replay.rows]]);
   environments.forEach(({ state, observation }, i) => {
     arrays.set(`physics.${i}`, Float64Array.from(state.physics));
@@ -53,10 +57,12 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
   for (const [name, values] of states) arrays.set(`state:${name}`, values);
   const header: Header = {
     kind: 'divergrad-checkpoint',
+    streams,
     settings,
     step,
     updates,
     evaluations,
+    ...(checkpoint.pending ? { pending: checkpoint.pending } : {}),
     random,
     environments: environments.map(({ state: { physics: _physics, ...rest } }) => rest),
     replay: { next: replay.next },
@@ -112,13 +118,13 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   }
   const first = PREFIX + view.getUint32(12, true);
   if (first > end) throw damaged('its header does not end');
-  const header = readHeader(bytes.subarray(PREFIX, first));
+  const header = readHeader(bytes.subarray(PREFIX, first), version);
   const arrays = readSections(bytes.subarray(first, end), header.sections);
   return assemble(header, version < 2 ? withJoinedMoments(arrays) : arrays);
 }
 
 function assemble(header: Header, arrays: ReadonlyMap<string, Values>): Checkpoint {
-  const { settings, step, updates, evaluations, random } = header;
+  const { streams, settings, step, updates, evaluations, random } = header;
   const floats = <T extends 'f32' | 'f64'>(name: string, type: T): InstanceType<(typeof types)[T]> => {
     const values = arrays.get(name);
     if (!(values instanceof types[type])) throw damaged(`it lacks '${name}'`);
@@ -129,10 +135,12 @@ function assemble(header: Header, arrays: ReadonlyMap<string, Values>): Checkpoi
     if (name.startsWith('state:')) states.set(name.slice('state:'.length), values);
   }
   return {
+    streams,
     settings,
     step,
     updates,
     evaluations,
+    ...(header.pending ? { pending: header.pending } : {}),
     random,
     environments: header.environments.map((rest, i) => ({
       state: { ...rest, physics: Array.from(floats(`physics.${i}`, 'f64')) },
@@ -175,7 +183,7 @@ function readSections(bytes: Uint8Array, sections: readonly Section[]): Map<stri
 }
 
 /** Checks what the parts do not check themselves when they are restored. */
-function readHeader(bytes: Uint8Array): Header {
+function readHeader(bytes: Uint8Array, version: number): Header {
   let header: Partial<Header>;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Partial<Header>;
@@ -184,10 +192,12 @@ function readHeader(bytes: Uint8Array): Header {
   }
   const checks: readonly [string, boolean][] = [
     ['kind', isObject(header) && header.kind === 'divergrad-checkpoint'],
+    ['streams', version < 3 || isCount(header?.streams)],
     ['settings', isObject(header?.settings) && Object.values(header.settings).every(isNumberOrText)],
     ['step', isCount(header?.step)],
     ['updates', isCount(header?.updates)],
     ['evaluations', Array.isArray(header?.evaluations) && header.evaluations.every(isEvaluation)],
+    ['pending', header?.pending === undefined || isMetrics(header.pending?.metrics)],
     ['random', isObject(header?.random)],
     ['environments', Array.isArray(header?.environments) && header.environments.every(isObject)],
     ['replay', isObject(header?.replay) && isCount(header.replay.next)],
@@ -195,7 +205,7 @@ function readHeader(bytes: Uint8Array): Header {
   ];
   const wrong = checks.find(([, right]) => !right);
   if (wrong) throw damaged(`its header has no valid '${wrong[0]}'`);
-  return header as Header;
+  return { ...(header as Header), streams: header.streams ?? 1 };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -209,6 +219,7 @@ const isSection = (value: unknown): boolean =>
   typeof value.type === 'string' &&
   Object.hasOwn(types, value.type) &&
   isCount(value.count);
+const isMetrics = (value: unknown): boolean => isObject(value) && Object.values(value).every(isNumber);
 const isEvaluation = (value: unknown): boolean =>
   isObject(value) &&
   isCount(value.step) &&
@@ -216,8 +227,7 @@ const isEvaluation = (value: unknown): boolean =>
   isNumber(value.meanReturn) &&
   Array.isArray(value.returns) &&
   value.returns.every(isNumber) &&
-  isObject(value.metrics) &&
-  Object.values(value.metrics).every(isNumber);
+  isMetrics(value.metrics);
 
 function typeOf(values: Values): TypeName {
   if (values instanceof Float32Array) return 'f32';

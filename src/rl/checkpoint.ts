@@ -4,6 +4,7 @@ import type { Device } from '../device.ts';
 import type { EnvironmentState } from '../envs/environment.ts';
 import { CheckpointError, NumericsError } from '../errors.ts';
 import type { PhiloxState } from '../math/philox.ts';
+import { streamVersion } from '../math/streams.ts';
 import type { State } from '../tape/index.ts';
 import type { ReplayContents } from './replay.ts';
 import type { Evaluation, TrainOptions, trainDefaults } from './train.ts';
@@ -13,12 +14,16 @@ export type CheckpointSettings = Readonly<Record<string, string | number>>;
 
 /** A training run between two environment steps. */
 export interface Checkpoint {
+  /** Version of the random streams that the run draws from. */
+  readonly streams: number;
   readonly settings: CheckpointSettings;
   /** Environment steps taken. */
   readonly step: number;
   /** Gradient steps taken. */
   readonly updates: number;
   readonly evaluations: readonly Evaluation[];
+  /** Scalars of the last update, where the run was stopped in the evaluation that is due at this step. */
+  readonly pending?: { readonly metrics: Readonly<Record<string, number>> };
   /** The host's random numbers. */
   readonly random: PhiloxState;
   /** What the run learns in, each with the observation that its next action answers. */
@@ -122,8 +127,17 @@ export function runSettings(
   };
 }
 
-/** @throws CheckpointError naming the settings that differ */
-export function requireSameSettings(saved: CheckpointSettings, wanted: CheckpointSettings): void {
+/**
+ * @throws CheckpointError when the run would go on with other random numbers than it began with, or naming the settings
+ *   that differ
+ */
+export function requireResumable({ streams, settings: saved }: Checkpoint, wanted: CheckpointSettings): void {
+  if (streams !== streamVersion)
+    throw new CheckpointError(
+      'older',
+      `The checkpoint's run draws from random streams of version ${streams}, and this release has version ${streamVersion}: evaluations would begin elsewhere than in an undisturbed run.`,
+      { hint: 'Finish the run with the release that began it, or start a new one.' },
+    );
   const names = new Set([...Object.keys(wanted), ...Object.keys(saved)]);
   const of = (settings: CheckpointSettings, name: string) =>
     Object.hasOwn(settings, name) ? settings[name] : 'none';

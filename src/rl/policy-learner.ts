@@ -7,6 +7,7 @@ import {
   exp,
   gradient,
   mean,
+  neg,
   read,
   reshape,
   State,
@@ -15,6 +16,7 @@ import {
   sub,
   type Tensor,
 } from '../tape/index.ts';
+import { requireRanges } from './ranges.ts';
 
 export interface PolicyLearnerOptions {
   readonly observations: number;
@@ -46,6 +48,20 @@ export interface PolicyBatch {
   readonly noise?: Tensor;
 }
 
+/** What one policy update tells besides the estimator's result. */
+export interface PolicyStep {
+  /** [batch] or [samples, batch] nats, of mean −H(π): exact where the actions can be enumerated, else of samples. */
+  readonly negativeEntropy: Tensor;
+  /** Of the loss, with the shape of the policy's parameters. */
+  readonly gradient: Tensor;
+}
+
+function negativeEntropyOf(policy: Distribution, logProb: Tensor | undefined): Tensor {
+  if (policy.support && policy.entropy) return neg(policy.entropy());
+  // Without samples of the policy itself, its entropy needs a draw of its own.
+  return logProb ?? policy.sample(1).logProb;
+}
+
 /**
  * A policy with whatever its estimator needs beside it (a learned baseline, a reference policy, dual variables),
  * and one recorded step of all of them. The needs are those the estimator declares, so that each pays for its own.
@@ -55,7 +71,7 @@ export class PolicyLearner {
   readonly samples: number;
   /** Baseline V(s) in units of log π − Q/temperature. */
   readonly value: Network | undefined;
-  /** Copy of the policy that follows slowly. */
+  /** Copy of the policy, at first equal to it, that follows slowly. */
   readonly reference: Network | undefined;
   /** Logarithms of the dual variables. */
   readonly duals: Readonly<Record<string, State>>;
@@ -65,20 +81,20 @@ export class PolicyLearner {
     readonly duals: Readonly<Record<string, Optimiser>>;
   };
 
-  /** @throws UsageError when estimator and distribution do not go together */
+  /** @throws UsageError when estimator and distribution do not go together, or a number is out of range */
   constructor(readonly options: PolicyLearnerOptions) {
     const { observations, actions, estimator, family, hidden, activation, learningRate, seed } = options;
+    const { samples, tau } = options;
+    requireRanges('PolicyLearner', { observations, actions, hidden, samples, learningRate, tau, seed });
     requireCompatible(estimator, family, estimators, actions);
     this.samples = options.samples ?? estimator.estimator.defaultSamples;
     const shape = { inputs: observations, hidden, activation };
-    const policy = { ...shape, outputs: family.parameters(actions), seed };
+    const policy = { ...shape, outputs: family.parameters(actions), seed, purpose: 'policy' as const };
     this.policy = mlp({ ...policy, name: 'policy' });
-    // Weights of its own at first, so that a penalty has something to pull towards.
-    this.reference = this.needs('reference')
-      ? mlp({ ...policy, name: 'reference', seed: seed + 3 })
-      : undefined;
+    // The same seed gives the same weights: it starts as a copy.
+    this.reference = this.needs('reference') ? mlp({ ...policy, name: 'reference' }) : undefined;
     this.value = this.needs('value')
-      ? mlp({ ...shape, outputs: 1, name: 'value', seed: seed + 2 })
+      ? mlp({ ...shape, outputs: 1, name: 'value', seed, purpose: 'value' })
       : undefined;
     const first = Object.entries(estimator.estimator.duals ?? {});
     this.duals = Object.fromEntries(
@@ -124,9 +140,10 @@ export class PolicyLearner {
 
   /**
    * Records one step of the policy and its companions.
-   * @returns the estimator's result with log π [samples, batch] of samples of the policy before the step
+   * @returns the estimator's result, with what the policy's entropy is computed from and the gradient of its parameters,
+   *   both before the step
    */
-  recordStep(batch: PolicyBatch): EstimatorResult & { readonly logProb: Tensor } {
+  recordStep(batch: PolicyBatch): EstimatorResult & PolicyStep {
     const { states, target, behaviour, replayedActions, noise } = batch;
     const size = states.shape[0];
     const policy = this.distribution(states);
@@ -145,8 +162,7 @@ export class PolicyLearner {
       ...(replayedActions ? { replayedActions } : {}),
       ...(value ? { value: stopGradient(value) } : {}),
     });
-    // Without samples of the policy itself, its entropy needs a draw of its own.
-    const logProb = stopGradient(result.logProb ?? policy.sample(1).logProb);
+    const negativeEntropy = stopGradient(negativeEntropyOf(policy, result.logProb));
     const step = gradient(result.loss, this.policy.parameters);
     const follow = this.reference && {
       target: { parameters: this.reference.parameters, tau: this.options.tau },
@@ -161,7 +177,7 @@ export class PolicyLearner {
         this.optimisers.duals[name].step(gradient(result.dualLoss, state));
       }
     }
-    return { ...result, logProb };
+    return { ...result, negativeEntropy, gradient: step };
   }
 
   private needs(need: EstimatorChoice['needs'][number]): boolean {

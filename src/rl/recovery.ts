@@ -27,7 +27,7 @@ export async function trainRecovering<D extends Device>(
 ): Promise<{ readonly device: D; readonly evaluations: Evaluation[] }> {
   const { checkpoint, onEvaluation } = options;
   let last: Checkpoint | undefined = checkpoint?.resume;
-  let reported = last?.step ?? 0;
+  let reported = last?.evaluations.at(-1)?.step ?? 0;
   let losses = 0;
   for (let current = device; ; ) {
     try {

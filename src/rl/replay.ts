@@ -10,6 +10,7 @@ import {
   sliceAxis,
   type Tensor,
 } from '../tape/index.ts';
+import { requireRanges } from './ranges.ts';
 
 export interface ReplayOptions {
   /** Transitions kept; the oldest give way. At most 2^24. */
@@ -99,13 +100,17 @@ export class ReplayBuffer {
 
   constructor(readonly options: ReplayOptions) {
     const { capacity, observations, actions, behaviour = 0 } = options;
-    if (!Number.isInteger(capacity) || capacity < 1 || capacity > 2 ** 24) {
-      throw new UsageError(`The replay capacity must be a whole number from 1 to 16777216; got ${capacity}.`);
-    }
+    requireRanges('ReplayBuffer', { capacity, observations, actions, behaviour });
     this.width = 2 * observations + actions + 2 + behaviour;
     this.row = new Float32Array(this.width);
     this.storage = new State('replay', [capacity, this.width]);
     this.fill = new State('replay.fill', [1], new Uint32Array(1));
+    this.fill.guard = () => {
+      if (this.held > 0) return;
+      throw new UsageError('The update cannot run: it draws from a replay buffer that holds no transition.', {
+        hint: 'Add one first.',
+      });
+    };
   }
 
   /** Transitions held. */
@@ -172,8 +177,13 @@ export class ReplayBuffer {
     this.row.set(values, at);
   }
 
-  /** Records the drawing of a batch, with replacement, anew at every update. */
+  /**
+   * Records the drawing of a batch, with replacement, anew at every update.
+   *
+   * @throws UsageError for a batch out of range; a run does so while the buffer is empty
+   */
   sample(batch: number): TransitionBatch {
+    requireRanges('ReplayBuffer', { batch });
     const { observations, actions, behaviour = 0 } = this.options;
     const recording = currentRecording();
     const inputs = [read(this.storage), read(this.fill), recording.clock()];

@@ -16,6 +16,7 @@ import {
   sum,
   type Tensor,
 } from '../tape/index.ts';
+import { requireRanges } from './ranges.ts';
 
 interface BellmanAttributes {
   readonly rewardColumn: number;
@@ -95,6 +96,7 @@ export interface SoftBellmanInput {
 export function softBellmanLoss(input: SoftBellmanInput): { loss: Tensor; target: Tensor } {
   const { rows, rewardColumn, terminatedColumn, nextLogProb, nextQ, q, temperature, discount } = input;
   const [nets, batch] = q.shape;
+  requireRanges('softBellmanLoss', { discount });
   requireShape('softBellmanLoss', nextLogProb, [batch], 'nextLogProb');
   requireShape('softBellmanLoss', nextQ, [nets, batch], 'nextQ');
   if (batch <= FUSED_LOSS_LIMIT) {

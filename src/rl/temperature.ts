@@ -1,5 +1,14 @@
+import type { DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
+import type { EntropyRange } from '../distributions/entropy-range.ts';
+import { UsageError } from '../errors.ts';
 import { type AdamOptions, adamParams, adamRates } from '../nn/adam.ts';
 import { currentRecording, type Op, recordNode, State, type Tensor } from '../tape/index.ts';
+
+/** What tuning keeps the temperature within, in the unit of Q. */
+export const temperatureBounds = [1e-6, 1e6] as const;
+
+/** The temperature where none is asked for and none can be tuned, in the unit of Q. */
+export const fixedTemperature = 0.05;
 
 interface StepAttributes {
   readonly options: Required<AdamOptions>;
@@ -27,6 +36,8 @@ const temperatureOp: Op<StepAttributes> = {
       tau: 0,
       targetEntropy,
       place: node.id,
+      logMin: Math.log(temperatureBounds[0]),
+      logMax: Math.log(temperatureBounds[1]),
     },
   }),
 };
@@ -37,7 +48,7 @@ export interface TemperatureOptimiser {
   readonly states: readonly State[];
   /**
    * Records one step of Adam on log α, whose loss log α·(entropy − target) falls where the entropy is above its
-   * target.
+   * target. α stays within {@link temperatureBounds}.
    *
    * @param logProb [...] log π in nats of samples of the policy
    * @returns [] the entropy in nats, −mean logProb
@@ -69,4 +80,70 @@ export function temperatureOptimiser(
         [logTemperature, moments],
       ).outputs[0],
   };
+}
+
+/** The entropies that tuning can choose among; undefined where the family has none, or only one. */
+function tunableRange(
+  family: DistributionFamily,
+  actions: number,
+  options: FamilyOptions = {},
+): EntropyRange | undefined {
+  const range = family.entropyRange?.(actions, options);
+  return range && range[0] < range[1] ? range : undefined;
+}
+
+/**
+ * The entropy in nats that tuning aims at where none is asked for: half of log(choices) for choices; −1 a coordinate for
+ * a box; otherwise, and where the bounds of a box allow no −1, a nat a coordinate below the greatest. At least a quarter
+ * up the family's range.
+ *
+ * @param actions coordinates of an action, or choices
+ * @source −1 a coordinate: Haarnoja et al. 2018, "Soft actor-critic algorithms and applications", appendix D
+ */
+export function defaultTargetEntropy(
+  family: DistributionFamily,
+  actions: number,
+  options: FamilyOptions = {},
+): number {
+  const [low, high] = family.entropyRange?.(actions, options) ?? [0, 0];
+  const { discrete, actionKind } = family.capabilities;
+  const usual = discrete
+    ? high / 2
+    : actionKind === 'box'
+      ? Math.min(-actions, high - actions)
+      : high - (actions - 1);
+  return Number.isFinite(low) ? Math.max(usual, low + (high - low) / 4) : usual;
+}
+
+/** Why a policy's temperature cannot be tuned; undefined when it can. */
+export function untunable(
+  estimator: { readonly name: string; readonly readsTemperature: boolean },
+  family: DistributionFamily,
+  actions: number,
+  options?: FamilyOptions,
+): string | undefined {
+  if (!estimator.readsTemperature) return `the loss of '${estimator.name}' does not depend on it`;
+  if (!family.entropyRange)
+    return `the distribution '${family.name}' has no density, so no entropy to aim at`;
+  if (!tunableRange(family, actions, options)) return `the entropy of '${family.name}' cannot change here`;
+  return undefined;
+}
+
+/**
+ * @param target nats
+ * @throws UsageError when no parameters of the family have that entropy
+ */
+export function requireReachable(
+  target: number,
+  family: DistributionFamily,
+  actions: number,
+  options?: FamilyOptions,
+): void {
+  const range = tunableRange(family, actions, options);
+  if (!range || (target > range[0] && target < range[1])) return;
+  const [low, high] = range.map((end) => Number(end.toPrecision(6)));
+  throw new UsageError(
+    `The target entropy must lie between ${low} and ${high} nats, which '${family.name}' with ${actions} ${family.capabilities.actionKind === 'box' ? 'coordinates' : 'choices'} can reach; got ${target}.`,
+    { hint: `Its default is ${defaultTargetEntropy(family, actions, options)}.` },
+  );
 }

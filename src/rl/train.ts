@@ -1,9 +1,9 @@
 import type { Work } from '../backend/crossover.ts';
 import type { Device, Update } from '../device.ts';
 import type { Environment } from '../envs/environment.ts';
-import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
-import { UsageError } from '../errors.ts';
+import { checkedVector, LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { PhiloxStream } from '../math/philox.ts';
+import { streamVersion } from '../math/streams.ts';
 import { MOST_JOINED_BINDINGS } from '../program/join.ts';
 import { MLP_WIDTH } from '../program/kernels.ts';
 import { lower } from '../program/lower.ts';
@@ -11,14 +11,17 @@ import { clockState, type MlpKernels, Recording, recordInto, type State } from '
 import { type ActionMap, actionMap } from './actions.ts';
 import type { ActorCritic } from './actor-critic.ts';
 import {
+  type Checkpoint,
   type CheckpointOptions,
-  requireSameSettings,
+  requireResumable,
   restoreStates,
   runSettings,
   saveStates,
 } from './checkpoint.ts';
+import { breather, Evaluator, evaluationSeeds } from './evaluator.ts';
 import { FaultFinder, finite, notFinite, requireSound } from './numerics.ts';
 import { ReplayBuffer } from './replay.ts';
+import { freshEnvironments, requireFitting, requireSettings } from './train-checks.ts';
 
 export interface TrainOptions {
   /** Fresh environments of the task, one to learn in and the others to evaluate in. */
@@ -95,7 +98,7 @@ export function compileUpdate(
  */
 export function trainingWork(learner: ActorCritic, batch: number): Work {
   const gpu = { mlp: 'fused', joinedBindings: MOST_JOINED_BINDINGS, fusedWidth: MLP_WIDTH } as const;
-  const recording = new Recording(gpu, clockState(0));
+  const recording = new Recording(gpu, clockState(0, 'clock', 'update'));
   recordInto(recording, () => {
     for (const [name, tensor] of Object.entries(
       learner.recordUpdate(replayFor(learner, batch).sample(batch)),
@@ -118,56 +121,6 @@ export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer 
   });
 }
 
-/** Evaluates a policy's mode in several episodes at once: one policy call for all of them a step. */
-export class Evaluator {
-  private constructor(
-    private readonly environments: readonly Environment[],
-    private readonly map: ActionMap,
-    private readonly act: Update,
-  ) {}
-
-  static async open(
-    device: Device,
-    learner: ActorCritic,
-    environments: readonly Environment[],
-  ): Promise<Evaluator> {
-    const { observations } = learner.options;
-    const act = await device.compile(({ input }) => ({
-      action: learner.distribution(input('observations', [environments.length, observations])).mode(),
-    }));
-    return new Evaluator(environments, actionMap(environments[0].actionSpace), act);
-  }
-
-  /** Undiscounted returns of one episode in each environment, from resets with consecutive seeds. */
-  async run(seed: number): Promise<number[]> {
-    const { environments, map } = this;
-    const observations = environments.map((environment, i) => environment.reset(seed + i));
-    const returns = environments.map(() => 0);
-    const running = environments.map(() => true);
-    const size = observations[0].length;
-    const batch = new Float32Array(environments.length * size);
-    while (running.some(Boolean)) {
-      for (const [i, observation] of observations.entries()) batch.set(observation, i * size);
-      this.act.write({ observations: batch });
-      this.act.run();
-      const actions = await this.act.read('action');
-      const width = actions.length / environments.length;
-      environments.forEach((environment, i) => {
-        if (!running[i]) return;
-        const transition = environment.step(map.toEnvironment(actions.subarray(i * width, (i + 1) * width)));
-        returns[i] += transition.reward;
-        observations[i] = transition.observation;
-        running[i] = !transition.terminated && !transition.truncated;
-      });
-    }
-    return returns;
-  }
-
-  dispose(): void {
-    this.act.dispose();
-  }
-}
-
 /**
  * Trains a learner in an environment: random warm-up, then one policy sample a step and `updatesPerStep` updates
  * on the device. Returns the evaluations, the first at `evaluateEvery` steps; of a resumed run also those before. A
@@ -180,36 +133,23 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   const settings = { ...trainDefaults, ...options };
   const { learner, steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed } =
     settings;
-  for (const [name, value] of Object.entries({
-    steps,
-    batch,
-    capacity,
-    warmup,
-    evaluateEvery,
-    evaluationEpisodes,
-    'checkpoint.every': settings.checkpoint?.every ?? 1,
-  })) {
-    if (!Number.isInteger(value) || value < 1)
-      throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
-  }
-  if (!Number.isInteger(updatesPerStep) || updatesPerStep < 0) {
-    throw new UsageError(`updatesPerStep must be a whole number from 0; got ${updatesPerStep}.`);
-  }
-  const environment = settings.makeEnvironment();
-  const environments = settings.environments ?? new LocalVector([environment]);
+  const make = freshEnvironments(settings.makeEnvironment);
+  const environment = make();
+  const environments = settings.environments
+    ? checkedVector(settings.environments, environment)
+    : new LocalVector([environment]);
   const { count } = environments;
-  for (const [name, value] of Object.entries({ steps, evaluateEvery })) {
-    if (value % count !== 0)
-      throw new UsageError(
-        `${name} is ${value}; with ${count} environments it must be a multiple of ${count}.`,
-      );
-  }
+  requireSettings(settings, count);
+  requireFitting(learner, environment);
   const run = runSettings(settings, environment.name);
   const resumed = settings.checkpoint?.resume;
-  if (resumed) requireSameSettings(resumed.settings, run);
+  if (resumed) requireResumable(resumed, run);
   const map = actionMap(environment.actionSpace);
   const replay = replayFor(learner, capacity);
-  const update = await compileUpdate(device, learner, replay, { batch, clock: clockState(seed) });
+  const update = await compileUpdate(device, learner, replay, {
+    batch,
+    clock: clockState(seed, 'clock', 'update'),
+  });
   const behaviour = learner.policyLearner.behaviourParameters;
   const act = await device.compile(
     ({ input }) => {
@@ -217,14 +157,10 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       const { actions } = learner.policyLearner.distributionOf(head).sample(1);
       return behaviour > 0 ? { action: actions, head } : { action: actions };
     },
-    { clock: clockState(seed + 2 ** 32, 'clock.act') },
+    { clock: clockState(seed, 'clock.act', 'act') },
   );
-  const evaluator = await Evaluator.open(
-    device,
-    learner,
-    Array.from({ length: evaluationEpisodes }, settings.makeEnvironment),
-  );
-  const random = new PhiloxStream(seed, 1);
+  const evaluator = await Evaluator.open(device, learner, Array.from({ length: evaluationEpisodes }, make));
+  const random = new PhiloxStream(seed, 'warmup');
   const breathe = breather();
   const finder = settings.inspect === undefined ? undefined : new FaultFinder(settings.inspect);
   const evaluations: Evaluation[] = [];
@@ -233,16 +169,19 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   states.delete(replay.storage);
   states.delete(replay.fill);
   let [step, updates, saved] = [0, 0, 0];
+  let pending: Checkpoint['pending'];
   let observations: Float32Array[];
   const batchOfObservations = new Float32Array(count * learner.options.observations);
   const save = async () => {
     saved = step;
     await requireSound(update, step);
     await settings.checkpoint?.save({
+      streams: streamVersion,
       settings: run,
       step,
       updates,
       evaluations: [...evaluations],
+      ...(pending ? { pending } : {}),
       random: random.getState(),
       environments: (await environments.getStates()).map((state, i) => ({
         state,
@@ -251,6 +190,16 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       states: await saveStates(device, states),
       replay: await replay.save(device),
     });
+  };
+  const evaluate = async (metrics: Readonly<Record<string, number>>) => {
+    const returns = await evaluator.run(evaluationSeeds(seed, step, evaluationEpisodes), settings.signal);
+    // It is made up for when the run goes on.
+    pending = returns ? undefined : { metrics };
+    if (!returns) return;
+    const meanReturn = returns.reduce((total, value) => total + value, 0) / returns.length;
+    const evaluation = { step, updates, returns, meanReturn, metrics };
+    evaluations.push(evaluation);
+    await settings.onEvaluation?.(evaluation);
   };
   try {
     if (resumed) {
@@ -262,8 +211,11 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       observations = resumed.environments.map(({ observation }) => observation.slice());
       restoreStates(device, states, resumed.states);
       replay.restore(device, resumed.replay);
+      if (resumed.pending) await evaluate(resumed.pending.metrics);
     } else {
       observations = await environments.reset(seed);
+      // What cannot be saved is said now, not when the first checkpoint is due.
+      if (settings.checkpoint) await environments.getStates();
     }
     while (step < steps && !settings.signal?.aborted) {
       const warming = step < warmup;
@@ -292,7 +244,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       transitions.forEach(({ observation, reward, terminated }, i) => {
         replay.add(device, {
           observation: observations[i],
-          action: chosen[i],
+          action: map.executed(chosen[i]),
           reward,
           terminated,
           nextObservation: observation,
@@ -308,12 +260,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       settings.onStep?.(step);
       await breathe();
       if (step % evaluateEvery === 0 || step === steps) {
-        const metrics = updates > 0 ? await readMetrics(update, step) : {};
-        const returns = await evaluator.run(evaluationSeed(seed, evaluations.length));
-        const meanReturn = returns.reduce((total, value) => total + value, 0) / returns.length;
-        const evaluation = { step, updates, returns, meanReturn, metrics };
-        evaluations.push(evaluation);
-        await settings.onEvaluation?.(evaluation);
+        await evaluate(updates > 0 ? await readMetrics(update, step) : {});
       }
       const { every } = settings.checkpoint ?? { every: Number.POSITIVE_INFINITY };
       if (Math.floor(step / every) > Math.floor(before / every)) await save();
@@ -327,30 +274,6 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     device.free(replay.fill);
   }
   return evaluations;
-}
-
-/** Lets the event loop turn ten times a second: the cpu backend never yields, and signals must be noticed. */
-function breather(): () => Promise<void> | undefined {
-  let last = performance.now();
-  return () => {
-    if (performance.now() - last < 100) return undefined;
-    return new Promise((done) => {
-      setTimeout(() => {
-        last = performance.now();
-        done();
-      }, 0);
-    });
-  };
-}
-
-/**
- * Seed of an evaluation's first start. Every evaluation of every run has starts of its own: with shared ones the luck of
- * a few starts would look like a finding, and averages over seeds would not average it out.
- */
-export function evaluationSeed(seed: number, evaluation: number): number {
-  const stream = new PhiloxStream(seed, 2);
-  stream.setState({ ...stream.getState(), position: evaluation });
-  return stream.nextUint32();
 }
 
 /** Uniform on the box, or among the choices. */

@@ -7,12 +7,14 @@ import { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from
 import { boltzmann } from '../divergences/target.ts';
 import { UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
+import { streamVersion } from '../math/streams.ts';
 import { mlp, type Network } from '../nn/index.ts';
 import { type ProgramMemory, programMemory } from '../program/memory.ts';
 import type { Program } from '../program/program.ts';
 import { PolicyLearner } from '../rl/policy-learner.ts';
-import { type MlpKernels, mul, reshape, sum, type Tensor } from '../tape/index.ts';
+import { clockState, type MlpKernels, mul, reshape, sum, type Tensor } from '../tape/index.ts';
 import { version } from '../version.ts';
+import { type Agreement, isWrong, Referee } from './referee.ts';
 import { type Interval, median, medianInterval } from './statistics.ts';
 import { interleave, type OnProgress, type Timing } from './timing.ts';
 
@@ -46,6 +48,8 @@ export interface CostOptions extends Partial<CostSettings> {
   readonly estimators?: readonly string[] | 'all';
   /** Facts for the report besides the library's own version: runtime, engine. */
   readonly versions?: Readonly<Record<string, string>>;
+  /** Work of an update up to which it is checked against float64 on the cpu, and past it against wasm; see {@link Referee}. */
+  readonly checkedFlops?: number;
 }
 
 /** Work of a program by kernel, as its listing counts it. */
@@ -87,6 +91,15 @@ export interface CostRow extends UpdateCost {
   /** To the baseline's time in the same round: the median over rounds, with an interval for it. */
   readonly ratio: number;
   readonly ratioInterval: Interval;
+  /** How far its first update was from the reference; absent in older documents. */
+  readonly agreement?: Agreement;
+}
+
+/** What was not timed, because its first update is not what the reference says. */
+export interface WrongRow {
+  /** An estimator, or a whole update with its networks' kernels. */
+  readonly estimator: string;
+  readonly agreement: Agreement;
 }
 
 export interface CostReport {
@@ -100,6 +113,8 @@ export interface CostReport {
   /** The estimator to which ratios are taken. */
   readonly baseline: string;
   readonly rows: readonly CostRow[];
+  /** Estimators that were not timed; absent in older documents. */
+  readonly wrong?: readonly WrongRow[];
 }
 
 export const costDefaults: CostSettings = {
@@ -121,7 +136,7 @@ const leastChoices = 2;
 
 /** Settings with the defaults filled in. @throws UsageError for an unknown distribution or a number out of range */
 export function costSettings(options: CostOptions = {}): CostSettings {
-  const { estimators: _names, versions: _versions, ...given } = options;
+  const { estimators: _names, versions: _versions, checkedFlops: _flops, ...given } = options;
   const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const { actionKind } = distributionFamily(given.distribution ?? costDefaults.distribution).capabilities;
   const usual = actionKind === 'discrete' ? { actions: leastChoices } : {};
@@ -144,7 +159,7 @@ export function costSettings(options: CostOptions = {}): CostSettings {
 
 /**
  * The estimators to measure, the baseline among them: `reverse-kl/pathwise` where the distribution allows it, else
- * the first.
+ * the first. Where none are named, those that need more than the given number of samples are left out.
  *
  * @throws UsageError for an unknown name, or an estimator that does not go with the distribution
  */
@@ -152,9 +167,11 @@ export function costChoices(
   family: DistributionFamily,
   actions: number,
   names?: readonly string[] | 'all',
+  samples: number | null = null,
 ): { readonly choices: EstimatorChoice[]; readonly baseline: string } {
   const fits = ({ needs }: EstimatorChoice) => missingNeeds(needs, family, actions).length === 0;
-  const fitting = estimatorChoices().filter(fits);
+  const enough = ({ minimumSamples }: EstimatorChoice) => samples === null || samples >= minimumSamples;
+  const fitting = estimatorChoices().filter((choice) => fits(choice) && enough(choice));
   const asked =
     names === undefined
       ? fitting.filter(({ estimator }) => estimator.quality !== 'exact')
@@ -174,6 +191,7 @@ export function costChoices(
  * backward and Adam as one program, with states that stay on the device. The critics are fixed, and Adam's learning
  * rate is 0, so that all estimators keep computing on the same networks. What an estimator needs beside the policy (a
  * learned baseline, a reference policy, dual variables) is evaluated and stepped in the same update: it pays for it.
+ * Nothing is timed before its loss and gradients agree with the reference.
  *
  * @throws UsageError for unknown names and combinations that cannot work
  */
@@ -184,21 +202,42 @@ export async function measureCost(
 ): Promise<CostReport> {
   const settings = costSettings(options);
   const family = distributionFamily(settings.distribution);
-  const { choices, baseline } = costChoices(family, settings.actions, options.estimators);
+  const { choices, baseline: usual } = costChoices(
+    family,
+    settings.actions,
+    options.estimators,
+    settings.samples,
+  );
+  const referee = new Referee(device, options.checkedFlops);
   const updates: Update[] = [];
+  const right: { choice: EstimatorChoice; update: Update; agreement: Agreement }[] = [];
+  const wrong: WrongRow[] = [];
   try {
-    for (const choice of choices) updates.push(await compilePolicyUpdate(device, choice, settings));
-    const timings = await interleave(device, updates, settings, onProgress);
-    const base = timings[choices.findIndex(({ name }) => name === baseline)];
-    const rows = choices.map((choice, i): CostRow => {
-      const ratios = timings[i].ms.map((ms, round) => ms / base.ms[round]);
+    for (const choice of choices) {
+      const compile = (on: Device) => compilePolicyUpdate(on, choice, settings);
+      const update = await compile(device);
+      updates.push(update);
+      const agreement = await referee.judge(update, compile);
+      if (isWrong(agreement)) wrong.push({ estimator: choice.name, agreement });
+      else right.push({ choice, update, agreement });
+    }
+    const timed = right.map(({ update }) => update);
+    const timings = timed.length > 0 ? await interleave(device, timed, settings, onProgress) : [];
+    const first = Math.max(
+      0,
+      right.findIndex(({ choice: { name } }) => name === usual),
+    );
+    const baseline = right[first]?.choice.name ?? usual;
+    const rows = right.map(({ choice, update, agreement }, i): CostRow => {
+      const ratios = timings[i].ms.map((ms, round) => ms / timings[first].ms[round]);
       return {
         estimator: choice.name,
         distribution: family.name,
         samples: samplesOf(choice, settings),
         ratio: median(ratios),
         ratioInterval: medianInterval(ratios),
-        ...updateCost(updates[i].program, timings[i]),
+        agreement,
+        ...updateCost(update.program, timings[i]),
       };
     });
     const { name, description, information, preferences } = device.backend;
@@ -207,13 +246,15 @@ export async function measureCost(
       adapter: description,
       precision: String(information.precision ?? 'f32'),
       information,
-      versions: { divergrad: version, ...options.versions },
+      versions: { divergrad: version, 'random streams': String(streamVersion), ...options.versions },
       settings: { ...settings, ...preferences },
       baseline,
       rows,
+      wrong,
     };
   } finally {
     for (const update of updates) release(device, update);
+    await referee.dispose();
   }
 }
 
@@ -253,7 +294,8 @@ export async function compilePolicyUpdate(
     outputs: discrete ? actions : 1,
     nets: 2,
     name: 'critics',
-    seed: seed + 1,
+    seed,
+    purpose: 'critics',
   });
   const behaviour = learner.behaviourParameters;
   const replayed = choice.needs.includes('replayedActions');
@@ -269,9 +311,9 @@ export async function compilePolicyUpdate(
       });
       return { loss };
     },
-    { seed },
+    { clock: clockState(seed, 'clock', 'update') },
   );
-  const random = new PhiloxStream(seed);
+  const random = new PhiloxStream(seed, 'costInputs');
   for (const [name, { shape }] of update.program.inputs) {
     const count = shape.reduce((total, extent) => total * extent, 1);
     const normals = Float32Array.from({ length: count }, () => random.nextNormal());

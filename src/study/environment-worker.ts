@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { LocalVector } from '../envs/vector.ts';
-import type { SliceRequest, WorkerSlice } from './environment-workers.ts';
+import { DivergradError } from '../errors.ts';
+import type { SliceAnswer, SliceRequest, WorkerSlice } from './environment-workers.ts';
 
 const { environment, count, first } = workerData as WorkerSlice;
 await prepareEnvironment(environment);
@@ -13,9 +14,10 @@ const slice = new LocalVector(
 
 parentPort?.on('message', (request: SliceRequest) => {
   try {
-    parentPort?.postMessage({ value: answer(request) });
+    parentPort?.postMessage({ value: answer(request) } satisfies SliceAnswer);
   } catch (error) {
-    parentPort?.postMessage({ error });
+    const code = error instanceof DivergradError ? error.code : undefined;
+    parentPort?.postMessage({ error: error as Error, code } satisfies SliceAnswer);
   }
 });
 

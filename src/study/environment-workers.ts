@@ -17,6 +17,13 @@ export type SliceRequest =
   | { readonly kind: 'getStates' }
   | { readonly kind: 'setStates'; readonly states: readonly EnvironmentState[] };
 
+/** An error arrives without its class; `code` is that of ours. */
+export interface SliceAnswer {
+  readonly value?: unknown;
+  readonly error?: Error;
+  readonly code?: string | undefined;
+}
+
 /** One worker, which answers one request after the other. */
 class Slice {
   private readonly worker: Worker;
@@ -25,8 +32,11 @@ class Slice {
 
   constructor(readonly part: WorkerSlice) {
     this.worker = new Worker(new URL('./environment-worker.js', import.meta.url), { workerData: part });
-    this.worker.on('message', ({ value, error }: { value?: unknown; error?: Error }) => {
-      if (error) this.settle?.fail(error);
+    this.worker.on('message', ({ value, error, code }: SliceAnswer) => {
+      if (error)
+        this.settle?.fail(
+          code === 'environment' ? new EnvironmentError(error.message, { cause: error.cause }) : error,
+        );
       else this.settle?.done(value);
     });
     const gone = (error: Error) => {

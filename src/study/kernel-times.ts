@@ -1,6 +1,6 @@
 // The time of each kernel of an update: by the device's own clock, or each run by itself.
 import type { Device, Update } from '../device.ts';
-import type { Program, Step } from '../program/program.ts';
+import { kernelOf, type Program } from '../program/program.ts';
 import type { CostSettings } from './cost.ts';
 import { release } from './cost.ts';
 import { median } from './statistics.ts';
@@ -25,9 +25,6 @@ export interface StepTimingOptions {
   /** Called in every round, to measure something else beside the steps. */
   readonly beside?: (() => void) | undefined;
 }
-
-/** A step's kernel; generated ones are all `fused`. */
-export const kernelOf = (step: Step): string => (step.kind === 'fused' ? 'fused' : step.kernel);
 
 /**
  * Times each step of an update as a program of its own on the update's memory, all steps in turn, round by round; states

@@ -1,5 +1,6 @@
 // Time against work: an overhead that work does not change, and a rate. Where the two cost the same is the knee.
 import { PhiloxStream } from '../math/philox.ts';
+import { expandedTail } from './statistics.ts';
 
 /** Time for an amount of work, both positive. */
 export interface WorkPoint {
@@ -27,7 +28,7 @@ export interface Line {
   readonly worstMisfit: number;
 }
 
-const RESAMPLES = 500;
+const RESAMPLES = 2000;
 
 /**
  * Fits overhead and rate, neither below 0, by least squares of relative errors: timings spread in proportion to
@@ -45,7 +46,7 @@ export function fitLine(points: readonly WorkPoint[], seed = 0): Line | undefine
   // Two parameters have taken up a part of the spread.
   const inflation = Math.sqrt(points.length / (points.length - 2));
   const residuals = points.map(({ ms }, i) => Math.log(ms / fitted[i]) * inflation);
-  const random = new PhiloxStream(seed);
+  const random = new PhiloxStream(seed, 'residuals');
   const resampled = Array.from({ length: RESAMPLES }, () =>
     leastSquares(
       points.map(({ work }, i) => ({
@@ -54,11 +55,13 @@ export function fitLine(points: readonly WorkPoint[], seed = 0): Line | undefine
       })),
     ),
   );
+  // Few points: as far as Student's t with the freedom that is left.
+  const tail = expandedTail(0.95, points.length - 2, 1);
   const bounds = (of: (fit: Fit) => number): Bounds => {
     const sorted = resampled.map(of).sort((a, b) => a - b);
     // Not interpolated: between a number and infinity there is nothing.
     const at = (p: number) => sorted[Math.round(p * (RESAMPLES - 1))];
-    return { low: at(0.025), high: at(0.975) };
+    return { low: at(tail), high: at(1 - tail) };
   };
   const finite = (value: number) => (Number.isFinite(value) ? value : null);
   const knee = bounds(kneeOf);

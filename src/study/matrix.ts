@@ -2,12 +2,13 @@ import { distributionFamilies } from '../distributions/registry.ts';
 import {
   type Estimator,
   type EstimatorChoice,
+  type Label,
   missingNeeds,
   type Need,
   needTitles,
   type Quality,
 } from '../divergences/estimator.ts';
-import { estimatorChoices, estimators } from '../divergences/registry.ts';
+import { chooseEstimator, estimatorChoices, estimators } from '../divergences/registry.ts';
 import { DataError } from '../errors.ts';
 
 /** One estimator, or those of its variants that have the same needs, with every distribution. */
@@ -74,6 +75,7 @@ export function countCells({ rows }: Matrix): { allowed: number; refused: number
 const letters: Readonly<Record<Need, string>> = {
   logProb: 'D',
   rsample: 'R',
+  noise: 'S',
   criticGradient: 'G',
   enumerable: 'E',
   finiteChoices: 'F',
@@ -83,6 +85,7 @@ const letters: Readonly<Record<Need, string>> = {
   behaviour: 'b',
   reference: 'r',
   replayedActions: 'a',
+  storedDensity: 'X',
   value: 'v',
 };
 const companions: readonly Need[] = ['behaviour', 'reference', 'replayedActions', 'value'];
@@ -191,9 +194,16 @@ export function estimatorHelp(): string {
 
 const qualities: Readonly<Record<Quality, string>> = {
   exact: 'exact',
-  unbiased: 'unbiased',
-  consistent: 'consistent but biased',
+  unbiased: 'unbiased with any K',
+  consistent: 'consistent as K → ∞',
+  'own-objective': 'own objective',
 };
+
+/** A label as text: how closely the mean gradient follows what, and by which formula. */
+export function labelText({ quality, follows, bias }: Label): string {
+  const off = bias ? ` with a bias of ${bias}` : '';
+  return `${qualities[quality]}${off}: ${follows.name}, \`${follows.formula}\``;
+}
 
 /** A section for each estimator: what it computes, how good that is, and what it needs. */
 export function estimatorsMarkdown(): string {
@@ -212,13 +222,19 @@ function section(estimator: Estimator): string {
     '',
     `- Formula: \`${formula}\``,
     `- Source: ${source}`,
-    `- Quality: ${qualities[quality]}`,
+    `- Gradient: ${labelText(estimator)}`,
     `- Needs: ${list(needs)}`,
     ...(variants.length > 0 ? ['- Variants, the first by default:'] : []),
     ...variants.map((variant) => {
-      const more = variant.needs.length > 0 ? ` (needs ${list(variant.needs)})` : '';
-      const own = variant.quality ? `; ${qualities[variant.quality]}` : '';
-      return `  - \`${variant.name}\`: ${variant.title}${own}${more}`;
+      const parts = [
+        variant.title,
+        ...(variant.quality ? [labelText(chooseEstimator(`${name}:${variant.name}`))] : []),
+        ...((variant.minimumSamples ?? 1) > minimumSamples
+          ? [`at least ${variant.minimumSamples} samples`]
+          : []),
+        ...(variant.needs.length > 0 ? [`needs ${list(variant.needs)}`] : []),
+      ];
+      return `  - \`${variant.name}\`: ${parts.join('; ')}`;
     }),
     `- Samples for each state: ${quality === 'exact' ? 'none' : `${defaultSamples} by default${least}`}`,
   ];

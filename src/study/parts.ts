@@ -105,6 +105,7 @@ export async function measureAllParts(
     distributionFamily(settings.distribution),
     settings.actions,
     options.estimators,
+    settings.samples,
   );
   const all: EstimatorParts[] = [];
   for (const [i, choice] of choices.entries()) {

@@ -1,17 +1,21 @@
 // A saved policy at work: episodes, their returns, and pictures of the first.
 import type { Device } from '../device.ts';
+import { checked } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError } from '../errors.ts';
-import { PhiloxStream } from '../math/philox.ts';
+import { drawnSeed } from '../math/philox.ts';
 import { actionMap } from '../rl/actions.ts';
 import type { SavedPolicy } from '../rl/policy-file.ts';
-import { reshape } from '../tape/index.ts';
-import { quantile } from './statistics.ts';
+import { clockState, reshape } from '../tape/index.ts';
+import { bootstrap, meanOf } from './learning-statistics.ts';
 
 export interface PlayOptions {
   readonly environments: readonly Environment[];
+  /** Of sampled actions, and of the starts where `seeds` has none. */
   readonly seed: number;
+  /** Of each environment's reset. */
+  readonly seeds?: readonly number[];
   /** Samples actions; otherwise each is the policy's mode. */
   readonly stochastic: boolean;
   /** Keeps a scene of each state of the first episode. */
@@ -20,6 +24,8 @@ export interface PlayOptions {
 }
 
 export interface Episode {
+  /** Of the environment's reset. */
+  readonly seed: number;
   /** Undiscounted. */
   readonly return: number;
   readonly steps: number;
@@ -27,18 +33,24 @@ export interface Episode {
   readonly truncated: boolean;
 }
 
+/** Seeds of the starts of episodes: of another seed all are others. */
+export const playSeeds = (seed: number, episodes: number): number[] =>
+  Array.from({ length: episodes }, (_, i) => drawnSeed(seed, 'playStarts', i));
+
 /**
- * One episode in each environment, reset with consecutive seeds, with one policy call a step for all of them. The modes
- * are the actions that training evaluates with, so equal seeds give equal returns.
+ * One episode in each environment, with one policy call a step for all of them. The modes are the actions that training
+ * evaluates with, so equal seeds of resets give equal returns.
  *
  * @throws DataError when the policy does not fit the environment
  */
 export async function play(
   device: Device,
   policy: SavedPolicy,
-  { environments, seed, stochastic, record, onStep }: PlayOptions,
+  { seed, stochastic, record, onStep, ...options }: PlayOptions,
 ): Promise<{ readonly episodes: Episode[]; readonly scenes: Scene[] }> {
   const { file, family } = policy;
+  const environments = options.environments.map(checked);
+  const { seeds = playSeeds(seed, environments.length) } = options;
   const [first] = environments;
   const map = actionMap(first.actionSpace);
   const observed = first.observationSpace.low.length;
@@ -51,13 +63,14 @@ export async function play(
       `The policy's distribution '${family.name}' does not fit the actions of '${first.name}'.`,
     );
   const count = environments.length;
+  const clock = clockState(seed, 'clock', 'playActions');
   const act = await device.compile(
     ({ input }) => {
       const distribution = policy.distribution(input('observations', [count, observed]));
       const sampled = () => reshape(distribution.sample(1).actions, [count, file.actions]);
       return { action: stochastic ? sampled() : distribution.mode() };
     },
-    { seed },
+    { clock },
   );
   policy.load(device);
   const scenes: Scene[] = [];
@@ -68,10 +81,16 @@ export async function play(
   try {
     const batch = new Float32Array(count * observed);
     environments.forEach((environment, i) => {
-      batch.set(environment.reset(seed + i), i * observed);
+      batch.set(environment.reset(seeds[i]), i * observed);
     });
     keep();
-    const episodes = environments.map(() => ({ return: 0, steps: 0, terminated: false, truncated: false }));
+    const episodes = seeds.map((each) => ({
+      seed: each,
+      return: 0,
+      steps: 0,
+      terminated: false,
+      truncated: false,
+    }));
     const running = new Set(environments.keys());
     for (let step = 1; running.size > 0; step++) {
       act.write({ observations: batch });
@@ -91,27 +110,16 @@ export async function play(
     return { episodes, scenes };
   } finally {
     act.dispose();
+    device.free(clock);
   }
 }
 
-/**
- * Percentile bootstrap interval of the mean; undefined for fewer than 2 values.
- *
- * @source Efron & Tibshirani 1993, section 13.3
- */
+/** 95% interval of the mean; undefined for fewer than 2 values. */
 export function meanInterval(
   values: readonly number[],
   seed: number,
-  level = 0.95,
-  draws = 5000,
 ): readonly [low: number, high: number] | undefined {
-  const n = values.length;
-  if (n < 2) return undefined;
-  const random = new PhiloxStream(seed, 2);
-  const means = Array.from({ length: draws }, () => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += values[random.nextInt(n)];
-    return sum / n;
-  }).sort((a, b) => a - b);
-  return [quantile(means, (1 - level) / 2), quantile(means, (1 + level) / 2)];
+  if (values.length < 2) return undefined;
+  const { low, high } = bootstrap([[values]], ([[returns]]) => meanOf(returns), { seed });
+  return [low, high];
 }

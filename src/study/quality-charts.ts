@@ -69,7 +69,7 @@ const charts: readonly Chart[] = [
   {
     file: 'bias-samples.svg',
     question: 'How does the bias of a gradient fall with the number of samples?',
-    note: 'Bars: 95% intervals. Hollow: not told from 0, drawn at the upper limit.',
+    note: 'From the gradient of what each follows. Bars: 95% intervals. Hollow: not told from 0, drawn at the upper limit.',
     x: 'K, actions sampled for each state',
     y: '‖bias‖ / ‖exact gradient‖',
     xOf: ({ samples }) => samples,

@@ -1,4 +1,12 @@
 import type { EstimatorChoice } from '../divergences/estimator.ts';
+import {
+  expectedQObjective,
+  forwardKlObjective,
+  forwardReferenceKl,
+  renyiObjective,
+  reverseKlObjective,
+  reverseReferenceKl,
+} from '../divergences/objective.ts';
 import { softplus } from '../math/special.ts';
 import type { Nodes } from './quality-nodes.ts';
 
@@ -25,54 +33,25 @@ export interface Whole {
  * ∇ = ∫ coefficient(a)·∇ log π(a) da.
  */
 export interface Followed {
-  readonly name: string;
   /** Density-like factor of ∇ log π at an action. */
   coefficient(whole: Whole): (at: Point) => number;
 }
 
-/** The name of what has no formula here: the mean of the estimator itself at many samples stands in. */
-export const ownLimit = 'its own limit at many samples';
-
 const pi = (at: Point): number => Math.exp(at.logPolicy);
+const gap = (at: Point): number => at.logPolicy - at.logReference;
+/** A coefficient that needs to know nothing of the whole. */
+const plain = (coefficient: (at: Point) => number): Followed => ({ coefficient: () => coefficient });
 
-const reverseKl: Followed = {
-  name: 'KL(π ‖ p)',
-  coefficient: () => (at) => -pi(at) * at.logR,
-};
-const forwardKl: Followed = {
-  name: 'KL(p ‖ π)',
-  coefficient: () => (at) => -Math.exp(at.logTarget),
-};
-
-/**
- * D_f(p ‖ π) = E_π[f(r)]: ∇ = ∫ π·(f(r) − r f′(r)) ∇ log π. Each to a multiple of π, which adds nothing, and without
- * forming r, which overflows where the policy's tails are light.
- */
-const fDivergences: Readonly<Record<string, Followed>> = {
-  jeffreys: {
-    name: 'Jeffreys',
-    coefficient: () => (at) => -0.5 * (Math.exp(at.logTarget) + pi(at) * at.logR),
-  },
-  'jensen-shannon': {
-    name: 'Jensen–Shannon',
-    coefficient: () => (at) => -0.5 * pi(at) * softplus(at.logR),
-  },
-  hellinger: {
-    name: 'squared Hellinger',
-    coefficient: () => (at) => -0.5 * Math.exp(0.5 * (at.logPolicy + at.logTarget)),
-  },
-  'total-variation': {
-    name: 'total variation',
-    coefficient: () => (at) => -0.5 * pi(at) * Math.sign(at.logR),
-  },
-  chi2: { name: 'χ²(p ‖ π)', coefficient: () => (at) => -Math.exp(2 * at.logTarget - at.logPolicy) },
-};
+/** KL between the policy and its reference, either way: what the penalties are compared to. */
+export const referenceKls = {
+  reverse: plain((at) => pi(at) * gap(at)),
+  forward: plain((at) => -Math.exp(at.logReference)),
+} as const satisfies Record<string, Followed>;
 
 /** The Rényi bound of an order as a loss: −bound above order 0, bound below; a/(1 − a)·E_w ∇ log π, w ∝ π^a p^(1−a). */
-function renyiBound(order: number, name = `Rényi bound of order ${order}`): Followed {
+function renyiBound(order: number): Followed {
   const scale = (-Math.sign(order) * order) / (1 - order);
   return {
-    name,
     coefficient: ({ integral }) => {
       const weight = (at: Point) => Math.exp(at.logPolicy + (1 - order) * at.logR);
       const total = integral(weight);
@@ -81,106 +60,61 @@ function renyiBound(order: number, name = `Rényi bound of order ${order}`): Fol
   };
 }
 
-/** Largest weight of a transition under `exp-clip`. */
-const awrLimit = 20;
-const awr: Readonly<Record<string, Followed>> = {
-  'exp-clip': {
-    name: '−E_β[min(exp(A/α), 20) log π]',
-    coefficient: ({ temperature, integral }) => {
-      const value = integral((at) => pi(at) * at.q);
-      return (at) => -Math.exp(at.logBehaviour) * Math.min(awrLimit, Math.exp((at.q - value) / temperature));
-    },
-  },
-  'softmax-batch': {
-    name: '−E_β[exp(A/α) log π]/E_β[exp(A/α)]',
-    coefficient: ({ temperature, integral }) => {
-      const weight = (at: Point) => Math.exp(at.logBehaviour + at.q / temperature);
-      const total = integral(weight);
-      return (at) => -weight(at) / total;
-    },
-  },
-};
-
-const expectedQ: Followed = { name: '−E_π[Q]', coefficient: () => (at) => -pi(at) * at.q };
-
-/** Coupled MPO with its penalties at coefficients 1; the penalties' gradients are added by the caller. */
-const weightedLikelihood: Followed = {
-  name: 'MPO at η = α: −E_w[log π] + KLs, w ∝ π_old·exp(Q/η)',
+/** −E_w[log π] with w in proportion to a density times e^{Q/α}. */
+const likelihood = (logDensity: (at: Point) => number): Followed => ({
   coefficient: ({ temperature, integral }) => {
-    const weight = (at: Point) => Math.exp(at.logReference + at.q / temperature);
+    const weight = (at: Point) => Math.exp(logDensity(at) + at.q / temperature);
     const total = integral(weight);
     return (at) => -weight(at) / total;
+  },
+});
+
+/** Largest weight of a transition under `exp-clip`. */
+const awrLimit = 20;
+const clippedLikelihood: Followed = {
+  coefficient: ({ temperature, integral }) => {
+    const value = integral((at) => pi(at) * at.q);
+    return (at) => -Math.exp(at.logBehaviour) * Math.min(awrLimit, Math.exp((at.q - value) / temperature));
   },
 };
 
 /**
- * Each penalty k and its derivative in log π at gap = log π − log π_ref, times a density given by its logarithm: the
- * ratio π_ref/π alone would overflow in π's tails.
+ * By the names that labels give to what is followed. An f-divergence is ∫ π·(f(r) − r f′(r)) ∇ log π, each to a multiple of
+ * π, which adds nothing, and without forming r, which overflows where the policy's tails are light; likewise the ratio
+ * π_ref/π of k3.
  */
-const penalties: Readonly<
-  Record<
-    string,
-    { value(logDensity: number, gap: number): number; slope(logDensity: number, gap: number): number }
-  >
-> = {
-  k1: { value: (d, gap) => Math.exp(d) * gap, slope: (d) => Math.exp(d) },
-  k2: { value: (d, gap) => 0.5 * Math.exp(d) * gap * gap, slope: (d, gap) => Math.exp(d) * gap },
-  k3: {
-    value: (d, gap) => Math.exp(d - gap) - Math.exp(d) + Math.exp(d) * gap,
-    slope: (d, gap) => Math.exp(d) - Math.exp(d - gap),
-  },
+const integrals: Readonly<Record<string, Followed>> = {
+  [reverseKlObjective.name]: plain((at) => -pi(at) * at.logR),
+  [forwardKlObjective.name]: plain((at) => -Math.exp(at.logTarget)),
+  // The divergence itself falls where its bound rises, by the same amount.
+  [renyiObjective('0.5').name]: renyiBound(0.5),
+  [renyiObjective('2').name]: renyiBound(2),
+  [renyiObjective('−1').name]: renyiBound(-1),
+  'χ²(p ‖ π)': plain((at) => -Math.exp(2 * at.logTarget - at.logPolicy)),
+  Jeffreys: plain((at) => -0.5 * (Math.exp(at.logTarget) + pi(at) * at.logR)),
+  'Jensen–Shannon': plain((at) => -0.5 * pi(at) * softplus(at.logR)),
+  'Squared Hellinger': plain((at) => -0.5 * Math.exp(0.5 * (at.logPolicy + at.logTarget))),
+  'Total variation': plain((at) => -0.5 * pi(at) * Math.sign(at.logR)),
+  'clipped likelihood under β': clippedLikelihood,
+  'KL(β·e^{A/α} ‖ π)': likelihood((at) => at.logBehaviour),
+  // At η = α; the trust regions' gradients, with coefficients 1, are added by the caller.
+  'likelihood under q within trust regions': likelihood((at) => at.logReference),
+  [expectedQObjective.name]: plain((at) => -pi(at) * at.q),
+  [reverseReferenceKl.name]: referenceKls.reverse,
+  [forwardReferenceKl.name]: referenceKls.forward,
+  nothing: plain(() => 0),
+  '−KL(β ‖ π)': plain((at) => Math.exp(at.logBehaviour)),
+  'E_β[k2]': plain((at) => Math.exp(at.logBehaviour) * gap(at)),
+  'E_β[k3]': plain((at) => Math.exp(at.logBehaviour) - Math.exp(at.logBehaviour - gap(at))),
+  'E_π[k2]': plain((at) => pi(at) * (0.5 * gap(at) ** 2 + gap(at))),
 };
 
-function klPenalty(estimator: string, variant: string): Followed | undefined {
-  const [kind, weighted] = estimator.split('-');
-  const penalty = penalties[kind];
-  if (!penalty) return undefined;
-  const gap = (at: Point) => at.logPolicy - at.logReference;
-  if (weighted) {
-    return {
-      name: `E_π[${kind}]`,
-      coefficient: () => (at) => penalty.value(at.logPolicy, gap(at)) + penalty.slope(at.logPolicy, gap(at)),
-    };
-  }
-  const onPolicy = variant === 'on-policy';
-  return {
-    name: `E_${onPolicy ? 'π' : 'β'}[∇${kind}], samples fixed`,
-    coefficient: () => (at) => penalty.slope(onPolicy ? at.logPolicy : at.logBehaviour, gap(at)),
-  };
-}
-
-/** KL between the policy and its reference, either way: what the penalties are compared to. */
-export const referenceKls = {
-  reverse: {
-    name: 'KL(π ‖ π_ref)',
-    coefficient: () => (at) => pi(at) * (at.logPolicy - at.logReference),
-  },
-  forward: { name: 'KL(π_ref ‖ π)', coefficient: () => (at) => -Math.exp(at.logReference) },
-} as const satisfies Record<string, Followed>;
-
-/** What theory says the estimator's mean follows; undefined where the estimator's own limit must stand in. */
-export function followedBy({ estimator, variant }: EstimatorChoice): Followed | undefined {
-  const [divergence, way] = estimator.name.split('/');
-  switch (divergence) {
-    case 'reverse-kl':
-      return reverseKl;
-    case 'forward-kl':
-      return way === 'awr' ? awr[variant] : forwardKl;
-    case 'renyi':
-      // The divergence itself falls where its bound rises, by the same amount.
-      return renyiBound(Number(variant.replace('-uncentred', '')));
-    case 'chi2':
-      return way === 'pathwise' ? renyiBound(-1, 'CUBO, ½ log E_π[(p̃/π)²]') : fDivergences.chi2;
-    case 'mpo':
-      return weightedLikelihood;
-    case 'dpg':
-      return expectedQ;
-    case 'kl-penalty':
-      return klPenalty(way, variant);
-    default:
-      return fDivergences[divergence];
-  }
-}
+/**
+ * The integral that an estimator's label says its mean follows; undefined where none is known, and the mean of the
+ * estimator itself at many samples must stand in.
+ */
+export const followedBy = ({ follows }: Pick<EstimatorChoice, 'follows'>): Followed | undefined =>
+  integrals[follows.name];
 
 /**
  * Points of some of the nodes at a temperature, with the target normalised on them.

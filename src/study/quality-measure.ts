@@ -3,6 +3,7 @@ import type { DistributionFamily } from '../distributions/distribution.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { FUSED_LOSS_LIMIT } from '../divergences/loss-op.ts';
 import { NumericsError } from '../errors.ts';
+import type { Purpose } from '../math/streams.ts';
 import {
   broadcastTo,
   clockState,
@@ -38,10 +39,6 @@ export interface GradientProgram {
   readonly clock: State;
 }
 
-/** Least number of samples with which an estimator is defined. */
-export const leastSamples = ({ estimator, variant }: EstimatorChoice): number =>
-  Math.max(estimator.minimumSamples, ['loo', 'mean', 'mixture'].includes(variant) ? 2 : 1);
-
 /** Memory and time of the Stein kernel grow with the square of the samples. */
 export const mostSamples = ({ estimator }: EstimatorChoice): number =>
   estimator.name === 'svgd/amortised' ? 64 : Number.POSITIVE_INFINITY;
@@ -61,15 +58,16 @@ export async function compileGradient(
   samples: number,
   asked: number,
   seed: number,
+  purpose: Purpose = 'quality',
 ): Promise<GradientProgram> {
   const parameters = family.parameters(actions);
   const pairs = mostSamples(choice) < Number.POSITIVE_INFINITY;
   const per = pairs ? samples ** 2 : samples;
   // What is exact is the same at every state, and pays for all its nodes at each.
-  const once = choice.estimator.quality === 'exact';
+  const once = choice.quality === 'exact';
   const batch = once ? 1 : Math.max(1, Math.min(statesAtMost, Math.floor(FUSED_LOSS_LIMIT / per)));
   const needs = (need: EstimatorChoice['needs'][number]) => choice.needs.includes(need);
-  const clock = clockState(seed);
+  const clock = clockState(seed, 'clock', purpose);
   const update = await device.compile(
     (recorder) => {
       const policyAt = (name: string) => family.make(recorder.input(name, [batch, parameters]), actions);
@@ -200,7 +198,8 @@ export async function ownLimitOf(
     choice,
     limit.samples,
     limit.replications / leastFraction,
-    seed + 1,
+    seed,
+    'qualityLimit',
   );
   try {
     prepare(device, program, family, target, temperature, 0);

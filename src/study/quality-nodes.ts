@@ -1,7 +1,7 @@
 import type { Device, Update } from '../device.ts';
 import type { Distribution, DistributionFamily } from '../distributions/distribution.ts';
 import { gaussLegendre, type QuadratureRule } from '../math/quadrature.ts';
-import { broadcastTo, grad, reshape, sum, type Tensor, tanh } from '../tape/index.ts';
+import { broadcastTo, clockState, grad, reshape, sum, type Tensor, tanh } from '../tape/index.ts';
 import { type Heads, headsFor, type QualityTarget, recordTarget, targetInputs } from './quality-problem.ts';
 
 /** Nodes a coordinate, odd so that every second one is a rule of its own. */
@@ -246,12 +246,13 @@ async function drawSamples(
   actions: number,
   { policy }: Heads,
 ): Promise<Float64Array> {
+  const clock = clockState(0, 'clock', 'qualitySamples');
   const update = await device.compile(
     ({ input }) => {
       const head = broadcastTo(input('policy', [policy.length]), [1, policy.length]);
       return { points: family.make(head, actions).sample(chunk).actions };
     },
-    { seed: sampled },
+    { clock },
   );
   const points = new Float64Array(sampled * actions);
   try {
@@ -262,6 +263,7 @@ async function drawSamples(
     }
   } finally {
     update.dispose();
+    device.free(clock);
   }
   return points;
 }

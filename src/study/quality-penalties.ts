@@ -1,5 +1,6 @@
 import type { Device } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
+import { forwardReferenceKl, reverseReferenceKl } from '../divergences/objective.ts';
 import { estimatorChoices } from '../divergences/registry.ts';
 import type { QualitySettings } from './quality.ts';
 import { exactGradient, norm } from './quality-exact.ts';
@@ -7,7 +8,7 @@ import { referenceKls } from './quality-follows.ts';
 import { compileGradient, prepare, release, replicate } from './quality-measure.ts';
 import { evaluateNodes } from './quality-nodes.ts';
 import { type Heads, qualityTarget } from './quality-problem.ts';
-import { cosineOfMean, type Figure, gradientStatistics, meanFigure } from './quality-statistics.ts';
+import { cosineOfMean, type Figure, gradientStatistics } from './quality-statistics.ts';
 
 /** Which gradient one KL penalty follows when it is used as a loss; plain JSON. */
 export interface PenaltyRow {
@@ -74,6 +75,7 @@ export async function measurePenalties(
         samples,
         replications,
         seed,
+        'qualityPenalties',
       );
       try {
         prepare(device, program, family, target, 1, 0, heads);
@@ -97,7 +99,7 @@ function penaltyRow(
   const nothing = { gradient: reverse.map(() => 0), error: 0 };
   const { bias: size, replications: n } = gradientStatistics(gradients, reverse.length, nothing);
   const unit = norm(reverse);
-  const { value, low, high } = size ?? meanFigure([0]);
+  const { value, low, high } = size ?? { value: 0, low: 0, high: 0 };
   const normRatio = { value: value / unit, low: low / unit, high: high / unit };
   const vanishing = low === 0;
   const cosineReverse = vanishing ? null : cosineOfMean(gradients, reverse);
@@ -105,8 +107,8 @@ function penaltyRow(
   const followsOne = (cosine: Figure | null, length: number) =>
     cosine !== null && cosine.value > parallel && Math.abs(value / length - 1) < sameLength;
   const follows = [
-    ...(followsOne(cosineReverse, unit) ? [referenceKls.reverse.name] : []),
-    ...(followsOne(cosineForward, norm(forward)) ? [referenceKls.forward.name] : []),
+    ...(followsOne(cosineReverse, unit) ? [reverseReferenceKl.name] : []),
+    ...(followsOne(cosineForward, norm(forward)) ? [forwardReferenceKl.name] : []),
   ];
   const finding = vanishing ? 'mean 0' : follows.length > 0 ? follows.join(' and ') : 'neither';
   return { estimator, distribution, replications: n, normRatio, cosineReverse, cosineForward, finding };

@@ -171,7 +171,7 @@ const headSeed = 3;
 
 /** A policy as it might be early in training, and two others near it; the same in every run. */
 export function headsFor(family: DistributionFamily, actions: number): Heads {
-  const random = new PhiloxStream(headSeed);
+  const random = new PhiloxStream(headSeed, 'plain');
   const count = family.parameters(actions);
   const policy = Array.from({ length: count }, () => spread.policy * random.nextNormal());
   const near = () => policy.map((value) => value + spread.companion * random.nextNormal());

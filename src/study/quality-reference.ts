@@ -26,8 +26,8 @@ export async function referenceFor(
   device: Device,
   family: DistributionFamily,
   target: QualityTarget,
+  heads: Heads = headsFor(family, target.actions),
 ): Promise<Reference> {
-  const heads = headsFor(family, target.actions);
   if (!family.capabilities.density) return certainReference(device, family, target, heads);
   const nodes = await evaluateNodes(device, family, target, heads);
   const halves = family.capabilities.diagonalGaussian
@@ -35,8 +35,8 @@ export async function referenceFor(
     : undefined;
   // Several estimators follow one quantity, each with several numbers of samples.
   const known = new Map<string, ExactGradient | undefined>();
-  const gradientOf = (part: Nodes, which: number, followed: Followed, temperature: number) => {
-    const key = `${which} ${temperature} ${followed.name}`;
+  const gradientOf = (part: Nodes, which: number, what: string, followed: Followed, temperature: number) => {
+    const key = `${which} ${temperature} ${what}`;
     if (!known.has(key)) known.set(key, exactGradient(part, followed, temperature));
     return known.get(key);
   };
@@ -48,11 +48,12 @@ export async function referenceFor(
     gradient: (choice, temperature) => {
       const followed = followedBy(choice);
       if (!followed) return undefined;
-      if (!choice.name.startsWith('mpo/')) return gradientOf(nodes, 0, followed, temperature);
+      const { name } = choice.follows;
+      if (!choice.name.startsWith('mpo/')) return gradientOf(nodes, 0, name, followed, temperature);
       const [mean, spread] =
         choice.name === 'mpo/decoupled' && halves
-          ? halves.map((part, i) => gradientOf(part, i + 1, followed, temperature))
-          : [0, 1].map(() => gradientOf(nodes, 0, followed, temperature));
+          ? halves.map((part, i) => gradientOf(part, i + 1, name, followed, temperature))
+          : [0, 1].map(() => gradientOf(nodes, 0, name, followed, temperature));
       if (!mean || !spread) return undefined;
       const penalty = trustRegionGradient(heads);
       const gradient = penalty.map((value, j) => value + (j < target.actions ? mean : spread).gradient[j]);

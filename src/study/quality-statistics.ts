@@ -1,4 +1,5 @@
 import { norm } from './quality-exact.ts';
+import { studentQuantile } from './statistics.ts';
 
 /** A measured number with its 95% interval. */
 export interface Figure {
@@ -111,12 +112,12 @@ export function logNormal(value: number, error: number): Figure {
   return { value, low: value / factor, high: value * factor };
 }
 
-/** A mean with its normal interval. */
+/** A mean with its t interval; a single value has none. */
 export function meanFigure(values: readonly number[]): Figure {
   const n = values.length;
   const value = values.reduce((a, b) => a + b, 0) / n;
   const squares = values.reduce((sum, x) => sum + (x - value) ** 2, 0);
-  const half = n > 1 ? z95 * Math.sqrt(squares / (n * (n - 1))) : 0;
+  const half = n > 1 ? studentQuantile(0.95, n - 1) * Math.sqrt(squares / (n * (n - 1))) : Infinity;
   return { value, low: value - half, high: value + half };
 }
 
@@ -150,7 +151,7 @@ export function cosineOfMean(gradients: ArrayLike<number>, direction: readonly n
     for (let j = 0; j < parameters; j++) along += slope[j] * (gradients[i * parameters + j] - mean[j]);
     squares += along * along;
   }
-  const half = z95 * Math.sqrt(squares / (n * Math.max(1, n - 1)));
+  const half = n > 1 ? studentQuantile(0.95, n - 1) * Math.sqrt(squares / (n * (n - 1))) : Infinity;
   return { value, low: Math.max(-1, value - half), high: Math.min(1, value + half) };
 }
 

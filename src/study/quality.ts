@@ -5,13 +5,13 @@ import { distributionFamilies, distributionFamily } from '../distributions/regis
 import { type EstimatorChoice, missingNeeds, requireCompatible } from '../divergences/estimator.ts';
 import { chooseEstimator, estimatorChoices, estimators } from '../divergences/registry.ts';
 import { UsageError } from '../errors.ts';
+import { streamVersion } from '../math/streams.ts';
 import { version } from '../version.ts';
 import { type ExactGradient, norm } from './quality-exact.ts';
-import { followedBy, ownLimit } from './quality-follows.ts';
+import { followedBy } from './quality-follows.ts';
 import {
   compileGradient,
   type GradientProgram,
-  leastSamples,
   mostSamples,
   ownLimitOf,
   prepare,
@@ -76,9 +76,12 @@ export interface QualityRow {
 /** What is known of an estimator before anything is measured. */
 export interface QualityEstimator {
   readonly name: string;
-  readonly quality: EstimatorChoice['estimator']['quality'];
-  /** The quantity whose gradient its mean should follow. */
+  readonly quality: EstimatorChoice['quality'];
+  /** The quantity whose gradient its mean follows, by name and by formula. */
   readonly follows: string;
+  readonly formula?: string;
+  /** The order in which the distance from it falls, where there is one. */
+  readonly bias?: string;
 }
 
 export interface QualityReport {
@@ -216,7 +219,7 @@ export async function measureQuality(
     adapter: description,
     precision: String(information.precision ?? 'f32'),
     information,
-    versions: { divergrad: version, ...options.versions },
+    versions: { divergrad: version, 'random streams': String(streamVersion), ...options.versions },
     settings,
     intervals,
     estimators: estimatorChoices().flatMap((choice) =>
@@ -224,8 +227,10 @@ export async function measureQuality(
         ? [
             {
               name: choice.name,
-              quality: choice.estimator.quality,
-              follows: followedBy(choice)?.name ?? ownLimit,
+              quality: choice.quality,
+              follows: choice.follows.name,
+              formula: choice.follows.formula,
+              ...(choice.bias ? { bias: choice.bias } : {}),
             },
           ]
         : [],
@@ -260,10 +265,10 @@ async function measureGroup(
   const first = samples === settings.samples[0];
   try {
     for (const choice of choices) {
-      const count = first ? Math.max(samples, leastSamples(choice)) : samples;
+      const count = first ? Math.max(samples, choice.minimumSamples) : samples;
       // What is exact depends on no samples, so that once is enough.
-      const skipped = choice.estimator.quality === 'exact' && !first;
-      if (skipped || count > mostSamples(choice) || count < leastSamples(choice)) continue;
+      const skipped = choice.quality === 'exact' && !first;
+      if (skipped || count > mostSamples(choice) || count < choice.minimumSamples) continue;
       programs.push(await compileGradient(device, family, actions, choice, count, replications, seed));
     }
     const cells: Cell[] = [];

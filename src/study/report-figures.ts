@@ -17,9 +17,9 @@ export interface ReportFigure {
 const colours = [...tenColours, '#004488', '#117733', '#882255', '#555555', '#ddaa33', '#66ccee'];
 const width = 940;
 
-/** Text as one field of a CSV file. */
+/** A value as one field of a CSV file; the ends of an interval that has none are empty. */
 const field = (value: string | number): string => {
-  const text = String(value);
+  const text = typeof value === 'number' && !Number.isFinite(value) ? '' : String(value);
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
@@ -40,7 +40,11 @@ export function reportFigures(report: StudyReport): ReportFigure[] {
 
 const methodsOf = ({ cells }: StudyReport): string[] => [...new Set(cells.map(({ method }) => method))];
 const factsOf = ({ runs, resamples, seed }: StudyReport): string =>
-  `${runs} runs; intervals: 95%, stratified bootstrap, ${resamples.toLocaleString('en')} resamples, seed ${seed}.`;
+  `${runs} runs; 95% intervals: t and expanded stratified bootstrap, ${resamples.toLocaleString('en')} resamples, seed ${seed}.`;
+
+/** The ends of an interval for Plot, which leaves out what is not a number. */
+const drawable = ({ low, high }: Estimate): { low: number; high: number } =>
+  Number.isFinite(high - low) ? { low, high } : { low: Number.NaN, high: Number.NaN };
 
 const axes = {
   step: {
@@ -72,8 +76,7 @@ function curves(report: StudyReport, axis: keyof typeof axes): ReportFigure {
       gradientSteps: at.updates,
       seconds: at.seconds,
       return: at.return.value,
-      low: at.return.low,
-      high: at.return.high,
+      ...drawable(at.return),
       x: at[axis],
     })),
   );
@@ -137,8 +140,8 @@ function robustDomain(
       const own = points.filter((point) => point.method === method);
       return {
         middle: median(own.map((point) => point.return)),
-        low: Math.min(...own.map(({ low }) => low)),
-        high: Math.max(...own.map(({ high }) => high)),
+        low: Math.min(...own.map((point) => (Number.isNaN(point.low) ? point.return : point.low))),
+        high: Math.max(...own.map((point) => (Number.isNaN(point.high) ? point.return : point.high))),
       };
     })
     .sort((a, b) => a.middle - b.middle);
@@ -207,12 +210,12 @@ function intervals(
 
 function aggregates(report: StudyReport): ReportFigure {
   const rows = report.methods.flatMap(({ method, score, curveMean }) => [
-    { method, measure: 'score: last evaluations', ...score },
-    { method, measure: 'mean of the learning curve', ...curveMean },
+    { method, measure: 'score: last evaluations', value: score.value, ...drawable(score) },
+    { method, measure: 'mean of the learning curve', value: curveMean.value, ...drawable(curveMean) },
   ]);
   const question = 'How well does each method do over all tasks?';
   // Below 0 a method does worse than random actions; how much worse tells nothing.
-  const most = Math.max(1.1, ...rows.map(({ high }) => high));
+  const most = Math.max(1.1, ...rows.map(({ value, high }) => (Number.isNaN(high) ? value : high)));
   const svg = intervals(report, rows, 'normalised: 0 random actions, 1 a good policy', 1, [0, most], {
     question,
     facts: `Interquartile mean over the runs of ${report.sharedEnvironments.join(', ')}; below 0 at the edge. ${factsOf(report)}`,

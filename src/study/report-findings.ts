@@ -27,11 +27,12 @@ export function comparisonOf({ low, high }: Estimate): Comparison {
 export const taskComparison = ({ curveDifference, seeds }: TaskDifference): Comparison =>
   seeds < LEAST_SEEDS ? 'undecided' : comparisonOf(curveDifference);
 
-/** A figure with its interval, by default with as many digits as tell its ends apart from 0. */
+/** A figure with its interval, by default with as many digits as tell its ends apart from 0. One seed has no interval. */
 export function withInterval(
   { value, low, high }: Estimate,
   text = (x: number): string => x.toFixed(Math.max(Math.abs(low), Math.abs(high)) < 0.1 ? 3 : 2),
 ): string {
+  if (!Number.isFinite(high - low)) return `${Number.isFinite(value) ? value.toFixed(2) : value} [one seed]`;
   return `${text(value)} [${text(low)}, ${text(high)}]`;
 }
 

@@ -2,26 +2,29 @@
 import { baselineEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
 import { DataError } from '../errors.ts';
+import { type CoverageAt, coverageAt } from './coverage.ts';
 import {
   aggregate,
   bootstrap,
   bootstrapAll,
   type Estimate,
+  improvementVariance,
   interquartileMean,
   meanHeight,
   meanOf,
   performanceProfile,
   probabilityOfImprovement,
+  profileVariance,
   type Scores,
 } from './learning-statistics.ts';
-import type { RunRecord, StudyResults } from './study-results.ts';
+import { RANDOM_STREAMS, type RunRecord, type StudyResults } from './study-results.ts';
 
 /** Evaluations at the end of a run whose mean is its score. */
 export const SCORED_EVALUATIONS = 3;
 /** A difference of normalised scores, 0 for random and 1 for good, within which two methods count as equal. */
 export const EQUIVALENCE = 0.1;
 
-/** Seeds of each method below which nothing is concluded: a bootstrap of fewer promises too much. */
+/** Seeds of each method below which nothing is concluded: intervals of fewer are wide, and still promise too much. */
 export const LEAST_SEEDS = 5;
 
 /** An interquartile mean over seeds at one evaluation. */
@@ -97,7 +100,12 @@ export interface StudyReport {
   readonly unfinished: number;
   readonly resamples: number;
   readonly seed: number;
+  /** Seeds of the method that has fewest, and how often 95% intervals of so many hold the truth; null for one seed. */
+  readonly fewestSeeds: number;
+  readonly coverage: CoverageAt | null;
   readonly adapters: readonly string[];
+  /** Versions of the random streams that runs drew from. */
+  readonly streams: readonly string[];
 }
 
 export interface ReportOptions {
@@ -151,6 +159,7 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
   );
   const cellAt = (environment: string, method: string) =>
     cells.find((cell) => cell.environment === environment && cell.method === method);
+  const fewestSeeds = Math.min(...cells.map(({ seeds }) => seeds));
   const shared = names.filter((environment) => methods.every((method) => cellAt(environment, method)));
   const scores = (method: string, of: (cell: Cell, i: number) => number): Scores =>
     shared.map((environment) => {
@@ -210,8 +219,16 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
               method,
               score: bootstrap([finals(method)], ([x]) => aggregate(x), boot),
               curveMean: bootstrap([curves(method)], ([x]) => aggregate(x), boot),
-              profile: bootstrapAll([finals(method)], ([x]) => performanceProfile(x, thresholds), boot),
-              improvement: against ? bootstrap(pair, ([x, y]) => probabilityOfImprovement(x, y), boot) : null,
+              profile: bootstrapAll([finals(method)], ([x]) => performanceProfile(x, thresholds), {
+                ...boot,
+                variance: profileVariance(finals(method)),
+              }),
+              improvement: against
+                ? bootstrap(pair, ([x, y]) => probabilityOfImprovement(x, y), {
+                    ...boot,
+                    variance: improvementVariance(pair[0], pair[1]),
+                  })
+                : null,
               scoreDifference: against ? bootstrap(pair, difference, boot) : null,
               curveDifference: against ? bootstrap(curvePair, difference, boot) : null,
             };
@@ -220,7 +237,10 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
     unfinished: studies.reduce((total, study) => total + study.unfinished, 0),
     resamples,
     seed,
+    fewestSeeds,
+    coverage: coverageAt(fewestSeeds) ?? null,
     adapters: unique(runs.map(({ adapter }) => adapter)),
+    streams: unique(runs.map(({ settings }) => String(settings[RANDOM_STREAMS]))),
   };
 }
 

@@ -8,7 +8,7 @@ import type { PolicyFile } from '../rl/policy-file.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
 import { isClaim, type Lock, takeLock } from './lock.ts';
-import type { RunSettings } from './run-settings.ts';
+import { earlierSettings, type RunSettings } from './run-settings.ts';
 
 /** What a run was made with, besides its settings. */
 export interface RunMaking {
@@ -41,6 +41,8 @@ export async function writeWhole(file: string, text: string): Promise<void> {
   await rename(part, file);
 }
 
+const lines = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
 /** The settings of a run as config.json holds them; undefined when there is no such file. */
 export async function readConfig(path: string): Promise<Record<string, unknown> | undefined> {
   return (await readJson(join(path, 'config.json'))) as Record<string, unknown> | undefined;
@@ -72,7 +74,7 @@ async function readJson(file: string): Promise<unknown> {
 /** Names of the settings in which a folder's config differs from those wanted, as `batch 64 instead of 128`. */
 export function differences(config: Readonly<Record<string, unknown>>, wanted: RunSettings): string[] {
   return Object.entries(wanted).flatMap(([name, value]) => {
-    const held = Object.hasOwn(config, name) ? config[name] : undefined;
+    const held = { ...earlierSettings, ...config }[name];
     const [a, b] = [held, value].map((x) => JSON.stringify(x) ?? 'none');
     return a === b ? [] : [`${name} ${a} instead of ${b}`];
   });
@@ -90,7 +92,7 @@ export class RunFolder {
     readonly resume: Checkpoint | undefined,
     /** What to tell the user of an unusable checkpoint. */
     readonly warning: string | undefined,
-    private readonly made: RunMaking & { readonly settings: RunSettings },
+    private made: RunMaking & { readonly settings: RunSettings },
   ) {}
 
   /**
@@ -127,11 +129,16 @@ export class RunFolder {
         settings,
       });
       await folder.keepUntil(found?.checkpoint.step ?? 0);
+      // What a run that goes on has done, it has done where it was before.
+      if (folder.resume && typeof config?.adapter === 'string') {
+        folder.made = { ...folder.made, adapter: config.adapter };
+        folder.ranOn(making.adapter);
+        const { adapter } = folder.made;
+        if (adapter !== config.adapter)
+          await writeWhole(join(path, 'config.json'), lines({ ...config, adapter }));
+      }
       if (!config)
-        await writeWhole(
-          join(path, 'config.json'),
-          `${JSON.stringify({ kind: 'divergrad-run', ...settings, ...making }, null, 2)}\n`,
-        );
+        await writeWhole(join(path, 'config.json'), lines({ kind: 'divergrad-run', ...settings, ...making }));
       return folder;
     } catch (error) {
       await lock.release();
@@ -152,6 +159,12 @@ export class RunFolder {
     }
     this.secondsBefore = this.metrics.at(-1)?.seconds ?? 0;
     if (text !== '') await writeWhole(file, this.metrics.map((m) => `${JSON.stringify(m)}\n`).join(''));
+  }
+
+  /** Notes an adapter that a part of the run was made on. */
+  ranOn(adapter: string): void {
+    const known = this.made.adapter.split('; ');
+    if (!known.includes(adapter)) this.made = { ...this.made, adapter: [...known, adapter].join('; ') };
   }
 
   /** Seconds of the run so far, those before a resumption included. */

@@ -5,7 +5,13 @@ import { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { UsageError } from '../errors.ts';
 import { actionMap } from '../rl/actions.ts';
-import { ActorCritic, actorCriticDefaults } from '../rl/actor-critic.ts';
+import {
+  ActorCritic,
+  actorCriticDefaults,
+  type CriticTarget,
+  criticTargetOf,
+  temperatureMode,
+} from '../rl/actor-critic.ts';
 import { trainDefaults } from '../rl/train.ts';
 
 /** Everything one training run is asked for. Names are those of `config.json`. */
@@ -22,6 +28,8 @@ export interface RunSettings {
   readonly hidden: readonly number[];
   readonly learningRate: number;
   readonly temperature: number | 'auto';
+  /** Of choices only; absent for a box, where it is `sample`. */
+  readonly criticTarget?: CriticTarget;
   readonly warmup: number;
   readonly updatesPerStep: number;
   readonly evaluateEvery: number;
@@ -32,13 +40,15 @@ export interface RunSettings {
   readonly backend: BackendChoice;
 }
 
-/** What a run takes where nothing is said. */
+/** What settings meant that config.json of earlier versions does not have. */
+export const earlierSettings: Partial<RunSettings> = { criticTarget: 'sample' };
+
+/** What a run takes where nothing is said; {@link chosenSettings} has the rest. */
 export const runDefaults = {
   steps: 10_000,
   batch: trainDefaults.batch,
   hidden: actorCriticDefaults.hidden,
   learningRate: actorCriticDefaults.learningRate,
-  temperature: actorCriticDefaults.temperature,
   warmup: trainDefaults.warmup,
   updatesPerStep: trainDefaults.updatesPerStep,
   evaluateEvery: trainDefaults.evaluateEvery,
@@ -79,14 +89,42 @@ export function defaultEstimator(distribution: string): string {
   return found.name;
 }
 
+type Cell = Pick<RunSettings, 'environment' | 'estimator' | 'distribution'>;
+type Choices = Partial<Pick<RunSettings, 'temperature' | 'criticTarget'>>;
+
 /**
- * Why a run cannot be: the need that its distribution does not meet, or actions that do not fit. Undefined when it can.
+ * What a run takes where estimator and distribution decide, and nothing is said.
+ *
+ * @throws UsageError for a temperature that cannot be tuned, an expectation that cannot be taken, a loss that never reads
+ *   the critics
+ */
+export async function chosenSettings(
+  cell: Cell,
+  asked: Choices,
+): Promise<Pick<RunSettings, 'temperature' | 'criticTarget'>> {
+  await prepareEnvironment(cell.environment);
+  const family = distributionFamily(cell.distribution);
+  const parts = {
+    estimator: chooseEstimator(cell.estimator),
+    family,
+    actions: actionMap(makeEnvironment(cell.environment).actionSpace).kind,
+    ...(asked.temperature === undefined ? {} : { temperature: asked.temperature }),
+    ...(asked.criticTarget === undefined ? {} : { criticTarget: asked.criticTarget }),
+  };
+  const criticTarget = criticTargetOf(parts);
+  return {
+    temperature: temperatureMode(parts),
+    ...(family.capabilities.discrete ? { criticTarget } : {}),
+  };
+}
+
+/**
+ * Why a run cannot be: the need that its distribution does not meet, actions that do not fit, or settings that cannot
+ * work with them. Undefined when it can.
  *
  * @throws UsageError for unknown names
  */
-export async function refusal(
-  settings: Pick<RunSettings, 'environment' | 'estimator' | 'distribution'>,
-): Promise<string | undefined> {
+export async function refusal(settings: Cell & Choices): Promise<string | undefined> {
   await prepareEnvironment(settings.environment);
   const { kind } = actionMap(makeEnvironment(settings.environment).actionSpace);
   const family = distributionFamily(settings.distribution);
@@ -95,6 +133,7 @@ export async function refusal(
     return `the distribution '${family.name}' does not fit the ${kind.kind} actions of '${settings.environment}'`;
   try {
     requireCompatible(choice, family, estimators, kind.size);
+    await chosenSettings(settings, settings);
     return undefined;
   } catch (error) {
     if (error instanceof UsageError) return error.message;
@@ -115,5 +154,6 @@ export function learnerOf(settings: RunSettings): ActorCritic {
     temperature: settings.temperature,
     seed: settings.seed,
     ...(settings.samples === undefined ? {} : { samples: settings.samples }),
+    ...(settings.criticTarget === undefined ? {} : { criticTarget: settings.criticTarget }),
   });
 }

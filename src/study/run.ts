@@ -57,7 +57,8 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
       ...(options.threads === undefined ? {} : { wasm: { threads: options.threads } }),
     });
   let device = await reopen();
-  const backend = device.backend.description;
+  // All it ran on: a device that is lost may be followed by another.
+  const adapters = new Set([device.backend.description]);
   let folder: RunFolder | undefined;
   let training: TrainOptions | undefined;
   const environments = vectorOf(settings, options.workers ?? 0);
@@ -65,7 +66,10 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     folder =
       options.folder === undefined
         ? undefined
-        : await RunFolder.open(options.folder, settings, { ...options.making, adapter: backend });
+        : await RunFolder.open(options.folder, settings, {
+            ...options.making,
+            adapter: device.backend.description,
+          });
     options.onStart?.(device, learner, folder?.resume?.step ?? 0, folder?.warning);
     const begun = performance.now();
     const since = () => (performance.now() - begun) / 1000;
@@ -97,7 +101,12 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
       },
     };
     const trained = await trainRecovering(device, training, {
-      reopen,
+      reopen: async () => {
+        const reopened = await reopen();
+        adapters.add(reopened.backend.description);
+        folder?.ranOn(reopened.backend.description);
+        return reopened;
+      },
       ...(options.onRecovery ? { onRecovery: options.onRecovery } : {}),
     });
     device = trained.device;
@@ -106,7 +115,7 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     return {
       evaluations: trained.evaluations,
       seconds: folder?.seconds(since()) ?? since(),
-      backend,
+      backend: [...adapters].join('; '),
       stopped,
     };
   } catch (error) {

@@ -14,8 +14,10 @@ import {
   measureCost,
   release,
   type UpdateCost,
+  type WrongRow,
 } from './cost.ts';
 import { type Bounds, fitLine, type Line, sizeAt, slopes } from './knee.ts';
+import { agreementLine } from './referee.ts';
 import type { OnProgress } from './timing.ts';
 import { measureWholeUpdate, type WholeUpdateCost } from './update-cost.ts';
 
@@ -44,6 +46,8 @@ export interface ScalingEnd {
   readonly estimator: string;
   readonly size: number;
   readonly reason: string;
+  /** Whether it ended because its first update is not what the reference says. */
+  readonly wrong?: boolean;
 }
 
 /** How the time of one program follows its work. */
@@ -111,6 +115,7 @@ export async function measureScaling(
     );
   }
   const { longestMs = longestMsDefault, wholeUpdate = false, ...cost } = options;
+  const checked = cost.checkedFlops === undefined ? {} : { checkedFlops: cost.checkedFlops };
   const ascending = [...new Set(values)].sort((a, b) => a - b);
   const measured: number[] = [];
   const reports: CostReport[] = [];
@@ -133,6 +138,9 @@ export async function measureScaling(
       ends.push({ estimator: name, size, reason });
       return false;
     };
+    const endWrong = ({ estimator, agreement }: WrongRow) =>
+      ends.push({ estimator, size, wrong: true, reason: `wrong: ${agreementLine(agreement)}` });
+    const onWrong = ({ agreement }: WrongRow) => void endWrong({ estimator: wholeUpdateName, agreement });
     const kept = choices.filter(({ name }) => fits(name));
     if (!kept.some(({ name }) => name === baseline)) break;
     const step = (done: number) => onProgress?.((i + done) / ascending.length);
@@ -143,11 +151,17 @@ export async function measureScaling(
       const whole = wholeUpdate && fits(wholeUpdateName);
       const report = await measureCost(
         device,
-        { ...settings, estimators: accepted, ...(cost.versions ? { versions: cost.versions } : {}) },
+        {
+          ...settings,
+          estimators: accepted,
+          ...(cost.versions ? { versions: cost.versions } : {}),
+          ...checked,
+        },
         (done) => step(whole ? 0.7 * done : done),
       );
       reports.push(report);
       measured.push(size);
+      report.wrong?.forEach(endWrong);
       for (const { estimator, msPerUpdate } of report.rows) last.set(estimator, { size, ms: msPerUpdate });
       if (whole) {
         const [measuredWhole] = await measureWholeUpdate(
@@ -155,10 +169,12 @@ export async function measureScaling(
           baseline,
           settings,
           (done) => step(0.7 + 0.3 * done),
-          { variants: [device.backend.preferences.mlp], host: false },
+          { variants: [device.backend.preferences.mlp], host: false, onWrong, ...checked },
         );
-        wholeUpdates.push(measuredWhole);
-        last.set(wholeUpdateName, { size, ms: measuredWhole.msPerUpdate });
+        if (measuredWhole) {
+          wholeUpdates.push(measuredWhole);
+          last.set(wholeUpdateName, { size, ms: measuredWhole.msPerUpdate });
+        }
       }
     } catch (error) {
       // A device that refuses a program for its size goes on with others; any other failure is one.

@@ -1,5 +1,8 @@
+import { gaussLegendre } from '../math/quadrature.ts';
+import { erfc } from '../math/special.ts';
+
 /** Quantile of values sorted ascending, linear between neighbours. @param p from 0 to 1 */
-export function quantile(sorted: readonly number[], p: number): number {
+export function quantile(sorted: ArrayLike<number>, p: number): number {
   const at = p * (sorted.length - 1);
   const low = Math.floor(at);
   const high = Math.min(low + 1, sorted.length - 1);
@@ -42,3 +45,45 @@ export function medianInterval(values: readonly number[], level = 0.95): Interva
   }
   return { low: sorted[k - 1], high: sorted[n - k], coverage: n === 1 ? 0 : 1 - 2 * below };
 }
+
+/** Probability that a standard normal variate lies below x. */
+export const normalBelow = (x: number): number => erfc(-x / Math.SQRT2) / 2;
+
+/** Where `below`, which grows from `low` to `high`, reaches p. */
+function solve(below: (x: number) => number, p: number, low: number, high: number): number {
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (below(middle) < p) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** Quantile of the standard normal. @param p between 0 and 1 */
+export const normalQuantile = (p: number): number => solve(normalBelow, p, -40, 40);
+
+/** Degrees of freedom from which Student's t is as good as normal: the quantile is 0.1% larger. */
+const NEARLY_NORMAL = 1000;
+const unit = gaussLegendre(64, 0, 1);
+
+/**
+ * The number t with P(|T| < t) = level for Student's T. With t = √ν tan θ the density is proportional to cos^(ν − 1) θ.
+ *
+ * @param freedom ν, from 1; need not be whole
+ */
+export function studentQuantile(level: number, freedom: number): number {
+  const nu = Math.min(freedom, NEARLY_NORMAL);
+  const mass = (end: number) =>
+    unit.nodes.reduce((sum, x, i) => sum + end * unit.weights[i] * Math.cos(end * x) ** (nu - 1), 0);
+  const all = mass(Math.PI / 2);
+  return Math.sqrt(nu) * Math.tan(solve((end) => mass(end) / all, level, 0, Math.PI / 2));
+}
+
+/**
+ * Share p of resamples to leave out at each end so that a percentile interval reaches as far as Student's t: the
+ * bootstrap's spread is too small by `shortfall`, and a normal's tails are too light.
+ *
+ * @source Hesterberg 2015, "What Teachers Should Know About the Bootstrap", the expanded percentile interval
+ */
+export const expandedTail = (level: number, freedom: number, shortfall: number): number =>
+  normalBelow(-shortfall * studentQuantile(level, freedom));

@@ -3,7 +3,14 @@ import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
 import { closestMatch, DataError, shortened, unknownName } from '../errors.ts';
-import { defaultDistribution, type RunSettings, refusal, runDefaults } from './run-settings.ts';
+import { criticTargets } from '../rl/actor-critic.ts';
+import {
+  chosenSettings,
+  defaultDistribution,
+  type RunSettings,
+  refusal,
+  runDefaults,
+} from './run-settings.ts';
 
 /** A study as its file says it, with every default filled in. */
 export interface StudyConfig {
@@ -67,6 +74,7 @@ const settingChecks: Readonly<Record<string, Check>> = {
   hidden: listOf(whole(1, 65_536)),
   learningRate: positive,
   temperature: (value, path) => (value === 'auto' ? value : positive(value, path)),
+  criticTarget: oneOf(...criticTargets),
   warmup: whole(1),
   updatesPerStep: whole(0, 10_000),
   evaluateEvery: whole(1),
@@ -192,8 +200,10 @@ export async function planStudy(
     for (const distribution of distributions) {
       for (const estimator of config.estimators) {
         const cell = { environment, estimator, distribution };
-        const reason = await refusal(cell);
-        if (reason === undefined) cells.push({ ...runDefaults, ...config.settings, ...own, ...cell });
+        const asked = { ...config.settings, ...own };
+        const reason = await refusal({ ...cell, ...asked });
+        if (reason === undefined)
+          cells.push({ ...runDefaults, ...asked, ...cell, ...(await chosenSettings(cell, asked)) });
         else refused.push({ ...cell, reason });
       }
     }
@@ -213,7 +223,7 @@ export async function planStudy(
 
 /** A run's folder in its study. */
 export const runName = ({ environment, estimator, distribution, seed }: RunSettings): string =>
-  [environment, estimator.replace('/', '_').replace(':', '+'), distribution, `seed-${seed}`].join('--');
+  [environment, estimator.replaceAll('/', '_').replaceAll(':', '+'), distribution, `seed-${seed}`].join('--');
 
 /** The options of `train` that make this run. */
 export function trainArguments(settings: RunSettings): string[] {
@@ -228,6 +238,7 @@ export function trainArguments(settings: RunSettings): string[] {
     hidden: settings.hidden.join(','),
     'learning-rate': settings.learningRate,
     temperature: settings.temperature,
+    'critic-target': settings.criticTarget,
     warmup: settings.warmup,
     'updates-per-step': settings.updatesPerStep,
     'evaluate-every': settings.evaluateEvery,

@@ -21,6 +21,9 @@ const compared = [
   ...['evaluateEvery', 'evaluationEpisodes', 'capacity', 'parallelEnvironments'],
 ];
 
+/** Version of the random streams among a run's versions: runs of different ones are not independent by their seeds. */
+export const RANDOM_STREAMS = 'random streams';
+
 /** A run that is whole. */
 export interface RunRecord {
   readonly folder: string;
@@ -84,6 +87,7 @@ async function readRun(folder: string): Promise<RunRecord | undefined> {
   if (!result) return undefined;
   const config = await readConfig(folder);
   const file = join(folder, 'config.json');
+  const versions = config?.versions as Readonly<Record<string, unknown>> | undefined;
   const key = <T>(name: string, kind: 'string' | 'number'): T => {
     const value = config && Object.hasOwn(config, name) ? config[name] : undefined;
     if (typeof value !== kind)
@@ -117,10 +121,14 @@ async function readRun(folder: string): Promise<RunRecord | undefined> {
     estimator: key('estimator', 'string'),
     distribution: key('distribution', 'string'),
     seed: key('seed', 'number'),
-    adapter: key('adapter', 'string'),
-    settings: Object.fromEntries(
-      compared.flatMap((name) => (config && Object.hasOwn(config, name) ? [[name, config[name]]] : [])),
-    ),
+    adapter: typeof result.made?.adapter === 'string' ? result.made.adapter : key('adapter', 'string'),
+    settings: {
+      ...Object.fromEntries(
+        compared.flatMap((name) => (config && Object.hasOwn(config, name) ? [[name, config[name]]] : [])),
+      ),
+      // Not said in runs of the first version.
+      [RANDOM_STREAMS]: versions?.[RANDOM_STREAMS] ?? '1',
+    },
     points,
   };
 }

@@ -2,12 +2,16 @@
 import type { Device } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
+import { checked } from '../envs/checked.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
+import { environmentSeed } from '../envs/vector.ts';
 import { actionMap } from '../rl/actions.ts';
 import { ActorCritic, actorCriticDefaults } from '../rl/actor-critic.ts';
 import { compileUpdate, replayFor, trainDefaults } from '../rl/train.ts';
 import { clockState } from '../tape/index.ts';
+import { costSettings } from './cost.ts';
 import { median } from './statistics.ts';
+import { requireRight } from './update-cost.ts';
 
 /** The parts of one step of training. */
 export const throughputParts = ['physics', 'policy', 'replay', 'update'] as const;
@@ -67,7 +71,8 @@ function rowOf(
  * transition stored and one update, which is waited for. Pathwise reverse KL with a tanh-Gaussian, or the score
  * function with a categorical where actions are choices.
  *
- * @throws UsageError for an unknown environment, BackendError where its engine is absent
+ * @throws UsageError for an unknown environment, BackendError where its engine is absent, ProbeError where the first update is
+ * not what the reference says
  */
 export async function measureThroughput(
   device: Device,
@@ -77,7 +82,7 @@ export async function measureThroughput(
 ): Promise<ThroughputRow> {
   const { hidden, batch, steps, seed } = settings;
   await prepareEnvironment(name);
-  const environment = makeEnvironment(name);
+  const environment = checked(makeEnvironment(name));
   const map = actionMap(environment.actionSpace);
   const observations = environment.observationSpace.low.length;
   const box = map.kind.kind === 'box';
@@ -90,14 +95,24 @@ export async function measureThroughput(
     hidden,
     seed,
   });
+  await requireRight(
+    device,
+    estimator.name,
+    costSettings({
+      ...{ observations, hidden, batch, seed, actions: map.kind.size },
+      distribution: learner.options.family.name,
+    }),
+  );
   const warmup = Math.ceil(steps / 10);
   const replay = replayFor(learner, warmup + steps);
-  const update = await compileUpdate(device, learner, replay, { batch, clock: clockState(seed) });
+  const clock = clockState(seed, 'clock', 'update');
+  const update = await compileUpdate(device, learner, replay, { batch, clock });
+  const actClock = clockState(seed, 'clock.act', 'act');
   const act = await device.compile(
     ({ input }) => ({
       action: learner.distribution(input('observation', [1, observations])).sample(1).actions,
     }),
-    { seed },
+    { clock: actClock },
   );
   const spent = { physics: 0, policy: 0, replay: 0, update: 0 };
   let mark = performance.now();
@@ -107,7 +122,7 @@ export async function measureThroughput(
     mark = now;
   };
   try {
-    let observation = environment.reset(seed);
+    let observation = environment.reset(environmentSeed(seed, 0));
     for (let step = 1; step <= warmup + steps; step++) {
       if (step === warmup + 1) for (const part of throughputParts) spent[part] = 0;
       onStep(step / (warmup + steps));
@@ -136,7 +151,7 @@ export async function measureThroughput(
   } finally {
     update.dispose();
     act.dispose();
-    for (const state of [replay.storage, replay.fill, ...learner.states]) device.free(state);
+    for (const state of [replay.storage, replay.fill, clock, actClock, ...learner.states]) device.free(state);
   }
   return rowOf({ environment: name, estimator: estimator.name }, (part) => spent[part] / 1000 / steps);
 }

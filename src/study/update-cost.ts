@@ -6,7 +6,8 @@ import { ActorCritic } from '../rl/actor-critic.ts';
 import type { ReplayBuffer } from '../rl/replay.ts';
 import { compileUpdate, replayFor } from '../rl/train.ts';
 import { clockState, type MlpKernels } from '../tape/index.ts';
-import { type CostSettings, release, type UpdateCost, updateCost } from './cost.ts';
+import { type CostSettings, release, type UpdateCost, updateCost, type WrongRow } from './cost.ts';
+import { type Agreement, disagreement, isWrong, Referee } from './referee.ts';
 import { median } from './statistics.ts';
 import { interleave, type OnProgress } from './timing.ts';
 
@@ -21,6 +22,19 @@ export interface WholeUpdateCost extends UpdateCost {
    * the host does the work itself, or was not timed.
    */
   readonly hostMsPerUpdate: number | null;
+  /** How far its first update was from the reference; absent in older documents. */
+  readonly agreement?: Agreement;
+}
+
+export interface WholeUpdateOptions {
+  /** Ways to compute networks; all that the backend has when absent. */
+  readonly variants?: readonly MlpKernels[];
+  /** Whether to time the host, too, where the device works by itself; true when absent. */
+  readonly host?: boolean;
+  /** As {@link CostOptions} has it. */
+  readonly checkedFlops?: number;
+  /** Gets what is not timed, because its first update is not what the reference says; it throws when absent. */
+  readonly onWrong?: (row: WrongRow) => void;
 }
 
 /** Updates of a run by which the host is timed: at most so many, and no more than the device does in so long. */
@@ -31,43 +45,78 @@ const HOST_ROUNDS = 5;
 const TRANSITIONS = 1024;
 
 /** Ways in which a backend computes networks. */
-const mlpVariants = (device: Device): readonly MlpKernels[] =>
+export const mlpVariants = (device: Device): readonly MlpKernels[] =>
   device.backend.name === 'webgpu' ? ['fused', 'layered', 'tiled'] : ['fused', 'tiled'];
 
 /**
  * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with each way that
  * the backend has to compute networks, or only some of them.
  *
- * @param host whether to time the host, too, where the device works by itself
+ * @throws ProbeError for an update that is not what the reference says, unless somebody is told of it
  */
 export async function measureWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
   onProgress?: OnProgress,
-  {
-    variants = mlpVariants(device),
-    host = true,
-  }: { readonly variants?: readonly MlpKernels[]; readonly host?: boolean } = {},
+  { variants = mlpVariants(device), host = true, checkedFlops, onWrong }: WholeUpdateOptions = {},
 ): Promise<WholeUpdateCost[]> {
   const timed = host && device.backend.name === 'webgpu';
   const share = timed ? 0.7 : 1;
+  const referee = new Referee(device, checkedFlops);
   const updates: Update[] = [];
+  const right: { mlp: MlpKernels; update: Update; agreement: Agreement }[] = [];
   try {
-    for (const mlp of variants)
-      updates.push((await compileWholeUpdate(device, estimator, settings, mlp)).update);
-    const timings = await interleave(device, updates, settings, (done) => onProgress?.(share * done));
+    for (const mlp of variants) {
+      const { update } = await compileWholeUpdate(device, estimator, settings, mlp);
+      updates.push(update);
+      const agreement = await judgeWholeUpdate(referee, update, estimator, settings);
+      if (!isWrong(agreement)) right.push({ mlp, update, agreement });
+      else if (onWrong) onWrong({ estimator: `whole update (${mlp})`, agreement });
+      else throw disagreement(device, `the whole update with ${mlp} networks`, agreement);
+    }
+    const programs = right.map(({ update }) => update);
+    const timings =
+      programs.length > 0
+        ? await interleave(device, programs, settings, (done) => onProgress?.(share * done))
+        : [];
     const costs: WholeUpdateCost[] = [];
-    for (const [i, mlp] of variants.entries()) {
-      const cost = updateCost(updates[i].program, timings[i]);
+    for (const [i, { mlp, update, agreement }] of right.entries()) {
+      const cost = updateCost(update.program, timings[i]);
       const preferred = mlp === device.backend.preferences.mlp;
-      const hostMsPerUpdate = timed ? await timeHost(device, updates[i], cost.msPerUpdate) : null;
-      costs.push({ estimator, mlp, preferred, ...cost, hostMsPerUpdate });
-      onProgress?.(share + ((1 - share) * (i + 1)) / variants.length);
+      const hostMsPerUpdate = timed ? await timeHost(device, update, cost.msPerUpdate) : null;
+      costs.push({ estimator, mlp, preferred, ...cost, hostMsPerUpdate, agreement });
+      onProgress?.(share + ((1 - share) * (i + 1)) / right.length);
     }
     return costs;
   } finally {
     for (const update of updates) release(device, update);
+    await referee.dispose();
+  }
+}
+
+/** How far the first update of {@link compileWholeUpdate}, which has not run yet, is from the reference. */
+export const judgeWholeUpdate = (
+  referee: Referee,
+  update: Update,
+  estimator: string,
+  settings: CostSettings,
+): Promise<Agreement> =>
+  referee.judge(update, async (on) => (await compileWholeUpdate(on, estimator, settings)).update);
+
+/**
+ * Checks a whole update before its parts are timed, on a program of its own.
+ * @throws ProbeError when its first update is not what the reference says
+ */
+export async function requireRight(device: Device, estimator: string, settings: CostSettings): Promise<void> {
+  const referee = new Referee(device);
+  const { update } = await compileWholeUpdate(device, estimator, settings);
+  try {
+    const agreement = await judgeWholeUpdate(referee, update, estimator, settings);
+    if (isWrong(agreement)) throw disagreement(device, 'the whole update', agreement);
+  } finally {
+    release(device, update);
+    await referee.dispose();
   }
 }
 
@@ -105,7 +154,7 @@ export async function compileWholeUpdate(
   });
   const replay = replayFor(learner, TRANSITIONS);
   fill(device, replay, kind === 'discrete', settings.seed, TRANSITIONS);
-  const clock = clockState(settings.seed);
+  const clock = clockState(settings.seed, 'clock', 'update');
   return {
     replay,
     update: await compileUpdate(device, learner, replay, {
@@ -136,7 +185,7 @@ export async function withWholeUpdate<T>(
 /** Transitions of noise: the cost of an update does not depend on what it learns from. */
 function fill(device: Device, replay: ReplayBuffer, discrete: boolean, seed: number, count: number): void {
   const { observations, actions, behaviour = 0 } = replay.options;
-  const random = new PhiloxStream(seed);
+  const random = new PhiloxStream(seed, 'costReplay');
   const normals = (length: number) => Float32Array.from({ length }, () => random.nextNormal());
   for (let i = 0; i < count; i++) {
     const choice = random.nextInt(actions);

@@ -284,18 +284,18 @@ export function pow(a: Operand, b: Operand): Tensor {
   }
 }
 
-/** Smaller of two; a tie splits the cotangent evenly. */
+/** Smaller of two, NaN if either is; −0 is below 0. A tie splits the cotangent evenly. */
 export const minimum: Binary = binary('minimum');
-/** Larger of two; a tie splits the cotangent evenly. */
+/** Larger of two, NaN if either is; 0 is above −0. A tie splits the cotangent evenly. */
 export const maximum: Binary = binary('maximum');
-/** 1 where a > b, else 0 */
+/** 1 where a > b, else 0, as with NaN */
 export const greater: Binary = binary('greater');
-/** 1 where a ≥ b, else 0 */
+/** 1 where a ≥ b, else 0, as with NaN */
 export const greaterEqual: Binary = binary('greaterEqual');
-/** 1 where a = b, else 0 */
+/** 1 where a = b, else 0, as with NaN */
 export const equal: Binary = binary('equal');
 
-/** a where the condition is not 0, else b; broadcast. */
+/** a where the condition is not 0, else b; broadcast. A condition that is NaN is not 0, so it chooses a. */
 export function where(condition: Operand, a: Operand, b: Operand): Tensor {
   return record(elementwiseOps.where, [toTensor(condition), toTensor(a), toTensor(b)], null);
 }

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { broadcastAxes, formatShape, sameShape } from '../math/shape.ts';
 import { add, constant } from './elementwise.ts';
 import { sum } from './reductions.ts';
-import { type Node, shapeError, type Tensor } from './tensor.ts';
+import { currentRecording, type Node, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, reshape } from './views.ts';
 
 /**
@@ -22,6 +22,8 @@ export function grad(y: Tensor, wrt: readonly Tensor[], cotangent?: Tensor): Ten
   if (cotangent && !sameShape(cotangent.shape, y.shape)) {
     throw shapeError('grad', [y, cotangent], 'the cotangent must have the shape of the objective');
   }
+  const recording = currentRecording();
+  for (const tensor of [y, ...wrt, ...(cotangent ? [cotangent] : [])]) recording.own(tensor, 'grad');
   const needed = nodesLeadingTo(y.node, new Set(wrt));
   const cotangents = new Map<Tensor, Tensor>();
   const accumulate = (tensor: Tensor, g: Tensor) => {

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
 import { constant, type Operand } from './elementwise.ts';
 import { plain } from './shapes.ts';
-import { currentRecording, type Op, record, shapeError, Tensor } from './tensor.ts';
+import { currentRecording, type Op, record, requireExtents, shapeError, Tensor } from './tensor.ts';
 
 /** Values known when the program is recorded. */
 export interface Literal {
@@ -11,13 +11,21 @@ export interface Literal {
 }
 
 export const literalOp: Op<Literal> = { name: 'literal', infer: (_inputs, { shape }) => plain(shape) };
-export const inputOp: Op<{ name: string; shape: Shape }> = {
+/** A named input and, where it has one, the value of its elements until it is written. */
+export interface Input {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly initial?: number;
+}
+
+export const inputOp: Op<Input> = {
   name: 'input',
   infer: (_inputs, { shape }) => plain(shape),
 };
 
-/** A constant array recorded into the program. */
+/** A constant array recorded into the program. @throws ShapeError when the values do not fill the shape */
 export function literal(values: ArrayLike<number>, shape: Shape): Tensor {
+  requireExtents('literal', shape);
   if (values.length !== sizeOf(shape))
     throw shapeError('literal', [], `${values.length} values do not fill ${formatShape(shape)}`);
   return values.length === 1 && shape.length === 0
@@ -25,18 +33,21 @@ export function literal(values: ArrayLike<number>, shape: Shape): Tensor {
     : record(literalOp, [], { values: Float64Array.from(values), shape });
 }
 
-/** A named input, written by the host before a run. @throws UsageError when the name is taken */
-export function input(name: string, shape: Shape): Tensor {
+/**
+ * A named input, written by the host before a run.
+ *
+ * @param initial value of every element until the host writes it; without one, a run before that is refused
+ * @throws UsageError when the name is taken, ShapeError unless extents are whole numbers from 1
+ */
+export function input(name: string, shape: Shape, initial?: number): Tensor {
   const recording = currentRecording();
   if (recording.inputs.has(name)) throw new UsageError(`input '${name}' is declared twice`);
-  if (shape.some((extent) => !Number.isInteger(extent) || extent < 1)) {
-    throw shapeError(
-      'input',
-      [],
-      `'${name}' has shape ${formatShape(shape)}; extents must be whole numbers from 1`,
-    );
-  }
-  const tensor = record(inputOp, [], { name, shape: [...shape] });
+  requireExtents(`input '${name}'`, shape);
+  const tensor = record(inputOp, [], {
+    name,
+    shape: [...shape],
+    ...(initial === undefined ? {} : { initial }),
+  });
   recording.inputs.set(name, tensor);
   return tensor;
 }

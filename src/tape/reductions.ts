@@ -64,7 +64,7 @@ export const min = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
 /** log Σ exp(x), without overflow. */
 export const logSumExp = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
   reduce('logSumExp', x, axis, keepDims);
-/** Index of the first maximum along one axis, as a whole number in an f32 tensor; no gradient. */
+/** Index of the first maximum along one axis, as a whole number in an f32 tensor; a NaN counts as −∞. No gradient. */
 export const argMax = (x: Tensor, axis: number, keepDims = false): Tensor =>
   reduce('argMax', x, axis, keepDims);
 

@@ -35,7 +35,8 @@ export function gradient(loss: Tensor, state: State): Tensor {
   return grad(loss, [value])[0];
 }
 
-function dependsOn(tensor: Tensor, target: Tensor): boolean {
+/** Whether a tensor is computed from another, by any path: also through constants and `stopGradient`. */
+export function dependsOn(tensor: Tensor, target: Tensor): boolean {
   const seen = new Set([tensor.node]);
   for (const node of seen) {
     if (node === target.node) return true;

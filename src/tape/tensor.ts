@@ -1,5 +1,6 @@
 import { ShapeError, UsageError } from '../errors.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
+import { type Purpose, streamKey } from '../math/streams.ts';
 import type { View, ViewOperation } from '../math/view.ts';
 
 /** `u32` appears only where bits matter: random counters and raw random words. */
@@ -96,6 +97,8 @@ export class Tensor {
 export class State {
   readonly shape: Shape;
   readonly dtype: DType;
+  /** Throws while what it holds is not fit for use: asked before each run of a program that uses the state. */
+  guard?: () => void;
 
   /**
    * @param name unique within a program; appears in the listing and in checkpoints
@@ -107,6 +110,7 @@ export class State {
     readonly initial?: Float32Array | Uint32Array,
     dtype: DType = initial instanceof Uint32Array ? 'u32' : 'f32',
   ) {
+    requireExtents(`state '${name}'`, shape);
     if (initial && initial.length !== sizeOf(shape)) {
       throw new ShapeError(
         `state '${name}' has shape ${formatShape(shape)} (${sizeOf(shape)} elements) but ${initial.length} initial values`,
@@ -185,8 +189,20 @@ export class Recording {
     return tensor;
   }
 
+  /**
+   * Returns the tensor.
+   * @throws UsageError when another recording made it: here its number stands for another node
+   */
+  own(tensor: Tensor, what: string): Tensor {
+    if (this.nodes[tensor.node.id] === tensor.node) return tensor;
+    throw new UsageError(`${what}: ${tensor} belongs to another recording${callSite()}.`, {
+      hint: 'Compute it inside this device.compile(...), or pass its values as an input.',
+    });
+  }
+
   /** Adds a node, or returns the equal one already there: pure operations are computed once. */
   add(op: Op<never>, inputs: readonly Tensor[], attributes: unknown, writes: readonly State[]): Node {
+    for (const tensor of inputs) this.own(tensor, op.name);
     const pure =
       op.scalar !== undefined || op.view !== undefined || op.reduction === true || op.name === 'constant';
     const key = pure
@@ -195,6 +211,8 @@ export class Recording {
     const same = pure ? this.known.get(key) : undefined;
     if (same) return same;
     const types = (op as Op).infer(inputs, attributes);
+    // An operation may have an output that is empty.
+    for (const { shape } of types) requireExtents(op.name, shape, 0);
     const node: Node = { id: this.nodes.length, op: op as Op, inputs, attributes, outputs: [], writes };
     (node.outputs as Tensor[]).push(...types.map((type, i) => new Tensor(node, i, type.shape, type.dtype)));
     this.nodes.push(node);
@@ -243,14 +261,15 @@ const tickOp: Op<null> = {
 };
 
 /**
- * A fresh clock for the given seed (53 bits are used).
+ * A fresh clock for the given seed: an integer from 0 to 2^53 − 1.
  *
- * @returns state [6] u32: the seed's two words, the updates done, 0; then the first update, counted from 1, in which
+ * @param purpose what the draws are for: clocks of different purposes or seeds have no draw in common
+ * @returns state [6] u32: the two words of Philox' key, the updates done, 0; then the first update, counted from 1, in which
  *   a number was NaN or infinite, and the place in the program that saw it, both 0 while there was none
+ * @throws UsageError when the seed is no such integer
  */
-export function clockState(seed: number, name = 'clock'): State {
-  const words = new Uint32Array([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0, 0, 0, 0]);
-  return new State(name, [6], words);
+export function clockState(seed: number, name = 'clock', purpose: Purpose = 'plain'): State {
+  return new State(name, [6], new Uint32Array([...streamKey(seed, purpose), 0, 0, 0, 0]));
 }
 
 let active: Recording | undefined;
@@ -287,6 +306,14 @@ export function recordNode<A>(
   writes: readonly State[] = [],
 ): Node {
   return currentRecording().add(op as Op<never>, inputs, attributes, writes);
+}
+
+/** @throws ShapeError unless all extents are whole numbers from `least`, and their product can be counted */
+export function requireExtents(what: string, shape: Shape, least = 1): void {
+  if (shape.every((extent) => Number.isInteger(extent) && extent >= least) && sizeOf(shape) < 2 ** 53) return;
+  throw new ShapeError(
+    `${what} has shape ${formatShape(shape)}; extents must be whole numbers from ${least}${callSite()}`,
+  );
 }
 
 /** The value of a state at this point of the recording. */

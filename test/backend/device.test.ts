@@ -1,6 +1,7 @@
 // What a device does with its backend: all that it takes it gives back, once, and each option has an effect.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { measureSpeed } from '../../src/backend/crossover.ts';
 import { open } from '../../src/backend/select.ts';
 import { type CompileOptions, Device, type Update } from '../../src/device.ts';
@@ -37,7 +38,7 @@ async function thrownBy(body: () => unknown): Promise<unknown> {
 /** A program with an input, outputs, constants in a buffer, temporaries and a state. */
 const compile = (device: Device, state: State): Promise<Update> =>
   device.compile(({ input }) => {
-    const x = input('x', [2, 3]);
+    const x = input('x', [2, 3], 0);
     const y = matmul(matmul(x, literal(Float64Array.of(1, 2, 3, 4, 5, 6), [3, 2])), x);
     const z = concat([y, mul(y, constant(2))], 0);
     assign(state, add(read(state), 1));
@@ -284,6 +285,26 @@ test('auto takes a GPU, and of two devices ends the one that should take longer'
   assert.match(chosen.reason, /should take .* on the GPU .* and .* on wasm/);
   await chosen.dispose();
   assert.is(asked.ended, 2);
+});
+
+test('what is finite in float64 only is refused where float32 is stored', async () => {
+  for (const precision of ['f32', 'f64'] as const) {
+    const device = new Device(createCpuBackend({ precision }));
+    const state = new State('held', [2]);
+    const update = await device.compile(({ input }) => ({ y: add(input('x', [2]), read(state)) }));
+    for (const write of [
+      () => update.write({ x: [0, -1e39] }),
+      () => device.write(state, Float64Array.of(0, 1e39) as never),
+    ]) {
+      if (precision === 'f64') write();
+      else
+        assert.throws(
+          write,
+          (error: Error) => error instanceof NumericsError && /beyond float32/.test(error.message),
+        );
+    }
+    await device.dispose();
+  }
 });
 
 test.run();

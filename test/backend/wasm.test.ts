@@ -148,7 +148,7 @@ test('programs and buffers give their memory back', async () => {
       y: network(input('x', [4096, 3])),
       z: square(sum(input('w', [65_536, 2]), 1)),
     }));
-    update.write({ x: new Float32Array(4096 * 3) });
+    update.write({ x: new Float32Array(4096 * 3), w: new Float32Array(2 * 65_536) });
     update.run();
     update.dispose();
     bytes.push(device.backend.information.memoryBytes);

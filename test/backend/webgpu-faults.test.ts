@@ -106,6 +106,41 @@ test('a shader that does not compile: the line is shown', () =>
     );
   }));
 
+test('a program that is refused leaves nothing, and what failed once may work later', () =>
+  withBackend(async (backend) => {
+    const { device } = backend;
+    const memory = new Device(backend);
+    const tables: GPUBuffer[] = [];
+    const create = device.createBuffer.bind(device);
+    let ended = 0;
+    device.createBuffer = (descriptor) => {
+      const buffer = create(descriptor);
+      if (descriptor.label !== 'parameters of kernels') return buffer;
+      tables.push(buffer);
+      const destroy = buffer.destroy.bind(buffer);
+      buffer.destroy = () => {
+        ended++;
+        destroy();
+      };
+      return buffer;
+    };
+    const [group, pipeline] = [device.createBindGroup, device.createComputePipelineAsync];
+    device.createBindGroup = () => {
+      throw new BackendError('No binding is left.');
+    };
+    const program = () => ({ y: exp(read(new State('y', [3]))) });
+    await memory.compile(program).catch(() => undefined);
+    assert.equal([tables.length, ended], [1, 1]);
+    device.createBindGroup = group;
+    device.createComputePipelineAsync = () => Promise.reject(new Error('simulated'));
+    const other = () => ({ y: sum(exp(read(new State('y', [5])))) });
+    await faultOf(() => memory.compile(other), 'shader', /cannot be built: simulated/);
+    device.createComputePipelineAsync = pipeline;
+    const update = await memory.compile(other);
+    update.run();
+    assert.is(await update.readScalar('y'), 5);
+  }));
+
 test('a device lost while it works', () =>
   withBackend(async (backend) => {
     const device = new Device(backend);

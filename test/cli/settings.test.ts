@@ -18,7 +18,7 @@ import { findCheckpoint } from '../../src/study/checkpoint-file.ts';
 import { compatibilityMatrix, type Matrix } from '../../src/study/matrix.ts';
 import type { StudyReport } from '../../src/study/report.ts';
 import { type RunSettings, runDefaults } from '../../src/study/run-settings.ts';
-import { planStudy, readStudy } from '../../src/study/study-config.ts';
+import { planStudy, readStudy, runName } from '../../src/study/study-config.ts';
 import { commandOf, neverGiven, perform, performJson } from '../helpers/perform.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 
@@ -72,13 +72,87 @@ test('train: where nothing is said it takes what a study takes', async () => {
   const [{ environment: _e, estimator: _s, distribution: _d, seed, ...planned }] = (
     await planStudy(config, 0)
   ).runs;
-  assert.equal(planned, runDefaults);
+  assert.equal(planned, { ...runDefaults, temperature: 'auto' });
   assert.is(given('seed'), seed);
   // A number in a line of the help is the default of that line.
   for (const { description, defaultValue, flags } of own) {
     const said = /\(default: (\d[\d.]*)\)/.exec(description)?.[1];
     if (said !== undefined) assert.is(Number(said), defaultValue, flags);
   }
+});
+
+test('train: what estimator and distribution decide is in the settings, and asked otherwise', async () => {
+  const { env: _e, estimator: _s, distribution: _d, temperature: _t, samples: _k, ...rest } = asked;
+  const settings = async (more: Readonly<Record<string, string | number>>) => {
+    const args = [...options({ ...rest, ...more }), '--json'];
+    const { temperature, criticTarget, estimator } = (await performJson<Training>(trainCommand, args))
+      .settings;
+    return { temperature, criticTarget, estimator };
+  };
+  assert.equal(await settings({ env: 'cartpole' }), {
+    ...{ temperature: 'auto', criticTarget: 'expectation', estimator: 'reverse-kl/exact' },
+  });
+  assert.equal(await settings({ env: 'cartpole', 'critic-target': 'sample', temperature: 2 }), {
+    ...{ temperature: 2, criticTarget: 'sample', estimator: 'reverse-kl/exact' },
+  });
+  assert.equal(await settings({ env: 'linear-quadratic', estimator: 'dpg/pathwise' }), {
+    ...{ temperature: 0.05, criticTarget: undefined, estimator: 'dpg/pathwise' },
+  });
+  const refused = (more: Readonly<Record<string, string>>) =>
+    settings({ env: 'linear-quadratic', ...more }).then(
+      () => 'accepted',
+      (error: Error) => error.message,
+    );
+  assert.match(
+    await refused({ 'critic-target': 'expectation' }),
+    /The actions of 'tanh-gaussian' cannot be enumerated for the critics' target/,
+  );
+  assert.match(await refused({ 'critic-target': 'mean' }), /Unknown critic target 'mean'/);
+  assert.match(
+    await refused({ estimator: 'mpo/decoupled', temperature: 'auto' }),
+    /The temperature cannot be tuned: the loss of 'mpo\/decoupled' does not depend on it/,
+  );
+  assert.match(
+    await refused({ estimator: 'kl-penalty/k3' }),
+    /'reverse-kl\/pathwise\+kl-penalty\/k3:on-policy@0.1'/,
+  );
+});
+
+test('a study: the same, and what cannot be is refused with the reason', async () => {
+  const { runs, refused } = await planStudy(
+    readStudy(`
+estimators: [reverse-kl/score, dpg/pathwise, kl-penalty/k2, reverse-kl/score+kl-penalty/k2@0.5]
+environments: [cartpole, pendulum, { name: linear-quadratic, temperature: auto }]
+settings: { steps: 10, criticTarget: sample }
+seeds: 1`),
+    0,
+  );
+  assert.equal(
+    runs.map(({ environment, estimator, temperature, criticTarget }) => [
+      ...[environment, estimator, temperature, criticTarget],
+    ]),
+    [
+      ['cartpole', 'reverse-kl/score:loo', 'auto', 'sample'],
+      ['cartpole', 'reverse-kl/score:loo+kl-penalty/k2:on-policy@0.5', 'auto', 'sample'],
+      ['pendulum', 'reverse-kl/score:loo', 'auto', 'sample'],
+      ['pendulum', 'dpg/pathwise', 0.05, 'sample'],
+      ['pendulum', 'reverse-kl/score:loo+kl-penalty/k2:on-policy@0.5', 'auto', 'sample'],
+      ['linear-quadratic', 'reverse-kl/score:loo', 'auto', 'sample'],
+      ['linear-quadratic', 'reverse-kl/score:loo+kl-penalty/k2:on-policy@0.5', 'auto', 'sample'],
+    ],
+  );
+  const reasons = new Map(refused.map((each) => [`${each.environment} ${each.estimator}`, each.reason]));
+  assert.match(reasons.get('cartpole kl-penalty/k2:on-policy') ?? '', /never reads the critics/);
+  assert.match(
+    reasons.get('cartpole dpg/pathwise') ?? '',
+    /does not work with the distribution 'categorical'/,
+  );
+  assert.match(reasons.get('linear-quadratic dpg/pathwise') ?? '', /The temperature cannot be tuned/);
+  assert.is(reasons.size, 5);
+  assert.is(
+    runName(runs[1]),
+    'cartpole--reverse-kl_score+loo+kl-penalty_k2+on-policy@0.5--categorical--seed-0',
+  );
 });
 
 test('train: the line of an evaluation has mean and deviation of its returns', async () => {
@@ -124,7 +198,8 @@ test('play: seeds, episodes, sampling and environment are what was asked', async
   assert.is(one.seed, 7);
   assert.is(one.stochastic, false);
   const next = await played('--episodes', '2', '--seed', '8');
-  assert.equal(returns(next), returns(one).slice(1));
+  assert.is(new Set([...returns(one), ...returns(next)]).size, 5);
+  assert.equal(returns(await played('--episodes', '2', '--seed', '7')), returns(one).slice(0, 2));
   assert.is(new Set([...returns(one), ...returns(await played('--episodes', '3'))]).size, 6);
   const sampled = await played('--episodes', '3', '--seed', '7', '--stochastic');
   assert.is(sampled.stochastic, true);
@@ -135,12 +210,12 @@ test('play: seeds, episodes, sampling and environment are what was asked', async
   const text = await perform(playCommand, [policy, '--backend', 'cpu', ...options({ episodes: 3, seed: 7 })]);
   const lines = text.out.split('\n').filter((line) => line.startsWith('episode '));
   one.episodes.forEach((episode, i) => {
-    const { return: value, steps } = episode;
+    const { return: value, steps, seed: wanted } = episode;
     const [, number, seed, shown, count, end] =
       /^episode +(\d+) +seed (\d+) +return +(\S+) +(\d+) steps, (\w+)$/.exec(lines[i]) ?? [];
     assert.equal(
       [Number(number), Number(seed), shown, Number(count)],
-      [i + 1, 7 + i, value.toFixed(2), steps],
+      [i + 1, wanted, value.toFixed(2), steps],
     );
     // A linear-quadratic task never terminates.
     assert.is(end, 'truncated');

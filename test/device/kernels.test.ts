@@ -640,6 +640,8 @@ test('temperature_step: entropy, the step on log α', async () => {
       beta1Complement: 1 - 0.9,
       beta2Complement: 1 - 0.999,
       place: 9,
+      logMin: -20,
+      logMax: 20,
     };
     const bindings = {
       logProb: data.normal(samples),
@@ -650,6 +652,14 @@ test('temperature_step: entropy, the step on log α', async () => {
     };
     const names = ['parameters', 'moments', 'entropy'];
     await compare('temperature_step', params, bindings, names, { rtol: 2e-6, atol: 1e-7 });
+    for (const [logMin, logMax] of [
+      [-0.5, 2],
+      [-3, -0.9],
+    ]) {
+      const bounded = { ...params, logMin, logMax };
+      const { parameters } = await runKernelOn(backend, 'temperature_step', bounded, bindings);
+      assert.is(parameters[0], Math.fround(logMin > -0.7 ? logMin : logMax), 'kept within its bounds');
+    }
     const broken = { ...bindings, logProb: Float32Array.of(Number.NaN, ...bindings.logProb.slice(1)) };
     const { clock } = await runKernelOn(backend, 'temperature_step', params, broken);
     assert.equal([...clock], [1, 2, 40 * samples, 0, 40 * samples + 1, 9], 'a NaN is noted');

@@ -138,7 +138,7 @@ test('so is an output that no gradient sees', async () => {
   const fault = await faultAfter(2, ({ input }) => {
     const loss = mul(2, read(w));
     adam(w, { learningRate: 1e-3 }).step(gradient(loss, w));
-    return { loss, ratio: div(sum(input('x', [2])), 0), shown: read(w) };
+    return { loss, ratio: div(sum(input('x', [2], 0)), 0), shown: read(w) };
   });
   // The input is 0 everywhere: 0/0.
   assert.equal(fault, { update: 1, what: "the output 'ratio'" });

@@ -24,7 +24,11 @@ test('a fixed temperature that was restored is in use, not the one asked for', a
     { environment: 'pendulum', estimator: 'reverse-kl/pathwise' },
     { temperature: 0.2 },
   );
-  const update = await compileUpdate(device, learner, replayFor(learner, 8), { batch: 8 });
+  const replay = replayFor(learner, 8);
+  replay.add(device, {
+    ...{ observation: [1, 0, 0], action: [0], reward: 0, terminated: false, nextObservation: [1, 0, 0] },
+  });
+  const update = await compileUpdate(device, learner, replay, { batch: 8 });
   device.write(learner.logTemperature, Float32Array.of(Math.log(0.5)));
   update.run();
   const temperature = await update.readScalar('temperature');

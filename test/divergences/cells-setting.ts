@@ -45,18 +45,22 @@ export const cellsOf = (choices: readonly EstimatorChoice[]): Cell[] =>
 
 /** A learner for a cell. @throws UsageError where the pair is refused */
 export function learnerFor({ choice, family, actions }: Cell, samples?: number): PolicyLearner {
-  return new PolicyLearner({
+  const learner = new PolicyLearner({
     observations,
     actions,
     estimator: choice,
     family,
-    samples: samples ?? Math.max(3, choice.estimator.minimumSamples),
+    samples: samples ?? Math.max(3, choice.minimumSamples),
     hidden,
     activation: 'tanh',
     learningRate: 0.01,
     tau: 0.1,
     seed,
   });
+  // As later in training: at first the reference is the policy, and penalties between them have no gradient.
+  const reference = learner.reference?.parameters.initial;
+  for (const [i, v] of normals(reference?.length ?? 0, 37, 0.3).entries()) if (reference) reference[i] += v;
+  return learner;
 }
 
 export interface Problem {

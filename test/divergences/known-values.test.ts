@@ -396,7 +396,7 @@ test('an estimator takes the least number of samples it needs, and no fewer', as
     'reverse-kl/pathwise',
   ]) {
     const choice = chooseEstimator(name);
-    const least = choice.estimator.minimumSamples;
+    const least = choice.minimumSamples;
     const policy = () => new Gaussian(literal([0.1, -0.2], [1, 2]), 1, false);
     await evaluate(() => {
       const loss = (samples: number) =>
@@ -416,7 +416,7 @@ test('an estimator takes the least number of samples it needs, and no fewer', as
 });
 
 test('particles push each other apart, by as much as their kernel says', async () => {
-  // Without a slope of the target only the kernel moves them: φ(aᵢ) = meanⱼ −2(aⱼ − aᵢ)/h·κ, from aⱼ to beyond aᵢ.
+  // Without a slope of the target only the kernel moves them: φ(aᵢ) = meanⱼ −2(aⱼ − aᵢ)/hⱼ·κ, from aⱼ to beyond aᵢ.
   const noise = [-0.4, 0.1, 0.9];
   const { slope } = await evaluate(
     ({ input }) => {
@@ -433,7 +433,6 @@ test('particles push each other apart, by as much as their kernel says', async (
   );
   // ∂a/∂log-std is the noise, so −Σ φ·a < 0 says that the particles move apart.
   assert.ok(slope[1] < -0.01, `slope in the log-std ${slope[1]}`);
-  near(slope[0], 0, 1e-9, 'slope in the mean');
 });
 
 test('expectations over a box are taken by quadrature up to two coordinates', async () => {

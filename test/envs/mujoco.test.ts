@@ -346,4 +346,162 @@ test('what is wrong with a model is said in one line', async () => {
     await rejects(UsageError, message, () => fromMjcf(slider(), { reward, ...wrong }));
 });
 
+// ---- warnings of the engine ------------------------------------------------------------------------------
+
+/** Too stiff for its time step: it swings further out in every step, until the engine resets it. */
+const stiff = `<mujoco><option timestep="0.01"/><worldbody><body><joint name="x" type="slide" axis="1 0 0" stiffness="1e6"/>
+  <geom size="0.1"/></body></worldbody><actuator><motor joint="x" ctrlrange="-2 2"/></actuator></mujoco>`;
+
+test('physics that the engine resets end in an error that names environment, warning and step', async () => {
+  const make = await fromMjcf(stiff, {
+    name: 'stiff',
+    startNoise: 0.01,
+    reward: ({ arrays }) => arrays.qpos[0],
+  });
+  const environment = make();
+  for (const episode of [1, 2]) {
+    environment.reset(episode);
+    let steps = 0;
+    await rejects(
+      EnvironmentError,
+      /^The engine warns in step \d+ of an episode of 'stiff': Nan, Inf or huge value in Q(POS|VEL|ACC) at DOF 0\. The simulation is unstable\. A smaller time step/,
+      () => {
+        for (; steps < 200; steps++) environment.step([0]);
+      },
+    );
+    assert.ok(steps > 3 && steps < 100, `after ${steps} steps`);
+    await rejects(EnvironmentError, /stepped/, () => environment.step([0]));
+  }
+  environment.dispose();
+  // In the first step the time is that of a sound one.
+  const strong = await fromMjcf(slider('', '<motor joint="x" ctrlrange="-2 2" gear="1e13"/>'), {
+    reward: () => 1e8,
+  });
+  const first = strong();
+  first.reset(0);
+  await rejects(EnvironmentError, /in step 1 of an episode of 'mjcf': .* QACC/, () => first.step([1]));
+  first.reset(0);
+  assert.is(first.step([0]).reward, 1e8);
+  first.dispose();
+});
+
+test('they may end the episode as a termination instead, with what was seen last', async () => {
+  const make = await fromMjcf(stiff, { startNoise: 0.01, onWarning: 'terminate', reward: () => 7 });
+  const [one, other] = [make(), make()];
+  let last = one.reset(1);
+  other.setState(one.getState());
+  for (let step = 0; ; step++) {
+    const transition = one.step([0]);
+    assert.equal(other.step([0]), transition);
+    if (!transition.terminated) {
+      assert.is(transition.reward, 7);
+      assert.not.equal(transition.observation, last);
+      last = transition.observation;
+      continue;
+    }
+    assert.is(transition.reward, 0);
+    assert.equal(transition.observation, last);
+    assert.ok(step > 3);
+    break;
+  }
+  one.reset(2);
+  assert.is(one.step([0]).terminated, false);
+  one.dispose();
+  other.dispose();
+  const task = makeEnvironment('hopper') as MujocoEnvironment;
+  assert.is(task.onWarning, 'error');
+  task.dispose();
+});
+
+test('a warning after which the engine goes on is found within sixteen steps', async () => {
+  const balls = Array.from(
+    { length: 60 },
+    (_, i) =>
+      `<body pos="${i % 8} ${Math.floor(i / 8)} 0.04"><freejoint/><geom size="0.6" type="box" sizes=""/></body>`,
+  )
+    .join('')
+    .replaceAll(' sizes=""', '')
+    .replaceAll('size="0.6"', 'size="0.6 0.6 0.1"');
+  const xml = `<mujoco><size memory="200K"/><worldbody><geom type="plane" size="20 20 1"/><body><joint name="x" type="slide" axis="1 0 0"/>
+    <geom size="0.1"/></body>${balls}</worldbody><actuator><motor joint="x" ctrlrange="-1 1"/></actuator></mujoco>`;
+  const environment = (await fromMjcf(xml, { reward: () => 0 }))();
+  environment.reset(0);
+  await rejects(EnvironmentError, /^The engine warns in step \d+ .* (arena memory|contacts)/, () => {
+    for (let step = 0; step < 16; step++) environment.step([0]);
+  });
+  environment.dispose();
+});
+
+test('a model takes meshes and includes from `files`, or says which one is missing', async () => {
+  const reward = () => 0;
+  const corners = 'v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n';
+  const mesh = '<asset><mesh name="m" file="tetra.obj"/></asset>';
+  const xml = slider('<geom type="mesh" mesh="m"/>').replace(
+    '<worldbody>',
+    `<include file="more.xml"/>${mesh}<worldbody>`,
+  );
+  const more = '<mujoco><worldbody><site name="s"/></worldbody></mujoco>';
+  const make = await fromMjcf(xml, {
+    reward,
+    files: { 'tetra.obj': new TextEncoder().encode(corners), 'more.xml': more },
+  });
+  const { handle } = make().model;
+  assert.is((handle as unknown as { nmesh: number }).nmesh, 1);
+  assert.is((handle as unknown as { nsite: number }).nsite, 1);
+  for (const [files, missing] of [
+    [{ 'more.xml': more }, 'tetra.obj'],
+    [{ 'tetra.obj': corners }, 'more.xml'],
+  ] as const)
+    await rejects(DataError, new RegExp(`opening file '${missing}'.* Give its contents: files`), () =>
+      fromMjcf(xml, { reward, files }),
+    );
+});
+
+test('a model begins at its keyframe', async () => {
+  const keyed = slider().replace(
+    '</mujoco>',
+    '<keyframe><key name="home" qpos="0.7" qvel="0.2" time="3"/><key name="away" qpos="-0.5"/></keyframe></mujoco>',
+  );
+  const start = async (keyframe?: string | number | null) => {
+    const make = await fromMjcf(keyed, { reward: () => 0, ...(keyframe === undefined ? {} : { keyframe }) });
+    const environment = make();
+    const [position, velocity] = environment.reset(0);
+    environment.step([0.5]);
+    const state = environment.getState();
+    const again = make();
+    again.reset(1);
+    again.setState(state);
+    assert.equal(again.step([1]), environment.step([1]));
+    return [position, velocity].map((value) => Math.round(10 * value) / 10);
+  };
+  assert.equal(await start(), [0.7, 0.2]);
+  assert.equal(await start('home'), [0.7, 0.2]);
+  assert.equal(await start('away'), [-0.5, 0]);
+  assert.equal(await start(1), [-0.5, 0]);
+  assert.equal(await start(null), [0, 0]);
+  for (const wrong of ['hom', 2, -1, 0.5])
+    await rejects(UsageError, /no keyframe '.*'\. It has 2, numbered from 0/, () => start(wrong));
+  await rejects(UsageError, /no keyframe '0'\. It has none/, () =>
+    fromMjcf(slider(), { reward: () => 0, keyframe: 0 }),
+  );
+});
+
+test('options of a model that are unknown or of another kind are refused', async () => {
+  const refused = (options: object, message: RegExp) =>
+    rejects(UsageError, message, () => fromMjcf(slider(), options as MjcfOptions));
+  const reward = () => 0;
+  await refused({ reward, frameskip: 3 }, /Unknown option 'frameskip'\. Did you mean 'frameSkip'/);
+  await refused(
+    { reward, observation: { size: 1, wirte: () => {} } },
+    /Unknown option of the observation 'wirte'/,
+  );
+  await refused({}, /no reward/);
+  await refused({ reward: 1 }, /option reward is not of its kind: 1/);
+  await refused({ reward, terminated: true }, /option terminated/);
+  await refused({ reward, onWarning: 'ignore' }, /option onWarning/);
+  await refused({ reward, files: { a: 1 } }, /option files/);
+  await refused({ reward, name: '' }, /option name/);
+  await refused({ reward, frameSkip: '2' }, /option frameSkip/);
+});
+
 test.run();

@@ -29,11 +29,13 @@ test('each environment does what it does alone, through resets', () => {
   assert.ok(ends > 10);
 });
 
-test('the first has the seed of a single one, the others streams of their own', () => {
+test('each has a seed of its own, which no other place or run has', () => {
   const seeds = Array.from({ length: 100 }, (_, i) => environmentSeed(3, i));
-  assert.is(seeds[0], 3);
-  assert.is(new Set(seeds).size, 100);
-  assert.not.equal(environmentSeed(4, 1), environmentSeed(3, 1));
+  const others = Array.from({ length: 100 }, (_, i) => environmentSeed(4, i));
+  assert.is(new Set([...seeds, ...others]).size, 200);
+  assert.ok(seeds.every((seed) => Number.isSafeInteger(seed) && seed >= 0));
+  // 53 bits, not 32.
+  assert.ok(Math.max(...seeds) > 2 ** 51);
 });
 
 test('states go out and in', () => {

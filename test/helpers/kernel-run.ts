@@ -160,7 +160,7 @@ export class Data {
   private readonly stream: PhiloxStream;
 
   constructor(seed: number) {
-    this.stream = new PhiloxStream(seed, 77);
+    this.stream = new PhiloxStream(seed, 'plain', 77);
   }
 
   uniform(count: number, low = -1, high = 1): Float32Array {

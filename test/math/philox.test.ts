@@ -9,6 +9,7 @@ import {
   philox4x32,
   uniformFromBits,
 } from '../../src/math/philox.ts';
+import type { Purpose } from '../../src/math/streams.ts';
 
 // Random123's known answers (tests/kat_vectors, philox4x32 10).
 const knownAnswers = [
@@ -83,7 +84,7 @@ test('integers are uniform: chi-square over 16 and 17 cells', () => {
   const critical = { 16: 37.7, 17: 39.3 }; // 0.999 quantile of chi-square with cells − 1 degrees
   for (const cells of [16, 17] as const) {
     const counts = new Array<number>(cells).fill(0);
-    const stream = new PhiloxStream(3, cells);
+    const stream = new PhiloxStream(3, 'plain', cells);
     for (let i = 0; i < draws; i++) counts[stream.nextInt(cells)]++;
     const expected = draws / cells;
     const chiSquare = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
@@ -144,13 +145,13 @@ test('uniform and normal moments lie within five standard errors', () => {
   );
 });
 
-test('a seed repeats its numbers; another seed, high seed word or stream does not', () => {
-  const draws = (seed: number, stream = 0) => {
-    const random = new PhiloxStream(seed, stream);
+test('a seed repeats its numbers; another seed, high seed word, index or purpose does not', () => {
+  const draws = (seed: number, index = 0, purpose: Purpose = 'plain') => {
+    const random = new PhiloxStream(seed, purpose, index);
     return Array.from({ length: 9 }, () => random.nextUint32());
   };
   assert.equal(draws(7), draws(7));
-  for (const other of [draws(8), draws(7 + 2 ** 32), draws(7, 1)]) {
+  for (const other of [draws(8), draws(7 + 2 ** 32), draws(7, 1), draws(7, 0, 'act')]) {
     assert.ok(other.every((word, i) => word !== draws(7)[i]));
   }
 });
@@ -158,7 +159,7 @@ test('a seed repeats its numbers; another seed, high seed word or stream does no
 test('a stream resumes from its JSON state at every position, spare normal included', () => {
   for (let used = 0; used < 9; used++) {
     for (const normals of [0, 1]) {
-      const original = new PhiloxStream(2 ** 40 + 5, 3);
+      const original = new PhiloxStream(2 ** 40 + 5, 'environment', 3);
       for (let i = 0; i < used; i++) original.nextUint32();
       for (let i = 0; i < normals; i++) original.nextNormal();
       const copy = new PhiloxStream(0);
@@ -174,7 +175,7 @@ test('a stream resumes from its JSON state at every position, spare normal inclu
 
 test('the counter carries into its second word', () => {
   const stream = new PhiloxStream(9);
-  stream.setState({ seed: 9, stream: 0, position: 4 * 2 ** 32, spareNormal: null });
+  stream.setState({ seed: 9, purpose: 'plain', index: 0, position: 4 * 2 ** 32, spareNormal: null });
   const block = new Uint32Array(4);
   philox4x32([0, 1, 0, 0xffffffff], [9, 0], block);
   assert.equal(
@@ -198,12 +199,28 @@ test('bad seeds, ranges and states are refused by name', () => {
       (error: unknown) => error instanceof UsageError && error.message.includes(String(seed)),
     );
   }
-  assert.throws(() => new PhiloxStream(0, -1), /random stream is -1/);
+  assert.throws(() => new PhiloxStream(0, 'plain', -1), /index of a random stream is -1/);
   assert.throws(() => new PhiloxStream(0).nextInt(0), /number of choices is 0/);
-  assert.throws(
-    () => new PhiloxStream(0).setState({ seed: 0, stream: 0, position: -1, spareNormal: null }),
-    (error: unknown) => error instanceof DataError,
-  );
+  const state = { seed: 0, purpose: 'plain', index: 0, position: 0, spareNormal: null } as const;
+  for (const wrong of [
+    { position: -1 },
+    { index: 2 ** 32 },
+    { seed: -1 },
+    { purpose: 'toString' as Purpose },
+  ])
+    assert.throws(
+      () => new PhiloxStream(0).setState({ ...state, ...wrong }),
+      (error: unknown) => error instanceof DataError,
+    );
+});
+
+test('a state of the first version, which had no purposes, goes on as it did', () => {
+  const stream = new PhiloxStream(0, 'act');
+  stream.setState({ seed: 2 ** 33 + 5, stream: 3, position: 4, spareNormal: 0.5 });
+  const block = new Uint32Array(4);
+  philox4x32([1, 0, 3, 0xffffffff], [5, 2], block);
+  assert.is(stream.nextNormal(), 0.5);
+  assert.is(stream.nextUint32(), block[0]);
 });
 
 test.run();

@@ -7,10 +7,10 @@ export default [
     to: 'seed: 0,\n      stochastic,\n      record',
   },
   {
-    fault: 'play counts the seeds of its episodes from 0',
+    fault: 'play prints its own seed for those of its episodes',
     file: 'src/cli/play.ts',
-    from: 'options.seed + i',
-    to: 'i',
+    from: 'String(episode.seed)',
+    to: 'String(options.seed)',
   },
   {
     fault: 'play takes no notice of --fps',

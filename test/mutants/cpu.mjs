@@ -44,7 +44,7 @@ export default [
   {
     fault: 'a NaN before relu is hidden',
     file: 'src/backend/cpu/fused.ts',
-    from: 'a[i] < 0 ? 0 : a[i]',
+    from: 'a[i] <= 0 ? 0 : a[i]',
     to: 'a[i] > 0 ? a[i] : 0',
   },
   {

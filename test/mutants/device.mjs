@@ -2,8 +2,8 @@ export default [
   {
     fault: 'the seed of a program is ignored',
     file: 'src/device.ts',
-    from: 'clockState(options.seed ?? 0)',
-    to: 'clockState(0)',
+    from: "clockState(options.seed ?? 0, 'clock'",
+    to: "clockState(0, 'clock'",
   },
   {
     fault: 'hidden layers in float16 are asked of a backend without them',
@@ -14,7 +14,7 @@ export default [
   {
     fault: 'a program that was disposed of keeps its inputs and outputs',
     file: 'src/device.ts',
-    from: 'owned.push(own);',
+    from: 'owned.push(buffer);',
     to: '',
   },
   {
@@ -44,8 +44,8 @@ export default [
   {
     fault: 'no update at all counts as a run',
     file: 'src/device.ts',
-    from: 'if (times === 0) return;\n    this.ran = true;',
-    to: 'this.ran = true;',
+    from: 'if (times === 0) return;\n    this.begin();',
+    to: 'this.begin();',
   },
   {
     fault: 'a fraction of an update is taken',
@@ -110,7 +110,43 @@ export default [
   {
     fault: 'auto opens a software adapter',
     file: 'src/backend/select.ts',
-    from: 'if (webgpu.information.software !== true)',
-    to: 'if (webgpu.information.software !== undefined)',
+    from: 'if (webgpu.information.software === true)',
+    to: 'if (webgpu.information.software === undefined)',
+  },
+  {
+    fault: 'a backend is opened without having agreed with the reference',
+    file: 'src/backend/select.ts',
+    from: 'if (wanted) await probe(backend);',
+    to: '',
+  },
+  {
+    fault: 'what is not finite counts as near',
+    file: 'src/backend/probe/agreement.ts',
+    from: 'Number.isNaN(ratio) ? Number.POSITIVE_INFINITY : ratio',
+    to: 'Number.isNaN(ratio) ? 0 : ratio',
+  },
+  {
+    fault: 'words may be off by a part of the largest',
+    file: 'src/backend/probe/agreement.ts',
+    from: 'words ? 0 : ',
+    to: '',
+  },
+  {
+    fault: 'an input that was never written is zero',
+    file: 'src/device.ts',
+    from: 'if (this.unwritten.size > 0) {',
+    to: 'if (this.unwritten.size > 9) {',
+  },
+  {
+    fault: 'a program that does not load keeps the states made for it',
+    file: 'src/device.ts',
+    from: 'for (const state of fresh) if (!this.userOf(state)) this.free(state);',
+    to: '',
+  },
+  {
+    fault: 'a state is freed under a program that uses it',
+    file: 'src/device.ts',
+    from: 'if (user)\n      throw',
+    to: 'if (user && user.inputs.size > 99)\n      throw',
   },
 ];

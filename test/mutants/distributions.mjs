@@ -1,6 +1,24 @@
 // Planted faults of src/distributions.
 export default [
   {
+    fault: 'a masked logit keeps its −∞',
+    file: 'src/distributions/mask.ts',
+    from: 'const finite = maximum(logits, maskedLog);',
+    to: 'const finite = maximum(logits, -1e38 * 1e38);',
+  },
+  {
+    fault: 'a state in which everything is masked chooses at random',
+    file: 'src/distributions/mask.ts',
+    from: 'return where(none, Number.NaN, finite);',
+    to: 'return where(none, 0, finite);',
+  },
+  {
+    fault: 'KL to a distribution that masks a choice of this one is a large number',
+    file: 'src/distributions/categorical.ts',
+    from: 'mul(greater(p, 0), isMasked(other.logProbs))',
+    to: 'mul(greater(p, 1), isMasked(other.logProbs))',
+  },
+  {
     fault: "a Gaussian's detached copy loses its bounds of log-std",
     file: 'src/distributions/gaussian.ts',
     from: 'this.shape.squash, this.options);',
@@ -63,8 +81,8 @@ export default [
   {
     fault: "the categorical's KL weighs by the other's probabilities",
     file: 'src/distributions/categorical.ts',
-    from: 'mul(exp(this.logProbs), sub(this.logProbs, other.logProbs))',
-    to: 'mul(exp(other.logProbs), sub(this.logProbs, other.logProbs))',
+    from: 'const p = exp(this.logProbs);',
+    to: 'const p = exp(other.logProbs);',
   },
   {
     fault: 'exploration noise carries a deterministic action out of the box',
@@ -87,8 +105,8 @@ export default [
   {
     fault: 'the relaxed density has n log τ for (n − 1) log τ',
     file: 'src/distributions/relaxed-categorical.ts',
-    from: '(n - 1) * Math.log(tau)',
-    to: 'n * Math.log(tau)',
+    from: 'mul(Math.log(tau), sub(n, 1))',
+    to: 'mul(Math.log(tau), n)',
   },
   {
     fault: 'a full Gaussian reads its factor above the diagonal',
@@ -99,7 +117,19 @@ export default [
   {
     fault: 'the log-scale of a location and scale is bounded at 20, not at 2, by default',
     file: 'src/distributions/location-scale.ts',
-    from: 'options.logStd ?? [-20, 2]',
+    from: 'options.logStd ?? defaultLogStd',
     to: 'options.logStd ?? [-20, 20]',
+  },
+  {
+    fault: 'a KL divergence broadcasts over another number of actions',
+    file: 'src/distributions/checks.ts',
+    from: 'if (other.batch !== own.batch || other.actions !== own.actions)',
+    to: 'if (other.batch !== own.batch)',
+  },
+  {
+    fault: 'one coordinate stands for all of an action',
+    file: 'src/distributions/checks.ts',
+    from: 'shape[1] === batch && shape[2] === width',
+    to: 'shape[1] === batch && (shape[2] === width || shape[2] === 1)',
   },
 ];

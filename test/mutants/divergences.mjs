@@ -1,6 +1,12 @@
 // Planted faults of src/divergences.
 export default [
   {
+    fault: 'the target of an exact divergence has mass where the policy is masked',
+    file: 'src/divergences/target.ts',
+    from: 'where(isMasked(logPolicy), maskedLog, logDensity)',
+    to: 'where(isMasked(logPolicy), logDensity, logDensity)',
+  },
+  {
     fault: "the E-step's dual of MPO has the wrong sign before its second term",
     file: 'src/divergences/mpo.ts',
     from: 'return add(mul(eta, epsilon), mul(eta,',
@@ -9,14 +15,14 @@ export default [
   {
     fault: 'the mixture proposal does not weigh its uniform half',
     file: 'src/divergences/forward-kl.ts',
-    from: 'constant(logUniform + Math.log(wide / samples))',
-    to: 'constant(logUniform)',
+    from: 'add(uniformDensity(policy, samples), Math.log((samples - own) / samples))',
+    to: 'uniformDensity(policy, samples)',
   },
   {
     fault: "the mixture proposal weighs the policy with the uniform half's share",
     file: 'src/divergences/forward-kl.ts',
     from: 'add(logProb, Math.log(own / samples))',
-    to: 'add(logProb, Math.log(wide / samples))',
+    to: 'add(logProb, Math.log((samples - own) / samples))',
   },
   {
     fault: "the multiplier of MPO's mean falls where the trust region is left",
@@ -99,14 +105,50 @@ export default [
   {
     fault: 'an estimator refuses the least number of samples it needs',
     file: 'src/divergences/registry.ts',
-    from: 'input.samples < estimator.minimumSamples',
-    to: 'input.samples <= estimator.minimumSamples',
+    from: 'input.samples >= minimumSamples',
+    to: 'input.samples > minimumSamples',
   },
   {
     fault: 'the particles of Stein’s gradient attract each other',
     file: 'src/divergences/svgd.ts',
     from: 'mul(div(mul(-2, gap), width), kernel)',
     to: 'mul(div(mul(2, gap), width), kernel)',
+  },
+  {
+    fault: 'a particle of Stein’s gradient is one of its own neighbours',
+    file: 'src/divergences/svgd.ts',
+    from: 'Number(at % (samples + 1) !== 0)',
+    to: '1',
+  },
+  {
+    fault: 'the width of a particle’s kernel depends on the particle',
+    file: 'src/divergences/svgd.ts',
+    from: 'mul(2, sum(distance, 1, true))',
+    to: 'mul(0, sum(distance, 1, true))',
+  },
+  {
+    fault: 'particles in a box forget the change of volume by the squashing',
+    file: 'src/divergences/svgd.ts',
+    from: 'add(target.logDensityOf(target.critics(at), at), logVolume)',
+    to: 'add(target.logDensityOf(target.critics(at), at), mul(0, logVolume))',
+  },
+  {
+    fault: 'the mixture proposal unsquashes the actions of its own samples',
+    file: 'src/divergences/forward-kl.ts',
+    from: 'policy.logProbLatent(concat([narrow.latent, wide.latent], 0))',
+    to: 'policy.logProb(concat([narrow.actions, wide.actions], 0))',
+  },
+  {
+    fault: 'a variant’s least number of samples counts for nothing',
+    file: 'src/divergences/registry.ts',
+    from: 'chosen?.minimumSamples ?? estimator.minimumSamples',
+    to: 'estimator.minimumSamples',
+  },
+  {
+    fault: 'k1 of samples of the policy is called unbiased',
+    file: 'src/divergences/kl-penalty.ts',
+    from: "onPolicy: own('nothing', 'E_π[∇ log π] = 0')",
+    to: 'onPolicy: unbiased(reverseReferenceKl)',
   },
   {
     fault: 'quadrature is refused for two coordinates',

@@ -25,14 +25,38 @@ export default [
   },
   {
     fault: 'seeds that differ above 32 bits give the same stream',
+    file: 'src/math/streams.ts',
+    from: 'Math.floor(seed / 2 ** 32) +',
+    to: '1 +',
+  },
+  {
+    fault: 'purposes share a stream',
+    file: 'src/math/streams.ts',
+    from: 'purposes[purpose] * 2 ** SEED',
+    to: '0 * purposes[purpose] * 2 ** SEED',
+  },
+  {
+    fault: 'purposes overlap the seed',
+    file: 'src/math/streams.ts',
+    from: 'SEED_BITS_OF_HIGH_WORD = 21',
+    to: 'SEED_BITS_OF_HIGH_WORD = 20',
+  },
+  {
+    fault: 'seeds that are drawn from one stream overlap',
     file: 'src/math/philox.ts',
-    from: 'Math.floor(this.seed / TWO_32)',
-    to: 'Math.floor(TWO_32 / TWO_32)',
+    from: 'position: 2 * nth',
+    to: 'position: nth',
+  },
+  {
+    fault: 'seeds that are drawn have 32 bits',
+    file: 'src/math/philox.ts',
+    from: 'high * TWO_32 + stream',
+    to: '0 * high + stream',
   },
   {
     fault: 'a stream repeats itself after 2^32 blocks',
     file: 'src/math/philox.ts',
-    from: 'Math.floor(index / TWO_32)',
+    from: 'Math.floor(block / TWO_32)',
     to: '0',
   },
   {

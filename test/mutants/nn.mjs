@@ -56,8 +56,20 @@ export default [
   {
     fault: 'the seed of a network is ignored',
     file: 'src/nn/mlp.ts',
-    from: 'new PhiloxStream(seed)',
-    to: 'new PhiloxStream(0 * seed)',
+    from: 'new PhiloxStream(seed, purpose, net)',
+    to: 'new PhiloxStream(0 * seed, purpose, net)',
+  },
+  {
+    fault: 'networks side by side start alike',
+    file: 'src/nn/mlp.ts',
+    from: '(seed, purpose, net)',
+    to: '(seed, purpose, 0 * net)',
+  },
+  {
+    fault: 'all networks draw their weights for one purpose',
+    file: 'src/nn/mlp.ts',
+    from: 'PhiloxStream(seed, purpose',
+    to: "PhiloxStream(seed, 'network'",
   },
   {
     fault: 'layer normalisation begins with a scale of 0',

@@ -33,8 +33,8 @@ export default [
   {
     fault: 'evaluations share their starts',
     file: 'src/rl/train.ts',
-    from: 'evaluator.run(evaluationSeed(seed, evaluations.length))',
-    to: 'evaluator.run(evaluationSeed(seed, 0))',
+    from: 'evaluationSeeds(seed, step, evaluationEpisodes)',
+    to: 'evaluationSeeds(seed, 0, evaluationEpisodes)',
   },
   {
     fault: 'no final evaluation',
@@ -50,15 +50,15 @@ export default [
   },
   {
     fault: 'sign of the discrete target entropy',
-    file: 'src/rl/actor-critic.ts',
-    from: '(discrete ? 0.5 * Math.log(actions.size) : -actions.size)',
-    to: '(discrete ? -0.5 * Math.log(actions.size) : -actions.size)',
+    file: 'src/rl/temperature.ts',
+    from: '? high / 2',
+    to: '? -high / 2',
   },
   {
     fault: 'box scaled by one side',
     file: 'src/rl/actions.ts',
-    from: 'out[i] = low[i] + ((inside + 1) / 2) * (high[i] - low[i]);',
-    to: 'out[i] = inside * high[i];',
+    from: 'out[i] = low[i] + ((inside(action[i]) + 1) / 2) * (high[i] - low[i]);',
+    to: 'out[i] = inside(action[i]) * high[i];',
   },
   {
     fault: 'terminated rows bootstrapped, generic',
@@ -73,21 +73,33 @@ export default [
     to: 'const warming = step <= warmup;',
   },
   {
-    fault: 'executed action stored',
+    fault: 'what the environment was given is stored',
     file: 'src/rl/train.ts',
-    from: 'action: chosen[i],',
+    from: 'action: map.executed(chosen[i]),',
     to: 'action: map.toEnvironment(chosen[i]),',
   },
   {
-    fault: 'first reward only in a return',
+    fault: 'what was not executed is stored',
     file: 'src/rl/train.ts',
+    from: 'action: map.executed(chosen[i]),',
+    to: 'action: chosen[i],',
+  },
+  {
+    fault: 'critics are asked of what is not executed',
+    file: 'src/rl/actor-critic.ts',
+    from: 'return already ? actions : executedActions(kind, actions);',
+    to: 'return actions;',
+  },
+  {
+    fault: 'first reward only in a return',
+    file: 'src/rl/evaluator.ts',
     from: 'returns[i] += transition.reward;',
     to: 'returns[i] ||= transition.reward;',
   },
   {
     fault: 'mean return over all but one',
     file: 'src/rl/train.ts',
-    from: '/ returns.length;\n        const evaluation',
+    from: '/ returns.length;\n    const evaluation',
     to: '/ Math.max(1, returns.length - 1);\n        const evaluation',
   },
   {
@@ -117,25 +129,25 @@ export default [
   {
     fault: 'online critics as targets',
     file: 'src/rl/actor-critic.ts',
-    from: 'this.criticsAt(this.targetCritics, batch.nextStates, next.actions)',
-    to: 'this.criticsAt(this.critics, batch.nextStates, next.actions)',
+    from: 'this.criticsAt(this.targetCritics, states, this.executed(next.actions))',
+    to: 'this.criticsAt(this.critics, states, this.executed(next.actions))',
   },
   {
     fault: 'targets of other seed',
     file: 'src/rl/actor-critic.ts',
     from: "mlp({ ...critic, name: 'targetCritics' })",
-    to: "mlp({ ...critic, name: 'targetCritics', seed })",
+    to: "mlp({ ...critic, name: 'targetCritics', purpose: 'value' })",
   },
   {
     fault: 'policy rate lost',
     file: 'src/rl/actor-critic.ts',
-    from: 'learningRate: rates.policy ?? learningRate',
-    to: 'learningRate',
+    from: 'learningRate: rates.policy ?? full.learningRate',
+    to: 'learningRate: full.learningRate',
   },
   {
     fault: 'family options lost',
     file: 'src/rl/actor-critic.ts',
-    from: '...(full.familyOptions ? { familyOptions: full.familyOptions } : {}),',
+    from: '...(familyOptions ? { familyOptions } : {}),',
     to: '',
   },
   {
@@ -165,8 +177,8 @@ export default [
   {
     fault: 'entropy after the step',
     file: 'src/rl/policy-learner.ts',
-    from: 'const logProb = stopGradient(result.logProb ?? policy.sample(1).logProb);',
-    to: 'const logProb = stopGradient(policy.sample(1).logProb);',
+    from: 'return logProb ?? policy.sample(1).logProb;',
+    to: 'return policy.sample(1).logProb;',
   },
   {
     fault: 'temperature samples',
@@ -177,8 +189,8 @@ export default [
   {
     fault: 'box: no upper clip',
     file: 'src/rl/actions.ts',
-    from: 'Math.min(1, Math.max(-1, action[i]))',
-    to: 'Math.max(-1, action[i])',
+    from: 'Math.min(1, Math.max(-1, coordinate))',
+    to: 'Math.max(-1, coordinate)',
   },
   {
     fault: 'choice: last of equals',
@@ -199,10 +211,10 @@ export default [
     to: 'warming && i > 0 ? new Float32Array(map.kind.size) : warming ? randomAction(map, random) :',
   },
   {
-    fault: 'evaluation seeds by the step',
+    fault: 'evaluation seeds by how many there were',
     file: 'src/rl/train.ts',
-    from: 'evaluationSeed(seed, evaluations.length)',
-    to: 'evaluationSeed(seed, step)',
+    from: '(seed, step, evaluationEpisodes)',
+    to: '(seed, evaluations.length, evaluationEpisodes)',
   },
   {
     fault: 'one step too many',
@@ -250,7 +262,7 @@ export default [
     fault: 'critics from replayed actions of the policy',
     file: 'src/rl/actor-critic.ts',
     from: 'q: reshape(this.criticsAt(this.critics, batch.states, replayedActions), [2, size]),',
-    to: 'q: reshape(this.criticsAt(this.critics, batch.states, next.actions), [2, size]),',
+    to: 'q: next.q,',
   },
   {
     fault: 'generic: mean over all',
@@ -305,5 +317,95 @@ export default [
     file: 'src/rl/replay.ts',
     from: '    this.next = next;\n    this.held',
     to: '    this.next = next * 0;\n    this.held',
+  },
+  {
+    fault: 'an evaluation that was stopped is not made up for',
+    file: 'src/rl/train.ts',
+    from: 'pending = returns ? undefined : { metrics };',
+    to: 'pending = undefined;',
+  },
+  {
+    fault: 'an evaluation does not listen to a stop',
+    file: 'src/rl/evaluator.ts',
+    from: 'if (signal?.aborted) return undefined;',
+    to: '',
+  },
+  {
+    fault: 'one environment for learning and evaluating is taken',
+    file: 'src/rl/train-checks.ts',
+    from: 'known.add(environment);',
+    to: '',
+  },
+  {
+    fault: 'parallel environments of a caller are not looked at',
+    file: 'src/rl/train.ts',
+    from: 'checkedVector(settings.environments, environment)',
+    to: 'settings.environments',
+  },
+  {
+    fault: 'expected target without its entropy',
+    file: 'src/rl/actor-critic.ts',
+    from: 'return { logProb: neg(policy.entropy()), q: broadcastTo(expected, [2, size]) };',
+    to: 'return { logProb: mul(0, policy.entropy()), q: broadcastTo(expected, [2, size]) };',
+  },
+  {
+    fault: 'expected target of the online critics',
+    file: 'src/rl/actor-critic.ts',
+    from: 'minimumOf(this.criticsAt(this.targetCritics, states, all.actions))',
+    to: 'minimumOf(this.criticsAt(this.critics, states, all.actions))',
+  },
+  {
+    fault: 'expected target where a sample is asked for',
+    file: 'src/rl/actor-critic.ts',
+    from: "return criticTarget ?? (discrete ? 'expectation' : 'sample');",
+    to: "return discrete ? 'expectation' : 'sample';",
+  },
+  {
+    fault: 'tuned whatever the loss reads',
+    file: 'src/rl/actor-critic.ts',
+    from: "return why ? fixedTemperature : 'auto';",
+    to: "return 'auto';",
+  },
+  {
+    fault: 'unreachable target entropies pass',
+    file: 'src/rl/temperature.ts',
+    from: 'target > range[0] && target < range[1]',
+    to: 'target > range[0]',
+  },
+  {
+    fault: 'a penalty of the other sign',
+    file: 'src/divergences/penalised.ts',
+    from: 'loss: add(main.loss, mul(coefficient, extra.loss)),',
+    to: 'loss: add(main.loss, mul(-coefficient, extra.loss)),',
+  },
+  {
+    fault: 'relaxed choices: half the spread',
+    file: 'src/distributions/entropy-range.ts',
+    from: '(euler * (relaxation + 1)) / relaxation',
+    to: '(euler * (relaxation + 1)) / 2 / relaxation',
+  },
+  {
+    fault: 'beyond the box nothing is taken off',
+    file: 'src/rl/actor-critic.ts',
+    from: 'return sub(this.criticsAt(this.critics, states, executed), beyond);',
+    to: 'return sub(this.criticsAt(this.critics, states, executed), mul(0, beyond));',
+  },
+  {
+    fault: 'an empty replay buffer is drawn from',
+    file: 'src/rl/replay.ts',
+    from: 'if (this.held > 0) return;',
+    to: 'if (this.held >= 0) return;',
+  },
+  {
+    fault: 'fractions pass as whole numbers',
+    file: 'src/rl/ranges.ts',
+    from: '(!only || Number.isInteger(value))',
+    to: '(!only || Number.isFinite(value))',
+  },
+  {
+    fault: 'heads that are too wide pass',
+    file: 'src/distributions/checks.ts',
+    from: 'head.shape.length !== 2 || head.shape[1] !== width',
+    to: 'head.shape.length !== 2 || head.shape[1] < width',
   },
 ];

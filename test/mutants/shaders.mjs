@@ -6,6 +6,42 @@ const barrier = (fault, file, before, after) => ({
 });
 
 export default [
+  {
+    fault: 'terms of a long matrix product are left out on a GPU',
+    file: 'shaders/matmul.wgsl',
+    from: 'first += 128u) {',
+    to: 'first += 16384u) {',
+  },
+  {
+    fault: 'matrices past the widest dispatch are those before it',
+    file: 'shaders/matmul.wgsl',
+    from: 'let number = group.z * groups.x + group.x;',
+    to: 'let number = group.x;',
+  },
+  {
+    fault: 'blocks of a long sum never join it on a GPU',
+    file: 'shaders/include/long_sum.wgsl',
+    from: '(i & 127u) == 127u',
+    to: 'i == 0xffffffffu',
+  },
+  {
+    fault: 'a condition that is NaN chooses the second on a GPU',
+    file: 'shaders/include/math.wgsl',
+    from: 'return (bitcast<u32>(x) & 0x7fffffffu) != 0u;',
+    to: 'return x != 0.0 && !is_nan(x);',
+  },
+  {
+    fault: 'the larger of two zeros keeps the sign of one of them on a GPU',
+    file: 'shaders/include/math.wgsl',
+    from: 'bitcast<u32>(a) & bitcast<u32>(b)',
+    to: 'bitcast<u32>(b)',
+  },
+  {
+    fault: 'the reverse loss loses a critic that is NaN on a GPU',
+    file: 'shaders/loss_reverse_kl.wgsl',
+    from: 'least = safe_min(least, ',
+    to: 'least = min(least, ',
+  },
   barrier(
     'the loss of the soft Bellman equation is added up before all parts of it are there',
     'shaders/loss_soft_bellman_mlp_backward_inputs.wgsl',
@@ -107,7 +143,7 @@ export default [
   {
     fault: 'weights of importance are shifted by the first of them instead of the largest',
     file: 'shaders/loss_snis.wgsl',
-    from: 'largest = max(largest, log_weight(i, count, inverse_temperature));',
+    from: 'largest = safe_max(largest, log_weight(i, count, inverse_temperature));',
     to: 'largest += 0.0 * log_weight(i, count, inverse_temperature);',
   },
   {

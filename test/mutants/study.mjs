@@ -33,8 +33,8 @@ export default [
   {
     fault: 'bootstrap intervals leave twice too much at each end',
     file: 'src/study/learning-statistics.ts',
-    from: 'const tail = (1 - level) / 2;',
-    to: 'const tail = 1 - level;',
+    from: 'variance ? (1 - level) / 2 :',
+    to: 'variance ? 1 - level :',
   },
   {
     fault: 'normalised scores divide by the good return, not by its distance from the random one',
@@ -57,8 +57,8 @@ export default [
   {
     fault: 'the improvement over the baseline is that of the baseline',
     file: 'src/study/report.ts',
-    from: 'probabilityOfImprovement(x, y), boot)',
-    to: 'probabilityOfImprovement(y, x), boot)',
+    from: '([x, y]) => probabilityOfImprovement(x, y), {',
+    to: '([x, y]) => probabilityOfImprovement(y, x), {',
   },
   {
     fault: 'the best and the least run have each other’s heading',
@@ -117,20 +117,38 @@ export default [
   {
     fault: 'every episode of a play has the same seed',
     file: 'src/study/play.ts',
-    from: 'environment.reset(seed + i)',
-    to: 'environment.reset(seed)',
+    from: 'environment.reset(seeds[i])',
+    to: 'environment.reset(seeds[0])',
   },
   {
     fault: 'sampled actions of a play are drawn with the same seed whatever was asked',
     file: 'src/study/play.ts',
-    from: '{ seed },\n  );',
-    to: '{ seed: 0 },\n  );',
+    from: "clockState(seed, 'clock', 'playActions')",
+    to: "clockState(0 * seed, 'clock', 'playActions')",
   },
   {
-    fault: 'the upper end of the interval of a mean return is too high a quantile',
-    file: 'src/study/play.ts',
-    from: 'quantile(means, (1 + level) / 2)',
-    to: 'quantile(means, level)',
+    fault: 'the interval of a score has the quantile of a normal variate for that of few seeds',
+    file: 'src/study/learning-statistics.ts',
+    from: 'around(value, studentQuantile(level, freedom) * shortfall',
+    to: 'around(value, 1.96 * shortfall',
+  },
+  {
+    fault: 'an expanded interval is not expanded',
+    file: 'src/study/statistics.ts',
+    from: 'normalBelow(-shortfall * studentQuantile(level, freedom))',
+    to: 'normalBelow(-studentQuantile(level, 1e9))',
+  },
+  {
+    fault: 'a single seed has an interval without width',
+    file: 'src/study/learning-statistics.ts',
+    from: 'runs.length < 2',
+    to: 'runs.length < 1',
+  },
+  {
+    fault: 'the coverage that a report says is that of more seeds than it has',
+    file: 'src/study/coverage.ts',
+    from: 'coverage.findLast((entry) => entry.seeds <= seeds)',
+    to: 'coverage.find((entry) => entry.seeds >= seeds)',
   },
   {
     fault: 'the base seed of a study replaces its seeds',
@@ -141,8 +159,8 @@ export default [
   {
     fault: "an environment's own settings give way to those of the study",
     file: 'src/study/study-config.ts',
-    from: '...config.settings, ...own, ...cell',
-    to: '...own, ...config.settings, ...cell',
+    from: '{ ...config.settings, ...own }',
+    to: '{ ...own, ...config.settings }',
   },
   {
     fault: "a study's runs are made with the batch for a capacity",
@@ -171,7 +189,7 @@ export default [
   {
     fault: 'the interval of an overhead ends at its 95th percentile',
     file: 'src/study/knee.ts',
-    from: 'high: at(0.975)',
+    from: 'high: at(1 - tail)',
     to: 'high: at(0.95)',
   },
 ];

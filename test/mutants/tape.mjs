@@ -108,10 +108,10 @@ export default [
     to: 'initial && initial.length < sizeOf(shape)',
   },
   {
-    fault: 'a clock keeps 32 bits of its seed',
+    fault: 'a clock takes no notice of its purpose',
     file: 'src/tape/tensor.ts',
-    from: 'Math.floor(seed / 2 ** 32) >>> 0, 0, 0, 0, 0',
-    to: '0, 0, 0, 0, 0',
+    from: 'streamKey(seed, purpose)',
+    to: "streamKey(seed, 'plain')",
   },
   {
     fault: 'all random draws of a program are the same',
@@ -130,5 +130,23 @@ export default [
     file: 'src/tape/matmul.ts',
     from: 'batch: lead.at(-1)?.stride ?? 0',
     to: 'batch: lead.at(0)?.stride ?? 0',
+  },
+  {
+    fault: 'a tensor of another recording is taken for the node of its number',
+    file: 'src/tape/tensor.ts',
+    from: 'for (const tensor of inputs) this.own(tensor, op.name);',
+    to: 'for (const tensor of inputs) this.own(inputs[0] ?? tensor, op.name);',
+  },
+  {
+    fault: 'a gradient by a tensor of another recording is zero',
+    file: 'src/tape/grad.ts',
+    from: 'for (const tensor of [y, ...wrt,',
+    to: 'for (const tensor of [y,',
+  },
+  {
+    fault: 'a shape of two negative extents has a size',
+    file: 'src/tape/tensor.ts',
+    from: 'Number.isInteger(extent) && extent >= least',
+    to: 'Number.isInteger(extent) && extent !== 0',
   },
 ];

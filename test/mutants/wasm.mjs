@@ -1,5 +1,17 @@
 export default [
   {
+    fault: 'a long product is one long sum',
+    file: 'src/backend/wasm/assembly/gemm.ts',
+    from: 'const LONG: i32 = 64 * INNER;',
+    to: 'const LONG: i32 = 1 << 30;',
+  },
+  {
+    fault: 'gradients of many samples of a Gaussian are one long sum',
+    file: 'src/backend/wasm/assembly/gaussian.ts',
+    from: 'const SAMPLES: i32 = 128;',
+    to: 'const SAMPLES: i32 = 1 << 30;',
+  },
+  {
     fault: 'freed memory is not joined with the free memory before it',
     file: 'src/backend/wasm/memory.ts',
     from: 'for (const i of [at, at - 1])',
@@ -26,7 +38,7 @@ export default [
   {
     fault: 'threads outlive their device',
     file: 'src/backend/wasm/backend.ts',
-    from: 'pool?.dispose();',
+    from: 'const pool = await this.pool;\n    pool?.dispose();',
     to: '',
   },
   {
@@ -38,8 +50,8 @@ export default [
   {
     fault: 'rows that are gathered for a weight gradient have room for one row',
     file: 'src/backend/wasm/plan.ts',
-    from: '4 * GATHER_ROWS * each + 64',
-    to: '4 * each + 64',
+    from: '(GATHER_ROWS * each + sums)',
+    to: '(each + sums)',
   },
   {
     fault: 'the last rows of a product have no item when they are not a whole block',
@@ -68,8 +80,8 @@ export default [
   {
     fault: 'the bound of relu cuts off a sum that is not finished',
     file: 'src/backend/wasm/assembly/gemm.ts',
-    from: 'done + part == inner ? low : <f32>-Infinity',
-    to: 'low',
+    from: 'const bound = done + part == inner ? low : <f32>-Infinity',
+    to: 'const bound = low',
   },
   {
     fault: 'a product with one column writes a row past its end',
@@ -130,5 +142,11 @@ export default [
     file: 'src/backend/wasm/assembly/mlp.ts',
     from: 'if (++row == rows) row = 0;',
     to: '++row;',
+  },
+  {
+    fault: 'a program that wasm does not load keeps its memory',
+    file: 'src/backend/wasm/backend.ts',
+    from: '    } catch (problem) {\n      memory.release();',
+    to: '    } catch (problem) {',
   },
 ];

@@ -73,10 +73,10 @@ export default [
     to: '(value / 1e6)',
   },
   {
-    fault: 'the CSV of a measurement has the bytes under arenaBytes',
+    fault: 'the CSV of a measurement has the interval of the time for that of the ratio',
     file: 'web/measure/view.ts',
-    from: 'row.bytes,\n      row.arenaBytes,',
-    to: 'row.bytes,\n      row.bytes,',
+    from: 'ratioLow: ratioInterval.low',
+    to: 'ratioLow: msInterval.low',
   },
   {
     fault: 'the time of the host is said in milliseconds under µs',
@@ -131,5 +131,23 @@ export default [
     file: 'web/report/read.ts',
     from: '!isJson(lines[lines.length - 1])',
     to: 'isJson(lines[lines.length - 1])',
+  },
+  {
+    fault: 'Learn saves the settings of the form',
+    file: 'web/learn/tab.ts',
+    from: 'const runs = this.runs.map(({ settings, device, state',
+    to: 'const settings = this.settingsFor(this.chosen[0]);\n    const runs = this.runs.map(({ device, state',
+  },
+  {
+    fault: 'Stop says the steps that were asked for',
+    file: 'web/learn/tab.ts',
+    from: '{run.step}`',
+    to: '{run.settings.steps}`',
+  },
+  {
+    fault: 'trying again takes what the form says',
+    file: 'web/learn/tab.ts',
+    from: 'this.status.fail(failure, () => this.train(all));',
+    to: 'this.status.fail(failure, () => this.train());',
   },
 ];

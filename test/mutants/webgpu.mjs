@@ -50,7 +50,7 @@ export default [
   {
     fault: 'a program that was disposed of keeps its table',
     file: 'src/backend/webgpu/backend.ts',
-    from: 'table.destroy();',
+    from: 'table?.destroy();',
     to: '',
   },
   {
@@ -130,5 +130,11 @@ export default [
     file: 'src/backend/webgpu/shaders.ts',
     from: 'params.half ? params.rows : 1',
     to: 'params.half ? 1 : 1',
+  },
+  {
+    fault: 'a pipeline that failed once fails for ever',
+    file: 'src/backend/webgpu/backend.ts',
+    from: 'pipeline.catch(() => this.pipelines.delete(wgsl));',
+    to: 'pipeline.catch(() => undefined);',
   },
 ];

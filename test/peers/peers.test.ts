@@ -43,8 +43,8 @@ async function ownLosses(opening: Omit<Opening, 'library' | 'task' | 'seed'>): P
 test('five updates have the losses of PyTorch in float64, whose autograd and Adam know nothing of ours', async () => {
   const losses = await ownLosses({ backend: 'cpu', work: 'small', double: true });
   // Parameters and batch are float32 in both, all after that is float64; our temperature is the exponential of a
-  // float32, which is 1e-8 off.
-  assert.ok(lossDifference(losses, torch.losses.small) < 2e-8);
+  // float32, which is 3e-8 off, and the policy's loss has Q divided by it.
+  assert.ok(lossDifference(losses, torch.losses.small) < 1e-7);
 });
 
 for (const work of ['small', 'big'] as const) {

@@ -9,6 +9,7 @@ import { checkpointVersion, decodeCheckpoint } from '../../src/rl/checkpoint-for
 import { bytesOf } from '../helpers/training.ts';
 
 const checkpoint: Checkpoint = {
+  streams: 2,
   settings: { environment: 'pendulum', seed: 7, 'learner.hidden': '[8,8]' },
   step: 40,
   updates: 25,
@@ -21,7 +22,7 @@ const checkpoint: Checkpoint = {
       metrics: { entropy: 0.5 },
     },
   ],
-  random: { seed: 7, stream: 1, position: 81, spareNormal: -0.25 },
+  random: { seed: 7, purpose: 'warmup', index: 0, position: 81, spareNormal: -0.25 },
   environments: [
     {
       state: {
@@ -29,7 +30,7 @@ const checkpoint: Checkpoint = {
         physics: [-0, 1 / 3],
         elapsedSteps: 40,
         running: true,
-        random: { seed: 7, stream: 0, position: 8, spareNormal: null },
+        random: { seed: 7, purpose: 'environment', index: 0, position: 8, spareNormal: null },
       },
       observation: Float32Array.of(-0, 0.1, -3),
     },
@@ -137,7 +138,7 @@ test('a newer version is refused by name, whatever follows', () => {
   const newer = bytes.slice(0, 40);
   new DataView(newer.buffer).setUint32(8, checkpointVersion + 1, true);
   assert.is(faultOf(newer), 'newer');
-  assert.throws(() => decodeCheckpoint(newer), /version 3; this release reads up to 2\. Update divergrad/);
+  assert.throws(() => decodeCheckpoint(newer), /version 4; this release reads up to 3\. Update divergrad/);
 });
 
 test('any bytes give a checkpoint or the typed error, also where the checksum is right', () => {

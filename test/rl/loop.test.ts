@@ -13,7 +13,7 @@ import { UsageError } from '../../src/errors.ts';
 import type { PhiloxStream } from '../../src/math/philox.ts';
 import type { Activation } from '../../src/nn/index.ts';
 import { actionMap } from '../../src/rl/actions.ts';
-import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
+import { ActorCritic, type ActorCriticOptions, type CriticTarget } from '../../src/rl/actor-critic.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import { ReplayBuffer } from '../../src/rl/replay.ts';
 import { type Evaluation, type TrainOptions, train } from '../../src/rl/train.ts';
@@ -43,6 +43,7 @@ interface Settings {
   readonly temperature: number | 'auto';
   readonly initialTemperature: number;
   readonly targetEntropy?: number;
+  readonly criticTarget?: CriticTarget;
   readonly learningRates: { readonly policy: number; readonly critics: number; readonly temperature: number };
 }
 
@@ -132,7 +133,8 @@ function logged(name: string): Environment & { readonly log: Log } {
 function learnerOf(settings: Settings, options: Partial<ActorCriticOptions> = {}): ActorCritic {
   const { observationSpace, actionSpace } = logged(settings.environment);
   const { estimator, family, samples, hidden, activation, discount, tau } = settings;
-  const { temperature, initialTemperature, targetEntropy, learningRates, learnerSeed } = settings;
+  const { temperature, initialTemperature, targetEntropy, criticTarget, learningRates, learnerSeed } =
+    settings;
   return new ActorCritic({
     observations: observationSpace.low.length,
     actions: actionMap(actionSpace).kind,
@@ -141,6 +143,7 @@ function learnerOf(settings: Settings, options: Partial<ActorCriticOptions> = {}
     seed: learnerSeed,
     ...{ samples, hidden, activation, discount, tau, temperature, initialTemperature, learningRates },
     ...(targetEntropy === undefined ? {} : { targetEntropy }),
+    ...(criticTarget === undefined ? {} : { criticTarget }),
     ...options,
   });
 }
@@ -182,7 +185,16 @@ const near = { rtol: 1e-9, atol: 1e-11 };
 
 const traceOf = (name: string): Trace => JSON.parse(readFileSync(`test/golden/loop/${name}.json`, 'utf8'));
 
-for (const name of ['pendulum', 'cartpole', 'behaviour', 'slide', 'awr', 'mpo', 'large-batch']) {
+for (const name of [
+  'pendulum',
+  'cartpole',
+  'cartpole-sample',
+  'behaviour',
+  'slide',
+  'awr',
+  'mpo',
+  'large-batch',
+]) {
   test(`${name}: the run is that of the independent implementation`, async () => {
     const trace = traceOf(name);
     const learner = learnerOf(trace.settings);
@@ -317,7 +329,7 @@ const changes: readonly (readonly [string, Partial<ActorCriticOptions>, readonly
   ["the critics' rate", { learningRates: { ...learningRates, critics: 0.1 } }, [policy, critics, target]],
   ["the policy's rate", { learningRates: { ...learningRates, policy: 0.1 } }, [policy]],
   ["the temperature's rate", { learningRates: { ...learningRates, temperature: 0.1 } }, [temperature]],
-  ['the target entropy', { targetEntropy: 9 }, [temperature]],
+  ['the target entropy', { targetEntropy: 6 }, [temperature]],
   ['a fixed temperature', { temperature: once.initialTemperature }, [temperature]],
   ['the initial temperature', { initialTemperature: 3 }, all],
   ['samples', { samples: 2 }, [policy, temperature]],
@@ -457,7 +469,7 @@ test('target entropies when none is asked for: half of log(choices), and minus t
     const box = { ...shape, family: distributionFamily('tanh-gaussian') };
     const actions = { kind: 'discrete', size } as const;
     assert.is(new ActorCritic({ ...choice, actions }).targetEntropy, 0.5 * Math.log(size));
-    assert.is(new ActorCritic({ ...choice, actions, targetEntropy: 0 }).targetEntropy, 0);
+    assert.is(new ActorCritic({ ...choice, actions, targetEntropy: 0.1 }).targetEntropy, 0.1);
     assert.is(new ActorCritic({ ...box, actions: { kind: 'box', size } }).targetEntropy, -size);
   }
 });
@@ -498,6 +510,7 @@ test('what is left out of the settings', async () => {
     'learner.targetEntropy': -2,
     'learner.familyOptions': '{}',
     'learner.learningRates': '{}',
+    'learner.criticTarget': 'sample',
   });
 });
 
@@ -524,8 +537,14 @@ test('settings out of range are refused by name', async () => {
     /^evaluateEvery is 9; with 2 environments it must be a multiple of 2/,
     2,
   );
-  assert.throws(() => learnerOf(once, { initialTemperature: 0 }), /The temperature must be above 0; got 0/);
-  assert.throws(() => learnerOf(once, { temperature: -1 }), /The temperature must be above 0; got -1/);
+  assert.throws(
+    () => learnerOf(once, { initialTemperature: 0 }),
+    /initialTemperature must be a finite number from 0.000001 to 1000000; got 0/,
+  );
+  assert.throws(
+    () => learnerOf(once, { temperature: -1 }),
+    /temperature must be a finite number from 0.000001 to 1000000; got -1/,
+  );
 });
 
 test('onStep hears of every round, onEvaluation of every evaluation when it is made', async () => {
@@ -605,7 +624,11 @@ test('actions: boxes affinely and clipped, choices by the first of the largest, 
   assert.equal(sent([0, 0.5]), [1, 0.375]);
   assert.equal(sent([-7, 1.5]), [-1, 0.5]);
   assert.equal(sent([7, -1.5]), [3, 0]);
+  const executed = (action: number[]) => Array.from(box.executed(action));
+  assert.equal(executed([0.25, -1]), [0.25, -1]);
+  assert.equal(executed([-7, 1.5]), [-1, 1]);
   const choice = actionMap({ kind: 'discrete', n: 3 });
+  assert.equal(Array.from(choice.executed([0.2, 0.4, 0.4])), [0, 1, 0]);
   assert.equal(choice.kind, { kind: 'discrete', size: 3 });
   for (const [action, index] of [
     [[1, 0, 0], 0],

@@ -7,9 +7,10 @@ import { openWasm } from '../../src/backend/wasm/backend.ts';
 import { Device } from '../../src/device.ts';
 import { prepareEnvironment } from '../../src/envs/registry.ts';
 import { CheckpointError, NumericsError, UsageError } from '../../src/errors.ts';
+import { streamVersion } from '../../src/math/streams.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import { decodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
-import { allclose } from '../helpers/allclose.ts';
+import type { Evaluation } from '../../src/rl/train.ts';
 import { bytesOf, type Cell, quick, resumedAndWhole, runCell } from '../helpers/training.ts';
 
 const backends = {
@@ -50,26 +51,24 @@ async function checkpointsOf(cell: Cell): Promise<Checkpoint[]> {
   return checkpoints;
 }
 
-test('a checkpoint of version 1, which had the moments apart, resumes to what its run came to', async () => {
+test('a checkpoint of earlier random streams is read, but no run goes on from it', async () => {
   const old = decodeCheckpoint(Buffer.from(readFileSync('test/rl/checkpoint-v1.base64', 'utf8'), 'base64'));
-  const device = await backends.cpu();
-  const later: Record<'whole' | 'resumed', Checkpoint[]> = { whole: [], resumed: [] };
-  for (const name of ['whole', 'resumed'] as const) {
-    const resume = name === 'resumed' ? old : undefined;
-    await runCell(device, pendulum, {
-      every: 20,
-      resume,
-      save: (checkpoint) => void later[name].push(checkpoint),
-    });
-  }
-  const [now, ...rest] = later.whole;
+  const [now] = await checkpointsOf(pendulum);
   assert.equal([...old.states.keys()].sort(), [...now.states.keys()].sort());
-  const pairs = [old, ...later.resumed].map((checkpoint, i) => [checkpoint, [now, ...rest][i]]);
-  assert.is(pairs.length, 3);
-  for (const [theirs, ours] of pairs) {
-    assert.is(theirs.step, ours.step);
-    for (const [name, values] of ours.states) {
-      allclose(theirs.states.get(name) ?? [], values, { rtol: 1e-3, atol: 1e-6 }, `${name} at ${ours.step}`);
+  for (const [name, values] of now.states) assert.is(old.states.get(name)?.length, values.length, name);
+  assert.equal([old.streams, now.streams], [1, streamVersion]);
+  const device = await backends.cpu();
+  for (const resume of [old, { ...now, streams: 1 }, { ...now, streams: 3 }]) {
+    try {
+      await runCell(device, pendulum, { every: 20, resume, save: () => undefined });
+      assert.unreachable('it must be refused');
+    } catch (error) {
+      assert.instance(error, CheckpointError);
+      assert.is((error as CheckpointError).fault, 'older');
+      assert.match(
+        (error as Error).message,
+        /random streams of version [13], and this release has version 2/,
+      );
     }
   }
 });
@@ -116,19 +115,27 @@ test('a run that is stopped saves where it stands, and resumes there to the same
   await device.dispose();
 });
 
-test('a longer run goes on from the end of a shorter one', async () => {
-  const [, , end] = await checkpointsOf(pendulum);
-  const longer: Cell = { ...pendulum, options: { steps: 80 } };
-  const [, , , wanted] = await checkpointsOf(longer);
-  const device = await backends.wasm();
-  const saved: Checkpoint[] = [];
-  await runCell(device, longer, {
-    every: 20,
-    resume: end,
-    save: (checkpoint) => void saved.push(checkpoint),
-  });
-  assert.equal(saved.map(bytesOf), [bytesOf(wanted)]);
-  await device.dispose();
+test('a longer run goes on from the end of a shorter one: all but the evaluation at that end is the same', async () => {
+  // Evaluations at 15, 30, … and at the end.
+  const run = async (device: Device, steps: number, resume?: Checkpoint) => {
+    const saved: Checkpoint[] = [];
+    const cell = { ...pendulum, options: { steps, evaluateEvery: 15 } };
+    const save = (checkpoint: Checkpoint) => void saved.push(checkpoint);
+    return { evaluations: await runCell(device, cell, { every: 20, resume, save }), saved };
+  };
+  const short = await run(await backends.cpu(), 40);
+  const whole = await run(await backends.cpu(), 80);
+  const resumed = await run(await backends.cpu(), 80, short.saved[1]);
+  assert.equal(
+    resumed.evaluations.map(({ step }) => step),
+    [15, 30, 40, 45, 60, 75, 80],
+  );
+  const without = (evaluations: readonly Evaluation[]) => evaluations.filter(({ step }) => step !== 40);
+  assert.equal(without(resumed.evaluations), whole.evaluations);
+  assert.equal(
+    resumed.saved.map((each) => bytesOf({ ...each, evaluations: without(each.evaluations) })),
+    whole.saved.slice(2).map(bytesOf),
+  );
 });
 
 test('a checkpoint of another run is refused, with the settings that differ', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bundleOf, root } from './bundles.mjs';
 import { mark, stopSignal } from './child.mjs';
-import { denoPath, softwareVulkanEnv } from './software-gpu.mjs';
+import { denoPath, mesaDrivers, softwareVulkanEnv } from './software-gpu.mjs';
 
 const runner = (name) => join(root, 'test', 'runner', name);
 const { FORCE_COLOR: _, ...inherited } = process.env; // it would win over NO_COLOR
@@ -144,6 +144,7 @@ function tools() {
     drivers: vulkan,
     node: { ...vulkan, ...cache, ...cli },
     ofDeno: { ...vulkan, ...cache },
+    cache,
   };
   return found;
 }
@@ -171,7 +172,10 @@ const runtimes = {
 };
 
 /** How a file of a suite is run; `test` restricts it to the tests whose names hold that. */
-export const jobOf = ({ runtime, backend }, file, test) => runtimes[runtime](file, backend, test);
+export function jobOf({ runtime, backend, driver }, file, test) {
+  const job = runtimes[runtime](file, backend, test);
+  return driver ? { ...job, env: { ...tools().cache, ...mesaDrivers[driver].env() } } : job;
+}
 
 /** How a command of build.mjs is run. */
 export const commandOf = (args) => ({

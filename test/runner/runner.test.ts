@@ -45,8 +45,8 @@ test('every test file is in a suite, and no suite runs a file twice in the same 
   }
   const pairs = chosenFiles(parse(['--all']));
   const way = ({ suite, file }: Pair) => {
-    const { runtime, backend } = suite as { runtime: string; backend: string };
-    return file.startsWith('test/device/') ? `${runtime} ${backend} ${file}` : file;
+    const { runtime, backend, driver } = suite as { runtime: string; backend: string; driver?: string };
+    return /^test\/(device|drivers)\//.test(file) ? `${runtime} ${backend} ${driver} ${file}` : file;
   };
   assert.is(new Set(pairs.map(way)).size, pairs.length);
 });
@@ -57,7 +57,7 @@ test('every device test runs on every backend and in every runtime', () => {
     (name) => name.startsWith('test/device/') && !name.includes('.long.'),
   )) {
     const ways = pairs
-      .filter((pair) => pair.file === file)
+      .filter((pair) => pair.file === file && !('driver' in (pair.suite as object)))
       .map(({ suite }) => {
         const { runtime, backend } = suite as { runtime: string; backend: string };
         return `${runtime} ${backend}`;

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suites } from '../suites.mjs';
 import { below, root } from './bundles.mjs';
+import { mesaDrivers } from './software-gpu.mjs';
 
 function* find(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -24,6 +25,15 @@ export function chosenSuites({ suite, all, added }) {
     names.length > 0 ? names.includes(name) : inTier(tier),
   );
 }
+
+/**
+ * Suites whose driver this machine lacks: [{ name, what, packages }]. With DIVERGRAD_DRIVERS=required none: they then fail for
+ * want of tests.
+ */
+export const absentDrivers = (chosen) =>
+  chosen.flatMap(([name, { driver }]) =>
+    driver && !mesaDrivers[driver].env() ? [{ name, ...mesaDrivers[driver] }] : [],
+  );
 
 /** The files asked for, each with the suite that runs it: [{ name, suite, file }]. */
 export function chosenFiles(options) {

@@ -119,6 +119,40 @@ export function softwareVulkanEnv() {
   };
 }
 
+/** The folders in which Debian and its kin keep libraries. */
+const libraries = () =>
+  existsSync('/usr/lib')
+    ? ['/usr/lib', ...readdirSync('/usr/lib').map((name) => join('/usr/lib', name))]
+    : [];
+const hasLibrary = (name) => libraries().some((folder) => existsSync(join(folder, name)));
+
+/**
+ * Drivers of Mesa that Deno's WebGPU takes beside SwiftShader: the Debian packages that hold them, and the environment that
+ * chooses each, undefined where it is not installed.
+ */
+export const mesaDrivers = {
+  lavapipe: {
+    what: "Mesa's Vulkan in software",
+    packages: ['mesa-vulkan-drivers'],
+    env() {
+      const folder = '/usr/share/vulkan/icd.d';
+      const file = existsSync(folder) && readdirSync(folder).find((name) => /^lvp_icd.*\.json$/.test(name));
+      if (!file || !hasLibrary('libvulkan.so.1')) return undefined;
+      const icd = join(folder, file);
+      return { VK_ICD_FILENAMES: icd, VK_DRIVER_FILES: icd, DENO_WEBGPU_BACKEND: 'vulkan' };
+    },
+  },
+  opengl: {
+    what: "Mesa's OpenGL ES in software",
+    packages: ['libegl-mesa0', 'libgl1-mesa-dri', 'libgles2'],
+    env() {
+      if (!['libEGL_mesa.so.0', 'libGLESv2.so.2', 'dri/swrast_dri.so'].every(hasLibrary)) return undefined;
+      // No Vulkan is left, as on a machine that has none.
+      return { VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
+    },
+  },
+};
+
 /** A headless Chromium with WebGPU on SwiftShader: the executable and its environment. */
 export function chromium() {
   if (!hasSoftwareGpu()) throw new Error('the headless Chromium of the tests runs on Linux x64 only');

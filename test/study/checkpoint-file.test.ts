@@ -10,11 +10,12 @@ import { findCheckpoint, removeCheckpoints, saveCheckpoint } from '../../src/stu
 import { bytesOf } from '../helpers/training.ts';
 
 const at = (step: number): Checkpoint => ({
+  streams: 2,
   settings: { environment: 'pendulum' },
   step,
   updates: step,
   evaluations: [],
-  random: { seed: 0, stream: 1, position: 0, spareNormal: null },
+  random: { seed: 0, purpose: 'warmup', index: 0, position: 0, spareNormal: null },
   environments: [],
   replay: { rows: new Float32Array(30), next: 3 },
   states: new Map([['policy.parameters', Float32Array.of(step)]]),
@@ -49,7 +50,7 @@ test('stopped between the two renames, the folder still has the one before', asy
   assert.equal((await readdir(folder)).sort(), ['checkpoint.bin', 'checkpoint.previous.bin']);
 });
 
-const damages: Record<Exclude<CheckpointFault, 'other-run'>, (file: string) => Promise<void>> = {
+const damages: Record<Exclude<CheckpointFault, 'other-run' | 'older'>, (file: string) => Promise<void>> = {
   truncated: (file) => truncate(file, 100),
   corrupted: async (file) => {
     const bytes = await readFile(file);

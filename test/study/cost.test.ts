@@ -183,6 +183,14 @@ choices('are all that go with the distribution, without the exact ones unless as
   }
 });
 
+choices('leave out those that need more samples than are given', () => {
+  for (const samples of [1, 2, 3]) {
+    const { choices: chosen } = costChoices(distributionFamily('tanh-gaussian'), 1, undefined, samples);
+    const most = Math.max(...chosen.map(({ minimumSamples }) => minimumSamples));
+    assert.is(most, samples);
+  }
+});
+
 choices('name another baseline where the usual one does not fit', () => {
   const { baseline } = costChoices(distributionFamily('categorical'), 2, ['forward-kl/snis:policy']);
   assert.is(baseline, 'forward-kl/snis:policy');

@@ -12,8 +12,9 @@ import { DataError, UsageError } from '../../src/errors.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { actionMap } from '../../src/rl/actions.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
+import { evaluationSeeds } from '../../src/rl/evaluator.ts';
 import { type PolicyFile, SavedPolicy, savePolicy } from '../../src/rl/policy-file.ts';
-import { evaluationSeed, train } from '../../src/rl/train.ts';
+import { train } from '../../src/rl/train.ts';
 import { animatedPage, animatedSvg, svgFrames } from '../../src/study/animation.ts';
 import { meanInterval, play } from '../../src/study/play.ts';
 
@@ -45,13 +46,14 @@ async function trained(name: string, family: string) {
 async function played(
   file: PolicyFile,
   name: string,
-  options: { seed: number; stochastic?: boolean; count?: number },
+  options: { seed: number; seeds?: number[]; stochastic?: boolean; count?: number },
 ) {
   const device = new Device(createCpuBackend());
   try {
     return await play(device, new SavedPolicy(file), {
       environments: Array.from({ length: options.count ?? 3 }, () => makeEnvironment(name)),
       seed: options.seed,
+      ...(options.seeds ? { seeds: options.seeds } : {}),
       stochastic: options.stochastic ?? false,
       record: true,
     });
@@ -66,7 +68,7 @@ for (const [name, family] of [
 ]) {
   test(`${name}: from training's seeds the returns are those of its last evaluation`, async () => {
     const { evaluation, file } = await trained(name, family);
-    const { episodes, scenes } = await played(file, name, { seed: evaluationSeed(5, 0) });
+    const { episodes, scenes } = await played(file, name, { seed: 1, seeds: evaluationSeeds(5, 60, 3) });
     assert.equal(
       episodes.map((episode) => episode.return),
       evaluation.returns,
@@ -140,12 +142,13 @@ test('the interval of a mean holds the true mean 19 times of 20', () => {
   assert.equal(meanInterval([2, 2, 2], 0), [2, 2]);
   let held = 0;
   const random = new PhiloxStream(6);
+  // Few episodes, since those are what is played: of 200 percentile intervals of five, 165 hold it.
   for (let trial = 0; trial < 200; trial++) {
-    const values = Array.from({ length: 30 }, () => random.nextNormal());
-    const [low, high] = meanInterval(values, trial, 0.95, 400) ?? [0, 0];
+    const values = Array.from({ length: 5 }, () => random.nextNormal());
+    const [low, high] = meanInterval(values, trial) ?? [0, 0];
     if (low <= 0 && high >= 0) held++;
   }
-  assert.ok(held >= 178 && held <= 199, `${held} of 200`);
+  assert.ok(held >= 184 && held <= 199, `${held} of 200`);
 });
 
 test.run();

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
+import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { UsageError } from '../../src/errors.ts';
 import {
   measureQuality,
@@ -66,6 +67,12 @@ report('says what each KL penalty follows', async () => {
       if (!row) throw new Error(`${estimator} is missing`);
       return row;
     };
+    // What is measured is what the labels say.
+    for (const { estimator, finding } of penalties.filter((row) => row.distribution === distribution)) {
+      const { quality, follows } = chooseEstimator(estimator);
+      const own = follows.name === 'nothing' ? 'mean 0' : 'neither';
+      assert.is(finding, quality === 'unbiased' ? follows.name : own, estimator);
+    }
     assert.is(of('kl-penalty/k1:on-policy').finding, 'mean 0');
     assert.ok((of('kl-penalty/k1:on-policy').normRatio.high ?? 1) < 0.05);
     for (const name of ['kl-penalty/k2:on-policy', 'kl-penalty/k1-iw', 'kl-penalty/k3-iw']) {

@@ -97,8 +97,10 @@ for (const name of ['curves-steps', 'curves-updates', 'curves-seconds'])
       close(row.return, iqm(each.map(({ meanReturn }) => meanReturn)), 'return');
       const returns = each.map(({ meanReturn }) => meanReturn).sort((a, b) => a - b);
       const [low, high] = [Number(row.low), Number(row.high)];
-      assert.ok(returns[0] <= low && low < Number(row.return), 'low');
-      assert.ok(Number(row.return) < high && high <= returns[4], 'high');
+      // Five seeds may all lie on one side: the interval reaches past them, but not by more than they spread.
+      const range = returns[4] - returns[0];
+      assert.ok(returns[0] - range < low && low < Number(row.return), 'low');
+      assert.ok(Number(row.return) < high && high < returns[4] + range, 'high');
       assert.equal(Object.keys(row), [
         ...['environment', 'method', 'seeds', 'step', 'gradientSteps', 'seconds', 'return', 'low', 'high'],
       ]);

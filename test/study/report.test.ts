@@ -11,7 +11,7 @@ import type { CostReport } from '../../src/study/cost.ts';
 import { compatibilityMatrix } from '../../src/study/matrix.ts';
 import { normalised, reportOf } from '../../src/study/report.ts';
 import { csvOf, reportFigures } from '../../src/study/report-figures.ts';
-import { comparisonOf, findingsOf } from '../../src/study/report-findings.ts';
+import { comparisonOf, findingsOf, withInterval } from '../../src/study/report-findings.ts';
 import { reportPage } from '../../src/study/report-page.ts';
 import { type RunRecord, readStudyResults } from '../../src/study/study-results.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
@@ -113,6 +113,29 @@ test('few seeds decide nothing, and a task that is learnt before the first look 
   assert.match(finding.evidence[1], /counts for no verdict: reverse-kl\/pathwise is at 1.00 at the first/);
 });
 
+test('a single seed has no interval, anywhere; and the report says what the intervals hold', async () => {
+  const one = reportOf([await made('one', learners.slice(0, 2), { seeds: 1 })], { resamples: 100 });
+  assert.is(withInterval(one.cells[0].score), `${one.cells[0].score.value.toFixed(2)} [one seed]`);
+  assert.is(one.coverage, null);
+  for (const { csv, svg, name } of reportFigures(one)) {
+    assert.not.match(csv, /Infinity|NaN/, name);
+    assert.not.match(svg, /Infinity|NaN/, name);
+  }
+  const pageOf = (report: typeof one) =>
+    reportPage({
+      ...{ report, findings: [], matrix: compatibilityMatrix(), costs: [], scaling: [], quality: [] },
+      ...{ figures: reportFigures(report), date: '', versions: {}, command: [] },
+    });
+  assert.match(pageOf(one), /Some method has a single seed/);
+  assert.not.match(pageOf(one), /Infinity|NaN/);
+  const seven = reportOf([await made('seven', learners.slice(0, 2), { seeds: 7 })], { resamples: 100 });
+  // Of what was simulated, five is the most that is not more than seven.
+  assert.is(seven.coverage?.seeds, 5);
+  const { normal, threeInTenFail } = seven.coverage?.score ?? { normal: 0, threeInTenFail: 0 };
+  const text = `The fewest seeds of a method are 7. With 5, .* ${(100 * normal).toFixed(0)}% \\(normal\\).*${(100 * threeInTenFail).toFixed(0)}% \\(three in ten fail\\)`;
+  assert.match(pageOf(seven), new RegExp(text.replaceAll('\\\\', '\\')));
+});
+
 test('costs are compared among equally many samples, and penalties are none of the divergences', () => {
   const row = (estimator: string, samples: number, ratio: number) => ({
     ...{ estimator, samples, ratio, kernelsPerUpdate: 3 },
@@ -186,8 +209,12 @@ test('several distributions are named, unfinished runs counted, doubled and unli
   const other = { ...run, estimator: 'renyi/dreg:2' };
   refused([run, { ...other, points: run.points.slice(0, 3) }], /different steps: .* Report them separately/);
   refused(
-    [run, { ...other, settings: { batch: 256 } }],
+    [run, { ...other, settings: { ...run.settings, batch: 256 } }],
     /different settings: batch is 256 in .* and not set in/,
+  );
+  refused(
+    [run, { ...other, settings: { ...run.settings, 'random streams': '0' } }],
+    /different settings: random streams is "0" in/,
   );
   refused([], /no finished run/);
   refused([{ ...run, environment: 'mars' }], /unknown environment, 'mars'/);

@@ -9,7 +9,7 @@ import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import type { PolicyFile } from '../../src/rl/policy-file.ts';
 import type { Evaluation } from '../../src/rl/train.ts';
 import { performRun } from '../../src/study/run.ts';
-import { RunFolder } from '../../src/study/run-folder.ts';
+import { RunFolder, readConfig } from '../../src/study/run-folder.ts';
 import { type RunSettings, runDefaults } from '../../src/study/run-settings.ts';
 
 const test = suite<{ folder: string }>('run folder');
@@ -22,7 +22,7 @@ const settings: RunSettings = {
   ...runDefaults,
   ...{ environment: 'bimodal-bandit', estimator: 'reverse-kl/pathwise', distribution: 'tanh-gaussian' },
   ...{ seed: 4, steps: 40, batch: 4, hidden: [4], warmup: 8, evaluateEvery: 10, evaluationEpisodes: 2 },
-  ...{ capacity: 64, backend: 'cpu' },
+  ...{ capacity: 64, backend: 'cpu', temperature: 'auto' },
 };
 const making = { versions: { divergrad: 'test' }, adapter: 'a test', command: ['train'] };
 
@@ -31,8 +31,8 @@ const evaluation = (step: number): Evaluation => ({
   metrics: { entropy: 1 / step },
 });
 const checkpointAt = (step: number): Checkpoint => ({
-  ...{ settings: {}, step, updates: step, evaluations: [], environments: [] },
-  random: { seed: 0, stream: 1, position: 0, spareNormal: null },
+  ...{ streams: 2, settings: {}, step, updates: step, evaluations: [], environments: [] },
+  random: { seed: 0, purpose: 'warmup', index: 0, position: 0, spareNormal: null },
   replay: { rows: new Float32Array(3), next: 0 },
   states: new Map([['policy.parameters', Float32Array.of(step)]]),
 });
@@ -88,6 +88,29 @@ test('what was measured up to the checkpoint is kept, what came after it is meas
   ]);
   const refused = await RunFolder.open(folder, settings, making).catch((error: unknown) => error);
   assert.instance(refused, UsageError);
+});
+
+test('a run that went on elsewhere names every adapter that it was made on', async ({ folder }) => {
+  const on = (adapter: string) => RunFolder.open(folder, settings, { ...making, adapter });
+  for (const [adapter, known] of [
+    ['one', 'one'],
+    ['two', 'one; two'],
+    ['one', 'one; two'],
+    ['three', 'one; two; three'],
+  ]) {
+    const run = await on(adapter);
+    await run.append(evaluation(10), 1);
+    await run.save(checkpointAt(10));
+    await run.close();
+    assert.is((await readConfig(folder))?.adapter, known);
+  }
+  const last = await on('three');
+  // Lost in the middle, and opened anew.
+  last.ranOn('four');
+  last.ranOn('four');
+  await last.finish({ kind: 'a policy' } as unknown as PolicyFile, 2);
+  await last.close();
+  assert.is((await result(folder)).made.adapter, 'one; two; three; four');
 });
 
 test('a run that is stopped at any step has the metrics of one that is not', async ({ folder }) => {

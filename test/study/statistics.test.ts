@@ -1,7 +1,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PhiloxStream } from '../../src/math/philox.ts';
-import { median, medianInterval, quantile } from '../../src/study/statistics.ts';
+import {
+  expandedTail,
+  median,
+  medianInterval,
+  normalQuantile,
+  quantile,
+  studentQuantile,
+} from '../../src/study/statistics.ts';
 
 const test = suite('statistics');
 
@@ -48,6 +55,29 @@ test('the interval covers the median as often as it says', () => {
   }
   const error = Math.sqrt((coverage * (1 - coverage)) / trials);
   assert.ok(Math.abs(covered / trials - coverage) < 4 * error, `${covered / trials} against ${coverage}`);
+});
+
+test('the quantiles of Student and of the normal are those of tables', () => {
+  // mpmath: roots of the regularised incomplete beta function.
+  for (const [freedom, expected] of [
+    [1, 12.706204736174698],
+    [2, 4.302652729749462],
+    [3.5, 2.940088637987635],
+    [4, 2.7764451051977934],
+    [9, 2.262157162798205],
+    [39, 2.0226909200367604],
+  ])
+    assert.ok(Math.abs(studentQuantile(0.95, freedom) / expected - 1) < 1e-9, `${freedom}`);
+  assert.ok(Math.abs(studentQuantile(0.99, 4) - 4.604094871349993) < 1e-9);
+  assert.ok(Math.abs(studentQuantile(0.95, 1e9) - 1.959964) < 3e-3);
+  assert.ok(Math.abs(normalQuantile(0.975) - 1.959963984540054) < 1e-9);
+  // mpmath: Φ(−√(n/(n − 1))·t) in percent.
+  for (const [n, percent] of [
+    [5, 0.09541],
+    [10, 0.85506],
+    [40, 2.02575],
+  ])
+    assert.ok(Math.abs(100 * expandedTail(0.95, n - 1, Math.sqrt(n / (n - 1))) - percent) < 1e-5, `${n}`);
 });
 
 test.run();

@@ -5,10 +5,12 @@ import {
   estimatorChoices,
   missingNeeds,
   type Scene,
+  version,
 } from '../../src/index.ts';
 import { LineChart } from '../shell/chart.ts';
 import { type RunningJob, startJob } from '../shell/client.ts';
 import { button, download, h, logarithmic, newId, number, select, slider } from '../shell/dom.ts';
+import type { DeviceFacts } from '../shell/protocol.ts';
 import { type Shell, Status, type Tab } from '../shell/tab.ts';
 import type { LearnEvent, LearnSettings } from './job.ts';
 import { drawScene } from './scene.ts';
@@ -23,7 +25,12 @@ const tasks = [
 ] as const;
 
 interface Run {
-  readonly estimator: string;
+  /** What it was started with; the form may say something else by now. */
+  readonly settings: LearnSettings;
+  /** What it runs on, once that is open. */
+  device: DeviceFacts | undefined;
+  /** Environment steps done, as far as is known here. */
+  step: number;
   readonly element: HTMLElement;
   readonly canvas: HTMLCanvasElement;
   readonly line: HTMLElement;
@@ -161,7 +168,8 @@ export class LearnTab implements Tab {
       const affordable = estimator.quality !== 'exact' || family.capabilities.discrete;
       return affordable && missingNeeds(needs, family).length === 0;
     });
-    const names = fitting.map(({ name }) => name);
+    // A penalty alone trains nothing.
+    const names = fitting.map(({ name }) => name).filter((name) => !name.startsWith('kl-penalty/'));
     const kept = checked.filter((name) => names.includes(name));
     const wanted =
       kept.length > 0
@@ -216,21 +224,24 @@ export class LearnTab implements Tab {
     };
   }
 
-  private train(): void {
+  /** @param list what to train; by default what the form says */
+  private train(
+    list: readonly LearnSettings[] = this.chosen.map((estimator) => this.settingsFor(estimator)),
+  ): void {
     this.remember();
     for (const { job } of this.runs) job?.stop();
     this.runs.length = 0;
-    this.runs.push(...this.chosen.map((estimator, i) => this.addRun(estimator, i)));
+    this.runs.push(...list.map((settings, i) => this.addRun(settings, i, list)));
     this.runBox.replaceChildren(...this.runs.map(({ element }) => element));
     this.drawCurves();
     this.update();
   }
 
-  private addRun(estimator: string, series: number): Run {
-    const canvas = h('canvas', { role: 'img', 'aria-label': `${this.task.value} under ${estimator}` });
+  private addRun(settings: LearnSettings, series: number, all: readonly LearnSettings[]): Run {
+    const { environment, estimator } = settings;
+    const canvas = h('canvas', { role: 'img', 'aria-label': `${environment} under ${estimator}` });
     const line = h('p', { class: 'run-line' }, 'Compiling…');
     const progress = h('progress', { max: 1, value: 0, 'aria-label': `Progress of ${estimator}` });
-    const settings = this.settingsFor(estimator);
     const element = h(
       'article',
       { class: 'panel' },
@@ -241,7 +252,9 @@ export class LearnTab implements Tab {
     );
     element.style.setProperty('--own', `var(--series-${series})`);
     const run: Run = {
-      estimator,
+      settings,
+      device: undefined,
+      step: 0,
       element,
       canvas,
       line,
@@ -254,18 +267,23 @@ export class LearnTab implements Tab {
       state: 'training',
     };
     run.job = startJob<LearnEvent, readonly Evaluation[]>('learn', this.shell.backend, settings, {
-      onDevice: (facts) => this.shell.deviceOpened(facts),
-      onEvent: (event) => this.onEvent(run, event, settings.steps),
+      onDevice: (facts) => {
+        run.device = facts;
+        this.shell.deviceOpened(facts);
+      },
+      onEvent: (event) => this.onEvent(run, event),
       onDone: () => this.end(run, 'done', `Done: return ${run.evaluations.at(-1)?.meanReturn.toFixed(1)}`),
       onFailure: (failure) => {
         this.end(run, 'failed', failure.message);
-        this.status.fail(failure, () => this.train());
+        this.status.fail(failure, () => this.train(all));
       },
     });
     return run;
   }
 
-  private onEvent(run: Run, event: LearnEvent, steps: number): void {
+  private onEvent(run: Run, event: LearnEvent): void {
+    const { steps } = run.settings;
+    run.step = event.kind === 'step' ? event.step : event.evaluation.step;
     if (event.kind === 'step') {
       run.progress.value = event.step / steps;
       run.scene = event.scene;
@@ -283,7 +301,10 @@ export class LearnTab implements Tab {
   private end(run: Run, state: Run['state'], text: string): void {
     run.state = state;
     run.job = undefined;
-    if (state === 'done') run.progress.value = 1;
+    if (state === 'done') {
+      run.progress.value = 1;
+      run.step = run.settings.steps;
+    }
     run.line.textContent = text;
     this.update();
   }
@@ -292,7 +313,7 @@ export class LearnTab implements Tab {
     for (const run of this.runs)
       if (run.state === 'training') {
         run.job?.stop();
-        this.end(run, 'stopped', `Stopped at step ${Math.round(run.progress.value * this.steps.value)}`);
+        this.end(run, 'stopped', `Stopped at step ${run.step}`);
       }
   }
 
@@ -317,8 +338,8 @@ export class LearnTab implements Tab {
 
   private drawCurves(): void {
     this.curve.draw(
-      this.runs.map(({ estimator, evaluations }, color) => ({
-        name: estimator,
+      this.runs.map(({ settings, evaluations }, color) => ({
+        name: settings.estimator,
         color,
         dots: true,
         points: evaluations.map(({ step, meanReturn }) => [step, meanReturn] as const),
@@ -326,8 +347,8 @@ export class LearnTab implements Tab {
       })),
     );
     this.losses.draw(
-      this.runs.map(({ estimator, evaluations }, color) => ({
-        name: estimator,
+      this.runs.map(({ settings, evaluations }, color) => ({
+        name: settings.estimator,
         color,
         points: evaluations.map(({ step, metrics }) => [step, metrics.entropy ?? Number.NaN] as const),
       })),
@@ -336,12 +357,15 @@ export class LearnTab implements Tab {
   }
 
   private export(): void {
-    const runs = this.runs.map(({ estimator, evaluations, state }) => ({
-      settings: this.settingsFor(estimator),
+    const runs = this.runs.map(({ settings, device, state, step, evaluations }) => ({
+      settings,
+      device: device ?? null,
       state,
+      step,
       evaluations,
     }));
-    const document = { kind: 'divergrad-page-training', date: new Date().toISOString(), runs };
+    const versions = { divergrad: version, browser: navigator.userAgent };
+    const document = { kind: 'divergrad-page-training', date: new Date().toISOString(), versions, runs };
     download('divergrad-training.json', 'application/json', `${JSON.stringify(document, null, 2)}\n`);
   }
 }

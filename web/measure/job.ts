@@ -8,8 +8,10 @@ import {
   measureScaling,
   measureWholeUpdate,
   type OpenedDevice,
+  ProbeError,
   type ScalingReport,
   type WholeUpdateCost,
+  type WrongRow,
 } from '../../src/index.ts';
 import { openFor } from '../shell/device.ts';
 import type { JobPort } from '../shell/protocol.ts';
@@ -58,7 +60,8 @@ export async function measure(
     try {
       device = await openFor(port, backend);
     } catch (error) {
-      if (!(error instanceof BackendError)) throw error;
+      // What computes wrong numbers is not measured, and its error says so.
+      if (!(error instanceof BackendError || error instanceof ProbeError)) throw error;
       absent.push({ backend, reason: error.message });
       continue;
     }
@@ -80,18 +83,30 @@ async function measureOne(
   progress: (done: number, what: string) => void,
 ): Promise<BackendReport> {
   const { name } = device.backend;
+  // Float64 in plain JavaScript would keep a visitor waiting: wasm says what is right, but for itself.
+  const checked = { checkedFlops: 0 };
+  const wrong: WrongRow[] = [];
   const share = batches.length > 0 ? 0.5 : 0.85;
-  const report = await measureCost(device, cost, (done) => progress(share * done, `${name}: estimators`));
-  const wholeUpdate = await measureWholeUpdate(device, report.baseline, report.settings, (done) =>
-    progress(share + (0.95 - share) * 0.2 * done, `${name}: a whole update`),
+  const measured = await measureCost(device, { ...cost, ...checked }, (done) =>
+    progress(share * done, `${name}: estimators`),
   );
-  if (batches.length === 0) return { ...report, wholeUpdate };
+  wrong.push(...(measured.wrong ?? []));
+  const wholeUpdate = await measureWholeUpdate(
+    device,
+    measured.baseline,
+    measured.settings,
+    (done) => progress(share + (0.95 - share) * 0.2 * done, `${name}: a whole update`),
+    { ...checked, onWrong: (row) => void wrong.push(row) },
+  );
+  const report = { ...measured, wrong };
+  if (batches.length === 0 || report.rows.length === 0) return { ...report, wholeUpdate };
   const scaling = await measureScaling(
     device,
     'batch',
     batches,
     {
       ...cost,
+      ...checked,
       estimators: [report.baseline],
       rounds: Math.min(cost.rounds ?? costDefaults.rounds, 7),
       longestMs: SWEEP_LONGEST_MS,

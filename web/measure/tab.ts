@@ -84,7 +84,7 @@ export class MeasureTab implements Tab {
 
   constructor(private readonly shell: Shell) {
     this.cancel.disabled = true;
-    const stamp = () => new Date().toISOString().slice(0, 10);
+    const stamp = () => this.document?.date.slice(0, 10);
     this.exports = [
       button('Save JSON', () =>
         download(

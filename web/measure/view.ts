@@ -1,3 +1,4 @@
+import { agreementLine } from '../../src/index.ts';
 import { LineChart, type Series } from '../shell/chart.ts';
 import { h, table } from '../shell/dom.ts';
 import { dotChart } from '../shell/dots.ts';
@@ -42,6 +43,13 @@ export function benchView(document: BenchDocument): HTMLElement {
   if (crossing) parts.push(crossing);
   for (const report of reports)
     parts.push(
+      ...(report.wrong ?? []).map(({ estimator, agreement }) =>
+        h(
+          'p',
+          { class: 'note' },
+          `${report.backend}: ${estimator} is wrong, and not timed: ${agreementLine(agreement)}`,
+        ),
+      ),
       reportTable(report),
       ...(report.wholeUpdate?.length ? [wholeTable(report)] : []),
       adapter(report),
@@ -231,49 +239,27 @@ function settingsDiffering(here: BenchDocument, there: BenchDocument): string[] 
   );
 }
 
-/** A line for each backend and estimator. */
-export function benchCsv({ reports }: BenchDocument): string {
-  const heads = [
-    'backend',
-    'adapter',
-    'estimator',
-    'distribution',
-    'samples',
-    'batch',
-    'msPerUpdate',
-    'msLow',
-    'msHigh',
-    'ratio',
-    'kernelsPerUpdate',
-    'submitsPerRun',
-    'updatesPerRun',
-    'readbacks',
-    'flops',
-    'bytes',
-    'arenaBytes',
-  ];
-  const lines = reports.flatMap(({ backend, adapter: description, settings, rows }) =>
-    rows.map((row) => [
-      backend,
-      description,
-      row.estimator,
-      row.distribution,
-      row.samples,
-      settings.batch,
-      row.msPerUpdate,
-      row.msInterval.low,
-      row.msInterval.high,
-      row.ratio,
-      row.kernelsPerUpdate,
-      row.submitsPerRun,
-      row.updatesPerRun,
-      row.readbacks,
-      row.flops,
-      row.bytes,
-      row.arenaBytes,
-    ]),
+/** A line for each backend and estimator, with all it was measured with. */
+export function benchCsv({ date, reports }: BenchDocument): string {
+  const lines = reports.flatMap(
+    ({ backend, adapter: description, precision, versions, baseline, settings, rows }) =>
+      rows.map(({ msInterval, ratioInterval, shares: _, ...row }) => ({
+        ...{ backend, adapter: description, estimator: row.estimator },
+        ...{ ...settings, hidden: settings.hidden.join('-') },
+        ...row,
+        ...{ msLow: msInterval.low, msHigh: msInterval.high, msCoverage: msInterval.coverage },
+        ...{
+          ratioLow: ratioInterval.low,
+          ratioHigh: ratioInterval.high,
+          ratioCoverage: ratioInterval.coverage,
+        },
+        ...{ baseline, precision, date, versions: Object.entries(versions).flat().join(' ') },
+      })),
   );
-  const quoted = (value: string | number) =>
-    /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
-  return `${[heads, ...lines].map((line) => line.map(quoted).join(',')).join('\n')}\n`;
+  const heads = [...new Set(lines.flatMap((line) => Object.keys(line)))] as (keyof (typeof lines)[number])[];
+  const quoted = (value: unknown) => {
+    const text = String(value ?? '');
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return `${[heads, ...lines.map((line) => heads.map((head) => line[head]))].map((line) => line.map(quoted).join(',')).join('\n')}\n`;
 }

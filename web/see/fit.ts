@@ -95,7 +95,7 @@ export class Fit {
     const parameters = family.parameters(dimensions);
     // Stored actions come one a state, so that K of them are K states.
     const replayed = choice.needs.includes('replayedActions');
-    const batch = replayed ? settings.samples : 1;
+    const batch = replayed ? Math.max(2, settings.samples) : 1;
     const update = await device.compile(
       (recorder) => {
         const states = recorder.input('states', [batch, 1]);
@@ -115,9 +115,9 @@ export class Fit {
         const slope = sliceAxis(step as Tensor, 1, parameters, 2 * parameters);
         return { report: concat([reshape(loss, [1]), head, reshape(slope, [parameters])], 0) };
       },
-      { seed, mlp: 'tiled' },
+      { clock: clockState(seed, 'clock', 'fit'), mlp: 'tiled' },
     );
-    const pictureClock = clockState(seed + 1);
+    const pictureClock = clockState(seed, 'clock', 'fitPicture');
     const picture = await device.compile((recorder) => recordPicture(recorder, settings), {
       clock: pictureClock,
       mlp: 'tiled',
@@ -127,13 +127,16 @@ export class Fit {
       ...(update.program.inputs.has('behaviour') ? { behaviour: new Float32Array(batch * parameters) } : {}),
     });
     const fit = new Fit(device, settings, learner, update, picture, pictureClock);
-    fit.start(firstHead(learner, parameters));
+    const head = firstHead(learner, parameters);
+    fit.start(head);
+    // The slowly moving copy starts where the policy does, and stays when the policy is put elsewhere.
+    if (learner.reference) device.write(learner.reference.parameters, weightsOf(head));
     return fit;
   }
 
   /** Puts the policy somewhere: head [parameters]. */
   start(head: readonly number[]): void {
-    this.device.write(this.learner.policy.parameters, Float32Array.from([...head.map(() => 0), ...head]));
+    this.device.write(this.learner.policy.parameters, weightsOf(head));
   }
 
   /** The target from now on. */
@@ -192,8 +195,12 @@ export class Fit {
 const samplesOf = (settings: FitSettings): number => {
   const choice = choiceOf(settings);
   if (choice.needs.includes('replayedActions')) return 1;
-  return Math.max(settings.samples, choice.estimator.minimumSamples);
+  return Math.max(settings.samples, choice.minimumSamples);
 };
+
+/** Of a network without hidden layers that puts out this head: nothing of the observation, and a bias. */
+const weightsOf = (head: readonly number[]): Float32Array =>
+  Float32Array.from([...head.map(() => 0), ...head]);
 
 /** Near 0, where any family is about as wide as its space. */
 function firstHead(learner: PolicyLearner, parameters: number): number[] {

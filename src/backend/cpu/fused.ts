@@ -124,7 +124,7 @@ const loops: Partial<Record<ElementwiseName, Loop>> = {
     for (let i = 0; i < n; i++) y[i] = Math.tanh(a[i]);
   },
   relu: (y, a, _b, _c, n) => {
-    for (let i = 0; i < n; i++) y[i] = a[i] < 0 ? 0 : a[i];
+    for (let i = 0; i < n; i++) y[i] = a[i] <= 0 ? 0 : a[i];
   },
   add: (y, a, b, _c, n) => {
     for (let i = 0; i < n; i++) y[i] = a[i] + b[i];

@@ -64,12 +64,13 @@ function note(clock: Uint32Array, place: number): void {
 
 /**
  * Entropy of the policy from log-probabilities of its samples, and Adam's step on log α, whose loss
- * log α·(entropy − target) has the gradient entropy − target.
+ * log α·(entropy − target) has the gradient entropy − target; then log α is brought within its bounds.
  *
  * @source Haarnoja et al. (2018), "Soft actor-critic algorithms and applications", eq. 18
  */
 export const temperatureStep: CpuKernel = (call) => {
-  const { samples, targetEntropy } = call.params;
+  const { samples, targetEntropy, logMin, logMax } = call.params;
+  const logTemperature = call.floats('parameters');
   const logProb = call.floats('logProb');
   const entropy = call.floats('entropy');
   const clock = call.words('clock');
@@ -84,6 +85,7 @@ export const temperatureStep: CpuKernel = (call) => {
     entropy[0] = total / samples;
     gradient[0] = total / samples - targetEntropy;
     step();
+    logTemperature[0] = Math.min(Math.max(logTemperature[0], logMin), logMax);
   };
 };
 

@@ -135,6 +135,19 @@ class WasmBackend implements Backend {
     requireFit(program, buffers);
     const addresses = buffers.map((buffer) => this.own(buffer).address);
     const memory = new ProgramMemory(this.arena, (value) => this.literal(value));
+    try {
+      return await this.loadInto(memory, program, addresses);
+    } catch (problem) {
+      memory.release();
+      throw problem;
+    }
+  }
+
+  private async loadInto(
+    memory: ProgramMemory,
+    program: Program,
+    addresses: readonly number[],
+  ): Promise<Executable> {
     const steps = separateSteps(program.steps).map((step) => this.assemble(step, addresses, memory));
     this.counters.pipelinesCreated += steps.length;
 
@@ -144,7 +157,7 @@ class WasmBackend implements Backend {
     const work = shareable.reduce((total, { nanoseconds }) => total + nanoseconds, 0);
     const asked = (this.wantedThreads ?? 1) > 1;
     const worth = shareable.length > 0 && (asked || work > PROGRAM_WORTH_THREADS_NS);
-    if (worth && this.loaded.shared && this.wantedThreads !== 1) await (this.pool ??= this.startPool());
+    if (worth && this.loaded.shared && this.wantedThreads !== 1) await this.startedPool();
     this.reserveScratch(Math.max(64, ...steps.map(({ scratch }) => scratch)));
 
     const table = memory.place(
@@ -226,10 +239,20 @@ class WasmBackend implements Backend {
   private reserveScratch(bytes: number): void {
     const pitch = 64 * Math.ceil(bytes / 64);
     if (pitch <= this.scratchPitch && this.threads <= this.scratchThreads) return;
+    const most = Math.max(pitch, this.scratchPitch);
+    // What there is stays until there is more: programs that are loaded work with it.
+    const larger = this.arena.allocate(most * this.threads, 'scratch memory');
     if (this.scratch) this.arena.release(this.scratch, this.scratchPitch * this.scratchThreads);
-    this.scratchPitch = Math.max(pitch, this.scratchPitch);
-    this.scratchThreads = this.threads;
-    this.scratch = this.arena.allocate(this.scratchPitch * this.scratchThreads, 'scratch memory');
+    [this.scratch, this.scratchPitch, this.scratchThreads] = [larger, most, this.threads];
+  }
+
+  /** Workers are started once; a start that failed is tried anew by the next program. */
+  private startedPool(): Promise<Pool | undefined> {
+    this.pool ??= this.startPool().catch((problem) => {
+      this.pool = undefined;
+      throw problem;
+    });
+    return this.pool;
   }
 
   /** Starts workers; where there may be more than two threads, a measurement says how many help. */
@@ -238,14 +261,28 @@ class WasmBackend implements Backend {
     if (most < 2) return undefined;
     this.sync = this.arena.allocate(SYNC_BYTES, 'synchronisation');
     const pool = await Pool.start(this.loaded, this.sync, most);
-    if (pool) this.threads = this.wantedThreads ?? (most > 2 ? this.measureThreads(most) : most);
+    try {
+      if (pool) this.threads = this.wantedThreads ?? (most > 2 ? this.measureThreads(most) : most);
+    } catch (problem) {
+      pool?.dispose();
+      this.threads = 1;
+      throw problem;
+    }
     return pool;
   }
 
   /** The fewest threads, from 2, within a tenth of the fastest at a matrix product of the size of a large layer. */
   private measureThreads(most: number): number {
-    const size = 256;
     const memory = new ProgramMemory(this.arena, () => 0);
+    try {
+      return this.fewestUsefulThreads(most, memory);
+    } finally {
+      memory.release();
+    }
+  }
+
+  private fewestUsefulThreads(most: number, memory: ProgramMemory): number {
+    const size = 256;
     const operands = [0, 1, 2].map(() => memory.reserve(4 * size * size));
     const params = {
       batch: 1,
@@ -278,7 +315,6 @@ class WasmBackend implements Backend {
         best[i] = Math.min(best[i], performance.now() - begun);
       });
     }
-    memory.release();
     const fastest = Math.min(...best);
     return counts[best.findIndex((time) => time <= 1.1 * fastest)];
   }

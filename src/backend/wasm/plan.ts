@@ -48,6 +48,8 @@ const rowBlock = (rows: number): number => (rows <= 128 ? 32 : 64);
 const inputBlock = (widest: number): number => (widest <= 128 ? 32 : 64);
 /** Rows gathered at a time by `mlp_backward_weights`. */
 const GATHER_ROWS = 256;
+/** Rows whose sums may grow in place there. */
+const LONG_ROWS = 16384;
 /** Elements in an item of the Gaussian kernels. */
 const GAUSSIAN_BLOCK = 512;
 const ADAM_BLOCK = 1024;
@@ -96,7 +98,9 @@ export function planOf(name: string, p: Params, gemm: number): KernelPlan {
       const inputs = widths(p).slice(0, -1);
       const each = inputBlock(Math.max(...inputs));
       const perNet = inputs.reduce((total, width) => total + blocks(width, each), 0);
-      return plan(p.nets * perNet, gemm + 4 * GATHER_ROWS * each + 64, [each, perNet]);
+      // Sums of many rows are made beside the gradient before they join it.
+      const sums = p.rows > LONG_ROWS ? each * Math.max(...widths(p)) : 0;
+      return plan(p.nets * perNet, gemm + 4 * (GATHER_ROWS * each + sums) + 128, [each, perNet]);
     }
     case 'gaussian_sample':
     case 'gaussian_sample_backward':
@@ -118,8 +122,9 @@ export function planOf(name: string, p: Params, gemm: number): KernelPlan {
     case 'replay_sample':
       return plan(blocks(p.batch, REPLAY_ROWS), 4 * REPLAY_ROWS + 64);
     case 'gather':
-    case 'scatter_add':
       return plan(p.outer);
+    case 'scatter_add':
+      return plan(p.outer, 8 * p.entries * p.inner + 64);
     default:
       return plan(1);
   }

@@ -254,21 +254,20 @@ export class WebGpuBackend implements Backend {
     const made = this.made.get(buffers) ?? new Map<Step, ReadyStep>();
     this.made.set(buffers, made);
     const steps = [...new Set(program.steps)].filter((step) => !made.has(step));
-    const sharers = sharePipelines(this.placed(steps, buffers));
-    const pipelines = await Promise.all(sharers.map((each) => this.pipeline(each)));
-    const table = this.table(sharers);
-    this.device.pushErrorScope('validation');
-    const groups = new Map<string, GPUBindGroup>();
-    sharers.forEach(({ steps, slot, numbering }, i) => {
-      const chunk = Math.floor(slot / ENTRIES);
-      steps.forEach(({ step, heaps, size, read, written }, at) => {
-        const group = this.group(groups, heaps, table, chunk);
-        made.set(step, { pipeline: pipelines[i], group, size, numbering, number: at + 1, read, written });
-      });
-    });
-    const error = await this.device.popErrorScope();
-    await this.check();
-    if (error) throw this.error(kindOf(error), `The program cannot be bound: ${error.message}`);
+    let table: GPUBuffer | undefined;
+    const release = () => {
+      for (const step of steps) made.delete(step);
+      table?.destroy();
+    };
+    try {
+      const sharers = sharePipelines(this.placed(steps, buffers));
+      const pipelines = await Promise.all(sharers.map((each) => this.pipeline(each)));
+      table = this.table(sharers);
+      await this.bind(sharers, pipelines, table, made);
+    } catch (problem) {
+      release();
+      throw problem;
+    }
     const ready = program.steps.map((step) => made.get(step) as ReadyStep);
     const dispatches = dispatchesOf(ready);
     let ended = false;
@@ -290,10 +289,30 @@ export class WebGpuBackend implements Backend {
         : {}),
       dispose: () => {
         ended = true;
-        for (const step of steps) made.delete(step);
-        table.destroy();
+        release();
       },
     };
+  }
+
+  /** Makes the steps ready to run on their memory. @throws BackendError when the device refuses */
+  private async bind(
+    sharers: readonly Sharers[],
+    pipelines: readonly GPUComputePipeline[],
+    table: GPUBuffer,
+    made: Map<Step, ReadyStep>,
+  ): Promise<void> {
+    this.device.pushErrorScope('validation');
+    const groups = new Map<string, GPUBindGroup>();
+    sharers.forEach(({ steps, slot, numbering }, i) => {
+      const chunk = Math.floor(slot / ENTRIES);
+      steps.forEach(({ step, heaps, size, read, written }, at) => {
+        const group = this.group(groups, heaps, table, chunk);
+        made.set(step, { pipeline: pipelines[i], group, size, numbering, number: at + 1, read, written });
+      });
+    });
+    const error = await this.device.popErrorScope();
+    await this.check();
+    if (error) throw this.error(kindOf(error), `The program cannot be bound: ${error.message}`);
   }
 
   async synchronize(): Promise<void> {
@@ -475,6 +494,8 @@ export class WebGpuBackend implements Backend {
     if (!pipeline) {
       pipeline = this.compile(wgsl, heaps.length, label);
       this.pipelines.set(wgsl, pipeline);
+      // Another program may have more luck, as after a want of memory.
+      pipeline.catch(() => this.pipelines.delete(wgsl));
     }
     return pipeline;
   }

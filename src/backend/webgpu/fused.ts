@@ -10,19 +10,21 @@ import { mathFor } from './shaders.ts';
 export interface FusedShader {
   readonly wgsl: string;
   /** As in `KernelSpec.grid`: invocations, or one workgroup for each output. */
-  readonly grid: { items: number } | { workgroups: readonly [number, number, number] };
+  readonly grid: { items: number } | { workgroups: number };
 }
 
 /** Reductions of at least so many elements, into at most so many outputs, get a workgroup for each output. */
 const LONG_REDUCTION = 256;
 const FEW_OUTPUTS = 4096;
+/** Terms that are folded before their result joins those of others. */
+const BLOCK = 128;
 
 const call =
   (name: string) =>
   (...args: string[]): string =>
     `${name}(${args.join(', ')})`;
 const infix = (operator: string) => (a: string, b: string) => `${a} ${operator} ${b}`;
-const truth = (operator: string) => (a: string, b: string) => `select(0.0, 1.0, ${a} ${operator} ${b})`;
+const truth = (operator: string) => (a: string, b: string) => `truth(${a} ${operator} ${b}, ${a}, ${b})`;
 
 /** Each elementwise operation on named values. Where WGSL has no good one it is in shaders/include/math.wgsl. */
 const operations: Record<ElementwiseName, (a: string, b: string, c: string) => string> = {
@@ -33,7 +35,7 @@ const operations: Record<ElementwiseName, (a: string, b: string, c: string) => s
   expm1: (a) => `expm1(${a})`,
   log: (a) => `safe_log(${a})`,
   log1p: (a) => `log1p(${a})`,
-  sqrt: (a) => `sqrt(${a})`,
+  sqrt: (a) => `safe_sqrt(${a})`,
   square: (a) => `${a} * ${a}`,
   reciprocal: (a) => `1.0 / ${a}`,
   sin: (a) => `safe_sin(${a})`,
@@ -58,7 +60,7 @@ const operations: Record<ElementwiseName, (a: string, b: string, c: string) => s
   greater: truth('>'),
   greaterEqual: truth('>='),
   equal: truth('=='),
-  where: (c, a, b) => `select(${b}, ${a}, ${c} != 0.0)`,
+  where: (c, a, b) => `select(${b}, ${a}, is_not_zero(${c}))`,
   clamp: call('safe_clamp'),
 };
 
@@ -207,7 +209,7 @@ export function generateFused(
   ].map((text, i) => `@group(0) @binding(${i}) ${text}: array<f32>;\n`);
   return {
     wgsl: `${mathFor(body)}${bindings.join('')}\n${body}`,
-    grid: isLong(fused, outputs) ? { workgroups: [outputs, 1, 1] } : { items: outputs },
+    grid: isLong(fused, outputs) ? { workgroups: outputs } : { items: outputs },
   };
 }
 
@@ -227,6 +229,37 @@ ${unravel('item', fused.shape, axes, '  ')}${evaluate(fused.element, loads, 'e',
 `;
 }
 
+/**
+ * Loops that fold the elements `from`, `from + step`, … below `count` into `state0`, …. Many are folded in blocks of BLOCK,
+ * and these again, so that no sum has many terms: in float32 its error grows with them.
+ *
+ * @param body declares the element at `r`
+ */
+function foldLoops(
+  folds: readonly Fold[],
+  { from, count, step }: { from: string; count: number; step: number },
+  body: (indent: string) => string,
+  elements: readonly string[],
+): string {
+  const join = (state: string, values: readonly string[], indent: string) =>
+    folds.map((fold, i) => `${indent}${state}${i} = ${fold.join(`${state}${i}`, values[i])};\n`).join('');
+  const nest = (state: string, begin: string, end: string, span: number, depth: number): string => {
+    const indent = '  '.repeat(depth);
+    const inner = `${indent}  `;
+    const loop = (name: string) =>
+      `${indent}for (var ${name} = ${begin}; ${name} < ${end}; ${name} += ${span}u) {\n`;
+    if (span === step) return `${loop('r')}${body(inner)}${join(state, elements, inner)}${indent}}\n`;
+    const [block, first] = [`block${depth}_`, `first${depth}`];
+    const start = folds.map((fold, i) => `${inner}var ${block}${i} = ${fold.initial};\n`).join('');
+    const parts = nest(block, first, `min(${end}, ${first} + ${span}u)`, span / BLOCK, depth + 1);
+    const states = folds.map((_, i) => `${block}${i}`);
+    return `${loop(first)}${start}${parts}${join(state, states, inner)}${indent}}\n`;
+  };
+  let span = step;
+  while (span * BLOCK < count) span *= BLOCK;
+  return nest('state', from, `${count}u`, span, 1);
+}
+
 function reduction(fused: FusedKernel, loads: Loads, outputs: number): string {
   const axes = [...fused.shape.keys()];
   const kept = axes.slice(0, axes.length - fused.reducedAxes);
@@ -236,15 +269,12 @@ function reduction(fused: FusedKernel, loads: Loads, outputs: number): string {
   const kinds = fused.reductions.map(({ kind }) => folds[kind]);
 
   const start = kinds.map((fold, i) => `  var state${i} = ${fold.initial};\n`).join('');
-  const enter = fused.reductions
-    .map(
-      ({ value }, i) =>
-        `    state${i} = ${kinds[i].join(`state${i}`, kinds[i].element(`e${value}`, 'r'))};\n`,
-    )
-    .join('');
-  const loop = `  for (var r = ${long ? 'local' : '0u'}; r < ${count}u; r += ${long ? WORKGROUP : 1}u) {
-${unravel('r', fused.shape, reduced, '    ')}${evaluate(fused.element, loads, 'e', '    ')}${enter}  }
-`;
+  const loop = foldLoops(
+    kinds,
+    { from: long ? 'local' : '0u', count, step: long ? WORKGROUP : 1 },
+    (indent) => unravel('r', fused.shape, reduced, indent) + evaluate(fused.element, loads, 'e', indent),
+    fused.reductions.map(({ value }, i) => kinds[i].element(`e${value}`, 'r')),
+  );
   const finish = kinds.map((fold, i) => `  let reduced${i} = ${fold.finish(`state${i}`)};\n`).join('');
   const writes = fused.outputs.map((value, i) => `  y${i}[item] = f${value};\n`).join('');
   const tail = `${finish}${evaluate(fused.result, loads, 'f', '  ')}${writes}}\n`;

@@ -16,6 +16,7 @@ import gaussianSampleInclude from '../../../shaders/include/gaussian_sample.wgsl
 import hidden from '../../../shaders/include/hidden.wgsl';
 import layerBackwardInclude from '../../../shaders/include/layer_backward.wgsl';
 import layerForwardInclude from '../../../shaders/include/layer_forward.wgsl';
+import longSum from '../../../shaders/include/long_sum.wgsl';
 import made from '../../../shaders/include/made.wgsl';
 import math from '../../../shaders/include/math.wgsl';
 import mlpBackwardInclude from '../../../shaders/include/mlp_backward.wgsl';
@@ -66,6 +67,7 @@ const includes: Readonly<Record<string, string>> = {
   hidden,
   layer_backward: layerBackwardInclude,
   layer_forward: layerForwardInclude,
+  long_sum: longSum,
   made,
   math,
   neighbours,
@@ -214,6 +216,7 @@ export function specialiseLayer(kernel: string, params: Params, tiles: Tiles, pl
     ROW_SHARERS,
     LOADED_ROWS: ROWS / ROW_SHARERS,
     LOADED_COLUMNS,
+    TILE: ROWS * COLUMNS,
     PAIRED_COLUMNS: Math.min(2 * LOADED_COLUMNS, COLUMNS),
   });
 }

@@ -57,13 +57,12 @@ function fusedCode({ fused, buffers }: FusedStep): StepCode {
 }
 
 /**
- * Workgroups along x, y and z within the device's limit a dimension: items that pass it along x wrap into y,
- * exact counts into z, as the kernels expect.
+ * Workgroups along x, y and z within the device's limit a dimension: items that pass it wrap into y, exact counts into z,
+ * as the kernels expect.
  */
 export function dispatchSize(grid: FusedShader['grid'], limit: number): [x: number, y: number, z: number] {
-  const [count, y, z] = 'items' in grid ? [Math.ceil(grid.items / WORKGROUP), 1, 1] : grid.workgroups;
-  if (count <= limit) return [count, y, z];
-  const folds = Math.ceil(count / limit);
+  const count = 'items' in grid ? Math.ceil(grid.items / WORKGROUP) : grid.workgroups;
+  const folds = Math.max(1, Math.ceil(count / limit));
   const x = Math.ceil(count / folds);
-  return 'items' in grid ? [x, folds, 1] : [x, y, z * folds];
+  return 'items' in grid ? [x, folds, 1] : [x, 1, folds];
 }

@@ -36,7 +36,13 @@ export abstract class MujocoEnvironment extends EpisodicEnvironment {
   /** Simulated time of one step, s. */
   readonly dt: number;
 
+  /** What a warning of the engine does, as that the simulation is unstable and has been reset. */
+  onWarning: 'error' | 'terminate' = 'error';
+
   protected readonly simulation: Simulation;
+  /** What the agent saw last; and whether the engine has warned since. */
+  private seen = new Float32Array(0);
+  private warned = false;
 
   protected constructor(
     private readonly settings: MujocoSettings,
@@ -92,6 +98,7 @@ export abstract class MujocoEnvironment extends EpisodicEnvironment {
   }
 
   protected sampleStart(random: PhiloxStream): void {
+    this.warned = false;
     this.simulation.zero();
     this.drawStart(random, this.arrays.qpos, this.arrays.qvel);
     this.simulation.forward();
@@ -99,16 +106,34 @@ export abstract class MujocoEnvironment extends EpisodicEnvironment {
   }
 
   protected advance(action: ArrayLike<number>): Outcome {
-    this.simulation.step(action, this.settings.frameSkip, this.settings.contacts ?? false);
+    const { frameSkip, contacts = false } = this.settings;
+    const thorough = (this.elapsedSteps + 1) % STEPS_BETWEEN_LOOKS === 0;
+    const warning = this.simulation.step(action, frameSkip, contacts, thorough);
+    if (warning !== undefined) return this.endBy(warning);
     const before = this.reached;
     this.reached = this.progress();
     return this.outcome(action, (this.reached - before) / this.dt);
   }
 
   protected observe(): Float32Array {
+    if (this.warned) return this.seen.slice();
     const observation = new Float32Array(this.settings.observations);
     this.write(observation);
+    if (this.onWarning === 'terminate') this.seen = observation.slice();
     return observation;
+  }
+
+  /** The physics after a warning are not those of the task: the step has no reward, and shows what was seen before it. */
+  private endBy(warning: string): Outcome {
+    if (this.onWarning === 'error')
+      throw new EnvironmentError(
+        `The engine warns in step ${this.elapsedSteps + 1} of an episode of '${this.name}': ${warning.replace(/\.$/, '')}.`,
+        {
+          hint: "A smaller time step or weaker actuators may help; onWarning = 'terminate' ends such episodes.",
+        },
+      );
+    this.warned = true;
+    return { reward: 0, terminated: true };
   }
 
   /** [observations] the latest observation before it was rounded to float32, a new array. */
@@ -155,6 +180,8 @@ export abstract class MujocoEnvironment extends EpisodicEnvironment {
   override setState(state: EnvironmentState): void {
     super.setState(state);
     this.simulation.restore(this.physics);
+    this.warned = false;
+    this.observe();
   }
 
   /** Frees the engine's memory for this environment now; otherwise it is freed when this is collected. */
@@ -162,6 +189,9 @@ export abstract class MujocoEnvironment extends EpisodicEnvironment {
     this.simulation.dispose();
   }
 }
+
+/** Warnings after which the engine goes on are looked for in each so many steps: looking takes as long as small physics do. */
+const STEPS_BETWEEN_LOOKS = 16;
 
 const follower: Camera = { from: 'side', reach: 2, centre: [0, 0.9], follow: 1 };
 

@@ -17,6 +17,7 @@ interface Model {
   readonly geom_size: Float64Array;
   /** [ngeom] the body it belongs to, 0 for the world */
   readonly geom_bodyid: Int32Array;
+  readonly nkey: number;
   /** Samples that delayed actuators and sensors keep. */
   readonly nhistory: number;
   readonly opt: { readonly timestep: number };
@@ -64,13 +65,32 @@ export interface PhysicsArrays {
 /** A simulation's state and whatever follows from it. */
 interface Data extends PhysicsArrays {
   time: number;
+  /** Of each kind how often it came since the last reset, which clears them; 10 µs to look at one. */
+  readonly warning: { size(): number; get(kind: number): WarningCount | undefined };
+  delete(): void;
+}
+
+interface WarningCount {
+  readonly number: number;
+  readonly lastinfo: number;
+  delete(): void;
+}
+
+/** Files that a model names, in memory. */
+interface Files {
+  addBuffer(name: string, content: Uint8Array): void;
   delete(): void;
 }
 
 interface Engine {
-  readonly MjModel: { from_xml_string(xml: string): Model };
+  readonly MjModel: { from_xml_string(xml: string, files: Files): Model };
+  readonly MjVFS: new () => Files;
+  readonly mjtObj: { readonly mjOBJ_KEY: { readonly value: number } };
   readonly MjData: new (model: Model) => Data;
   mj_resetData(model: Model, data: Data): void;
+  mj_resetDataKeyframe(model: Model, data: Data, key: number): void;
+  mj_name2id(model: Model, kind: number, name: string): number;
+  mju_warningText(kind: number, info: number): string;
   mj_forward(model: Model, data: Data): void;
   mj_step(model: Model, data: Data): void;
   mj_rnePostConstraint(model: Model, data: Data): void;
@@ -125,23 +145,55 @@ const collected = new FinalizationRegistry<{ delete(): void }>((memory) => memor
 export class CompiledModel {
   readonly handle: Model;
 
-  /** @throws DataError when the XML is not a model, with the engine's reason */
-  constructor(xml: string) {
-    this.handle = compile(xml);
+  /** The keyframe that simulations begin at; the reference configuration without one. */
+  readonly keyframe: number | undefined;
+
+  /**
+   * @param files contents of what the XML includes or takes meshes, height fields and textures from, by the names that it has
+   * @param keyframe name or number of the one to begin at; by default the first, if there is one; null for none
+   * @throws DataError when the XML is not a model, with the engine's reason; UsageError for a keyframe that it has not
+   */
+  constructor(
+    xml: string,
+    files: Readonly<Record<string, string | Uint8Array>> = {},
+    keyframe?: string | number | null,
+  ) {
+    this.handle = compile(xml, files);
     collected.register(this, this.handle);
+    this.keyframe = this.keyOf(keyframe);
+  }
+
+  private keyOf(wanted: string | number | null | undefined): number | undefined {
+    const { nkey } = this.handle;
+    if (wanted === null || (wanted === undefined && nkey === 0)) return undefined;
+    const { mj_name2id, mjtObj } = engine();
+    const key =
+      typeof wanted === 'string' ? mj_name2id(this.handle, mjtObj.mjOBJ_KEY.value, wanted) : (wanted ?? 0);
+    if (Number.isSafeInteger(key) && key >= 0 && key < nkey) return key;
+    throw new UsageError(`The model has no keyframe '${wanted}'.`, {
+      hint: nkey === 0 ? 'It has none.' : `It has ${nkey}, numbered from 0.`,
+    });
   }
 }
 
-function compile(xml: string): Model {
-  const { MjModel } = engine();
+function compile(xml: string, files: Readonly<Record<string, string | Uint8Array>>): Model {
+  const { MjModel, MjVFS } = engine();
+  const held = new MjVFS();
   try {
-    return MjModel.from_xml_string(xml);
+    for (const [name, content] of Object.entries(files))
+      held.addBuffer(name, typeof content === 'string' ? new TextEncoder().encode(content) : content);
+    return MjModel.from_xml_string(xml, held);
   } catch (cause) {
     const reason = (cause as Error).message
       .replace(/\s+/g, ' ')
       .replace(/^(MuJoCo Error: |Loading error: |Error: )+/, '')
       .trim();
-    throw new DataError(`The MJCF is not a model that MuJoCo can compile: ${reason}.`, { cause });
+    throw new DataError(`The MJCF is not a model that MuJoCo can compile: ${reason}.`, {
+      cause,
+      ...(/opening file/.test(reason) ? { hint: 'Give its contents: files: { name: contents }.' } : {}),
+    });
+  } finally {
+    held.delete();
   }
 }
 
@@ -153,10 +205,13 @@ export class Simulation {
   /** Look them up anew after every step: the engine moves them when its memory grows. */
   arrays: PhysicsArrays;
   private readonly data: Data;
+  /** s */
+  private readonly timestep: number;
   private disposed = false;
 
   constructor(readonly model: CompiledModel) {
     const { MjData } = engine();
+    this.timestep = model.handle.opt.timestep;
     try {
       this.data = new MjData(model.handle);
     } catch (cause) {
@@ -169,9 +224,14 @@ export class Simulation {
     this.arrays = viewsOf(this.data);
   }
 
-  /** Back to the model's reference configuration, at rest, at time 0; nothing derived is computed. */
+  /**
+   * Back to where the model begins, its keyframe or its reference configuration, at rest, at time 0; nothing derived is
+   * computed.
+   */
   zero(): void {
-    engine().mj_resetData(this.model.handle, this.live());
+    const { keyframe, handle } = this.model;
+    if (keyframe === undefined) engine().mj_resetData(handle, this.live());
+    else engine().mj_resetDataKeyframe(handle, this.live(), keyframe);
     this.look();
   }
 
@@ -186,10 +246,13 @@ export class Simulation {
    * derived from them is what the last pass inside the step has left: Gymnasium reads it so, and so do its rewards.
    *
    * @param contacts also computes `cfrc_ext`, of the last step
+   * @param thorough also looks for warnings after which the engine goes on
+   * @returns what the engine warns of, where it does: among others that it has reset the simulation to time 0
    */
-  step(action: ArrayLike<number>, count: number, contacts: boolean): void {
+  step(action: ArrayLike<number>, count: number, contacts: boolean, thorough: boolean): string | undefined {
     const { handle } = this.model;
     const data = this.live();
+    const before = data.time;
     const { mj_step } = engine();
     this.look();
     const { ctrl } = this.arrays;
@@ -197,6 +260,21 @@ export class Simulation {
     for (let k = 0; k < count; k++) mj_step(handle, data);
     if (contacts) engine().mj_rnePostConstraint(handle, data);
     this.look();
+    // In a first step a reset cannot be told by the time.
+    const advanced = Math.abs(data.time - before - count * this.timestep) < 0.5 * this.timestep;
+    return thorough || before === 0 || !advanced ? this.warning() : undefined;
+  }
+
+  /** The first warning of the engine since the simulation began. */
+  warning(): string | undefined {
+    const { warning } = this.live();
+    for (let kind = 0; kind < warning.size(); kind++) {
+      const count = warning.get(kind);
+      const [number, info] = [count?.number ?? 0, count?.lastinfo ?? 0];
+      count?.delete();
+      if (number > 0) return engine().mju_warningText(kind, info);
+    }
+    return undefined;
   }
 
   /** Writes the state: time, positions, velocities, activations, warm start. */

@@ -1,6 +1,6 @@
 // Tasks from a model that the user brings.
 
-import { UsageError } from '../../errors.ts';
+import { UsageError, unknownName } from '../../errors.ts';
 import type { PhiloxStream } from '../../math/philox.ts';
 import type { Outcome } from '../episodic.ts';
 import { addUniform, MujocoEnvironment } from './base.ts';
@@ -24,6 +24,12 @@ export interface MjcfOptions {
   readonly maxEpisodeSteps?: number;
   /** Half the width of the uniform noise on every position and velocity of the start; 0 by default. */
   readonly startNoise?: number;
+  /** What the XML includes, and its meshes, height fields and textures: contents by the names that it has. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Name or number of the keyframe to start from; by default the first, if there is one; null for none. */
+  readonly keyframe?: string | number | null;
+  /** What a warning of the engine does, as that the simulation is unstable; `error` by default. */
+  readonly onWarning?: 'error' | 'terminate';
   /** Writes the observation, which has `size` numbers; by default all positions, then all velocities. */
   readonly observation?: {
     readonly size: number;
@@ -38,7 +44,7 @@ export interface MjcfOptions {
 
 /**
  * Compiles a model in MJCF, MuJoCo's XML, into a task, and loads the engine for it where needed. Actions are the
- * controls, within each actuator's `ctrlrange`. The XML must be self-contained: it cannot include files.
+ * controls, within each actuator's `ctrlrange`. What the XML names is taken from `files`.
  *
  * ```ts
  * const make = await fromMjcf(xml, { reward: ({ forward }) => forward, progress: ({ qpos }) => qpos[0] });
@@ -49,10 +55,11 @@ export interface MjcfOptions {
  *
  * @returns makes environments, as many as wanted, that share the compiled model
  * @throws DataError when the XML cannot be compiled, with the engine's reason
- * @throws UsageError for options out of range, or a model with nothing to move or to control
+ * @throws UsageError for options that are unknown or out of range, or a model with nothing to move or to control
  * @throws BackendError when the engine cannot be loaded
  */
 export async function fromMjcf(xml: string, options: MjcfOptions): Promise<() => MujocoEnvironment> {
+  requireKnown(options);
   const whole = {
     frameSkip: options.frameSkip ?? 1,
     maxEpisodeSteps: options.maxEpisodeSteps ?? 1000,
@@ -66,7 +73,7 @@ export async function fromMjcf(xml: string, options: MjcfOptions): Promise<() =>
   if (!(startNoise >= 0 && startNoise < Number.POSITIVE_INFINITY))
     throw new UsageError(`startNoise must be a number from 0; got ${startNoise}.`);
   await loadMujoco();
-  const model = new CompiledModel(xml);
+  const model = new CompiledModel(xml, options.files, options.keyframe);
   const { nq, nu, nhistory, actuator_ctrlrange: range } = model.handle;
   if (nq === 0) throw new UsageError('The model has no joints: nothing in it can move.');
   if (nu === 0) throw new UsageError('The model has no actuators: there are no actions.');
@@ -78,6 +85,47 @@ export async function fromMjcf(xml: string, options: MjcfOptions): Promise<() =>
       });
   }
   return () => new MjcfEnvironment(model, options);
+}
+
+const known: Readonly<Record<keyof MjcfOptions, (value: unknown) => boolean>> = {
+  name: (value) => typeof value === 'string' && value !== '',
+  frameSkip: isNumber,
+  maxEpisodeSteps: isNumber,
+  startNoise: isNumber,
+  files: (value) => isRecord(value) && Object.values(value).every(isContent),
+  keyframe: (value) => value === null || typeof value === 'string' || typeof value === 'number',
+  onWarning: (value) => value === 'error' || value === 'terminate',
+  observation: (value) => isRecord(value) && isNumber(value.size) && typeof value.write === 'function',
+  progress: isFunction,
+  reward: isFunction,
+  terminated: isFunction,
+};
+
+function requireKnown(options: MjcfOptions): void {
+  const names = Object.keys(known) as (keyof MjcfOptions)[];
+  for (const name of Object.keys(options))
+    if (!Object.hasOwn(known, name)) throw unknownName('option', name, names);
+  for (const name of Object.keys(options.observation ?? {}))
+    if (name !== 'size' && name !== 'write')
+      throw unknownName('option of the observation', name, ['size', 'write']);
+  if (options.reward === undefined)
+    throw new UsageError('The task has no reward.', { hint: 'Give a function `reward`.' });
+  for (const name of names)
+    if (options[name] !== undefined && !known[name](options[name]))
+      throw new UsageError(`The option ${name} is not of its kind: ${String(options[name])}.`);
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number';
+}
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
+}
+function isContent(value: unknown): boolean {
+  return typeof value === 'string' || value instanceof Uint8Array;
+}
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 class MjcfEnvironment extends MujocoEnvironment {
@@ -96,6 +144,7 @@ class MjcfEnvironment extends MujocoEnvironment {
       },
       model,
     );
+    this.onWarning = options.onWarning ?? 'error';
   }
 
   protected drawStart(random: PhiloxStream, qpos: Float64Array, qvel: Float64Array): void {

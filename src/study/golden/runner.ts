@@ -114,7 +114,7 @@ async function deviationOf(
   precision: Precision,
   mlp: RecordingOptions['mlp'] | undefined,
 ): Promise<Deviation> {
-  const clock = clockState(0);
+  const clock = clockState(0, 'clock', 'plain');
   let setting: Setting | undefined;
   const update = await device.compile(
     (recorder) => {

@@ -23,19 +23,24 @@ f32 = np.float32
 # Streams: where every random number of the library comes from. When the library renames a stream, change it here alone.
 # ---------------------------------------------------------------------------------------------------------------------
 
-HOST_STREAMS = {"start": 0, "weights": 0, "warmup": 1, "evaluation": 2, "environment": 3}
+# Number of each purpose: a part of the key, beside the seed.
+PURPOSES = {
+    "policy": 2, "critics": 3, "value": 4, "update": 6, "act": 7, "warmup": 8,
+    "trainingStarts": 9, "evaluationStarts": 10, "environment": 11,
+}
 HOST_MARK = 0xFFFFFFFF
-# Added to the learner's seed.
-NETWORK_SEEDS = {"policy": 0, "critics": 1, "value": 2, "reference": 3}
-# Added to the run's seed: acting has a clock of its own.
-DEVICE_SEEDS = {"update": 0, "act": 2**32}
 # Number of a draw within the device's program. `policy`: the samples of the policy's loss. `entropy`: a sample for the
 # entropy alone, where the loss has none of the policy.
 DRAWS = {"act": 0, "batch": 0, "next": 1, "policy": 2, "entropy": 3}
 
 
-def host_counter(block, stream):
-    return (block % 2**32, block >> 32, HOST_STREAMS[stream], HOST_MARK)
+def key_of(seed, purpose):
+    """A seed has 53 bits; the purpose takes the 11 that are left."""
+    return (seed % 2**32, (seed >> 32) + (PURPOSES[purpose] << 21))
+
+
+def host_counter(block, index):
+    return (block % 2**32, block >> 32, index, HOST_MARK)
 
 
 def device_counter(block, clock, draw):
@@ -43,18 +48,20 @@ def device_counter(block, clock, draw):
     return (block, clock, DRAWS[draw], 0)
 
 
+def drawn_seed(seed, purpose, index, nth=0):
+    """53 bits of a stream: 21 of one word, 32 of the next."""
+    stream = Host(seed, purpose, index, 2 * nth)
+    high = stream.word() >> 11
+    return (high << 32) + stream.word()
+
+
 def start_seed(seed, index):
     """Seed of the starts of environment `index` of a run."""
-    return seed if index == 0 else Host(seed, "environment", index).word()
+    return drawn_seed(seed, "trainingStarts", index)
 
 
-def evaluation_seeds(seed, evaluation, episodes):
-    first = Host(seed, "evaluation", evaluation).word()
-    return [first + i for i in range(episodes)]
-
-
-def key_of(seed):
-    return (seed % 2**32, seed >> 32)
+def evaluation_seeds(seed, step, episodes):
+    return [drawn_seed(seed, "evaluationStarts", step, i) for i in range(episodes)]
 
 
 def philox(counters, key):
@@ -78,13 +85,13 @@ def philox(counters, key):
 class Host:
     """Numbers one after the other, from word `position` of a stream on."""
 
-    def __init__(self, seed, stream, position=0):
-        self.key, self.stream, self.position = key_of(seed), stream, position
+    def __init__(self, seed, purpose, index=0, position=0):
+        self.key, self.index, self.position = key_of(seed, purpose), index, position
 
     def word(self):
         block, lane = divmod(self.position, 4)
         self.position += 1
-        return int(philox([host_counter(block, self.stream)], self.key)[0, lane])
+        return int(philox([host_counter(block, self.index)], self.key)[0, lane])
 
     def uniform(self, low, high):
         """53 random bits: 27 of one word, 26 of the next."""
@@ -98,8 +105,8 @@ class Host:
 class Device:
     """Numbers by their place: element, clock and draw."""
 
-    def __init__(self, seed):
-        self.key, self.clock = key_of(seed), 0
+    def __init__(self, seed, purpose):
+        self.key, self.clock = key_of(seed, purpose), 0
 
     def words(self, count, draw):
         blocks = [device_counter(i, self.clock, draw) for i in range((count + 3) // 4)]
@@ -199,7 +206,7 @@ class Episodes:
 
     def begin(self, seed=None):
         if seed is not None:
-            self.random = Host(seed, "start")
+            self.random = Host(seed, "environment")
         self.seeds.append(seed)
         self.world.start(self.random)
         self.age = 0
@@ -221,11 +228,11 @@ ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 class Net:
     """Perceptrons side by side. Flat parameters [nets, P]: weights [in, out], then biases, layer by layer."""
 
-    def __init__(self, widths, activation, nets, seed):
+    def __init__(self, widths, activation, nets, seed, purpose):
         self.widths, self.activation = widths, ACTIVATIONS[activation]
-        random = Host(seed, "weights")
         values = []
-        for _ in range(nets):
+        for net in range(nets):
+            random = Host(seed, purpose, net)
             for inputs, outputs in zip(widths, widths[1:]):
                 bound = 1 / math.sqrt(inputs)
                 values.append([random.uniform(-bound, bound) for _ in range((inputs + 1) * outputs)])
@@ -322,6 +329,13 @@ class Categorical:
     def log_prob(self, latent):
         return (latent * torch.log_softmax(self.logits, -1)).sum(-1)
 
+    def probabilities(self):
+        return torch.softmax(self.logits, -1)
+
+    def entropy(self):
+        p = self.probabilities()
+        return -torch.special.xlogy(p, p).sum(-1)
+
     def mode(self):
         return self.one_hot(self.logits)
 
@@ -339,7 +353,7 @@ class Learner:
         seed, hidden, activation = settings["learnerSeed"], settings["hidden"], settings["activation"]
 
         def net(name, inputs, outputs, nets=1):
-            return Net([inputs, *hidden, outputs], activation, nets, seed + NETWORK_SEEDS[name])
+            return Net([inputs, *hidden, outputs], activation, nets, seed, name)
 
         rates = settings["learningRates"]
         self.policy = net("policy", observations, self.family.outputs(size))
@@ -354,6 +368,9 @@ class Learner:
             "critics.parameters": Adam(self.critics.parameters, rates["critics"]),
             "logTemperature": Adam(self.log_temperature, rates["temperature"]),
         }
+        self.expected = discrete and settings.get("criticTarget") != "sample"
+        # Draws are numbered as they are made: without that of the next action, the next number is the policy's.
+        self.policy_draw = "next" if self.expected else "policy"
         self.loss = getattr(self, LOSSES[settings["estimator"]])
         self.value = self.reference = None
         # How often the first of the target critics is the lower one: a trace needs both.
@@ -363,7 +380,8 @@ class Learner:
             self.optimisers["value.parameters"] = Adam(self.value.parameters, rates["policy"])
         self.duals = {}
         if settings["estimator"] == "mpo/decoupled":
-            self.reference = net("reference", observations, self.family.outputs(size))
+            # A copy of the policy at first.
+            self.reference = net("policy", observations, self.family.outputs(size))
             self.reference.parameters.requires_grad_(False)
             # All start from 1.
             self.duals = {name: torch.tensor(0.0, requires_grad=True) for name in ["eta", "lambdaMean", "lambdaCovariance"]}
@@ -384,19 +402,27 @@ class Learner:
         """Each critic at actions [samples, batch, size] -> [2, samples, batch]"""
         if self.discrete:
             return (self.critics(states, parameters)[:, None] * actions).sum(-1)
+        # The environment executes no more than the box, so beyond it Q is that of its faces, less the squared distance
+        # to them where the policy's loss asks. Stored actions are within.
+        inside = actions.clamp(-1, 1)
+        beyond = ((actions - inside) ** 2).sum(-1) if parameters is None else 0
         wide = states.expand(actions.shape[0], *states.shape)
-        return self.critics(torch.cat([wide, actions], -1), parameters)[..., 0]
+        return self.critics(torch.cat([wide, inside], -1), parameters)[..., 0] - beyond
 
     def update(self, device, rows):
         settings, temperature = self.settings, torch.exp(self.log_temperature)
         states, actions, rewards, terminated, next_states, heads = rows
         with torch.no_grad():
             ahead = self.at(next_states)
-            latent = ahead.draw(device, "next", 1)
-            both = self.soft_q(next_states, ahead.action(latent), self.target)
-            q = both.min(0).values
+            if self.expected:
+                # Christodoulou 2019 (1910.07207): the mean over all choices.
+                both = self.critics(next_states, self.target)
+                value = (ahead.probabilities() * both.min(0).values).sum(-1) + temperature * ahead.entropy()
+            else:
+                latent = ahead.draw(device, "next", 1)
+                both = self.soft_q(next_states, ahead.action(latent), self.target)
+                value = (both.min(0).values - temperature * ahead.log_prob(latent))[0]
             self.first_is_less.append((both[0] < both[1]).double().mean().item())
-            value = (q - temperature * ahead.log_prob(latent))[0]
             # After a termination nothing follows; after a time limit the value does.
             wanted = torch.where(terminated > 0, rewards, rewards + settings["discount"] * value)
         critic_loss = ((self.soft_q(states, actions[None])[:, 0] - wanted) ** 2).mean(1).sum()
@@ -407,7 +433,9 @@ class Learner:
 
         policy = self.at(states)
         result = self.loss(device, states, policy, temperature, {"actions": actions, "heads": heads})
-        if "log_prob" in result:
+        if self.discrete:
+            entropy = policy.entropy().mean().item()
+        elif "log_prob" in result:
             entropy = -result["log_prob"].mean().item()
         else:
             entropy = -policy.log_prob(policy.draw(device, "entropy", 1).detach()).mean().item()
@@ -437,14 +465,14 @@ class Learner:
 
     def pathwise(self, device, states, policy, temperature, _kept):
         """KL(policy || p), reparameterised."""
-        latent = policy.draw(device, "policy", self.settings["samples"])
+        latent = policy.draw(device, self.policy_draw, self.settings["samples"])
         log_prob = policy.log_prob(latent)
         density = self.soft_q(states, policy.action(latent)).min(0).values / temperature
         return {"loss": (log_prob - density).mean(), "log_prob": log_prob}
 
     def score(self, device, states, policy, temperature, _kept):
         """KL(policy || p) by its score function, with a learned baseline."""
-        latent = policy.draw(device, "policy", self.settings["samples"]).detach()
+        latent = policy.draw(device, self.policy_draw, self.settings["samples"]).detach()
         log_prob = policy.log_prob(latent)
         with torch.no_grad():
             ratio = log_prob - self.soft_q(states, policy.action(latent)).min(0).values / temperature
@@ -455,7 +483,7 @@ class Learner:
         """KL(p || policy), samples of the policy of then weighted by p over their density."""
         with torch.no_grad():
             then = self.distribution(kept["heads"])
-            latent = then.draw(device, "policy", self.settings["samples"])
+            latent = then.draw(device, self.policy_draw, self.settings["samples"])
             density = self.soft_q(states, then.action(latent)).min(0).values / temperature
             weight = torch.softmax(density - then.log_prob(latent), 0)
         loss = -(weight * policy.log_prob(latent)).sum(0).mean()
@@ -463,7 +491,7 @@ class Learner:
 
     def awr(self, device, states, policy, temperature, kept):
         """KL(p || policy) on the actions of the buffer, weighted by their advantage (Peng et al. 2019)."""
-        latent = policy.draw(device, "policy", self.settings["samples"]).detach()
+        latent = policy.draw(device, self.policy_draw, self.settings["samples"]).detach()
         log_prob = policy.log_prob(latent)
         with torch.no_grad():
             value = self.soft_q(states, policy.action(latent)).min(0).values.mean(0)
@@ -480,7 +508,7 @@ class Learner:
         eta, for_mean, for_spread = (torch.exp(logarithm) for logarithm in self.duals.values())
         with torch.no_grad():
             old = self.distribution(self.reference(states)[0])
-            latent = old.draw(device, "policy", samples)
+            latent = old.draw(device, self.policy_draw, samples)
             q = self.soft_q(states, old.action(latent)).min(0).values
             weight = torch.softmax(q / eta, 0)
         # KL(old || new), by the mean and by the spread.
@@ -535,7 +563,7 @@ class Run:
         self.discrete = hasattr(world, "choices")
         self.size = world.choices if self.discrete else len(world.box[0])
         self.learner = Learner(settings, world.observations, self.size, self.discrete)
-        self.devices = {name: Device(self.seed + added) for name, added in DEVICE_SEEDS.items()}
+        self.devices = {name: Device(self.seed, name) for name in ["update", "act"]}
         self.warmup = Host(self.seed, "warmup")
         self.ring = [None] * settings["capacity"]
         self.stored = 0
@@ -567,7 +595,7 @@ class Run:
         return s, a, r[:, 0], t[:, 0], s2, heads
 
     def evaluate(self, step, updates):
-        seeds = evaluation_seeds(self.seed, len(self.trace["evaluations"]), len(self.examiners))
+        seeds = evaluation_seeds(self.seed, step, len(self.examiners))
         returns = []
         for episodes, seed in zip(self.examiners, seeds):
             observation, total, ended = episodes.begin(seed), 0.0, False
@@ -620,7 +648,8 @@ class Run:
                 command = np.array(self.command(chosen[i]), dtype=f32)
                 following, reward, terminated, truncated = place.step(command)
                 # A row knows of terminations only: a time limit is none.
-                row = [seen[i], chosen[i], [reward, float(terminated)], following, heads[i]]
+                taken = chosen[i] if self.discrete else np.clip(chosen[i], -1, 1)
+                row = [seen[i], taken, [reward, float(terminated)], following, heads[i]]
                 self.ring[self.stored % len(self.ring)] = np.concatenate(row).astype(f32)
                 self.stored += 1
                 self.trace["actions"].append(command.astype(float).tolist())
@@ -664,7 +693,14 @@ CASES = {
         "environment": "cartpole", "estimator": "reverse-kl/score:value", "family": "categorical",
         "steps": 240, "batch": 6, "capacity": 70, "warmup": 30, "evaluateEvery": 90, "evaluationEpisodes": 3,
         "environments": 3, "updatesPerStep": 2, "samples": 4, "activation": "tanh",
-        "seed": 3, "learnerSeed": 2**33 + 7, "saveEvery": 120,
+        "seed": 3, "learnerSeed": 2**33 + 8, "saveEvery": 120,
+        "learningRates": {"policy": 0.003, "critics": 0.002, "temperature": 0.005},
+    },
+    # Choices whose critics learn from one sampled action.
+    "cartpole-sample": {
+        "environment": "cartpole", "estimator": "reverse-kl/score:value", "family": "categorical",
+        "criticTarget": "sample", "steps": 60, "batch": 6, "capacity": 40, "warmup": 10, "evaluateEvery": 60,
+        "evaluationEpisodes": 1, "samples": 2, "seed": 12, "learnerSeed": 3, "saveEvery": 30,
         "learningRates": {"policy": 0.003, "critics": 0.002, "temperature": 0.005},
     },
     # Each environment's own outputs of the policy are kept, also while warming up.
@@ -672,7 +708,7 @@ CASES = {
         "environment": "slide", "estimator": "forward-kl/snis:behaviour", "family": "tanh-gaussian",
         "steps": 120, "batch": 5, "capacity": 60, "warmup": 20, "evaluateEvery": 60, "evaluationEpisodes": 1,
         "environments": 3, "hidden": [8], "samples": 5, "targetEntropy": 0.3, "initialTemperature": 2,
-        "seed": 2**32 + 9, "learnerSeed": 4, "saveEvery": 60,
+        "seed": 2**32 + 9, "learnerSeed": 5, "saveEvery": 60,
         "learningRates": {"policy": 0.01, "critics": 0.002, "temperature": 0.002},
     },
     # An unbounded policy in a box that is not symmetric, so that actions are clipped; both ends of episodes.
@@ -680,21 +716,21 @@ CASES = {
         "environment": "slide", "estimator": "reverse-kl/pathwise", "family": "gaussian",
         "steps": 150, "batch": 7, "capacity": 41, "warmup": 15, "evaluateEvery": 40, "evaluationEpisodes": 3,
         "environments": 2, "samples": 3, "hidden": [8],
-        "seed": 21, "learnerSeed": 8, "saveEvery": 50,
+        "seed": 21, "learnerSeed": 5, "saveEvery": 50,
         "learningRates": {"policy": 0.004, "critics": 0.003, "temperature": 0.01},
     },
     # Losses on the actions of the buffer.
     "awr": {
         "environment": "slide", "estimator": "forward-kl/awr:exp-clip", "family": "tanh-gaussian",
         "steps": 40, "batch": 6, "capacity": 25, "warmup": 10, "evaluateEvery": 40, "evaluationEpisodes": 1,
-        "samples": 2, "hidden": [6], "seed": 6, "learnerSeed": 3, "saveEvery": 20,
+        "samples": 2, "hidden": [6], "seed": 6, "learnerSeed": 9, "saveEvery": 20,
         "learningRates": {"policy": 0.01, "critics": 0.005, "temperature": 0.002},
     },
-    # A slow copy of the policy, and dual variables.
+    # A slow copy of the policy, and dual variables; the loss does not depend on the temperature.
     "mpo": {
         "environment": "slide", "estimator": "mpo/decoupled", "family": "tanh-gaussian",
         "steps": 60, "batch": 6, "capacity": 25, "warmup": 10, "evaluateEvery": 30, "evaluationEpisodes": 1,
-        "samples": 4, "hidden": [6], "seed": 5, "learnerSeed": 2, "saveEvery": 30,
+        "samples": 4, "hidden": [6], "temperature": 0.2, "seed": 5, "learnerSeed": 6, "saveEvery": 30,
         "learningRates": {"policy": 0.01, "critics": 0.005, "temperature": 0.002},
     },
     # So large a batch that the losses are not those of the fused kernels; a fixed temperature.
@@ -702,7 +738,7 @@ CASES = {
         "environment": "slide", "estimator": "reverse-kl/pathwise", "family": "tanh-gaussian",
         "steps": 34, "batch": 16385, "capacity": 30, "warmup": 31, "evaluateEvery": 34, "evaluationEpisodes": 2,
         "temperature": 0.2, "hidden": [5],
-        "seed": 4, "learnerSeed": 3, "saveEvery": 17,
+        "seed": 4, "learnerSeed": 5, "saveEvery": 17,
         "learningRates": {"policy": 0.01, "critics": 0.01, "temperature": 0.01},
     },
 }

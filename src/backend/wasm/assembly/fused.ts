@@ -164,7 +164,7 @@ function operate(op: i32, y: usize, a: usize, b: usize, c: usize, n: i32): void 
     case 16: // relu
       for (; y < end; y += SIZE, a += SIZE) {
         const x = load(a);
-        store(y, select(lt(x, zero), zero, x));
+        store(y, select(ge(zero, x), zero, x));
       }
       break;
     case 17: // elu

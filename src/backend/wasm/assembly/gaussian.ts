@@ -40,13 +40,24 @@ function readHead(
 /** y[row] = −Σ_a x[row, a] */
 function negatedRowSums(x: usize, rows: i32, actions: i32, y: usize): void {
   for (let row: i32 = 0; row < rows; ++row) {
-    let total: f32 = 0;
+    let total: f64 = 0;
     for (let a: i32 = 0; a < actions; ++a) {
       total -= f32.load(x);
       x += 4;
     }
-    f32.store(y, total);
+    f32.store(y, <f32>total);
     y += 4;
+  }
+}
+
+/** Samples whose gradients are summed before they join the others: no sum has many terms. */
+const SAMPLES: i32 = 128;
+
+/** Adds `count` floats to those at `to`, and sets them to 0. */
+function flush(from: usize, to: usize, count: i32): void {
+  for (let at: usize = 0; at < bytes(count); at += SIZE) {
+    store(to + at, add(load(to + at), load(from + at)));
+    store(from + at, splat(0));
   }
 }
 
@@ -148,12 +159,16 @@ export function gaussianSampleBackward(p: usize, item: i32, scratch: usize): voi
   const toMean = std + pitch;
   const toLogStd = toMean + pitch;
   const g = toLogStd + pitch;
+  const meanTotal = g + pitch;
+  const logStdTotal = meanTotal + pitch;
   const head = address(p, 0) + <usize>(first * actions) * 8;
   readHead(head, rows, actions, mean, std, low, high);
   for (let at: usize = 0; at < bytes(count); at += SIZE) {
     store(std + at, exp(load(std + at)));
     store(toMean + at, splat(0));
     store(toLogStd + at, splat(0));
+    store(meanTotal + at, splat(0));
+    store(logStdTotal + at, splat(0));
   }
   for (let sample: i32 = 0; sample < samples; ++sample) {
     const row = sample * batch + first;
@@ -178,9 +193,13 @@ export function gaussianSampleBackward(p: usize, item: i32, scratch: usize): voi
       store(toMean + at, add(load(toMean + at), du));
       store(toLogStd + at, madd(mul(du, s), n, dl));
     }
+    if ((sample + 1) % SAMPLES == 0 || sample + 1 == samples) {
+      flush(toMean, meanTotal, count);
+      flush(toLogStd, logStdTotal, count);
+    }
   }
   writeHeadGradient(
-    head, address(p, 5) + <usize>(first * actions) * 8, rows, actions, toMean, toLogStd, low, high,
+    head, address(p, 5) + <usize>(first * actions) * 8, rows, actions, meanTotal, logStdTotal, low, high,
   );
 }
 
@@ -233,12 +252,16 @@ export function gaussianLogProbBackward(p: usize, item: i32, scratch: usize): vo
   const toMean = precision + pitch;
   const toLogStd = toMean + pitch;
   const g = toLogStd + pitch;
+  const meanTotal = g + pitch;
+  const logStdTotal = meanTotal + pitch;
   const head = address(p, 0) + <usize>(first * actions) * 8;
   readHead(head, rows, actions, mean, precision, low, high);
   for (let at: usize = 0; at < bytes(count); at += SIZE) {
     store(precision + at, exp(neg(load(precision + at))));
     store(toMean + at, splat(0));
     store(toLogStd + at, splat(0));
+    store(meanTotal + at, splat(0));
+    store(logStdTotal + at, splat(0));
   }
   for (let sample: i32 = 0; sample < samples; ++sample) {
     const row = sample * batch + first;
@@ -260,10 +283,14 @@ export function gaussianLogProbBackward(p: usize, item: i32, scratch: usize): vo
         storePart(dValue + at, mul(d, sub(push, pull)), count - i);
       }
     }
+    if ((sample + 1) % SAMPLES == 0 || sample + 1 == samples) {
+      flush(toMean, meanTotal, count);
+      flush(toLogStd, logStdTotal, count);
+    }
   }
   if (storeDHead) {
     writeHeadGradient(
-      head, address(p, 3) + <usize>(first * actions) * 8, rows, actions, toMean, toLogStd, low, high,
+      head, address(p, 3) + <usize>(first * actions) * 8, rows, actions, meanTotal, logStdTotal, low, high,
     );
   }
 }

@@ -45,7 +45,7 @@ function runItems(kernel: i32, p: usize, from: i32, to: i32, scratch: usize): vo
       case 14: philox(p, item); break;
       case 15: replaySample(p, item, scratch); break;
       case 16: gather(p, item); break;
-      case 17: scatterAdd(p, item); break;
+      case 17: scatterAdd(p, item, scratch); break;
       case 18: assign(p); break;
       case 19: tick(p); break;
       case 20: temperatureStep(p); break;

@@ -11,6 +11,13 @@ const BASELINE_MEAN: i32 = 1;
 const BASELINE_LOO: i32 = 2;
 const BASELINE_VALUE: i32 = 3;
 
+/** Samples that are summed before they join the others: no sum in float32 has many terms. */
+const SAMPLES: i32 = 128;
+
+@inline function min32(a: i32, b: i32): i32 {
+  return a < b ? a : b;
+}
+
 /** Smallest over the nets, `stride` bytes apart; NaN if any is NaN. */
 @inline function smallest(q: usize, stride: usize, nets: i32): V {
   let least = load(q);
@@ -89,11 +96,16 @@ export function lossScore(p: usize, scratch: usize): void {
     const lanes = batch - b;
     let at = bytes(b);
     let total = splat(0);
-    for (let s: i32 = 0; s < samples; ++s) {
-      const f = sub(load(logProb + at), div(smallest(q + at, stride, nets), temperature));
-      store(scratch + <usize>s * SIZE, f);
-      total = add(total, f);
-      at += row;
+    for (let s: i32 = 0; s < samples; ) {
+      const end = min32(samples, s + SAMPLES);
+      let block = splat(0);
+      for (; s < end; ++s) {
+        const f = sub(load(logProb + at), div(smallest(q + at, stride, nets), temperature));
+        store(scratch + <usize>s * SIZE, f);
+        block = add(block, f);
+        at += row;
+      }
+      total = add(total, block);
     }
     sum += sumFirst(total, lanes);
     if (!storeDLogProb) continue;
@@ -138,20 +150,32 @@ export function lossSnis(p: usize, scratch: usize): void {
       at += row;
     }
     let total = splat(0);
-    for (let s: i32 = 0; s < samples; ++s) {
-      const w = exp(sub(load(scratch + <usize>s * SIZE), largest));
-      store(scratch + <usize>s * SIZE, w);
-      total = add(total, w);
+    for (let s: i32 = 0; s < samples; ) {
+      const end = min32(samples, s + SAMPLES);
+      let block = splat(0);
+      for (; s < end; ++s) {
+        const w = exp(sub(load(scratch + <usize>s * SIZE), largest));
+        store(scratch + <usize>s * SIZE, w);
+        block = add(block, w);
+      }
+      total = add(total, block);
     }
     let squares = splat(0);
     let loss = splat(0);
     at = begin;
-    for (let s: i32 = 0; s < samples; ++s) {
-      const w = div(load(scratch + <usize>s * SIZE), total);
-      squares = add(squares, mul(w, w));
-      if (storeLoss) loss = sub(loss, mul(w, load(logProb + at)));
-      if (storeDLogProb) storePart(address(p, 6) + at, mul(w, scale), lanes);
-      at += row;
+    for (let s: i32 = 0; s < samples; ) {
+      const end = min32(samples, s + SAMPLES);
+      let squaresBlock = splat(0);
+      let lossBlock = splat(0);
+      for (; s < end; ++s) {
+        const w = div(load(scratch + <usize>s * SIZE), total);
+        squaresBlock = add(squaresBlock, mul(w, w));
+        if (storeLoss) lossBlock = sub(lossBlock, mul(w, load(logProb + at)));
+        if (storeDLogProb) storePart(address(p, 6) + at, mul(w, scale), lanes);
+        at += row;
+      }
+      squares = add(squares, squaresBlock);
+      loss = add(loss, lossBlock);
     }
     lossSum += sumFirst(loss, lanes);
     sizeSum += sumFirst(div(splat(1), squares), lanes);

@@ -49,8 +49,8 @@ export function gather(p: usize, item: i32): void {
   }
 }
 
-/** An item is one of `outer`. An index outside the entries adds nowhere. Sums are in float32, in order. */
-export function scatterAdd(p: usize, item: i32): void {
+/** An item is one of `outer`. An index outside the entries adds nowhere. Sums are in float64, in scratch memory. */
+export function scatterAdd(p: usize, item: i32, scratch: usize): void {
   const entries = word(p, 4);
   const picks = word(p, 5);
   const inner = word(p, 6);
@@ -58,18 +58,20 @@ export function scatterAdd(p: usize, item: i32): void {
   let x = address(p, 0) + bytes(item * size);
   let index = address(p, 1) + bytes(item * size);
   const y = address(p, 2) + bytes(item * entries * inner);
-  memory.fill(y, 0, bytes(entries * inner));
+  const count = entries * inner;
+  memory.fill(scratch, 0, bytes(2 * count));
   for (let pick: i32 = 0; pick < picks; ++pick) {
     for (let i: i32 = 0; i < inner; ++i) {
       const entry = f32.load(index);
       if (entry >= 0 && entry < <f32>entries) {
-        const to = y + bytes(<i32>entry * inner + i);
-        f32.store(to, f32.load(to) + f32.load(x));
+        const to = scratch + bytes(2 * (<i32>entry * inner + i));
+        f64.store(to, f64.load(to) + f32.load(x));
       }
       x += 4;
       index += 4;
     }
   }
+  for (let i: i32 = 0; i < count; ++i) f32.store(y + bytes(i), <f32>f64.load(scratch + bytes(2 * i)));
 }
 
 export function assign(p: usize): void {

@@ -3,11 +3,14 @@
 import { activate, differentiate, RELU, savesInput } from './activation';
 import { address, bytes, word } from './block';
 import { columnSums, gemm, GEMM_SCRATCH } from './gemm';
+import { add, LANES, load, storePart } from './vec';
 
 /** Most layers of a network, as in src/program/kernels.ts: its widths take one word more. */
 const LAYERS: i32 = 12;
 /** Rows of the input taken at a time into the weight gradient of a first layer with two segments. */
 const GATHER_ROWS: i32 = 256;
+/** Rows whose sums may grow in place there; those of more are sums of sums that long. */
+const LONG_ROWS: i32 = 16384;
 
 /** Parameters of one network. */
 function parameterCount(dims: usize, layers: i32): i32 {
@@ -195,6 +198,13 @@ export function mlpBackwardInputs(p: usize, item: i32, scratch: usize): void {
   }
 }
 
+/** y += x for n floats; nothing is written past them. */
+function addTo(y: usize, x: usize, n: i32): void {
+  for (let i: i32 = 0; i < n; i += LANES) {
+    storePart(y + bytes(i), add(load(y + bytes(i)), load(x + bytes(i))), n - i);
+  }
+}
+
 /** An item is a network, a layer and a block of the layer's inputs: rows of its weight gradient. */
 export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
   const nets = word(p, 6);
@@ -251,6 +261,7 @@ export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
   // What must be gathered or activated first is taken some rows at a time.
   const buffer = scratch + GEMM_SCRATCH;
   const pitch = bytes(count);
+  const sums = buffer + GATHER_ROWS * pitch;
   for (let row: i32 = 0; row < rows; row += GATHER_ROWS) {
     const part = min(GATHER_ROWS, rows - row);
     if (layer == 0) {
@@ -261,6 +272,8 @@ export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
       }
     }
     const from = g + <usize>row * gRow;
-    gemm(count, outputs, part, buffer, 4, pitch, from, gRow, 4, c, gRow, 0, row > 0, -Infinity, scratch);
+    const to = row < LONG_ROWS ? c : sums;
+    gemm(count, outputs, part, buffer, 4, pitch, from, gRow, 4, to, gRow, 0, row % LONG_ROWS > 0, -Infinity, scratch);
+    if (to == sums && (row + part == rows || (row + part) % LONG_ROWS == 0)) addTo(c, sums, count * outputs);
   }
 }

@@ -107,7 +107,7 @@ export function temperatureStep(p: usize): void {
   const logProb = address(p, 2);
   const clock = address(p, 4);
   const samples = word(p, 5);
-  const rates = p + 72;
+  const rates = p + 80;
   const beta1 = f64.load(rates, 16);
   const beta2 = f64.load(rates, 24);
   let total: f64 = 0;
@@ -120,9 +120,11 @@ export function temperatureStep(p: usize): void {
   const v = beta2 * f32.load(second) + f64.load(rates, 64) * g * g;
   const t = <f64>i64.load32_u(clock, 8) + 1;
   const step = f64.load(rates, 8) * m / (1 - Math.pow(beta1, t));
-  const y = <f32>(x - step / (Math.sqrt(v / (1 - Math.pow(beta2, t))) + f64.load(rates, 32)));
+  const next = <f32>(x - step / (Math.sqrt(v / (1 - Math.pow(beta2, t))) + f64.load(rates, 32)));
   f32.store(first, <f32>m);
   f32.store(second, <f32>v);
+  // Both keep NaN.
+  const y = min(max(next, <f32>f64.load(rates, 72)), <f32>f64.load(rates, 80));
   f32.store(parameter, y);
-  if (y - y + (<f32>v - <f32>v) != 0) note(clock, word(p, 17));
+  if (next - next + (<f32>v - <f32>v) != 0) note(clock, word(p, 17));
 }

@@ -1,0 +1,90 @@
+// Episodes of the deterministic policy, from starts of their own.
+import type { Device, Update } from '../device.ts';
+import { checked } from '../envs/checked.ts';
+import type { Environment } from '../envs/environment.ts';
+import { UsageError } from '../errors.ts';
+import { drawnSeed } from '../math/philox.ts';
+import { type ActionMap, actionMap } from './actions.ts';
+import type { ActorCritic } from './actor-critic.ts';
+
+/** Evaluates a policy's mode in several episodes at once: one policy call for all of them a step. */
+export class Evaluator {
+  private constructor(
+    private readonly environments: readonly Environment[],
+    private readonly map: ActionMap,
+    private readonly act: Update,
+  ) {}
+
+  static async open(
+    device: Device,
+    learner: ActorCritic,
+    environments: readonly Environment[],
+  ): Promise<Evaluator> {
+    const { observations } = learner.options;
+    const act = await device.compile(({ input }) => ({
+      action: learner.distribution(input('observations', [environments.length, observations])).mode(),
+    }));
+    return new Evaluator(environments.map(checked), actionMap(environments[0].actionSpace), act);
+  }
+
+  /**
+   * Undiscounted returns of one episode in each environment; undefined when it was stopped.
+   * @param seeds [environments] of their resets
+   */
+  async run(seeds: readonly number[], signal?: AbortSignal): Promise<number[] | undefined> {
+    const { environments, map } = this;
+    if (seeds.length !== environments.length)
+      throw new UsageError(
+        `${environments.length} environments are reset with as many seeds; got ${seeds.length}.`,
+      );
+    const observations = environments.map((environment, i) => environment.reset(seeds[i]));
+    const returns = environments.map(() => 0);
+    const running = environments.map(() => true);
+    const size = observations[0].length;
+    const batch = new Float32Array(environments.length * size);
+    const breathe = breather();
+    while (running.some(Boolean)) {
+      await breathe();
+      if (signal?.aborted) return undefined;
+      for (const [i, observation] of observations.entries()) batch.set(observation, i * size);
+      this.act.write({ observations: batch });
+      this.act.run();
+      const actions = await this.act.read('action');
+      const width = actions.length / environments.length;
+      environments.forEach((environment, i) => {
+        if (!running[i]) return;
+        const transition = environment.step(map.toEnvironment(actions.subarray(i * width, (i + 1) * width)));
+        returns[i] += transition.reward;
+        observations[i] = transition.observation;
+        running[i] = !transition.terminated && !transition.truncated;
+      });
+    }
+    return returns;
+  }
+
+  dispose(): void {
+    this.act.dispose();
+  }
+}
+
+/**
+ * Seeds of an evaluation's starts. Every evaluation of every run has starts of its own: with shared ones the luck of a few
+ * starts would look like a finding, and averages over seeds would not average it out. They depend on the step, not on
+ * how many evaluations came before.
+ */
+export const evaluationSeeds = (seed: number, step: number, episodes: number): number[] =>
+  Array.from({ length: episodes }, (_, i) => drawnSeed(seed, 'evaluationStarts', step, i));
+
+/** Lets the event loop turn ten times a second: the cpu backend never yields, and signals must be noticed. */
+export function breather(): () => Promise<void> | undefined {
+  let last = performance.now();
+  return () => {
+    if (performance.now() - last < 100) return undefined;
+    return new Promise((done) => {
+      setTimeout(() => {
+        last = performance.now();
+        done();
+      }, 0);
+    });
+  };
+}
