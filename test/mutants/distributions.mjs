@@ -132,4 +132,22 @@ export default [
     from: 'shape[1] === batch && shape[2] === width',
     to: 'shape[1] === batch && (shape[2] === width || shape[2] === 1)',
   },
+  {
+    fault: 'e^x − 1 − x is taken from its series where that has not converged',
+    file: 'src/distributions/differences.ts',
+    from: 'const isSmall = greater(0.5, abs(x));',
+    to: 'const isSmall = greater(50, abs(x));',
+  },
+  {
+    fault: "Student's t with many degrees of freedom is as high as the normal",
+    file: 'src/distributions/student-t.ts',
+    from: 'const logPeak = add(normalPeak, halfStep(half));',
+    to: 'const logPeak = add(normalPeak, mul(0, half));',
+  },
+  {
+    fault: 'the KL of close categoricals has lost its second order',
+    file: 'src/distributions/categorical.ts',
+    from: 'const close = mul(p, expm1Minus(where(isClose, gap, 0)));',
+    to: 'const close = mul(p, where(isClose, gap, 0));',
+  },
 ];
