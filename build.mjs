@@ -255,6 +255,16 @@ async function bundlePeers() {
 
 // ---------------------------------------------------------------- the page
 
+/** Shaders as the page has them: without lines of comment, but for those that the library itself reads. */
+const leanShaders = {
+  name: 'lean shaders',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.wgsl$/ }, ({ path: file }) => ({
+      contents: readFileSync(file, 'utf8').replace(/^ *\/\/ (?!@|layers: ).*\n/gm, ''),
+      loader: 'text',
+    })),
+};
+
 /** Builds the page in dist/web: static files that may be put anywhere. */
 export async function buildWeb({ force = false } = {}) {
   install();
@@ -276,6 +286,7 @@ export async function buildWeb({ force = false } = {}) {
     splitting: true,
     chunkNames: 'chunk-[hash]',
     minify: true,
+    plugins: [leanShaders],
   });
   // The page itself comes last: its time is the time of the build.
   for (const file of ['style.css', 'index.html'])

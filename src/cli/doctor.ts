@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { Backend } from '../backend/backend.ts';
+import { probe } from '../backend/probe/quick.ts';
 import { open } from '../backend/select.ts';
 import { openWasm } from '../backend/wasm/backend.ts';
 import { openWebGpu } from '../backend/webgpu/open.ts';
 import { Device } from '../device.ts';
+import { ProbeError } from '../errors.ts';
 import { checkKernels, isWrongKernel, type KernelCheck, kernelCheckLine } from '../study/kernel-check.ts';
 import {
   type CommonOptions,
@@ -36,6 +38,8 @@ export interface DoctorReport {
 export interface CheckedBackend {
   readonly description: string;
   readonly information: Information;
+  /** Why it is not opened: what the probe found wrong. */
+  readonly refused?: string;
   readonly kernels: readonly KernelCheck[];
 }
 
@@ -44,7 +48,7 @@ export function doctorCommand(program: Command): void {
   const command = program
     .command('doctor')
     .description(
-      'show WebGPU adapters, check every kernel on them and on wasm, and say which backend auto picks; exit code 1 when a kernel is wrong',
+      'show WebGPU adapters, check every kernel on them and on wasm, and say which backend auto picks; exit code 1 when one is wrong',
     );
   command.option('--no-kernels', 'leave the kernels unchecked, which takes a software adapter a minute');
   withCommonOptions(withJsonSwitch(command)).action(async ({ json, kernels }: DoctorOptions) => {
@@ -52,7 +56,8 @@ export function doctorCommand(program: Command): void {
     if (json) print(JSON.stringify(report, null, 2));
     else printReport(report);
     const checked = [...report.adapters, ...(report.wasm ? [report.wasm] : [])];
-    if (checked.some(({ kernels }) => kernels.some(isWrongKernel))) process.exitCode = 1;
+    if (checked.some(({ refused, kernels }) => refused !== undefined || kernels.some(isWrongKernel)))
+      process.exitCode = 1;
   });
 }
 
@@ -86,14 +91,21 @@ async function examine(kernels: boolean): Promise<DoctorReport> {
   };
 }
 
-/** Checks every kernel of a backend, if that is wanted, and ends it. */
+/** Probes a backend, checks every kernel if that is wanted, and ends it. */
 async function check(backend: Backend, wanted: boolean): Promise<CheckedBackend> {
   const { name, description, information } = backend;
   const bar = progressBar(name);
   const progress = (done: number) => bar.update(done, 'kernels');
   try {
+    const refused = await probe(backend).then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof ProbeError) return error.message;
+        throw error;
+      },
+    );
     const kernels = wanted ? await checkKernels(new Device(backend), undefined, progress) : [];
-    return { description, information, kernels };
+    return { description, information, ...(refused === undefined ? {} : { refused }), kernels };
   } finally {
     bar.stop();
     await backend.dispose();
@@ -109,9 +121,10 @@ function printReport({ versions: facts, adapters, wasm, problem, auto }: DoctorR
   print(`because    ${auto.reason}`);
 }
 
-function printChecked(title: string, { description, information, kernels }: CheckedBackend): void {
+function printChecked(title: string, { description, information, refused, kernels }: CheckedBackend): void {
   print(`\n${title.padEnd(10)} ${description}`);
   for (const [name, value] of Object.entries(information)) print(`  ${name.padEnd(34)} ${value}`);
+  if (refused !== undefined) print(`  WRONG, not opened: ${refused}`);
   if (kernels.length > 0)
     print('  kernels against float64: steps of several shapes, the largest deviation in what is allowed');
   for (const kernel of kernels) {

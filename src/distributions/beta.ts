@@ -77,6 +77,7 @@ export class Beta implements Distribution {
     return { actions, latent: actions, logProb: this.logProb(actions) };
   }
 
+  /** (α − 1) log x + (β − 1) log(1 − x) − log B(α, β) − log 2 with x = (a + 1)/2: [samples, batch] in nats. */
   logProb(actions: Tensor): Tensor {
     const inside = clamp(requireEvents(this, actions), -largestAction, largestAction);
     // log x and log(1 − x) of x = (a + 1)/2, exact at both ends.

@@ -1,4 +1,5 @@
 import {
+  abs,
   add,
   argMax,
   broadcastTo,
@@ -8,6 +9,7 @@ import {
   literal,
   log,
   logSoftmax,
+  logSumExp,
   max,
   mul,
   neg,
@@ -20,6 +22,7 @@ import {
   where,
 } from '../tape/index.ts';
 import { noiseOf, requireAlike, requireEvents } from './checks.ts';
+import { expm1Minus } from './differences.ts';
 import type { Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
 import { isMasked, maskedLogits } from './mask.ts';
 
@@ -79,7 +82,15 @@ export class Categorical implements Distribution {
     const p = exp(this.logProbs);
     // +∞ where a choice of this one is masked in the other.
     const outside = max(mul(greater(p, 0), isMasked(other.logProbs)), -1);
-    return where(outside, Number.POSITIVE_INFINITY, sum(mul(p, sub(this.logProbs, other.logProbs)), -1));
+    // p log(p/q), and q − p, which adds nothing in all: p(e^g − 1 − g) of g = log(q/p), which keeps its digits near 0.
+    const gap = sub(
+      sub(other.logits, this.logits),
+      sub(logSumExp(other.logits, -1, true), logSumExp(this.logits, -1, true)),
+    );
+    const isClose = greater(0.5, abs(gap));
+    const close = mul(p, expm1Minus(where(isClose, gap, 0)));
+    const far = sub(sub(exp(other.logProbs), p), mul(p, where(isClose, 0, gap)));
+    return where(outside, Number.POSITIVE_INFINITY, sum(where(isClose, close, far), -1));
   }
 
   support(): { actions: Tensor; logProb: Tensor } {

@@ -1,5 +1,6 @@
 // Small differences of large numbers, in forms that lose no digits: what log-densities and divergences of concentrated or
 // nearly equal distributions are made of.
+import { digamma as digammaOf, logGamma as logGammaOf } from '../math/special.ts';
 import {
   abs,
   add,
@@ -53,7 +54,7 @@ export const log1pMinus = (u: Tensor): Tensor =>
 export const logRatioMinus = (gap: Tensor, logRatio: Tensor): Tensor =>
   where(greater(nearOne, abs(gap)), log1pSeries(gap), sub(logRatio, gap));
 
-/** e^x − 1 − x, accurate where x is small: about x²/2. */
+/** e^x − 1 − x, accurate where x is small, about x²/2, and so is its gradient e^x − 1. */
 export function expm1Minus(x: Tensor): Tensor {
   let factorial = 1;
   // 1/2!, 1/3!, …
@@ -61,7 +62,9 @@ export function expm1Minus(x: Tensor): Tensor {
     factorial *= k + 2;
     return 1 / factorial;
   });
-  return where(greater(0.5, abs(x)), mul(square(x), polynomial(x, coefficients)), sub(expm1(x), x));
+  const isSmall = greater(0.5, abs(x));
+  const small = where(isSmall, x, 0);
+  return where(isSmall, mul(square(small), polynomial(small, coefficients)), sub(expm1(x), x));
 }
 
 /** From where on the asymptotic series below are exact to float64. */
@@ -110,3 +113,37 @@ export const digammaRest = (x: Tensor): Tensor =>
       ),
     (y) => sub(sub(log(y), div(0.5, y)), digamma(y)),
   );
+
+/** Coefficients of 1/x, 1/x³, … of {@link halfStep}; −(2k − 1) times them those of 1/x², 1/x⁴, … of its slope. */
+const halfSteps = bernoulli.map((b, i) => (-(1 - 4 ** -(i + 1)) * b) / ((i + 1) * (2 * i + 1)));
+const halfStepSlopes = halfSteps.map((c, i) => -(2 * i + 1) * c);
+
+/**
+ * log Γ(x + ½) − log Γ(x) − ½ log x: about −1/(8x).
+ * @source NIST DLMF 5.11.1 and 5.11.8
+ */
+export const halfStep = (x: Tensor): Tensor =>
+  joined(
+    x,
+    (r) => mul(r, polynomial(square(r), halfSteps)),
+    (y) => sub(sub(logGamma(add(y, 0.5)), logGamma(y)), mul(0.5, log(y))),
+  );
+
+/** The slope of {@link halfStep}: ψ(x + ½) − ψ(x) − 1/(2x), about 1/(8x²). */
+export const halfStepSlope = (x: Tensor): Tensor =>
+  joined(
+    x,
+    (r) => mul(square(r), polynomial(square(r), halfStepSlopes)),
+    (y) => sub(sub(digamma(add(y, 0.5)), digamma(y)), div(0.5, y)),
+  );
+
+/** {@link halfStep} and {@link halfStepSlope} of a number. */
+export function halfStepAt(x: number): { readonly rest: number; readonly slope: number } {
+  if (x <= asymptotic)
+    return {
+      rest: logGammaOf(x + 0.5) - logGammaOf(x) - 0.5 * Math.log(x),
+      slope: digammaOf(x + 0.5) - digammaOf(x) - 0.5 / x,
+    };
+  const sum = (coefficients: readonly number[]) => coefficients.reduceRight((s, c) => s / x ** 2 + c, 0);
+  return { rest: sum(halfSteps) / x, slope: sum(halfStepSlopes) / x ** 2 };
+}

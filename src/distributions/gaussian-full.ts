@@ -16,6 +16,7 @@ import {
   where,
 } from '../tape/index.ts';
 import { noiseOf, requireAlike, requireEvents } from './checks.ts';
+import { expm1Minus } from './differences.ts';
 import type {
   Distribution,
   DistributionFamily,
@@ -85,18 +86,22 @@ export class FullGaussian implements Distribution {
     return this.mean;
   }
 
-  /** ½(‖L₂⁻¹L₁‖² + ‖L₂⁻¹(μ₁ − μ₂)‖² − n) + Σ log diag L₂ − log diag L₁ */
+  /**
+   * ½(‖M‖² + ‖L₂⁻¹(μ₁ − μ₂)‖² − n) − Σ log diag M with M = L₂⁻¹L₁, whose diagonal is e^(l₁ − l₂): there ½(M² − 1) − log M
+   * keeps its digits where the distributions are nearly equal.
+   */
   kl(second: Distribution): Tensor {
     const other = requireAlike<FullGaussian>(this, second);
     const shift = other.solve(columns(sub(this.mean, other.mean)));
     const lower = this.lower();
-    let squares = shift.map(square).reduce((total, term) => add(total, term));
+    const ratio = sub(this.logDiagonal, other.logDiagonal);
+    let squares = sum(expm1Minus(mul(2, ratio)), -1);
+    for (const value of shift) squares = add(squares, square(value));
     for (let j = 0; j < this.actions; j++) {
       const column = Array.from({ length: this.actions }, (_, i) => entry(lower, i, j));
-      for (const value of other.solve(column)) squares = add(squares, square(value));
+      for (const value of other.solve(column).slice(j + 1)) squares = add(squares, square(value));
     }
-    const logs = sum(sub(other.logDiagonal, this.logDiagonal), -1);
-    return add(mul(0.5, sub(squares, this.actions)), logs);
+    return mul(0.5, squares);
   }
 
   detach(): FullGaussian {

@@ -18,7 +18,7 @@ import {
   tanh,
 } from '../tape/index.ts';
 import { noiseOf, requireAlike } from './checks.ts';
-import { expm1Minus, withValue } from './differences.ts';
+import { expm1Minus } from './differences.ts';
 import type {
   BoxDensity,
   Distribution,
@@ -120,11 +120,8 @@ export class Gaussian implements Distribution {
     const other = requireAlike<Gaussian>(this, second);
     const ratio = sub(other.logStd, this.logStd);
     const shift = mul(sub(this.mean, other.mean), exp(neg(other.logStd)));
-    const spread = add(exp(mul(-2, ratio)), square(shift));
-    const plain = add(ratio, mul(0.5, sub(spread, 1)));
     // ½(e^(−2r) − 1 + 2r) keeps its digits where the deviations are nearly equal.
-    const exact = mul(0.5, add(expm1Minus(mul(-2, ratio)), square(shift)));
-    return sum(withValue(plain, exact), -1);
+    return mul(0.5, sum(add(expm1Minus(mul(-2, ratio)), square(shift)), -1));
   }
 
   get transform(): ((latent: Tensor) => { actions: Tensor; logVolume: Tensor }) | undefined {

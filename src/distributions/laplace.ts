@@ -1,5 +1,5 @@
 import { abs, add, exp, log1p, mul, neg, randomUniform, sign, sub } from '../tape/index.ts';
-import { expm1Minus, withValue } from './differences.ts';
+import { expm1Minus } from './differences.ts';
 import type { DistributionFamily } from './distribution.ts';
 import { scaledRange } from './entropy-range.ts';
 import { LocationScale, type Standard } from './location-scale.ts';
@@ -20,11 +20,8 @@ export const standardLaplace: Standard = {
     const gap = abs(sub(first.loc, second.loc));
     const ratio = sub(second.logScale, first.logScale);
     const scaled = mul(gap, exp(neg(first.logScale)));
-    // (b₁e^(−d/b₁) + d)/b₂ + log(b₂/b₁) − 1, divided through by b₁.
-    const plain = sub(add(mul(exp(neg(ratio)), add(exp(neg(scaled)), scaled)), ratio), 1);
-    // The same as two parts that each vanish where the distributions are equal.
-    const exact = add(expm1Minus(neg(ratio)), mul(exp(neg(ratio)), expm1Minus(neg(scaled))));
-    return withValue(plain, exact);
+    // (b₁e^(−d/b₁) + d)/b₂ + log(b₂/b₁) − 1 as two parts that each vanish where the distributions are equal.
+    return add(expm1Minus(neg(ratio)), mul(exp(neg(ratio)), expm1Minus(neg(scaled))));
   },
 };
 

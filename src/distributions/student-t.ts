@@ -1,14 +1,11 @@
-import { digamma as digammaOf, logGamma as logGammaOf } from '../math/special.ts';
 import {
   add,
   constantValue,
   cos,
-  digamma,
   div,
-  exp,
+  expm1,
   log,
   log1p,
-  logGamma,
   mul,
   type Operand,
   randomUniform,
@@ -17,18 +14,29 @@ import {
   square,
   sub,
   type Tensor,
+  toOperand,
 } from '../tape/index.ts';
+import { halfStep, halfStepAt, halfStepSlope } from './differences.ts';
 import type { DistributionFamily } from './distribution.ts';
 import { scaledRange } from './entropy-range.ts';
 import { LocationScale, type Standard } from './location-scale.ts';
 
-/** log f(0) with `df` degrees of freedom. */
-const logPeak = (df: number): number =>
-  logGammaOf((df + 1) / 2) - logGammaOf(df / 2) - 0.5 * Math.log(df * Math.PI);
+/** log f(0) of the standard normal, which Student's t has in the limit. */
+const normalPeak = -0.5 * Math.log(2 * Math.PI);
 
-/** (ν+1)/2·(ψ((ν+1)/2) − ψ(ν/2)) − log f(0), in nats */
-const standardEntropy = (df: number): number =>
-  ((df + 1) / 2) * (digammaOf((df + 1) / 2) - digammaOf(df / 2)) - logPeak(df);
+/** log f(0) and the entropy (ν+1)/2·(ψ((ν+1)/2) − ψ(ν/2)) − log f(0), in nats, with ν = `df` degrees of freedom. */
+function standardValues(df: number): { readonly logPeak: number; readonly entropy: number } {
+  const { rest, slope } = halfStepAt(df / 2);
+  const logPeak = normalPeak + rest;
+  return { logPeak, entropy: ((df + 1) / 2) * (1 / df + slope) - logPeak };
+}
+
+/** The same of a tensor of degrees of freedom. */
+function valuesOf(df: Tensor): { readonly logPeak: Tensor; readonly entropy: Tensor } {
+  const half = mul(0.5, df);
+  const logPeak = add(normalPeak, halfStep(half));
+  return { logPeak, entropy: sub(mul(add(half, 0.5), add(div(1, df), halfStepSlope(half))), logPeak) };
+}
 
 /**
  * Student-t with `df` degrees of freedom, a number or a tensor [batch, actions]. Noise: standard t variates; fresh
@@ -38,26 +46,19 @@ const standardEntropy = (df: number): number =>
  */
 export function standardStudentT(df: Operand): Standard {
   const fixed = constantValue(df);
-  const half = mul(0.5, df);
-  const normaliser =
-    fixed !== undefined
-      ? logPeak(fixed)
-      : sub(sub(logGamma(add(half, 0.5)), logGamma(half)), mul(0.5, log(mul(df, Math.PI))));
+  const { logPeak, entropy } = fixed !== undefined ? standardValues(fixed) : valuesOf(toOperand(df));
   return {
     family: 'student-t',
     noise: (shape) => {
       const uniforms = randomUniform([...shape.slice(0, -1), 2 * shape[shape.length - 1]]);
       const actions = shape[shape.length - 1];
       const [u, v] = [sliceAxis(uniforms, -1, 0, actions), sliceAxis(uniforms, -1, actions, 2 * actions)];
-      const radius = sqrt(mul(df, sub(exp(mul(div(-2, df), log(u))), 1)));
+      const radius = sqrt(mul(df, expm1(mul(div(-2, df), log(u)))));
       return mul(radius, cos(mul(2 * Math.PI, v)));
     },
     variates: (noise: Tensor) => noise,
-    logDensity: (z) => sub(normaliser, mul(add(half, 0.5), log1p(div(square(z), df)))),
-    entropy:
-      fixed !== undefined
-        ? standardEntropy(fixed)
-        : sub(mul(add(half, 0.5), sub(digamma(add(half, 0.5)), digamma(half))), normaliser),
+    logDensity: (z) => sub(logPeak, mul(mul(0.5, add(df, 1)), log1p(div(square(z), df)))),
+    entropy,
   };
 }
 
@@ -78,7 +79,7 @@ export const studentT: DistributionFamily = {
     closedKl: false,
   },
   parameters: (actions) => 2 * actions,
-  entropyRange: (actions, options) => scaledRange(standardEntropy(degreesOfFreedom), actions, options),
+  entropyRange: (actions, options) => scaledRange(standardValues(degreesOfFreedom).entropy, actions, options),
   make: (head, actions, options) =>
     LocationScale.ofHead(standardStudentT(degreesOfFreedom), head, actions, options),
 };

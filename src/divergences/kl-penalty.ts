@@ -1,4 +1,5 @@
-import { add, exp, expm1, mean, mul, neg, square, stopGradient, sub, type Tensor } from '../tape/index.ts';
+import { expm1Minus } from '../distributions/differences.ts';
+import { add, exp, mean, mul, neg, square, stopGradient, sub, type Tensor } from '../tape/index.ts';
 import { type Estimator, type Label, required } from './estimator.ts';
 import { forwardReferenceKl, type Objective, reverseReferenceKl } from './objective.ts';
 import { saturated } from './saturate.ts';
@@ -44,7 +45,10 @@ const penalties: Readonly<Record<string, Penalty>> = {
   },
   k3: {
     title: 'k3 = π_ref/π − 1 + log π − log π_ref',
-    of: (gap) => add(expm1(saturated(neg(gap), largestLog)), gap),
+    of: (gap) => {
+      const back = saturated(neg(gap), largestLog);
+      return add(expm1Minus(back), add(back, gap));
+    },
     labels: {
       onPolicy: unbiased(forwardReferenceKl),
       offPolicy: own({ name: 'E_β[k3]', formula: 'E_β[π_ref/π − 1 + log π − log π_ref]' }),

@@ -1,3 +1,4 @@
+import { expm1Minus } from '../distributions/differences.ts';
 import type { Distribution } from '../distributions/distribution.ts';
 import { Gaussian } from '../distributions/gaussian.ts';
 import { UsageError } from '../errors.ts';
@@ -35,7 +36,8 @@ export function mpoTrustRegions(policy: Gaussian, old: Gaussian): { mean: Tensor
   const [oldMean, oldLogStd] = [stopGradient(old.mean), stopGradient(old.logStd)];
   const moved = mul(0.5, square(mul(sub(policy.mean, oldMean), exp(neg(oldLogStd)))));
   const gap = sub(policy.logStd, oldLogStd);
-  const spread = sub(add(gap, mul(0.5, exp(mul(-2, gap)))), 0.5);
+  // gap + ½e^(−2·gap) − ½, whose digits a small move keeps.
+  const spread = mul(0.5, expm1Minus(mul(-2, gap)));
   return { mean: mean(sum(moved, -1)), covariance: mean(sum(spread, -1)) };
 }
 

@@ -99,6 +99,7 @@ test('a run ends by the name of the integral that it cannot take', async () => {
     const { loss, diagnostics } = chooseEstimator('forward-kl/exact').loss({ policy, target, samples: 1 });
     return { loss, ...diagnostics, draw: sum(policy.sample(1).actions) };
   });
+  update.write({ head: [0, 0] });
   update.run();
   const error = await requireSound(update, 7).then(
     () => undefined,

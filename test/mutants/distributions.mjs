@@ -57,8 +57,8 @@ export default [
   {
     fault: 'the Beta density forgets the factor ½ of the box',
     file: 'src/distributions/beta.ts',
-    from: '0.5 * Math.log(2 * Math.PI) + Math.LN2);',
-    to: '0.5 * Math.log(2 * Math.PI));',
+    from: 'add(add(logX, log1mX), Math.LN2)',
+    to: 'add(logX, log1mX)',
   },
   {
     fault: "the Beta's mode takes β for α",
@@ -131,5 +131,23 @@ export default [
     file: 'src/distributions/checks.ts',
     from: 'shape[1] === batch && shape[2] === width',
     to: 'shape[1] === batch && (shape[2] === width || shape[2] === 1)',
+  },
+  {
+    fault: 'e^x − 1 − x is taken from its series where that has not converged',
+    file: 'src/distributions/differences.ts',
+    from: 'const isSmall = greater(0.5, abs(x));',
+    to: 'const isSmall = greater(50, abs(x));',
+  },
+  {
+    fault: "Student's t with many degrees of freedom is as high as the normal",
+    file: 'src/distributions/student-t.ts',
+    from: 'const logPeak = add(normalPeak, halfStep(half));',
+    to: 'const logPeak = add(normalPeak, mul(0, half));',
+  },
+  {
+    fault: 'the KL of close categoricals has lost its second order',
+    file: 'src/distributions/categorical.ts',
+    from: 'const close = mul(p, expm1Minus(where(isClose, gap, 0)));',
+    to: 'const close = mul(p, where(isClose, gap, 0));',
   },
 ];

@@ -17,7 +17,8 @@ test('train goes on from its last checkpoint, or from the start, and learns the 
   const expected = outcome(join(folder, 'undisturbed'));
   assert.is(expected.evaluations.length, 2);
   for (const [loseAfter, from] of [
-    [5, /The device was lost.*The run goes on from step 0\./],
+    // Opening alone submits about ten times: the device agrees with the reference first.
+    [20, /The device was lost.*The run goes on from step 0\./],
     [150, /The device was lost.*The run goes on from step (50|100|150)\./],
   ] as const) {
     const { stderr, losses } = await train(`lost-${loseAfter}`, loseAfter);

@@ -1,4 +1,7 @@
-// A kernel with one sign turned round is found by `bench` and by `doctor`, with exit code 1, on webgpu and on wasm.
+// A kernel with one sign turned round is found by `bench` and by `doctor`, with exit code 1, on webgpu and on wasm; `auto` then takes the next.
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { agreed } from '../../src/backend/probe/quick.ts';
@@ -17,11 +20,15 @@ const webgpu = suite('webgpu');
 webgpu('what the probe does not run, bench finds: the row is told as wrong and not timed', async () => {
   // The gradient of the loss by Q, which only pathwise estimators have.
   const gpu = plantedGpu('Planted in a loss', signs.loss_reverse_kl);
+  const file = join(mkdtempSync(join(tmpdir(), 'divergrad-planted-')), 'bench.json');
   const { code, stdout, stderr } = await withPlatformGpu(gpu, () =>
-    command('bench', ...small, '--backend', 'webgpu', '--json', '-'),
+    command('bench', ...small, '--backend', 'webgpu', '--json', file),
   );
   assert.is(code, 1, stderr);
-  const [{ rows, wrong = [], kernelChecks = [] }] = (JSON.parse(stdout) as BenchDocument).reports;
+  assert.match(stdout, /WRONG kernel: loss_reverse_kl.* gives \S+, expected \S+/);
+  assert.match(stdout, /WRONG, not timed: reverse-kl\/pathwise: the gradient of policy\.parameters is/);
+  const [{ rows, wrong = [], kernelChecks = [] }] = (JSON.parse(readFileSync(file, 'utf8')) as BenchDocument)
+    .reports;
   assert.ok(wrong.some(({ estimator }) => estimator === 'reverse-kl/pathwise'));
   assert.not.ok(rows.some(({ estimator }) => estimator === 'reverse-kl/pathwise'));
   // What has no part in it is right, and timed.
@@ -32,20 +39,30 @@ webgpu('what the probe does not run, bench finds: the row is told as wrong and n
   assert.ok(names.length > 0 && names.every((name) => name.startsWith('loss_reverse_kl')), names.join());
 });
 
-webgpu('bench says so in its tables, and doctor kernel by kernel', async () => {
+webgpu('doctor finds it, kernel by kernel', async () => {
   const gpu = plantedGpu('Planted in a loss', signs.loss_reverse_kl);
-  const bench = await withPlatformGpu(gpu, () => command('bench', ...small, '--backend', 'webgpu'));
-  assert.is(bench.code, 1, bench.stderr);
-  assert.match(bench.stdout, /WRONG kernel: loss_reverse_kl.* gives \S+, expected \S+/);
-  assert.match(bench.stdout, /WRONG, not timed: reverse-kl\/pathwise: the gradient of policy\.parameters is/);
   const doctor = await withPlatformGpu(gpu, () => command('doctor', '--json'));
   assert.is(doctor.code, 1, doctor.stderr);
-  const { adapters, wasm, auto } = JSON.parse(doctor.stdout) as DoctorReport;
+  const { adapters, wasm } = JSON.parse(doctor.stdout) as DoctorReport;
   const wrong = adapters[0].kernels.filter(isWrongKernel).map(({ kernel }) => kernel);
   assert.ok(wrong.length > 0 && wrong.every((name) => name.startsWith('loss_reverse_kl')), wrong.join());
   assert.ok(adapters[0].kernels.length > 25 && wasm && wasm.kernels.length > 15);
   assert.equal(wasm.kernels.filter(isWrongKernel), []);
-  assert.ok(auto.backend);
+});
+
+webgpu('what the probe finds, doctor says without its kernels, and auto takes wasm', async () => {
+  const gpu = plantedGpu('Planted in Adam', signs.adam);
+  const told = await withPlatformGpu(gpu, () => command('doctor', '--no-kernels', '--json'));
+  assert.is(told.code, 1, told.stderr);
+  const { adapters, wasm, auto } = JSON.parse(told.stdout) as DoctorReport;
+  assert.match(adapters[0].refused ?? '', /Planted in Adam.* computes wrong numbers: '\w*adam\w*'/);
+  assert.is(wasm?.refused, undefined);
+  assert.is(auto.backend, 'wasm');
+  assert.match(auto.reason, /WebGPU is not used: .*Planted in Adam.*wrong numbers/);
+  const printed = await withPlatformGpu(gpu, () => command('doctor', '--no-kernels'));
+  assert.is(printed.code, 1, printed.stderr);
+  assert.match(printed.stdout, /WRONG, not opened: .*Planted in Adam/);
+  assert.match(printed.stdout, /auto picks wasm/);
 });
 
 webgpu('what the probe finds is refused by name; with all backends the others are measured', async () => {
