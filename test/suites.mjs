@@ -45,19 +45,19 @@ export const suites = {
   },
   cpu: {
     tier: 'test',
-    minutes: 0.3,
+    minutes: 0.4,
     proves: 'the cpu backend runs every kernel, program and cell as float64 does',
     ...{ runtime: 'node', backend: 'cpu', files: both(device, short) },
   },
   wasm: {
     tier: 'test',
-    minutes: 0.3,
+    minutes: 0.5,
     proves: 'the same on the wasm backend',
     ...{ runtime: 'node', backend: 'wasm', files: both(device, short) },
   },
   webgpu: {
     tier: 'test',
-    minutes: 2.1,
+    minutes: 2.5,
     proves: 'the same on WebGPU: Dawn in Node',
     ...{ runtime: 'node', backend: 'webgpu', files: both(device, short) },
   },
@@ -87,26 +87,26 @@ export const suites = {
   },
   process: {
     tier: 'test',
-    minutes: 1.8,
+    minutes: 1.2,
     proves: 'the main ways of the command line, as a user meets them',
     ...{ runtime: 'node', backend: 'cpu', files: both(process, short) },
   },
   web: {
     tier: 'test',
-    minutes: 0.3,
+    minutes: 0.2,
     proves: 'the main path of the page, with WebGPU and without',
     ...{ runtime: 'node', backend: 'cpu', files: both(web, short) },
   },
 
   'node-long': {
     tier: 'all',
-    minutes: 4,
+    minutes: 5,
     proves: 'what takes a room more than a few seconds',
     ...{ runtime: 'node', backend: 'cpu', files: both(unit, long) },
   },
   'process-long': {
     tier: 'all',
-    minutes: 6,
+    minutes: 7,
     proves:
       'the command line in every corner: interrupted, misused, in Deno, on every build of the wasm kernels',
     ...{ runtime: 'node', backend: 'cpu', files: both(process, long) },
@@ -119,7 +119,7 @@ export const suites = {
   },
   'deno-rest': {
     tier: 'all',
-    minutes: 4.5,
+    minutes: 5.5,
     proves: 'every kernel, program and cell in Deno on WebGPU',
     ...{ runtime: 'deno', backend: 'webgpu', files: both(device, notSmoke) },
   },
@@ -143,7 +143,7 @@ export const suites = {
   },
   'chromium-rest': {
     tier: 'all',
-    minutes: 5,
+    minutes: 6,
     proves: 'the same in Chromium on WebGPU',
     ...{ runtime: 'chromium', backend: 'webgpu', files: both(device, notSmoke) },
   },
