@@ -245,7 +245,11 @@ test('suites whose driver is absent are told by name and do not count, or have f
 });
 
 /** Runs CI with stand-ins for what it calls: a command's name and the shell that it runs. */
-function ci(commands: Record<string, string>): { status: number | null; last?: string; stdout: string } {
+function ci(commands: Record<string, string>): {
+  status: number | null;
+  last: string | undefined;
+  stdout: string;
+} {
   const folder = mkdtempSync(join(tmpdir(), 'divergrad-ci-'));
   try {
     // Somebody who may not install, unless said otherwise.
