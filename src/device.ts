@@ -65,7 +65,7 @@ export class Device {
     }
     const recording = new Recording(
       { ...this.backend.preferences, ...definedOnly(options) },
-      options.clock ?? ownClock(options.seed),
+      options.clock ?? ownClock(options.seed ?? 0),
     );
     recordInto(recording, () => {
       for (const [name, tensor] of namedOutputs(body({ input })))
@@ -193,7 +193,7 @@ export class Device {
 /** Clocks of programs that were given none; they end with the last use of their program on a device. */
 const ownClocks = new WeakSet<State>();
 
-function ownClock(seed = 0): State {
+function ownClock(seed: number): State {
   const clock = clockState(seed, 'clock', 'plain');
   ownClocks.add(clock);
   return clock;
