@@ -65,7 +65,7 @@ export class Device {
     }
     const recording = new Recording(
       { ...this.backend.preferences, ...definedOnly(options) },
-      options.clock ?? clockState(options.seed ?? 0, 'clock', 'plain'),
+      options.clock ?? ownClock(options.seed ?? 0),
     );
     recordInto(recording, () => {
       for (const [name, tensor] of namedOutputs(body({ input })))
@@ -105,6 +105,8 @@ export class Device {
       const update = new Update(program, this.backend, executable, bound, () => {
         release();
         this.updates.delete(update);
+        // Nobody else can: the caller has never seen it.
+        for (const state of program.states) if (ownClocks.has(state) && !this.userOf(state)) this.free(state);
       });
       for (const [name, { shape, initial }] of program.inputs)
         if (initial !== undefined) update.write({ [name]: new Float64Array(sizeOf(shape)).fill(initial) });
@@ -186,6 +188,15 @@ export class Device {
   private requireOpen(): void {
     if (this.disposed) throw new BackendError('The device was disposed of.');
   }
+}
+
+/** Clocks of programs that were given none; they end with the last use of their program on a device. */
+const ownClocks = new WeakSet<State>();
+
+function ownClock(seed: number): State {
+  const clock = clockState(seed, 'clock', 'plain');
+  ownClocks.add(clock);
+  return clock;
 }
 
 /** @throws UsageError unless a recording function returned tensors by name */

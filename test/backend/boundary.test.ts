@@ -331,6 +331,27 @@ test('a program that cannot be allocated or loaded leaves nothing, whichever cal
   }
 });
 
+test('a program that is disposed of leaves nothing but the states of its caller', async () => {
+  const backend = countingBackend();
+  const device = new Device(backend);
+  const weights = new State('weights', [2]);
+  const body = () => ({ y: add(randomNormal([2]), read(weights)) });
+  const program = device.lower(body);
+  for (let i = 0; i < 3; i++) {
+    const [update, twin] = [await device.load(program), await device.load(program)];
+    update.run();
+    const first = Array.from(await update.read('y'));
+    update.dispose();
+    // Its clock is still the other's: the draws go on.
+    twin.run();
+    assert.not.equal(Array.from(await twin.read('y')), first);
+    twin.dispose();
+    assert.equal([...backend.held.values()], ['weights']);
+  }
+  await device.dispose();
+  assert.equal(backend.wrong, []);
+});
+
 test('a state that another program uses outlives a program that failed', async () => {
   const backend = countingBackend();
   const device = new Device(backend);

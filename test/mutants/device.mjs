@@ -1,9 +1,15 @@
 export default [
   {
+    fault: 'a program keeps its clock when it is disposed of',
+    file: 'src/device.ts',
+    from: 'if (ownClocks.has(state) && !this.userOf(state))',
+    to: 'if (!ownClocks.has(state) && !this.userOf(state))',
+  },
+  {
     fault: 'the seed of a program is ignored',
     file: 'src/device.ts',
-    from: "clockState(options.seed ?? 0, 'clock'",
-    to: "clockState(0, 'clock'",
+    from: 'ownClock(options.seed ?? 0)',
+    to: 'ownClock(0)',
   },
   {
     fault: 'hidden layers in float16 are asked of a backend without them',

@@ -145,6 +145,12 @@ export default [
     to: 'estimator.minimumSamples',
   },
   {
+    fault: 'a penalty of mean 0 is added to a loss',
+    file: 'src/divergences/penalised.ts',
+    from: 'if (penalty.follows === nothing)',
+    to: 'if (base.follows === nothing)',
+  },
+  {
     fault: 'k1 of samples of the policy is called unbiased',
     file: 'src/divergences/kl-penalty.ts',
     from: 'onPolicy: own(nothing)',

@@ -10,7 +10,7 @@ export default [
     fault: 'truncation also stored as termination',
     file: 'src/rl/train.ts',
     from: '        terminated,\n        nextObservation',
-    to: '        terminated: terminated || transitions[i].truncated,\n        nextObservation',
+    to: '          terminated: terminated || transitions[i].truncated,\n          nextObservation',
   },
   {
     fault: 'wraps one row early',
@@ -19,10 +19,22 @@ export default [
     to: 'this.next = (this.next + 1) % (capacity - 1);',
   },
   {
+    fault: 'a training run that failed keeps its program',
+    file: 'src/rl/train.ts',
+    from: 'atEnd(() => update.dispose());',
+    to: '',
+  },
+  {
+    fault: 'an unknown critic target is a sample',
+    file: 'src/rl/actor-critic.ts',
+    from: 'if (criticTarget !== undefined && !criticTargets',
+    to: 'if (criticTarget === undefined && !criticTargets',
+  },
+  {
     fault: 'a quarter of the updates',
     file: 'src/rl/train.ts',
     from: '      else update.run(updatesPerStep * count);\n      updates += updatesPerStep * count;',
-    to: '      else update.run(Math.ceil((updatesPerStep * count) / 4));\n      updates += Math.ceil((updatesPerStep * count) / 4);',
+    to: '        else update.run(Math.ceil((updatesPerStep * count) / 4));\n        updates += Math.ceil((updatesPerStep * count) / 4);',
   },
   {
     fault: 'updates not times the environments',
