@@ -129,16 +129,23 @@ export class Device {
    * @throws ShapeError when the values do not fit, NumericsError when one is NaN or infinite
    */
   write(state: State, values: Values, offset = 0): void {
+    if (typeof values?.length !== 'number')
+      throw new UsageError(`State '${state.name}' must be written an array of numbers; got ${values}.`);
     requireRange(state, offset, values.length, 'write');
     requireFinite(values, `state '${state.name}'`, this.backend);
     this.backend.write(this.bufferOf(state), values, offset);
   }
 
-  /** The device memory of a state, allocated and filled with its initial values at first use. */
+  /**
+   * The device memory of a state, allocated and filled with its initial values at first use.
+   * @throws NumericsError when one of these is NaN or infinite
+   */
   bufferOf(state: State): DeviceBuffer {
     this.requireOpen();
     const known = this.buffers.get(state);
     if (known) return known;
+    if (state.initial)
+      requireFinite(state.initial, `the initial value of state '${state.name}'`, this.backend);
     const buffer = this.backend.allocate(state.size, state.dtype, state.name);
     try {
       if (state.initial) this.backend.write(buffer, state.initial);
@@ -424,8 +431,9 @@ function inputsRead({ inputs, outputs, steps }: Program): Set<string> {
 function requireFinite(values: ArrayLike<number>, what: string, { information }: Backend): void {
   const stored = information.precision === 'f64' ? (x: number) => x : Math.fround;
   for (let i = 0; i < values.length; i++) {
-    if (Number.isFinite(stored(values[i]))) continue;
-    const beyond = Number.isFinite(values[i]) ? `, beyond float32 (${Math.fround(values[i])})` : '';
+    const known = typeof values[i] === 'number';
+    if (known && Number.isFinite(stored(values[i]))) continue;
+    const beyond = known && Number.isFinite(values[i]) ? `, beyond float32 (${Math.fround(values[i])})` : '';
     throw new NumericsError(`${what} holds ${values[i]} at element ${i}${beyond}.`, {
       hint: 'Inputs must be finite. To mask a choice, write 1 and 0 and record where(mask, logits, -Infinity).',
     });

@@ -47,19 +47,19 @@ export const suites = {
     tier: 'test',
     minutes: 0.3,
     proves: 'the cpu backend runs every kernel, program and cell as float64 does',
-    ...{ runtime: 'node', backend: 'cpu', files: device },
+    ...{ runtime: 'node', backend: 'cpu', files: both(device, short) },
   },
   wasm: {
     tier: 'test',
     minutes: 0.3,
     proves: 'the same on the wasm backend',
-    ...{ runtime: 'node', backend: 'wasm', files: device },
+    ...{ runtime: 'node', backend: 'wasm', files: both(device, short) },
   },
   webgpu: {
     tier: 'test',
     minutes: 2.1,
     proves: 'the same on WebGPU: Dawn in Node',
-    ...{ runtime: 'node', backend: 'webgpu', files: device },
+    ...{ runtime: 'node', backend: 'webgpu', files: both(device, short) },
   },
   deno: {
     tier: 'test',

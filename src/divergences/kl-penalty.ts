@@ -10,10 +10,10 @@ const largestLog = 20;
 const largestGap = 1e4;
 
 const unbiased = (follows: Objective): Label => ({ quality: 'unbiased', follows });
-const own = (name: string, formula: string): Label => ({
-  quality: 'own-objective',
-  follows: { name, formula },
-});
+const own = (follows: Objective): Label => ({ quality: 'own-objective', follows });
+
+/** What a penalty follows whose gradient is 0 in the mean: added to a loss, it is noise. */
+export const nothing: Objective = { name: 'nothing', formula: 'E_π[∇ log π] = 0' };
 
 interface Penalty {
   readonly title: string;
@@ -29,8 +29,8 @@ const penalties: Readonly<Record<string, Penalty>> = {
     title: 'k1 = log π − log π_ref',
     of: (gap) => gap,
     labels: {
-      onPolicy: own('nothing', 'E_π[∇ log π] = 0'),
-      offPolicy: own('−KL(β ‖ π)', 'E_β[log π − log β]'),
+      onPolicy: own(nothing),
+      offPolicy: own({ name: '−KL(β ‖ π)', formula: 'E_β[log π − log β]' }),
       weighted: unbiased(reverseReferenceKl),
     },
   },
@@ -39,8 +39,8 @@ const penalties: Readonly<Record<string, Penalty>> = {
     of: (gap) => mul(0.5, square(neg(saturated(neg(saturated(gap, largestGap)), largestGap)))),
     labels: {
       onPolicy: unbiased(reverseReferenceKl),
-      offPolicy: own('E_β[k2]', '½E_β[(log π − log π_ref)²]'),
-      weighted: own('E_π[k2]', '½E_π[(log π − log π_ref)²]'),
+      offPolicy: own({ name: 'E_β[k2]', formula: '½E_β[(log π − log π_ref)²]' }),
+      weighted: own({ name: 'E_π[k2]', formula: '½E_π[(log π − log π_ref)²]' }),
     },
   },
   k3: {
@@ -51,7 +51,7 @@ const penalties: Readonly<Record<string, Penalty>> = {
     },
     labels: {
       onPolicy: unbiased(forwardReferenceKl),
-      offPolicy: own('E_β[k3]', 'E_β[π_ref/π − 1 + log π − log π_ref]'),
+      offPolicy: own({ name: 'E_β[k3]', formula: 'E_β[π_ref/π − 1 + log π − log π_ref]' }),
       weighted: unbiased(reverseReferenceKl),
     },
   },

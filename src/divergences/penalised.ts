@@ -2,13 +2,16 @@ import type { DistributionFamily } from '../distributions/distribution.ts';
 import { UsageError } from '../errors.ts';
 import { add, mul } from '../tape/index.ts';
 import { type Estimator, type EstimatorChoice, missingNeeds } from './estimator.ts';
-import { klPenalties } from './kl-penalty.ts';
+import { klPenalties, nothing } from './kl-penalty.ts';
 import { reverseKlPathwise, reverseKlScore } from './reverse-kl.ts';
 
 /** Weight of a penalty where its name says none. */
 export const defaultCoefficient = 0.1;
 
 const isPenalty = ({ estimator }: EstimatorChoice): boolean => klPenalties.includes(estimator);
+
+/** Those whose gradient is not 0 in the mean. */
+const sound = klPenalties.filter(({ follows }) => follows !== nothing);
 
 /** What separates the parts of `loss+penalty@coefficient`. */
 const form = /^([^+]*)\+([^+@]*)(?:@([^+@]*))?$/;
@@ -36,7 +39,7 @@ export function penalisedParts(
  * loss + coefficient·penalty. Each draws samples of its own, as many; the penalty is in nats, and the loss stands in
  * whatever unit it has. What it follows is that sum, an objective of its own.
  *
- * @throws UsageError when the first is a penalty or the second is none
+ * @throws UsageError when the first is a penalty or the second is none, or one whose gradient is 0 in the mean
  */
 export function penalised(
   base: EstimatorChoice,
@@ -49,6 +52,10 @@ export function penalised(
       hint: `Penalties: ${klPenalties.map(({ name }) => name).join(', ')}.`,
     });
   }
+  if (penalty.follows === nothing)
+    throw new UsageError(`'${penalty.name}' has a gradient of mean 0: added to a loss, it is noise.`, {
+      hint: `${sound.map(({ name }) => `'${name}'`).join(', ')} keep a policy near its reference.`,
+    });
   const name = `${base.name}+${penalty.name}@${coefficient}`;
   const needs = [...new Set([...base.needs, ...penalty.needs])];
   const loss: EstimatorChoice['loss'] = (input) => {
@@ -87,5 +94,6 @@ export function penaltyHint(choice: EstimatorChoice, family: DistributionFamily)
   if (!isPenalty(choice)) return undefined;
   const [first, second] = [reverseKlPathwise, reverseKlScore];
   const base = missingNeeds(first.needs, family).length === 0 ? first : second;
-  return `Add it to a loss: '${base.name}+${choice.name}@${defaultCoefficient}'.`;
+  const penalty = choice.follows === nothing ? sound[0] : choice;
+  return `Add ${penalty === choice ? 'it' : 'another'} to a loss: '${base.name}+${penalty.name}@${defaultCoefficient}'.`;
 }

@@ -1,20 +1,52 @@
 // What comes from an environment is looked at once, where it comes in: everything that trains, evaluates, plays or measures
 // steps environments through this wrapper.
 
-import { DivergradError, EnvironmentError, type ErrorDetails, shortened } from '../errors.ts';
+import { DivergradError, EnvironmentError, type ErrorDetails, shortened, UsageError } from '../errors.ts';
 import type { Environment, EnvironmentState, Space, Transition } from './environment.ts';
 import type { Scene } from './scene.ts';
 
 /**
  * An environment whose contract is kept by this wrapper: observations are copies of the right length and finite as float32,
  * rewards finite numbers, `terminated` and `truncated` booleans, `maxEpisodeSteps` holds, and an ended episode cannot be
- * stepped. An environment that is checked already is returned as it is.
+ * stepped. Its spaces stay those that it has now. An environment that is checked already is returned as it is.
  *
  * @throws EnvironmentError naming what is wrong with the environment: here its spaces and methods, later what a step gave,
  *   with the step and the value seen
  */
 export const checked = (environment: Environment): Environment =>
   environment instanceof Checked ? environment : new Checked(environment);
+
+/**
+ * Environments that are stepped together, checked.
+ *
+ * @throws UsageError when there is none, or one twice; EnvironmentError when two differ in their spaces
+ */
+export function checkedTogether(environments: readonly Environment[]): readonly Environment[] {
+  if (environments.length === 0) throw new UsageError('At least one environment is needed.');
+  if (new Set(environments).size < environments.length)
+    throw new UsageError('The same environment twice: each has episodes of its own.', {
+      hint: 'Make a new one for each place.',
+    });
+  const all = environments.map(checked);
+  for (const other of all) requireAlike(all[0], other);
+  return all;
+}
+
+/** @throws EnvironmentError unless both have observations of one length and the same actions */
+export function requireAlike(one: Environment, other: Environment): void {
+  const [first, second] = [one, other].map(
+    ({ observationSpace, actionSpace }) =>
+      `${observationSpace.low.length} observations and ${
+        actionSpace.kind === 'box'
+          ? `actions from [${actionSpace.low}] to [${actionSpace.high}]`
+          : `${actionSpace.n} choices`
+      }`,
+  );
+  if (first === second) return;
+  throw new EnvironmentError(
+    `Environments of one run differ: '${one.name}' has ${first}, and '${other.name}' has ${second}.`,
+  );
+}
 
 class Checked implements Environment {
   readonly name: string;
@@ -30,16 +62,18 @@ class Checked implements Environment {
   constructor(private readonly inner: Environment) {
     requireEnvironment(inner);
     this.name = inner.name;
-    this.observationSpace = inner.observationSpace;
-    this.actionSpace = inner.actionSpace;
+    this.observationSpace = boxOf(inner.observationSpace);
+    this.actionSpace =
+      inner.actionSpace.kind === 'box'
+        ? boxOf(inner.actionSpace)
+        : { kind: 'discrete', n: inner.actionSpace.n };
     this.maxEpisodeSteps = inner.maxEpisodeSteps;
     if (typeof inner.scene === 'function') this.scene = () => (inner.scene as () => Scene)();
   }
 
   reset(seed?: number): Float32Array {
     const when = seed === undefined ? 'when it was reset' : `when it was reset with seed ${seed}`;
-    const given = this.attempt(when, () => this.inner.reset(seed));
-    const observation = checkedObservation(this, given, when);
+    const observation = this.attempt(when, () => checkedObservation(this, this.inner.reset(seed), when));
     this.steps = 0;
     this.episodes++;
     this.running = true;
@@ -56,9 +90,12 @@ class Checked implements Environment {
     const when = `in step ${this.steps + 1} of episode ${this.episodes}`;
     // Where the step fails, only a reset may follow.
     this.running = false;
-    // A copy: the environment may keep it.
-    const given = this.attempt(when, () => this.inner.step(Float64Array.from(action)));
-    const transition = checkedTransition(this, given, when);
+    const transition = this.attempt(when, () => {
+      // A copy: the environment may keep it.
+      const own = Float64Array.from(action);
+      if (this.actionSpace.kind === 'box') unround(own, this.actionSpace);
+      return checkedTransition(this, this.inner.step(own), when);
+    });
     this.steps++;
     const truncated = transition.truncated || this.steps >= this.maxEpisodeSteps;
     this.running = !transition.terminated && !truncated;
@@ -79,6 +116,16 @@ class Checked implements Environment {
       throw wrong(this, 'gave no state', 'when its state was read', state, {
         hint: 'A state is { environment, physics: numbers, elapsedSteps, running, random }.',
       });
+    const { physics, elapsedSteps } = state as unknown as EnvironmentState;
+    const bad = physics.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0)
+      throw wrong(this, `gave the state ${physics[bad]} at position ${bad}`, 'when its state was read');
+    if (elapsedSteps !== this.steps)
+      throw wrong(
+        this,
+        `gave elapsedSteps ${elapsedSteps} after ${this.steps} steps of the episode`,
+        'when its state was read',
+      );
     return this.attempt('when its state was copied', () => structuredClone(state)) as EnvironmentState;
   }
 
@@ -191,9 +238,31 @@ function requireEnvironment(environment: Environment): void {
   if (observationSpace?.kind !== 'box')
     throw refuse(`has the observation space ${shown(observationSpace)}, not a box`);
   requireBox(observationSpace, 'observation', refuse, (low, high) => low <= high);
-  if (actionSpace?.kind === 'box') requireBox(actionSpace, 'action', refuse, (low, high) => low < high);
+  if (actionSpace?.kind === 'box')
+    requireBox(
+      actionSpace,
+      'action',
+      refuse,
+      // Policies and replay buffers hold float32.
+      (low, high) => low < high && Number.isFinite(Math.fround(low)) && Number.isFinite(Math.fround(high)),
+    );
   else if (actionSpace?.kind !== 'discrete' || !Number.isSafeInteger(actionSpace.n) || actionSpace.n < 1)
     throw refuse(`has the action space ${shown(actionSpace)}, neither a box nor 1 or more choices`);
+}
+
+/** A copy. */
+const boxOf = ({ low, high }: Extract<Space, { kind: 'box' }>): Extract<Space, { kind: 'box' }> => ({
+  kind: 'box',
+  low: Array.from(low),
+  high: Array.from(high),
+});
+
+/** Puts what rounding to float32 took past a bound back on it. */
+function unround(action: Float64Array, { low, high }: Extract<Space, { kind: 'box' }>): void {
+  for (let i = 0; i < action.length; i++) {
+    if (action[i] > high[i] && action[i] <= Math.fround(high[i])) action[i] = high[i];
+    else if (action[i] < low[i] && action[i] >= Math.fround(low[i])) action[i] = low[i];
+  }
 }
 
 function requireBox(

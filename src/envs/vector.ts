@@ -1,6 +1,6 @@
 import { EnvironmentError } from '../errors.ts';
 import { drawnSeed } from '../math/philox.ts';
-import { checked, checkedObservation, checkedTransition } from './checked.ts';
+import { checkedObservation, checkedTogether, checkedTransition, requireAlike } from './checked.ts';
 import type { Environment, EnvironmentState, Transition } from './environment.ts';
 
 /** What one step of one of several environments yields. */
@@ -36,16 +36,24 @@ export const environmentSeed = (seed: number, index: number): number =>
 export class LocalVector implements VectorEnvironment {
   private readonly environments: readonly Environment[];
 
-  /** @param first place of the first among all of the run's, for their seeds */
+  /**
+   * @param first place of the first among all of the run's, for their seeds
+   * @throws UsageError when there is none, or one twice; EnvironmentError when one is wrong, or two differ in their spaces
+   */
   constructor(
     environments: readonly Environment[],
     private readonly first = 0,
   ) {
-    this.environments = environments.map(checked);
+    this.environments = checkedTogether(environments);
   }
 
   get count(): number {
     return this.environments.length;
+  }
+
+  /** @throws EnvironmentError when they are not of the task of this environment */
+  requireTask(task: Environment): void {
+    requireAlike(task, this.environments[0]);
   }
 
   reset(seed: number): Float32Array[] {
@@ -82,7 +90,10 @@ export class LocalVector implements VectorEnvironment {
  * @throws EnvironmentError naming what is wrong, in which environment and step
  */
 export function checkedVector(vector: VectorEnvironment, task: Environment): VectorEnvironment {
-  if (vector instanceof LocalVector) return vector;
+  if (vector instanceof LocalVector) {
+    vector.requireTask(task);
+    return vector;
+  }
   const { count } = vector;
   if (!Number.isSafeInteger(count) || count < 1)
     throw new EnvironmentError(`The parallel environments of '${task.name}' are ${count} in number.`);

@@ -2,7 +2,7 @@ import type { Distribution, DistributionFamily, FamilyOptions } from '../distrib
 import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { penaltyHint } from '../divergences/penalised.ts';
 import { boltzmann, minimumOf } from '../divergences/target.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError, unknownName } from '../errors.ts';
 import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/index.ts';
 import {
   broadcastTo,
@@ -122,7 +122,7 @@ export function temperatureMode({
       hint === undefined ? {} : { hint },
     );
   }
-  if (typeof temperature === 'number') {
+  if (temperature !== undefined && temperature !== 'auto') {
     requireRanges('ActorCritic', { temperature });
     return temperature;
   }
@@ -143,13 +143,15 @@ export function temperatureMode({
 /**
  * As asked, else the expectation where actions can be enumerated.
  *
- * @throws UsageError for an expectation over actions that cannot be
+ * @throws UsageError for an expectation over actions that cannot be, or an unknown name
  */
 export function criticTargetOf({
   family,
   criticTarget,
 }: Pick<ActorCriticOptions, 'family' | 'criticTarget'>): CriticTarget {
   const { discrete } = family.capabilities;
+  if (criticTarget !== undefined && !criticTargets.includes(criticTarget))
+    throw unknownName('critic target', String(criticTarget), criticTargets);
   if (criticTarget === 'expectation' && !discrete) {
     throw new UsageError(`The actions of '${family.name}' cannot be enumerated for the critics' target.`, {
       hint: "Use criticTarget 'sample'.",
@@ -189,6 +191,7 @@ export class ActorCritic {
       tau: full.tau,
       learningRate: [full.learningRate, ...Object.values(rates)],
       initialTemperature: full.initialTemperature,
+      targetEntropy: full.targetEntropy,
       seed,
     });
     if (family.capabilities.actionKind !== actions.kind) {

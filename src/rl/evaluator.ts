@@ -1,11 +1,12 @@
 // Episodes of the deterministic policy, from starts of their own.
 import type { Device, Update } from '../device.ts';
-import { checked } from '../envs/checked.ts';
+import { checkedTogether } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
 import { UsageError } from '../errors.ts';
 import { drawnSeed } from '../math/philox.ts';
 import { type ActionMap, actionMap } from './actions.ts';
 import type { ActorCritic } from './actor-critic.ts';
+import { requireFitting } from './train-checks.ts';
 
 /** Evaluates a policy's mode in several episodes at once: one policy call for all of them a step. */
 export class Evaluator {
@@ -15,16 +16,22 @@ export class Evaluator {
     private readonly act: Update,
   ) {}
 
+  /**
+   * @throws UsageError when there is no environment, one twice, or the learner was made for others; EnvironmentError when one
+   * is wrong, or two differ in their spaces
+   */
   static async open(
     device: Device,
     learner: ActorCritic,
     environments: readonly Environment[],
   ): Promise<Evaluator> {
     const { observations } = learner.options;
+    const all = checkedTogether(environments);
+    requireFitting(learner, all[0]);
     const act = await device.compile(({ input }) => ({
       action: learner.distribution(input('observations', [environments.length, observations])).mode(),
     }));
-    return new Evaluator(environments.map(checked), actionMap(environments[0].actionSpace), act);
+    return new Evaluator(all, actionMap(all[0].actionSpace), act);
   }
 
   /**

@@ -21,17 +21,21 @@ export const ranges = {
   hidden: whole(1, 65_536),
   batch: whole(1, 2 ** 24),
   capacity: whole(1, 2 ** 24),
+  updatesPerStep: whole(0, 10_000),
+  evaluationEpisodes: whole(1, 10_000),
   discount: number(0, 1),
   tau: number(0, 1),
   learningRate: number(0),
   temperature: number(...temperatureBounds),
   initialTemperature: number(...temperatureBounds),
+  targetEntropy: number(-Number.MAX_VALUE),
   penaltyCoefficient: number(0),
   seed: whole(0, Number.MAX_SAFE_INTEGER),
 } satisfies Record<string, Range>;
 
 /** `a whole number from 1 to 65536` */
 export function describeRange({ whole: only, from, to }: Range): string {
+  if (from === -Number.MAX_VALUE && to === Number.MAX_VALUE) return 'a finite number';
   const end = to >= Number.MAX_SAFE_INTEGER ? '' : ` to ${to}`;
   return `a ${only ? 'whole' : 'finite'} number from ${from}${end}`;
 }

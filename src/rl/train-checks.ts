@@ -1,28 +1,44 @@
 // What a training run refuses before its first step.
-import { checked } from '../envs/checked.ts';
+import { checked, requireAlike } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
 import { UsageError } from '../errors.ts';
 import { actionMap } from './actions.ts';
-import type { ActorCritic } from './actor-critic.ts';
+import { ActorCritic } from './actor-critic.ts';
+import { requireRanges } from './ranges.ts';
 import type { TrainOptions, trainDefaults } from './train.ts';
+
+/** @throws UsageError naming what is not of its kind */
+export function requireParts(settings: TrainOptions): void {
+  if (!(settings.learner instanceof ActorCritic))
+    throw new UsageError(`learner must be an ActorCritic; got ${String(settings.learner)}.`);
+  const { makeEnvironment, onStep = none, onEvaluation = none, checkpoint } = settings;
+  const functions = { makeEnvironment, onStep, onEvaluation, 'checkpoint.save': checkpoint?.save ?? none };
+  if (checkpoint && checkpoint.save === undefined)
+    throw new UsageError('checkpoint.save must be a function; got undefined.');
+  for (const [name, value] of Object.entries(functions))
+    if (typeof value !== 'function')
+      throw new UsageError(`${name} must be a function; got ${String(value)}.`);
+}
+
+const none = () => undefined;
 
 /** @throws UsageError naming the setting that is out of range */
 export function requireSettings(settings: TrainOptions & typeof trainDefaults, count: number): void {
   const { steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes } = settings;
+  const { checkpoint, inspect } = settings;
   for (const [name, value] of Object.entries({
     steps,
     batch,
     capacity,
     warmup,
     evaluateEvery,
-    evaluationEpisodes,
-    'checkpoint.every': settings.checkpoint?.every ?? 1,
+    'checkpoint.every': checkpoint ? checkpoint.every : 1,
+    inspect: inspect === undefined ? 1 : inspect,
   })) {
     if (!Number.isInteger(value) || value < 1)
       throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
   }
-  if (!Number.isInteger(updatesPerStep) || updatesPerStep < 0)
-    throw new UsageError(`updatesPerStep must be a whole number from 0; got ${updatesPerStep}.`);
+  requireRanges('train', { updatesPerStep, evaluationEpisodes });
   // The step is the index of a stream.
   if (steps >= 2 ** 32) throw new UsageError(`steps must be below 4294967296; got ${steps}.`);
   for (const [name, value] of Object.entries({ steps, evaluateEvery })) {
@@ -33,9 +49,14 @@ export function requireSettings(settings: TrainOptions & typeof trainDefaults, c
   }
 }
 
-/** Makes environments that are checked. @throws UsageError when one is made twice: each has episodes of its own */
+/**
+ * Makes environments that are checked.
+ *
+ * @throws UsageError when one is made twice: each has episodes of its own; EnvironmentError when one differs in its spaces
+ */
 export function freshEnvironments(make: () => Environment): () => Environment {
   const known = new Set<Environment>();
+  let first: Environment | undefined;
   return () => {
     const environment = make();
     if (known.has(environment))
@@ -43,7 +64,10 @@ export function freshEnvironments(make: () => Environment): () => Environment {
         hint: 'It is called for each of the environments to learn and to evaluate in: make a new one each time.',
       });
     known.add(environment);
-    return checked(environment);
+    const made = checked(environment);
+    first ??= made;
+    requireAlike(first, made);
+    return made;
   };
 }
 

@@ -21,7 +21,7 @@ import {
 import { breather, Evaluator, evaluationSeeds } from './evaluator.ts';
 import { FaultFinder, finite, notFinite, requireSound } from './numerics.ts';
 import { ReplayBuffer } from './replay.ts';
-import { freshEnvironments, requireFitting, requireSettings } from './train-checks.ts';
+import { freshEnvironments, requireFitting, requireParts, requireSettings } from './train-checks.ts';
 
 export interface TrainOptions {
   /** Fresh environments of the task, one to learn in and the others to evaluate in. */
@@ -130,6 +130,21 @@ export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer 
  *   the checkpoint to resume from is of another run
  */
 export async function train(device: Device, options: TrainOptions): Promise<Evaluation[]> {
+  const releases: (() => void)[] = [];
+  try {
+    return await trained(device, options, (release) => void releases.push(release));
+  } finally {
+    for (const release of releases.reverse()) release();
+  }
+}
+
+/** @param atEnd takes what gives back a part of what was opened; the last comes first */
+async function trained(
+  device: Device,
+  options: TrainOptions,
+  atEnd: (release: () => void) => void,
+): Promise<Evaluation[]> {
+  requireParts(options);
   const settings = { ...trainDefaults, ...options };
   const { learner, steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed } =
     settings;
@@ -146,10 +161,11 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   if (resumed) requireResumable(resumed, run);
   const map = actionMap(environment.actionSpace);
   const replay = replayFor(learner, capacity);
-  const update = await compileUpdate(device, learner, replay, {
-    batch,
-    clock: clockState(seed, 'clock', 'update'),
-  });
+  const clock = clockState(seed, 'clock', 'update');
+  const actClock = clockState(seed, 'clock.act', 'act');
+  for (const state of [replay.storage, replay.fill, clock, actClock]) atEnd(() => device.free(state));
+  const update = await compileUpdate(device, learner, replay, { batch, clock });
+  atEnd(() => update.dispose());
   const behaviour = learner.policyLearner.behaviourParameters;
   const act = await device.compile(
     ({ input }) => {
@@ -157,9 +173,11 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
       const { actions } = learner.policyLearner.distributionOf(head).sample(1);
       return behaviour > 0 ? { action: actions, head } : { action: actions };
     },
-    { clock: clockState(seed, 'clock.act', 'act') },
+    { clock: actClock },
   );
+  atEnd(() => act.dispose());
   const evaluator = await Evaluator.open(device, learner, Array.from({ length: evaluationEpisodes }, make));
+  atEnd(() => evaluator.dispose());
   const random = new PhiloxStream(seed, 'warmup');
   const breathe = breather();
   const finder = settings.inspect === undefined ? undefined : new FaultFinder(settings.inspect);
@@ -201,78 +219,70 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     evaluations.push(evaluation);
     await settings.onEvaluation?.(evaluation);
   };
-  try {
-    if (resumed) {
-      ({ step, updates } = resumed);
-      saved = step;
-      evaluations.push(...resumed.evaluations);
-      random.setState(resumed.random);
-      await environments.setStates(resumed.environments.map(({ state }) => state));
-      observations = resumed.environments.map(({ observation }) => observation.slice());
-      restoreStates(device, states, resumed.states);
-      replay.restore(device, resumed.replay);
-      if (resumed.pending) await evaluate(resumed.pending.metrics);
-    } else {
-      observations = await environments.reset(seed);
-      // What cannot be saved is said now, not when the first checkpoint is due.
-      if (settings.checkpoint) await environments.getStates();
-    }
-    while (step < steps && !settings.signal?.aborted) {
-      const warming = step < warmup;
-      const before = step;
-      step += count;
-      let actions: ArrayLike<number> = [];
-      let heads: ArrayLike<number> = [];
-      if (!warming || behaviour > 0) {
-        observations.forEach((observation, i) => {
-          batchOfObservations.set(observation, i * observation.length);
-        });
-        act.write({ observation: batchOfObservations });
-        act.run();
-        if (behaviour > 0) heads = await act.read('head');
-        if (!warming) actions = await act.read('action');
-        if (!finite(actions)) throw await notFinite(update, 'the action', step);
-      }
-      const part = (values: ArrayLike<number>, i: number, width: number) =>
-        Float32Array.from({ length: values.length > 0 ? width : 0 }, (_, k) => values[i * width + k]);
-      const chosen = observations.map((_, i) =>
-        warming ? randomAction(map, random) : part(actions, i, map.kind.size),
-      );
-      const transitions = await environments.step(
-        chosen.map((action) => Float32Array.from(map.toEnvironment(action))),
-      );
-      transitions.forEach(({ observation, reward, terminated }, i) => {
-        replay.add(device, {
-          observation: observations[i],
-          action: map.executed(chosen[i]),
-          reward,
-          terminated,
-          nextObservation: observation,
-          behaviour: part(heads, i, behaviour),
-        });
-      });
-      observations = transitions.map(({ next }) => next);
-      if (!warming && updatesPerStep > 0) {
-        if (finder) await finder.run(update, updates, updatesPerStep * count);
-        else update.run(updatesPerStep * count);
-        updates += updatesPerStep * count;
-      }
-      settings.onStep?.(step);
-      await breathe();
-      if (step % evaluateEvery === 0 || step === steps) {
-        await evaluate(updates > 0 ? await readMetrics(update, step) : {});
-      }
-      const { every } = settings.checkpoint ?? { every: Number.POSITIVE_INFINITY };
-      if (Math.floor(step / every) > Math.floor(before / every)) await save();
-    }
-    if (settings.checkpoint && settings.signal?.aborted && step > saved) await save();
-  } finally {
-    update.dispose();
-    act.dispose();
-    evaluator.dispose();
-    device.free(replay.storage);
-    device.free(replay.fill);
+  if (resumed) {
+    ({ step, updates } = resumed);
+    saved = step;
+    evaluations.push(...resumed.evaluations);
+    random.setState(resumed.random);
+    await environments.setStates(resumed.environments.map(({ state }) => state));
+    observations = resumed.environments.map(({ observation }) => observation.slice());
+    restoreStates(device, states, resumed.states);
+    replay.restore(device, resumed.replay);
+    if (resumed.pending) await evaluate(resumed.pending.metrics);
+  } else {
+    observations = await environments.reset(seed);
+    // What cannot be saved is said now, not when the first checkpoint is due.
+    if (settings.checkpoint) await environments.getStates();
   }
+  while (step < steps && !settings.signal?.aborted) {
+    const warming = step < warmup;
+    const before = step;
+    step += count;
+    let actions: ArrayLike<number> = [];
+    let heads: ArrayLike<number> = [];
+    if (!warming || behaviour > 0) {
+      observations.forEach((observation, i) => {
+        batchOfObservations.set(observation, i * observation.length);
+      });
+      act.write({ observation: batchOfObservations });
+      act.run();
+      if (behaviour > 0) heads = await act.read('head');
+      if (!warming) actions = await act.read('action');
+      if (!finite(actions)) throw await notFinite(update, 'the action', step);
+    }
+    const part = (values: ArrayLike<number>, i: number, width: number) =>
+      Float32Array.from({ length: values.length > 0 ? width : 0 }, (_, k) => values[i * width + k]);
+    const chosen = observations.map((_, i) =>
+      warming ? randomAction(map, random) : part(actions, i, map.kind.size),
+    );
+    const transitions = await environments.step(
+      chosen.map((action) => Float32Array.from(map.toEnvironment(action))),
+    );
+    transitions.forEach(({ observation, reward, terminated }, i) => {
+      replay.add(device, {
+        observation: observations[i],
+        action: map.executed(chosen[i]),
+        reward,
+        terminated,
+        nextObservation: observation,
+        behaviour: part(heads, i, behaviour),
+      });
+    });
+    observations = transitions.map(({ next }) => next);
+    if (!warming && updatesPerStep > 0) {
+      if (finder) await finder.run(update, updates, updatesPerStep * count);
+      else update.run(updatesPerStep * count);
+      updates += updatesPerStep * count;
+    }
+    settings.onStep?.(step);
+    await breathe();
+    if (step % evaluateEvery === 0 || step === steps) {
+      await evaluate(updates > 0 ? await readMetrics(update, step) : {});
+    }
+    const { every } = settings.checkpoint ?? { every: Number.POSITIVE_INFINITY };
+    if (Math.floor(step / every) > Math.floor(before / every)) await save();
+  }
+  if (settings.checkpoint && settings.signal?.aborted && step > saved) await save();
   return evaluations;
 }
 

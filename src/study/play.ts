@@ -1,6 +1,6 @@
 // A saved policy at work: episodes, their returns, and pictures of the first.
 import type { Device } from '../device.ts';
-import { checked } from '../envs/checked.ts';
+import { checkedTogether } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError } from '../errors.ts';
@@ -41,7 +41,8 @@ export const playSeeds = (seed: number, episodes: number): number[] =>
  * One episode in each environment, with one policy call a step for all of them. The modes are the actions that training
  * evaluates with, so equal seeds of resets give equal returns.
  *
- * @throws DataError when the policy does not fit the environment
+ * @throws DataError when the policy does not fit the environment; UsageError for no environment, or one twice;
+ *   EnvironmentError when two differ in their spaces
  */
 export async function play(
   device: Device,
@@ -49,7 +50,7 @@ export async function play(
   { seed, stochastic, record, onStep, ...options }: PlayOptions,
 ): Promise<{ readonly episodes: Episode[]; readonly scenes: Scene[] }> {
   const { file, family } = policy;
-  const environments = options.environments.map(checked);
+  const environments = checkedTogether(options.environments);
   const { seeds = playSeeds(seed, environments.length) } = options;
   const [first] = environments;
   const map = actionMap(first.actionSpace);

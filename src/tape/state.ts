@@ -1,7 +1,15 @@
 import { UsageError } from '../errors.ts';
 import { sameShape } from '../math/shape.ts';
 import { grad } from './grad.ts';
-import { type Op, read, recordNode, type State, shapeError, type Tensor } from './tensor.ts';
+import {
+  currentRecording,
+  type Op,
+  read,
+  recordNode,
+  type State,
+  shapeError,
+  type Tensor,
+} from './tensor.ts';
 
 const assignOp: Op<null> = {
   name: 'assign',
@@ -26,6 +34,7 @@ export function assign(state: State, value: Tensor): void {
  * @throws UsageError when the loss does not depend on the state, as when the state was updated in between
  */
 export function gradient(loss: Tensor, state: State): Tensor {
+  currentRecording().own(loss, 'gradient');
   const value = read(state);
   if (!dependsOn(loss, value)) {
     throw new UsageError(

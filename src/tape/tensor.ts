@@ -97,17 +97,18 @@ export class Tensor {
 export class State {
   readonly shape: Shape;
   readonly dtype: DType;
+  readonly initial?: Float32Array | Uint32Array;
   /** Throws while what it holds is not fit for use: asked before each run of a program that uses the state. */
   guard?: () => void;
 
   /**
    * @param name unique within a program; appears in the listing and in checkpoints
-   * @param initial the values a device starts from; zeros when absent
+   * @param initial the finite values a device starts from, which are copied; zeros when absent
    */
   constructor(
     readonly name: string,
     shape: Shape,
-    readonly initial?: Float32Array | Uint32Array,
+    initial?: Float32Array | Uint32Array,
     dtype: DType = initial instanceof Uint32Array ? 'u32' : 'f32',
   ) {
     requireExtents(`state '${name}'`, shape);
@@ -116,6 +117,7 @@ export class State {
         `state '${name}' has shape ${formatShape(shape)} (${sizeOf(shape)} elements) but ${initial.length} initial values`,
       );
     }
+    if (initial) this.initial = initial.slice();
     this.shape = [...shape];
     this.dtype = dtype;
   }
@@ -310,6 +312,7 @@ export function recordNode<A>(
 
 /** @throws ShapeError unless all extents are whole numbers from `least`, and their product can be counted */
 export function requireExtents(what: string, shape: Shape, least = 1): void {
+  if (!Array.isArray(shape)) throw new ShapeError(`${what} has no shape: ${shape}${callSite()}`);
   if (shape.every((extent) => Number.isInteger(extent) && extent >= least) && sizeOf(shape) < 2 ** 53) return;
   throw new ShapeError(
     `${what} has shape ${formatShape(shape)}; extents must be whole numbers from ${least}${callSite()}`,

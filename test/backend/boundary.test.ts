@@ -2,16 +2,24 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../src/backend/backend.ts';
+import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { openWasm } from '../../src/backend/wasm/backend.ts';
 import { Arena } from '../../src/backend/wasm/memory.ts';
 import { Device, type Recorder } from '../../src/device.ts';
-import { BackendError, type DivergradError, ShapeError, UsageError } from '../../src/errors.ts';
+import {
+  BackendError,
+  type DivergradError,
+  NumericsError,
+  ShapeError,
+  UsageError,
+} from '../../src/errors.ts';
 import { mlp } from '../../src/nn/index.ts';
 import {
   add,
   assign,
   exp,
   grad,
+  gradient,
   literal,
   matmul,
   mul,
@@ -195,6 +203,50 @@ test('shapes and seeds that mean nothing are refused when recorded', async () =>
     await refuses(UsageError, /The random seed is .* integer from 0/, () =>
       opened().compile(() => ({ y: randomNormal([2]) }), { seed }),
     );
+});
+
+test('the initial values of a state are finite as the device stores them, and the state’s own', async () => {
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e39]) {
+    const state = new State('weights', [2], [0, value] as unknown as Float32Array);
+    const words = /the initial value of state 'weights' holds (NaN|-?Infinity|1e\+39) at element 1/;
+    await refuses(NumericsError, words, () => recorded(() => ({ y: exp(read(state)) })));
+    await refuses(NumericsError, words, () => opened().read(state));
+  }
+  const text = ['a', 1n, '1'] as unknown as number[];
+  for (const value of text) {
+    const state = new State('weights', [1], [value] as unknown as Float32Array);
+    await refuses(NumericsError, /holds (a|1) at element 0/, () => opened().read(state));
+    await refuses(NumericsError, /holds (a|1) at element 0/, () =>
+      opened().write(new State('x', [1]), [value] as unknown as Float32Array),
+    );
+  }
+  const values = Float32Array.of(1);
+  const state = new State('weights', [1], values);
+  values[0] = Number.NaN;
+  assert.equal(Array.from(await opened().read(state)), [1]);
+  // What the reference computes in float64 holds 1e39.
+  const wide = new Device(createCpuBackend({ precision: 'f64' }));
+  const large = new State('large', [1], Float64Array.of(1e39) as unknown as Float32Array);
+  assert.equal(Array.from(await wide.read(large)), [1e39]);
+  await refuses(UsageError, /State 'weights' must be written an array/, () =>
+    opened().write(state, null as unknown as Float32Array),
+  );
+});
+
+test('what has no shape, and a gradient of another recording, are refused by name', async () => {
+  for (const shape of [null, undefined, 'ab', 3]) {
+    await refuses(ShapeError, /state 'x' has no shape/, () => new State('x', shape as unknown as number[]));
+    await refuses(ShapeError, /input 'x' has no shape/, () =>
+      recorded(({ input }) => ({ y: input('x', shape as unknown as number[]) })),
+    );
+  }
+  let loss: Tensor | undefined;
+  await recorded(({ input }) => {
+    loss = sum(input('x', [2]));
+    return { loss };
+  });
+  const other = () => recorded(() => ({ y: gradient(loss as Tensor, new State('w', [1])) }));
+  await refuses(UsageError, /gradient: .* belongs to another recording/, other);
 });
 
 test('what is read has the shape and the place that was asked for', async () => {

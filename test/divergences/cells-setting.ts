@@ -3,6 +3,7 @@ import type { Device, Update } from '../../src/device.ts';
 import type { Distribution, DistributionFamily } from '../../src/distributions/distribution.ts';
 import { distributionFamilies } from '../../src/distributions/registry.ts';
 import { type EstimatorChoice, missingNeeds, type Need } from '../../src/divergences/estimator.ts';
+import { estimatorChoices } from '../../src/divergences/registry.ts';
 import { boltzmann, type Target } from '../../src/divergences/target.ts';
 import { sizeOf } from '../../src/math/shape.ts';
 import { mlp } from '../../src/nn/index.ts';
@@ -42,6 +43,20 @@ export const cellsOf = (choices: readonly EstimatorChoice[]): Cell[] =>
       return { name: `${choice.name} with ${family.name}`, choice, family, actions, missing };
     }),
   );
+
+const isIntegral = ({ choice, family }: Cell): boolean =>
+  choice.needs.includes('enumerable') && family.capabilities.actionKind === 'box';
+const integrals = cellsOf(estimatorChoices()).filter((cell) => isIntegral(cell) && cell.missing.length === 0);
+const integrated = [...new Set(integrals.map(({ family }) => family.name))];
+const integrating = [...new Set(integrals.map(({ choice }) => choice.name))];
+
+/**
+ * Whether a cell is for the quick tests: integrals over a box are long programs, so that there each such estimator meets one
+ * family, and each family some of them.
+ */
+export const isQuick = (cell: Cell): boolean =>
+  !isIntegral(cell) ||
+  integrated[integrating.indexOf(cell.choice.name) % integrated.length] === cell.family.name;
 
 /** A learner for a cell. @throws UsageError where the pair is refused */
 export function learnerFor({ choice, family, actions }: Cell, samples?: number): PolicyLearner {

@@ -21,6 +21,10 @@ test('names: the parts, and the coefficient that is not said', () => {
   for (const [text, message] of [
     ['kl-penalty/k3+kl-penalty/k2', /'kl-penalty\/k3:on-policy' is a penalty\. Penalties: kl-penalty\/k1,/],
     ['dpg/pathwise+reverse-kl/exact', /'reverse-kl\/exact' is no penalty/],
+    [
+      'dpg/pathwise+kl-penalty/k1',
+      /'kl-penalty\/k1:on-policy' has a gradient of mean 0: .* noise.*'kl-penalty\/k3'/,
+    ],
     ['dpg/pathwise+kl-penalty/k3@0', /coefficient must be a finite number above 0; got '0'/],
     ['dpg/pathwise+kl-penalty/k3@', /coefficient must be a finite number above 0; got ''/],
     ['dpg/pathwise+kl-penalty/k3@-1', /got '-1'/],
@@ -89,6 +93,8 @@ test('its gradient is that of the loss, and the coefficient times that of the pe
 test('a penalty alone is refused where a policy is trained, with what to write', () => {
   for (const [penalty, distribution, wanted] of [
     ['kl-penalty/k3', 'tanh-gaussian', "'reverse-kl/pathwise+kl-penalty/k3:on-policy@0.1'"],
+    ['kl-penalty/k1', 'tanh-gaussian', "'reverse-kl/pathwise+kl-penalty/k1-iw@0.1'"],
+    ['kl-penalty/k1:off-policy', 'beta', "'reverse-kl/pathwise+kl-penalty/k1:off-policy@0.1'"],
     ['kl-penalty/k1-iw', 'categorical', "'reverse-kl/score+kl-penalty/k1-iw@0.1'"],
     ['kl-penalty/k2:off-policy', 'gaussian-mixture', "'reverse-kl/score+kl-penalty/k2:off-policy@0.1'"],
   ]) {

@@ -502,6 +502,10 @@ test('options of a model that are unknown or of another kind are refused', async
   await refused({ reward, files: { a: 1 } }, /option files/);
   await refused({ reward, name: '' }, /option name/);
   await refused({ reward, frameSkip: '2' }, /option frameSkip/);
+  await refused({ reward, files: ['a'] }, /option files/);
+  for (const none of [undefined, null, 3]) await refused(none as unknown as object, /task needs options/);
+  const observation = { size: 1e12, write: () => undefined };
+  await refused({ reward, observation }, /observation\.size must be at most 1048576; got 1000000000000/);
 });
 
 test.run();

@@ -157,6 +157,24 @@ export default [
     to: '{},\n      );',
   },
   {
+    fault: 'an action may be past its bound by the rounding of float32',
+    file: 'src/envs/checked.ts',
+    from: 'action[i] <= Math.fround(high[i])',
+    to: 'action[i] < high[i]',
+  },
+  {
+    fault: 'environments of one run may differ',
+    file: 'src/envs/checked.ts',
+    from: 'if (first === second) return;',
+    to: 'if (first || second) return;',
+  },
+  {
+    fault: 'a state may count other steps than those of the episode',
+    file: 'src/envs/checked.ts',
+    from: 'if (elapsedSteps !== this.steps)',
+    to: 'if (elapsedSteps < 0)',
+  },
+  {
     fault: 'an environment shares the action it is given',
     file: 'src/envs/checked.ts',
     from: 'Float64Array.from(action)',

@@ -57,11 +57,15 @@ for (const [args, expected, code, env] of [
 wrong.run();
 
 const results = suite('results');
-for (const backend of ['cpu', 'webgpu']) {
-  results(`deno: bench --json - on ${backend}, and the process ends`, async () => {
+for (const [runtime, backend] of [
+  ['node', 'webgpu'],
+  ['deno', 'cpu'],
+  ['deno', 'webgpu'],
+] as const) {
+  results(`${runtime}: bench --json - on ${backend}, and the process ends`, async () => {
     const begun = Date.now();
     const args = [...benchArgs, '--backend', backend, '--json', '-'];
-    const { code, stdout, stderr } = await cliIn('deno', args);
+    const { code, stdout, stderr } = await cliIn(runtime, args);
     assert.is(code, 0, stderr);
     assert.is(stderr, '');
     checkBench(stdout, { backend, estimators: three, begun });

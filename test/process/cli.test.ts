@@ -99,7 +99,6 @@ const results = suite('results');
 for (const [runtime, backend] of [
   ['node', 'cpu'],
   ['node', 'wasm'],
-  ['node', 'webgpu'],
   ['deno', 'wasm'],
 ] as const) {
   results(`${runtime}: bench --json - on ${backend}, and the process ends`, async () => {

@@ -525,12 +525,18 @@ test('settings out of range are refused by name', async () => {
     }
     assert.unreachable(`must be refused: ${message}`);
   };
-  const counts = ['steps', 'batch', 'capacity', 'warmup', 'evaluateEvery', 'evaluationEpisodes'] as const;
+  const counts = ['steps', 'batch', 'capacity', 'warmup', 'evaluateEvery'] as const;
   for (const name of counts) {
     for (const value of [0, 1.5, -1, Number.NaN])
       await refused({ [name]: value }, new RegExp(`^${name} must be a whole number from 1; got ${value}`));
   }
-  for (const value of [-1, 0.5]) await refused({ updatesPerStep: value }, /^updatesPerStep must be/);
+  for (const value of [-1, 0.5, 1e9])
+    await refused({ updatesPerStep: value }, /^train: updatesPerStep must be a whole number from 0 to 10000/);
+  for (const value of [0, 1.5, -1, Number.NaN, 1e9])
+    await refused(
+      { evaluationEpisodes: value },
+      /^train: evaluationEpisodes must be a whole number from 1 to 10000/,
+    );
   await refused({ steps: 15 }, /^steps is 15; with 2 environments it must be a multiple of 2/, 2);
   await refused(
     { evaluateEvery: 9 },

@@ -35,6 +35,22 @@ const [fraction, unit] = [
   [1.5, -0.1, Number.NaN, 5, Number.POSITIVE_INFINITY],
 ];
 
+test('what is no choice is refused, and no entropy but a finite number is aimed at, tuned or not', () => {
+  const make = (given: object) => () => new ActorCritic({ ...base, ...given } as ActorCriticOptions);
+  for (const value of ['x', null, 'Expectation'])
+    refused(make({ criticTarget: value }), UsageError, 'critic target', `'${value}'`, 'expectation, sample');
+  for (const value of ['x', '0.1', null, true])
+    refused(make({ temperature: value }), UsageError, 'temperature must be a finite number', `got ${value}`);
+  const dpg = { estimator: chooseEstimator('dpg/pathwise'), family: distributionFamily('deterministic') };
+  for (const parts of [{}, dpg])
+    for (const value of ['1', Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, null])
+      refused(
+        make({ ...parts, targetEntropy: value }),
+        UsageError,
+        `targetEntropy must be a finite number; got ${value}`,
+      );
+});
+
 test('every number of a learner has its range, and is named with it and what was seen', () => {
   const wrong: Readonly<Record<string, readonly unknown[]>> = {
     observations: fraction,

@@ -107,8 +107,13 @@ test('a change affects the files that import it, load a bundle of it, or read it
   assert.is((await affectedBy('package-lock.json')).size, chosenFiles(parse([])).length);
 });
 
-const run = (...args: string[]) =>
-  spawnSync(process.execPath, ['test/run.mjs', ...args], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+const runWith = (env: Record<string, string>, ...args: string[]) =>
+  spawnSync(process.execPath, ['test/run.mjs', ...args], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+    env: { ...process.env, ...env },
+  });
+const run = (...args: string[]) => runWith({}, ...args);
 
 test('one test of one file runs alone, and the counts are written', () => {
   const folder = mkdtempSync(join(tmpdir(), 'divergrad-runner-'));
@@ -222,30 +227,73 @@ test('a file that cannot be bundled does not keep a selection from running', asy
   }
 });
 
-test('CI adds the counts of both runs, and a run that does not count has failed', () => {
+test('suites whose driver is absent are told by name and do not count, or have failed where they must run', () => {
+  const asked = '--suite=deno-lavapipe,deno-opengl';
+  const without = { DIVERGRAD_SYSTEM: '/nonexistent' };
+  const told = runWith({ ...without, DIVERGRAD_DRIVERS: '' }, asked);
+  const required = runWith({ ...without, DIVERGRAD_DRIVERS: 'required' }, asked);
+  for (const { stdout } of [told, required]) {
+    assert.match(stdout, /^absent deno-lavapipe: .*Vulkan.* \(Debian: mesa-vulkan-drivers\)$/m);
+    assert.match(stdout, /^absent deno-opengl: .*OpenGL ES.* \(Debian: libegl-mesa0 .*libgles2\)$/m);
+  }
+  assert.not.match(told.stdout, /FAIL/);
+  assert.match(told.stdout, /^0 passed, 0 failed$/m);
+  assert.is(required.status, 1);
+  assert.match(required.stdout, /^FAIL deno-lavapipe: no test ran$/m);
+  assert.match(required.stdout, /^FAIL deno-opengl: no test ran$/m);
+  assert.match(required.stdout, /^0 passed, 2 failed$/m);
+});
+
+/** Runs CI with stand-ins for what it calls: a command's name and the shell that it runs. */
+function ci(commands: Record<string, string>): {
+  status: number | null;
+  last: string | undefined;
+  stdout: string;
+} {
   const folder = mkdtempSync(join(tmpdir(), 'divergrad-ci-'));
   try {
-    const last = (first: string, second: string) => {
-      writeFileSync(
-        join(folder, 'npm'),
-        `#!/bin/sh\nif [ "$1" = test ]; then ${first}; else ${second}; fi\n`,
-        { mode: 0o755 },
-      );
-      const { status, stdout } = spawnSync('bash', ['.ci/run'], {
-        encoding: 'utf8',
-        env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
-      });
-      return [status, stdout.trimEnd().split('\n').at(-1)];
-    };
-    const ten = 'echo 10 passed, 0 failed';
-    assert.equal(last(ten, 'echo 5 passed, 0 failed'), [0, '15 passed, 0 failed']);
-    assert.equal(last(ten, 'echo 5 passed, 2 failed; exit 1'), [1, '15 passed, 2 failed']);
-    assert.equal(last('printf crashed; exit 1', ten), [1, '10 passed, 1 failed']);
-    assert.equal(last(`${ten}; exit 1`, ten), [1, '20 passed, 1 failed']);
-    assert.equal(last('echo', 'printf nothing'), [1, '0 passed, 2 failed']);
+    // Somebody who may not install, unless said otherwise.
+    for (const [name, body] of Object.entries({ id: 'echo 1000', ...commands }))
+      writeFileSync(join(folder, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    const { status, stdout } = spawnSync('bash', ['.ci/run'], {
+      encoding: 'utf8',
+      env: { ...process.env, DIVERGRAD_DRIVERS: '', PATH: `${folder}:${process.env.PATH}` },
+    });
+    return { status, last: stdout.trimEnd().split('\n').at(-1), stdout };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+test('CI adds the counts of both runs, and a run that does not count has failed', () => {
+  const last = (first: string, second: string) => {
+    const ended = ci({ npm: `if [ "$1" = test ]; then ${first}; else ${second}; fi` });
+    return [ended.status, ended.last];
+  };
+  const ten = 'echo 10 passed, 0 failed';
+  assert.equal(last(ten, 'echo 5 passed, 0 failed'), [0, '15 passed, 0 failed']);
+  assert.equal(last(ten, 'echo 5 passed, 2 failed; exit 1'), [1, '15 passed, 2 failed']);
+  assert.equal(last('printf crashed; exit 1', ten), [1, '10 passed, 1 failed']);
+  assert.equal(last(`${ten}; exit 1`, ten), [1, '20 passed, 1 failed']);
+  assert.equal(last('echo', 'printf nothing'), [1, '0 passed, 2 failed']);
+});
+
+test('CI installs the drivers where it may and they are missing; there their suites must run', () => {
+  const npm = 'echo "drivers: $DIVERGRAD_DRIVERS"; echo 1 passed, 0 failed';
+  const aptGet = 'echo "apt-get $*"';
+  const missing = ci({ npm, id: 'echo 0', dpkg: 'exit 1', 'apt-get': aptGet }).stdout;
+  assert.match(
+    missing,
+    /^apt-get update .*\napt-get install .*libegl-mesa0 libgl1-mesa-dri libgles2 mesa-vulkan-drivers$/m,
+  );
+  const there = ci({ npm, id: 'echo 0', dpkg: '', 'apt-get': aptGet }).stdout;
+  const notRoot = ci({ npm, dpkg: 'exit 1', 'apt-get': aptGet }).stdout;
+  for (const stdout of [there, notRoot]) assert.not.match(stdout, /apt-get/);
+  for (const stdout of [missing, there]) assert.match(stdout, /^drivers: required$/m);
+  assert.match(notRoot, /^drivers: $/m);
+  // What cannot be installed is found by the suites, which then fail.
+  const offline = ci({ npm, id: 'echo 0', dpkg: 'exit 1', 'apt-get': 'exit 100' });
+  assert.match(offline.stdout, /^drivers: required$/m);
 });
 
 test('every planted fault still fits its file, exactly once', async () => {

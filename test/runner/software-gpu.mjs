@@ -119,11 +119,12 @@ export function softwareVulkanEnv() {
   };
 }
 
-/** The folders in which Debian and its kin keep libraries. */
-const libraries = () =>
-  existsSync('/usr/lib')
-    ? ['/usr/lib', ...readdirSync('/usr/lib').map((name) => join('/usr/lib', name))]
-    : [];
+/** Where Debian and its kin keep libraries, and what tells Vulkan of drivers; another place to try a machine without them. */
+const system = process.env.DIVERGRAD_SYSTEM ?? '/usr';
+const libraries = () => {
+  const folder = join(system, 'lib');
+  return existsSync(folder) ? [folder, ...readdirSync(folder).map((name) => join(folder, name))] : [];
+};
 const hasLibrary = (name) => libraries().some((folder) => existsSync(join(folder, name)));
 
 /**
@@ -135,7 +136,7 @@ export const mesaDrivers = {
     what: "Mesa's Vulkan in software",
     packages: ['mesa-vulkan-drivers'],
     env() {
-      const folder = '/usr/share/vulkan/icd.d';
+      const folder = join(system, 'share/vulkan/icd.d');
       const file = existsSync(folder) && readdirSync(folder).find((name) => /^lvp_icd.*\.json$/.test(name));
       if (!file || !hasLibrary('libvulkan.so.1')) return undefined;
       const icd = join(folder, file);

@@ -69,6 +69,10 @@ export async function fromMjcf(xml: string, options: MjcfOptions): Promise<() =>
     if (!Number.isSafeInteger(value) || value < 1)
       throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
   }
+  if (whole['observation.size'] > MOST_OBSERVATIONS)
+    throw new UsageError(
+      `observation.size must be at most ${MOST_OBSERVATIONS}; got ${whole['observation.size']}.`,
+    );
   const { startNoise = 0 } = options;
   if (!(startNoise >= 0 && startNoise < Number.POSITIVE_INFINITY))
     throw new UsageError(`startNoise must be a number from 0; got ${startNoise}.`);
@@ -101,7 +105,11 @@ const known: Readonly<Record<keyof MjcfOptions, (value: unknown) => boolean>> = 
   terminated: isFunction,
 };
 
+const MOST_OBSERVATIONS = 2 ** 20;
+
 function requireKnown(options: MjcfOptions): void {
+  if (!isRecord(options))
+    throw new UsageError(`The task needs options, at least a reward; got ${String(options)}.`);
   const names = Object.keys(known) as (keyof MjcfOptions)[];
   for (const name of Object.keys(options))
     if (!Object.hasOwn(known, name)) throw unknownName('option', name, names);
@@ -125,7 +133,7 @@ function isContent(value: unknown): boolean {
   return typeof value === 'string' || value instanceof Uint8Array;
 }
 function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 class MjcfEnvironment extends MujocoEnvironment {
