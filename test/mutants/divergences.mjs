@@ -147,7 +147,7 @@ export default [
   {
     fault: 'k1 of samples of the policy is called unbiased',
     file: 'src/divergences/kl-penalty.ts',
-    from: "onPolicy: own('nothing', 'E_π[∇ log π] = 0')",
+    from: 'onPolicy: own(nothing)',
     to: 'onPolicy: unbiased(reverseReferenceKl)',
   },
   {
