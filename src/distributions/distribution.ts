@@ -71,6 +71,13 @@ export interface BoxDensity {
   readonly centre: Tensor;
   /** [components, batch, actions] how widely around each centre, constants. */
   readonly scale: Tensor;
+  /** Where the log-density bends sharply between its parts, and how widely, [bends, batch, actions], constants. */
+  readonly bends?: {
+    readonly centre: Tensor;
+    readonly scale: Tensor;
+    /** [bends, batch, 1] how many nodes each shall have, relative to a centre; 0 for one that is none */
+    readonly weight: Tensor;
+  };
   /** What `logDensity` depends on, each [batch, …]. */
   readonly parameters: readonly Tensor[];
   /** Log-density of the latent itself, differentiable in the parameters: [points, batch, actions] → [points, batch]. */

@@ -1,16 +1,24 @@
 import {
+  abs,
   add,
   argMax,
   clamp,
   concat,
+  div,
   exp,
+  greater,
+  greaterEqual,
   logSoftmax,
   logSumExp,
+  max,
+  maximum,
+  minimum,
   mul,
   neg,
   randomNormal,
   reshape,
   sliceAxis,
+  sqrt,
   square,
   stopGradient,
   sub,
@@ -18,6 +26,7 @@ import {
   type Tensor,
   tanh,
   transpose,
+  where,
 } from '../tape/index.ts';
 import { gumbel, oneHot } from './categorical.ts';
 import { noiseOf, requireEvents } from './checks.ts';
@@ -33,6 +42,8 @@ import { defaultLogStd, normalEntropy, scaledRange } from './entropy-range.ts';
 import { inverseTanh, squash } from './gaussian.ts';
 import { maskedLogits } from './mask.ts';
 
+/** How many nodes of quadrature a bend between two components shall have, relative to a component's centre. */
+const bendWeight = 0.4;
 /** Components of the family. */
 const components = 4;
 
@@ -127,8 +138,66 @@ export class GaussianMixture implements Distribution {
       centre: byComponent(this.mean),
       scale: byComponent(exp(this.logStd)),
       parameters: [this.logits, this.mean, this.logStd],
+      ...(this.actions === 1 ? { bends: this.bends() } : {}),
       logDensity: (latent) => logSumExp(this.joint(latent), -1),
     });
+  }
+
+  /**
+   * Where the density passes from one component to another, in one coordinate: log w_i N_i − log w_j N_j is a parabola
+   * ax² + bx + c in x = u − μ_i, and each of its roots counts where no third component is above. Its slope there says within
+   * which width the one gives way to the other.
+   */
+  private bends(): NonNullable<BoxDensity['bends']> {
+    const { batch, components: count } = this;
+    const column = (x: Tensor, m: number) => stopGradient(reshape(sliceAxis(x, 1, m, m + 1), [1, batch, 1]));
+    const parts = Array.from({ length: count }, (_, m) => ({
+      logWeight: column(this.logits, m),
+      mean: column(this.mean, m),
+      logStd: column(this.logStd, m),
+    }));
+    const pairs = parts.flatMap((i, at) => parts.slice(at + 1).map((j) => [i, j] as const));
+    const roots = pairs.flatMap(([i, j]) => {
+      // All in units of the narrower one's precision, which float32 might not hold when squared.
+      const least = minimum(i.logStd, j.logStd);
+      const [p, q] = [i, j].map(({ logStd }) => exp(mul(2, sub(least, logStd))));
+      const unit = exp(mul(2, least));
+      const gap = sub(j.mean, i.mean);
+      const heights = add(sub(i.logWeight, j.logWeight), sub(j.logStd, i.logStd));
+      const a = mul(0.5, sub(q, p));
+      const b = neg(mul(gap, q));
+      const c = add(mul(0.5, mul(square(gap), q)), mul(unit, heights));
+      const slope = sqrt(maximum(sub(square(b), mul(4, mul(a, c))), 0));
+      // Of the two forms of each root the one that does not cancel.
+      const stable = mul(-0.5, add(b, where(greaterEqual(b, 0), slope, neg(slope))));
+      return [
+        [c, stable],
+        [stable, a],
+      ].map(([top, bottom]) => {
+        const some = mul(greater(abs(bottom), 1e-12), greater(slope, 1e-6));
+        const x = clamp(div(top, where(some, bottom, 1)), -1e3, 1e3);
+        return { centre: add(i.mean, mul(some, x)), scale: div(unit, where(some, slope, 1)), some };
+      });
+    });
+    const all = (pick: (root: (typeof roots)[number]) => Tensor) => concat(roots.map(pick), 0);
+    const centre = stopGradient(all(({ centre }) => centre));
+    const highest = max(this.responsibilities(centre), -1, true);
+    const weight = mul(
+      bendWeight,
+      mul(
+        all(({ some }) => some),
+        greater(0.75, highest),
+      ),
+    );
+    return {
+      centre,
+      scale: clamp(
+        all(({ scale }) => scale),
+        1e-6,
+        1,
+      ),
+      weight: stopGradient(weight),
+    };
   }
 
   detach(): GaussianMixture {

@@ -35,6 +35,8 @@ import { allowedOnly, type Target } from './target.ts';
 
 /** Nodes a coordinate, by the number of coordinates. */
 const nodesFor = [0, 320, 88];
+/** In one coordinate, where the policy's density has bends of its own. */
+const nodesWithBends = 512;
 /** Beyond this many scales of the policy, or this far from a peak of the target, nothing counts. */
 const policyReach = 9;
 const targetReach = 14;
@@ -108,12 +110,12 @@ export function enumerate(policy: Distribution, target: Target, order?: number):
 
 /** The product of a gathered rule along each coordinate: points [points, batch, actions]. */
 function place(
-  { centre, scale }: BoxDensity,
+  { centre, scale, bends }: BoxDensity,
   peaks: Peaks,
   order = 0,
 ): { points: Tensor; logVolume: Tensor; grid: number[] } {
   const [components, batch, actions] = centre.shape;
-  const count = nodesFor[actions];
+  const count = bends ? nodesWithBends : nodesFor[actions];
   // policy^order·target^(1 − order) has two more peaks where the policy is wide, since log target falls as 2|u|.
   const tilt = order > 1 ? mul((2 * (order - 1)) / order, square(scale)) : undefined;
   const far = maximum(tilt ? add(mul(policyReach, scale), tilt) : mul(policyReach, scale), targetReach);
@@ -124,13 +126,21 @@ function place(
     0,
   );
   const weights = broadcastTo(literal([1 + 0.5 / components], [1]), [own.length * components, batch, 1]);
+  const bent = (part: 'centre' | 'scale' | 'weight') => (bends ? [bends[part]] : []);
   const gathering = {
-    centre: concat([...own, peaks.centre], 0),
-    scale: mul(widening, concat([widths, peaks.scale], 0)),
-    weight: concat([weights, peaks.weight], 0),
+    centre: concat([...own, peaks.centre, ...bent('centre')], 0),
+    scale: mul(widening, concat([widths, peaks.scale, ...bent('scale')], 0)),
+    weight: concat([weights, peaks.weight, ...bent('weight')], 0),
   };
   const handOver = (x: Tensor, least: number) => maximum(mul(4 * widening, x), least);
-  const ends = concat([handOver(widths, policyFar), handOver(peaks.scale, targetFar)], 0);
+  const ends = concat(
+    [
+      handOver(widths, policyFar),
+      handOver(peaks.scale, targetFar),
+      ...bent('scale').map((x) => handOver(x, policyFar)),
+    ],
+    0,
+  );
   const { nodes, logLength } = gatheredRule(gathering, ends, middleScale, reach, count);
   if (actions === 1) {
     return { points: nodes, logVolume: reshape(logLength, [count, batch]), grid: [count] };

@@ -78,10 +78,36 @@ function placesOf(family: string, head: readonly number[], i: number, d: number)
     const [a, b] = [1 + softplus(head[i]), 1 + softplus(head[d + i])];
     return [{ centre: 0.5 * Math.log(a / b), scale: 0.5 * Math.sqrt(1 / a + 1 / b) }];
   }
-  return [0, 1, 2, 3].map((m) => ({
+  const components = [0, 1, 2, 3].map((m) => ({
+    weight: head[m],
     centre: head[4 + m * d + i],
     scale: Math.exp(head[4 + 4 * d + m * d + i]),
   }));
+  return d === 1 ? [...components, ...bendsOf(components)] : components;
+}
+
+/** Where two components of a mixture are equally likely, and how quickly one gives way to the other. */
+function bendsOf(components: readonly (Place & { readonly weight: number })[]): Place[] {
+  // Coefficients of log w N as a polynomial in u.
+  const powers = components.map(({ weight, centre, scale }) => {
+    const half = 0.5 / scale ** 2;
+    return [-half, 2 * half * centre, weight - Math.log(scale) - half * centre ** 2];
+  });
+  const at = ([a, b, c]: readonly number[], u: number) => (a * u + b) * u + c;
+  const found: Place[] = [];
+  powers.forEach((first, i) => {
+    for (const second of powers.slice(i + 1)) {
+      const [a, b, c] = first.map((x, k) => x - second[k]);
+      const slope = Math.sqrt(b * b - 4 * a * c);
+      for (const u of Math.abs(a) < 1e-9 * Math.abs(b)
+        ? [-c / b]
+        : [-b - slope, -b + slope].map((x) => x / (2 * a))) {
+        const isTop = powers.every((other) => at(other, u) < at(first, u) + 1);
+        if (Number.isFinite(u) && isTop) found.push({ centre: u, scale: Math.max(1e-6, 1 / slope) });
+      }
+    }
+  });
+  return found;
 }
 
 /** Value and gradient from the definitions. */
@@ -116,11 +142,16 @@ export const norm = (x: readonly number[]): number => Math.hypot(...x);
 
 /**
  * Relative errors of value and gradient. A gradient below 1e-5 of the value or of 1 is nothing that float64 could tell
- * from the difference of the two densities' integrals.
+ * from the difference of the two densities' integrals. A gradient below `least` of the value counts as that large.
  */
-export function errorOf(found: Computed, right: { value: number; gradient: readonly number[] }): number {
+export function errorOf(
+  found: Computed,
+  right: { value: number; gradient: readonly number[] },
+  least = 0,
+): number {
   const value = Math.abs(found.value - right.value) / Math.abs(right.value);
   const size = norm(right.gradient);
-  const slope = norm(found.gradient.map((x, j) => x - right.gradient[j])) / size;
+  const slope =
+    norm(found.gradient.map((x, j) => x - right.gradient[j])) / Math.max(size, least * Math.abs(right.value));
   return size > 1e-5 * Math.max(1, Math.abs(right.value)) ? Math.max(value, slope) : value;
 }

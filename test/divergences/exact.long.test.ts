@@ -12,15 +12,10 @@ const kinked = 'total-variation/exact';
 const logStds = [-6, -4, -2, 0, 1, 3];
 const means = [-12, -3, 0.55];
 
-/** The density of a mixture has kinks between its components, where they are narrow. */
-const within = (name: string, family: string): number =>
-  family === 'tanh-gaussian-mixture'
-    ? name === kinked
-      ? Number.POSITIVE_INFINITY
-      : 1e-2
-    : name === kinked || name === 'renyi/exact:2'
-      ? 1e-3
-      : 1e-4;
+const within = (name: string): number => (name === kinked || name === 'renyi/exact:2' ? 1e-3 : 1e-4);
+/** Between a mixture's components π and p cross steeply, which these two see as a kink: relative to 1 % of the value at least. */
+const steep = (name: string, family: string): boolean =>
+  family === 'tanh-gaussian-mixture' && (name === kinked || name === 'jensen-shannon/exact');
 
 /** Heads of a family in one coordinate. */
 const heads: Readonly<Record<string, readonly (readonly number[])[]>> = {
@@ -48,9 +43,10 @@ for (const [family, list] of Object.entries(heads)) {
           const right = expected(problem, names);
           for (const name of names) {
             const found = await programs.compute(name, problem);
-            const off = errorOf(found, right[name]);
+            const hard = steep(name, family);
+            const off = errorOf(found, right[name], hard ? 1e-2 : 0);
             const what = `${name}, ${target.name}, head ${head}: off by ${off}, says ${found.claimed}`;
-            assert.ok(off < within(name, family) || found.claimed > 0.01, what);
+            assert.ok(off < (hard ? 2e-3 : within(name)), what);
           }
         }
       }

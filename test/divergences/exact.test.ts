@@ -57,6 +57,22 @@ test("total variation's kinks are integrated as such", async () => {
   }
 });
 
+test('a mixture is resolved where one narrow component gives way to another', async () => {
+  const programs = new ExactPrograms(exactDevice());
+  const problem: Case = {
+    family: 'tanh-gaussian-mixture',
+    head: [-1.82, 0.44, 1.57, 1.42, 10.52, -0.74, 2, -10.44, -5.4, -2.4, -5.39, -3.59],
+    target: qualityTarget('bimodal'),
+    temperature: 0.225,
+  };
+  const names = ['reverse-kl/exact', 'forward-kl/exact', 'hellinger/exact'];
+  const right = expected(problem, names);
+  for (const name of names) {
+    const off = errorOf(await programs.compute(name, problem), right[name]);
+    assert.ok(off < 1e-6, `${name}: off by ${off}`);
+  }
+});
+
 test('in two coordinates Hellinger follows a narrow policy to the corner of the box', async () => {
   const programs = new ExactPrograms(exactDevice());
   const problem: Case = {

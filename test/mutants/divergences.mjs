@@ -198,4 +198,10 @@ export default [
     from: 'div(sub(total, f), samples - 1)',
     to: 'div(sub(total, f), samples)',
   },
+  {
+    fault: 'nodes of quadrature do not gather where the components of a mixture give way to each other',
+    file: 'src/divergences/exact.ts',
+    from: '(bends ? [bends[part]] : [])',
+    to: '[]',
+  },
 ];
