@@ -1,8 +1,10 @@
 import {
   add,
   argMax,
+  broadcastTo,
   clamp,
   concat,
+  constant,
   exp,
   logSoftmax,
   logSumExp,
@@ -127,6 +129,11 @@ export class GaussianMixture implements Distribution {
       centre: byComponent(this.mean),
       scale: byComponent(exp(this.logStd)),
       parameters: [this.logits, this.mean, this.logStd],
+      steepness: [
+        broadcastTo(constant(0.5), this.logits.shape),
+        stopGradient(exp(neg(this.logStd))),
+        broadcastTo(constant(Math.SQRT2), this.logStd.shape),
+      ],
       logDensity: (latent) => logSumExp(this.joint(latent), -1),
     });
   }
