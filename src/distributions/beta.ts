@@ -148,6 +148,11 @@ export class Beta implements Distribution {
       centre: as(mul(0.5, sub(log(alpha), log(beta)))),
       scale: as(mul(0.5, sqrt(add(div(1, alpha), div(1, beta))))),
       parameters: [alpha, beta],
+      // ψ′(α) − ψ′(α + β), with ψ′(x) about 1/x
+      steepness: [
+        [alpha, beta],
+        [beta, alpha],
+      ].map(([x, y]) => stopGradient(sqrt(div(y, mul(x, add(x, y)))))),
       logDensity: (latent) => {
         const [logX, log1mX] = [neg(softplus(mul(-2, latent))), neg(softplus(mul(2, latent)))];
         return sum(add(this.ofLogit(tanh(latent), logX, log1mX), Math.LN2), -1);

@@ -80,6 +80,8 @@ export interface BoxDensity {
   };
   /** What `logDensity` depends on, each [batch, …]. */
   readonly parameters: readonly Tensor[];
+  /** As `parameters`, constants: how large ∂ log π is in each, about the root of its Fisher information. */
+  readonly steepness: readonly Tensor[];
   /** Log-density of the latent itself, differentiable in the parameters: [points, batch, actions] → [points, batch]. */
   logDensity(latent: Tensor): Tensor;
 }

@@ -2,8 +2,10 @@ import {
   abs,
   add,
   argMax,
+  broadcastTo,
   clamp,
   concat,
+  constant,
   div,
   exp,
   greater,
@@ -139,6 +141,11 @@ export class GaussianMixture implements Distribution {
       scale: byComponent(exp(this.logStd)),
       parameters: [this.logits, this.mean, this.logStd],
       ...(this.actions === 1 ? { bends: this.bends() } : {}),
+      steepness: [
+        broadcastTo(constant(0.5), this.logits.shape),
+        stopGradient(exp(neg(this.logStd))),
+        broadcastTo(constant(Math.SQRT2), this.logStd.shape),
+      ],
       logDensity: (latent) => logSumExp(this.joint(latent), -1),
     });
   }

@@ -1,7 +1,9 @@
 import {
   add,
+  broadcastTo,
   clamp,
   concat,
+  constant,
   exp,
   log1p,
   mul,
@@ -137,6 +139,11 @@ export class Gaussian implements Distribution {
         centre: as(this.mean),
         scale: as(exp(this.logStd)),
         parameters: [this.head],
+        steepness: [
+          stopGradient(
+            concat([exp(neg(this.logStd)), broadcastTo(constant(Math.SQRT2), this.logStd.shape)], -1),
+          ),
+        ],
         logDensity: (latent) => gaussianLogProb(shape, this.head, latent),
       };
     };

@@ -59,7 +59,7 @@ export class ExactPrograms {
 }
 
 /** Q of a target at one action, in plain numbers. */
-const qOf =
+export const qOf =
   ({ height, curvature, centre, slope, actions }: QualityTarget) =>
   (a: readonly number[]): number => {
     const bumps = [0, 1].map(
@@ -72,7 +72,7 @@ const qOf =
   };
 
 /** Where a policy has its mass along coordinate i. */
-function placesOf(family: string, head: readonly number[], i: number, d: number): Place[] {
+export function placesOf(family: string, head: readonly number[], i: number, d: number): Place[] {
   if (family === 'tanh-gaussian') return [{ centre: head[i], scale: Math.exp(head[d + i]) }];
   if (family === 'beta') {
     const [a, b] = [1 + softplus(head[i]), 1 + softplus(head[d + i])];
@@ -132,7 +132,7 @@ export function expected({ family, head, target, temperature }: Case, names: rea
   return reference(
     {
       density: policyDensities[family],
-      ...{ head, q: qOf(target), temperature, places, reach, fineness: actions === 1 ? 1.5 : 0.4 },
+      ...{ head, q: qOf(target), temperature, places, reach, fineness: 1.5 },
     },
     names,
   );
