@@ -9,8 +9,8 @@ export default [
   {
     fault: 'truncation also stored as termination',
     file: 'src/rl/train.ts',
-    from: '          terminated,\n          nextObservation',
-    to: '          terminated: terminated || transitions[i].truncated,\n          nextObservation',
+    from: '        terminated,\n        nextObservation',
+    to: '        terminated: terminated || transitions[i].truncated,\n        nextObservation',
   },
   {
     fault: 'wraps one row early',
@@ -21,8 +21,8 @@ export default [
   {
     fault: 'a quarter of the updates',
     file: 'src/rl/train.ts',
-    from: '        else update.run(updatesPerStep * count);\n        updates += updatesPerStep * count;',
-    to: '        else update.run(Math.ceil((updatesPerStep * count) / 4));\n        updates += Math.ceil((updatesPerStep * count) / 4);',
+    from: '      else update.run(updatesPerStep * count);\n      updates += updatesPerStep * count;',
+    to: '      else update.run(Math.ceil((updatesPerStep * count) / 4));\n      updates += Math.ceil((updatesPerStep * count) / 4);',
   },
   {
     fault: 'updates not times the environments',
