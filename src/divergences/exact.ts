@@ -312,12 +312,11 @@ export function exactly(
     relative(abs(sub(fine.value, rough.value)), abs(fine.value), smallValue),
     relative(norm(apart), norm(fine.slopes), small),
   ];
-  const error = stopGradient(
-    max(
-      errors.reduce((a, b) => maximum(a, b)),
-      0,
-    ),
+  const worst = max(
+    errors.reduce((a, b) => maximum(a, b)),
+    0,
   );
+  const error = stopGradient(worst);
   const refused = sub(exp(where(greaterEqual(QUADRATURE_BOUND, error), 0, 1e4)), 1);
   // The loss too, for who looks at no diagnostic; the gradient passes as it is.
   return { loss: add(fine.loss, refused), diagnostics: { quadratureError: add(error, refused) } };

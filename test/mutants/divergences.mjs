@@ -171,8 +171,8 @@ export default [
   {
     fault: 'one wrong state hides under the others',
     file: 'src/divergences/exact.ts',
-    from: 'stopGradient(max(errors.reduce((a, b) => maximum(a, b)), 0))',
-    to: 'stopGradient(mean(errors.reduce((a, b) => maximum(a, b))))',
+    from: 'const worst = max(errors.reduce((a, b) => maximum(a, b)), 0);',
+    to: 'const worst = mean(errors.reduce((a, b) => maximum(a, b)));',
   },
   {
     fault: 'an unresolved integral shows in the diagnostic only',
