@@ -92,7 +92,7 @@ export function fDivergence(divergence: FDivergence): Estimator[] {
           const all = divergence.kinked ? between(nodes) : nodes;
           return integrate(all, integrandOf(divergence, all));
         },
-        overlapOrder,
+        { order: overlapOrder, kinked: divergence.kinked === true },
       ),
   };
   return [score, pathwise, exact];

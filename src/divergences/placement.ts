@@ -15,7 +15,6 @@ import {
   literal,
   log,
   log1p,
-  matmul,
   max,
   maximum,
   min,
@@ -46,7 +45,7 @@ export interface Peaks {
 export type LogDensity = (latent: Tensor) => Tensor;
 
 /** Nodes of the first look at the target along each coordinate, by the number of coordinates. */
-const coarseNodes = [0, 41, 19];
+const coarseNodes = [0, 65, 25];
 /** Reach of that look: 1 − tanh 7 is 2e-6. It is denser than that near 0, within `coarseScale`. */
 const coarseReach = 7;
 const coarseScale = 1.5;
@@ -183,50 +182,9 @@ function arsinh(x: Tensor): Tensor {
 }
 
 /** Nodes of one coordinate before and after each centre that bracket the solution. */
-const knotsBeside = 9;
+const knotsBeside = 10;
 /** Steps of Newton's method, kept inside the bracket. */
-const inversions = 5;
-/** Of so many nodes one is found by Newton's method, by the number of coordinates; the others are interpolated. */
-const strides = [0, 2, 2];
-/** Least length of a node, which rounding might take off. */
-const shortest = 1e-12;
-/** Times the reach within which the nodes beyond the ends are. */
-const beyondEnds = 20;
-/** Nodes on either side that the interpolation goes through. */
-const beside = 4;
-
-/**
- * Polynomials through the 2·beside nearest of knots `stride` apart: their values and slopes at nodes 0 to count − 1, each
- * [count, knots], and the knots' numbers among the nodes. At a knot, where two meet, the slope is the mean of theirs.
- */
-function interpolation(count: number, stride: number) {
-  const knots = Math.ceil(count / stride) + 2 * beside - 1;
-  const numbers = Array.from({ length: knots }, (_, j) => (j - beside + 1) * stride);
-  const rows = Array.from({ length: count }, (_, i) => {
-    const first = Math.floor(i / stride);
-    const firsts = i % stride === 0 && i > 0 ? [first - 1, first] : [first];
-    const pieces = firsts.map((from) => piece(numbers.slice(from, from + 2 * beside), i));
-    const all = (of: 'value' | 'slope') =>
-      numbers.map((_, j) =>
-        pieces.reduce((sum, p, k) => sum + (p[of][j - firsts[k]] ?? 0) / pieces.length, 0),
-      );
-    return { values: all('value'), slopes: all('slope') };
-  });
-  const matrix = (rows: number[][]) => literal(rows.flat(), [count, knots]);
-  return { values: matrix(rows.map((r) => r.values)), slopes: matrix(rows.map((r) => r.slopes)), numbers };
-}
-
-/** Weights of the values at `knots` in the polynomial through them, and in its slope, at x. */
-function piece(knots: readonly number[], x: number): { value: number[]; slope: number[] } {
-  const product = (j: number, without: number) =>
-    knots.reduce((w, other, m) => (m === j || m === without ? w : (w * (x - other)) / (knots[j] - other)), 1);
-  return {
-    value: knots.map((_, j) => product(j, j)),
-    slope: knots.map((knot, j) =>
-      knots.reduce((sum, other, m) => (m === j ? sum : sum + product(j, m) / (knot - other)), 0),
-    ),
-  };
-}
+const inversions = 8;
 
 /**
  * A rule along each coordinate of the latent whose nodes gather around all centres at once: the trapezoidal rule in
@@ -259,28 +217,27 @@ export function gatheredRule(
   const y = (u: Tensor) => sum(mul(n, arsinh(scaled(u))), 0);
   const density = (u: Tensor) => sum(div(n, mul(s, sqrt(add(1, square(scaled(u)))))), 0);
 
-  const ends = reshape(reach, [1, batch, actions]);
-  const [low, high] = [y(neg(ends)), y(ends)];
-  const step = mul(1 / (count - 1), sub(high, low));
-  const { values, slopes, numbers } = interpolation(count, strides[actions]);
-  const inverted = numbers.length;
-  const wanted = add(low, mul(literal(numbers, [inverted, 1, 1]), step));
-  // What is interpolated from lies beyond the ends too.
-  const last = mul(beyondEnds, ends);
+  const last = reshape(reach, [1, batch, actions]);
+  const [low, high] = [y(neg(last)), y(last)];
+  const share = literal(
+    Array.from({ length: count }, (_, i) => i / (count - 1)),
+    [count, 1, 1],
+  );
+  const wanted = add(low, mul(share, sub(high, low)));
 
   // Knots around every centre, in no order: the nearest on either side of each node bracket it.
-  const around = 2 * knotsBeside + 1;
+  const beside = 2 * knotsBeside + 1;
   const unit = literal(
-    Array.from({ length: around }, (_, j) => j / knotsBeside - 1),
-    [1, around, 1, 1],
+    Array.from({ length: beside }, (_, j) => j / knotsBeside - 1),
+    [1, beside, 1, 1],
   );
   const own = (x: Tensor) => sliceAxis(x, 0, 0, peaks + 1);
   const distance = mul(unit, arsinh(div(mul(2, last), own(s))));
   const sinh = mul(0.5, sub(exp(distance), exp(neg(distance))));
   const places = maximum(minimum(add(own(c), mul(own(s), sinh)), last), neg(last));
-  const knots = reshape(places, [1, (peaks + 1) * around, batch, actions]);
+  const knots = reshape(places, [1, (peaks + 1) * beside, batch, actions]);
   const at = reshape(y(reshape(knots, knots.shape.slice(1))), knots.shape);
-  const below = greaterEqual(reshape(wanted, [inverted, 1, batch, actions]), at);
+  const below = greaterEqual(reshape(wanted, [count, 1, batch, actions]), at);
   let lower: Tensor = maximum(max(where(below, knots, nowhere), 1), neg(last));
   let upper: Tensor = minimum(min(where(below, -nowhere, knots), 1), last);
   let u: Tensor = mul(0.5, add(lower, upper));
@@ -292,9 +249,6 @@ export function gatheredRule(
     const inside = mul(greaterEqual(newton, lower), greaterEqual(upper, newton));
     u = where(inside, newton, mul(0.5, add(lower, upper)));
   }
-  const found = reshape(stopGradient(u), [inverted, batch * actions]);
-  const [nodes, lengths] = [values, slopes].map((weights) =>
-    stopGradient(reshape(matmul(weights, found), [count, batch, actions])),
-  );
-  return { nodes, logLength: log(maximum(lengths, shortest)) };
+  const step = mul(1 / (count - 1), sub(high, low));
+  return { nodes: stopGradient(u), logLength: stopGradient(sub(log(step), log(density(u)))) };
 }

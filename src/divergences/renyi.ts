@@ -141,7 +141,7 @@ export const renyiExact: Estimator = {
       const terms = add(mul(order, logPolicy), mul(1 - order, logTarget));
       return mul(Math.sign(order), renyiDivergence(logVolume === 0 ? terms : add(terms, logVolume), order));
     };
-    return exactly(policy, target, divergence, order);
+    return exactly(policy, target, divergence, { order });
   },
 };
 

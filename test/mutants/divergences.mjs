@@ -175,6 +175,18 @@ export default [
     to: 'greaterEqual(1e9, error)',
   },
   {
+    fault: 'one wrong state hides under the others',
+    file: 'src/divergences/exact.ts',
+    from: 'const worst = max(errors.reduce((a, b) => maximum(a, b)), 0);',
+    to: 'const worst = mean(errors.reduce((a, b) => maximum(a, b)));',
+  },
+  {
+    fault: 'an unresolved integral shows in the diagnostic only',
+    file: 'src/divergences/exact.ts',
+    from: 'loss: add(fine.loss, refused)',
+    to: 'loss: fine.loss',
+  },
+  {
     fault: 'nodes gather around the first look, not around the peak',
     file: 'src/divergences/placement.ts',
     from: 'centre = add(centre, mul(radius, move));',
