@@ -177,7 +177,7 @@ export default [
   {
     fault: 'one wrong state hides under the others',
     file: 'src/divergences/exact.ts',
-    from: 'const worst = max(errors.reduce((a, b) => maximum(a, b)), 0);',
+    from: 'const worst = max(\n    errors.reduce((a, b) => maximum(a, b)),\n    0,\n  );',
     to: 'const worst = mean(errors.reduce((a, b) => maximum(a, b)));',
   },
   {
