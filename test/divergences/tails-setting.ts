@@ -15,10 +15,11 @@ export function finite(values: Readonly<Record<string, Float64Array>>, seen: unk
     assert.ok(array.every(Number.isFinite), `${name}: ${array} for ${JSON.stringify(seen)}`);
 }
 
-/** Quadrature may refuse what lies outside its range, by an infinite `quadratureError`: all else is finite even then. */
-function refused({ quadratureError, ...others }: Readonly<Record<string, Float64Array>>, outside: boolean) {
-  if (!quadratureError || !outside) return { ...others, ...(quadratureError ? { quadratureError } : {}) };
-  assert.not.ok(Number.isNaN(quadratureError[0]));
+/** Quadrature may refuse what lies outside its range: `quadratureError` and the loss are infinite then, all else is finite. */
+function refused(values: Readonly<Record<string, Float64Array>>, outside: boolean) {
+  const { quadratureError, loss, ...others } = values;
+  if (!outside || quadratureError?.[0] !== Number.POSITIVE_INFINITY) return values;
+  assert.is(loss[0], Number.POSITIVE_INFINITY);
   return others;
 }
 
