@@ -142,6 +142,6 @@ export async function finiteAtTheEnds(
   // The chains of mcmc and the rules of quadrature are long programs to compile.
   const long =
     choice.name === 'forward-kl/mcmc' || (choice.name.includes('/exact') && family.capabilities.bounded);
-  const numRuns = long ? 3 : 6;
+  const numRuns = long ? 2 : 6;
   await fc.assert(property, { seed: 7, numRuns });
 }
