@@ -78,6 +78,12 @@ const planes: Readonly<Record<string, readonly (readonly number[])[]>> = {
   ]),
 };
 
+/** Rényi of order 2, Jensen–Shannon and mixtures are steep where narrow, which two coordinates have few nodes for. */
+const inPlane = (name: string, family: string): number => {
+  if (name === 'renyi/exact:2') return 3e-2;
+  return family === 'tanh-gaussian-mixture' || name === 'jensen-shannon/exact' ? 1e-2 : 2e-4;
+};
+
 for (const [family, list] of Object.entries(planes)) {
   test(`two coordinates, ${family}`, async () => {
     const programs = new ExactPrograms(exactDevice());
@@ -91,8 +97,7 @@ for (const [family, list] of Object.entries(planes)) {
           const found = await programs.compute(name, problem);
           const off = errorOf(found, right[name]);
           const what = `${name}, temperature ${temperature}, head ${head}: off by ${off}, says ${found.claimed}`;
-          const most = name === 'renyi/exact:2' ? 3e-2 : 1e-2;
-          assert.ok(off < most || found.claimed > 0.01, what);
+          assert.ok(off < inPlane(name, family) || found.claimed > 0.01, what);
         }
       }
     }
