@@ -1,6 +1,5 @@
 import type { BoxDensity } from '../distributions/distribution.ts';
 import {
-  abs,
   add,
   argMax,
   broadcastTo,
@@ -8,27 +7,21 @@ import {
   concat,
   div,
   equal,
-  exp,
   gather,
   greater,
   greaterEqual,
   literal,
-  log,
-  log1p,
   max,
-  maximum,
-  min,
   minimum,
   mul,
-  neg,
+  type Op,
+  recordNode,
   reshape,
   sign,
   sliceAxis,
   sqrt,
-  square,
   stopGradient,
   sub,
-  sum,
   type Tensor,
   where,
 } from '../tape/index.ts';
@@ -174,17 +167,19 @@ function refine(
 const unitVector = (size: number, axis: number, value: number): number[] =>
   Array.from({ length: size }, (_, i) => (i === axis ? value : 0));
 
-/** log |x| grows without bound, so that nodes a relative distance apart stay so at any distance from a centre. */
-function arsinh(x: Tensor): Tensor {
-  const size = abs(x);
-  const square1 = square(size);
-  return mul(sign(x), log1p(add(size, div(square1, add(1, sqrt(add(1, square1)))))));
-}
+/** Stands for the end of a centre that has none. */
+const endless = 1e15;
 
-/** Nodes of one coordinate before and after each centre that bracket the solution. */
-const knotsBeside = 10;
-/** Steps of Newton's method, kept inside the bracket. */
-const inversions = 8;
+/** Inputs centre, scale, far, weight [centres, lanes] and reach [lanes]; outputs nodes and logarithms of lengths [count, lanes]. */
+const gatheredNodesOp: Op<number> = {
+  name: 'gatheredNodes',
+  infer: ([{ shape }], count) => [0, 1].map(() => ({ shape: [count, shape[1]], dtype: 'f32' as const })),
+  call: ({ node, attributes: count }) => ({
+    kernel: 'gathered_nodes',
+    bindings: [...[0, 1, 2, 3, 4].map((input) => ({ input })), { output: 0 }, { output: 1 }],
+    params: { centres: node.inputs[0].shape[0], lanes: node.inputs[0].shape[1], count },
+  }),
+};
 
 /**
  * A rule along each coordinate of the latent whose nodes gather around all centres at once: the trapezoidal rule in
@@ -195,7 +190,7 @@ const inversions = 8;
  * @param far [centres, batch, actions] above the scale
  * @param middle scale of a last centre at 0, of weight 1 and without an end
  * @param reach [batch, actions]
- * @returns nodes u [count, batch, actions] and the logarithm of the length of each
+ * @returns nodes u [count, batch, actions] and the logarithm of the length of each, constants
  */
 export function gatheredRule(
   { centre, scale, weight }: Peaks,
@@ -204,51 +199,18 @@ export function gatheredRule(
   reach: Tensor,
   count: number,
 ): { nodes: Tensor; logLength: Tensor } {
-  const [peaks, batch, actions] = centre.shape;
-  const fill = (x: number, last: number) => broadcastTo(literal([x], [1]), [1, batch, last]);
-  const column = (parts: readonly Tensor[]) => {
-    const all = concat(parts, 0);
-    return reshape(all, [all.shape[0], 1, ...all.shape.slice(1)]);
-  };
-  const c = column([centre, fill(0, actions), centre]);
-  const s = column([scale, fill(middle, actions), far]);
-  const n = column([weight, fill(1, 1), neg(weight)]);
-  const scaled = (u: Tensor) => div(sub(u, c), s);
-  const y = (u: Tensor) => sum(mul(n, arsinh(scaled(u))), 0);
-  const density = (u: Tensor) => sum(div(n, mul(s, sqrt(add(1, square(scaled(u)))))), 0);
-
-  const last = reshape(reach, [1, batch, actions]);
-  const [low, high] = [y(neg(last)), y(last)];
-  const share = literal(
-    Array.from({ length: count }, (_, i) => i / (count - 1)),
-    [count, 1, 1],
-  );
-  const wanted = add(low, mul(share, sub(high, low)));
-
-  // Knots around every centre, in no order: the nearest on either side of each node bracket it.
-  const beside = 2 * knotsBeside + 1;
-  const unit = literal(
-    Array.from({ length: beside }, (_, j) => j / knotsBeside - 1),
-    [1, beside, 1, 1],
-  );
-  const own = (x: Tensor) => sliceAxis(x, 0, 0, peaks + 1);
-  const distance = mul(unit, arsinh(div(mul(2, last), own(s))));
-  const sinh = mul(0.5, sub(exp(distance), exp(neg(distance))));
-  const places = maximum(minimum(add(own(c), mul(own(s), sinh)), last), neg(last));
-  const knots = reshape(places, [1, (peaks + 1) * beside, batch, actions]);
-  const at = reshape(y(reshape(knots, knots.shape.slice(1))), knots.shape);
-  const below = greaterEqual(reshape(wanted, [count, 1, batch, actions]), at);
-  let lower: Tensor = maximum(max(where(below, knots, nowhere), 1), neg(last));
-  let upper: Tensor = minimum(min(where(below, -nowhere, knots), 1), last);
-  let u: Tensor = mul(0.5, add(lower, upper));
-  for (let step = 0; step < inversions; step++) {
-    const gap = sub(wanted, y(u));
-    lower = where(greaterEqual(gap, 0), u, lower);
-    upper = where(greaterEqual(gap, 0), upper, u);
-    const newton = add(u, div(gap, density(u)));
-    const inside = mul(greaterEqual(newton, lower), greaterEqual(upper, newton));
-    u = where(inside, newton, mul(0.5, add(lower, upper)));
-  }
-  const step = mul(1 / (count - 1), sub(high, low));
-  return { nodes: stopGradient(u), logLength: stopGradient(sub(log(step), log(density(u)))) };
+  const [centres, batch, actions] = centre.shape;
+  const lanes = batch * actions;
+  const last = (x: number) => broadcastTo(literal([x], [1]), [1, lanes]);
+  const column = (x: Tensor, end: number) => concat([reshape(x, [centres, lanes]), last(end)], 0);
+  const inputs = [
+    column(centre, 0),
+    column(scale, middle),
+    column(far, endless),
+    column(broadcastTo(weight, centre.shape), 1),
+    reshape(reach, [lanes]),
+  ];
+  const [nodes, logLength] = recordNode(gatheredNodesOp, inputs.map(stopGradient), count).outputs;
+  const shaped = (x: Tensor) => stopGradient(reshape(x, [count, batch, actions]));
+  return { nodes: shaped(nodes), logLength: shaped(logLength) };
 }

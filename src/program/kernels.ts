@@ -468,6 +468,16 @@ export const kernels: readonly KernelSpec[] = [
     (p) => ({ items: p.outer * p.entries * p.inner }),
     (p) => p.outer * p.picks * p.inner,
   ),
+  // Nodes u_i with y(u_i) = y(−reach) + i·step, the last of them a step before reach, and log(step/y′(u_i)), where y is a
+  // sum over centres of weight·(asinh((u − centre)/scale) − asinh((u − centre)/far)).
+  spec(
+    'gathered_nodes',
+    'centre:read scale:read far:read weight:read reach:read nodes:write logLength:write',
+    'centres lanes count',
+    (p) => ({ items: p.lanes }),
+    // Two steps of Newton's method for most nodes.
+    (p) => 40 * p.centres * p.lanes * p.count,
+  ),
   spec(
     'assign',
     'x:read y:write',

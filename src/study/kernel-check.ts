@@ -3,6 +3,7 @@ import { type CheckedStep, checkSteps } from '../backend/probe/steps.ts';
 import { Device, type Update } from '../device.ts';
 import { Gaussian } from '../distributions/gaussian.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
+import { gatheredRule } from '../divergences/placement.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { sizeOf } from '../math/shape.ts';
@@ -10,9 +11,11 @@ import { type Activation, activations, mlp } from '../nn/index.ts';
 import { kernelOf, type Program, type Step } from '../program/program.ts';
 import {
   assign,
+  broadcastTo,
   elementwiseOps,
   gather,
   grad,
+  literal,
   logSumExp,
   type MlpKernels,
   matmul,
@@ -24,8 +27,10 @@ import {
   randomUniform,
   read,
   record,
+  reshape,
   State,
   sigmoid,
+  sliceAxis,
   sum,
   type Tensor,
 } from '../tape/index.ts';
@@ -109,7 +114,18 @@ function operations(device: Device, rows: number, columns: number): Promise<Upda
     const picked = gather(a, index, 1);
     const [scattered] = grad(sum(mul(picked, picked)), [a]);
     assign(state, mul(a, 2));
+    const places = (x: Tensor) => reshape(sliceAxis(x, 0, 0, 3), [3, columns, 1]);
+    const all = (value: number, count: number) => broadcastTo(literal([value], [1]), [count, columns, 1]);
+    const { nodes, logLength } = gatheredRule(
+      { centre: places(a), scale: places(inside), weight: all(1, 3) },
+      all(2, 3),
+      1,
+      reshape(all(20, 1), [columns, 1]),
+      48,
+    );
     return {
+      nodes,
+      logLength,
       ...outputs,
       product,
       scattered,

@@ -603,6 +603,44 @@ test('replay_sample draws the rows that the words say', async () => {
   }
 });
 
+test('gathered_nodes: equal steps of y between nodes, wherever centres are', async () => {
+  const data = new Data(15);
+  const places = [
+    { centres: 1, lanes: 1, count: 4 },
+    { centres: 3, lanes: 67, count: 320 },
+    { centres: 5, lanes: 6, count: 88 },
+    { centres: 2, lanes: 65_537, count: 3 },
+  ];
+  for (const params of places) {
+    const size = params.centres * params.lanes;
+    const scale = data.normal(size).map((x) => Math.exp(Math.min(3, 1.5 * x - 1)));
+    // The last centre reaches everywhere, so that y rises everywhere.
+    const isLast = (i: number) => i >= size - params.lanes;
+    const bindings = {
+      centre: data.normal(size).map((x) => 4 * x),
+      scale,
+      far: scale.map((x, i) => (isLast(i) ? 1e15 : Math.max(0.7, 8 * x))),
+      weight: scale.map((_, i) => (isLast(i) ? 1 : i % 3 ? 1.5 : 0)),
+      reach: data.normal(params.lanes).map((x) => 20 + Math.abs(x)),
+      nodes: params.count * params.lanes,
+      logLength: params.count * params.lanes,
+    };
+    const expected = await runKernelOn(oracle, 'gathered_nodes', params, bindings);
+    const found = await runKernelOn(backend, 'gathered_nodes', params, bindings);
+    // In units of the distance between nodes, and of what float32 holds of a node and of y.
+    for (let i = 0; i < bindings.nodes; i++) {
+      const length = Math.exp(expected.logLength[i]);
+      const off = Math.abs(found.nodes[i] - expected.nodes[i]);
+      const what = `${JSON.stringify(params)} node ${i}: ${found.nodes[i]}, not ${expected.nodes[i]}`;
+      assert.ok(off <= 1e-3 * length + 3e-7 * Math.abs(expected.nodes[i]), what);
+    }
+    assertClose(found.logLength, expected.logLength, 'logLength', {
+      rtol: params.count > 4 ? 1e-3 : 1e-2,
+      scale: 1,
+    });
+  }
+});
+
 test('gather and scatter_add', async () => {
   const data = new Data(14);
   for (const [outer, entries, picks, inner] of [

@@ -71,7 +71,7 @@ test('a mixture is resolved where one narrow component gives way to another', as
   const right = expected(problem, names);
   for (const name of names) {
     const off = errorOf(await programs.compute(name, problem), right[name]);
-    assert.ok(off < 1e-6, `${name}: off by ${off}`);
+    assert.ok(off < 5e-6, `${name}: off by ${off}`);
   }
 });
 

@@ -137,4 +137,10 @@ export default [
     from: '!array || array.length < count',
     to: '!array',
   },
+  {
+    fault: "a node is looked for by Newton's method alone",
+    file: 'src/backend/cpu/gathered-nodes.ts',
+    from: 'newton <= upper && Math.abs(newton - u) <= 0.5 * moved',
+    to: 'newton <= upper',
+  },
 ];

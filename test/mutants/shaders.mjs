@@ -224,4 +224,16 @@ export default [
     from: 'for (var i = thread; i < THREADS; i += STRIP)',
     to: 'for (var i = thread + STRIP; i < THREADS; i += STRIP)',
   },
+  {
+    fault: 'nodes before a centre count as after it on a GPU',
+    file: 'shaders/gathered_nodes.wgsl',
+    from: 'select(part, -part, distance < 0.0)',
+    to: 'part',
+  },
+  {
+    fault: 'nodes of a GPU are those of the first guess',
+    file: 'shaders/gathered_nodes.wgsl',
+    from: 'k < MOST',
+    to: 'k < 1u',
+  },
 ];

@@ -149,4 +149,10 @@ export default [
     from: '    } catch (problem) {\n      memory.release();',
     to: '    } catch (problem) {',
   },
+  {
+    fault: 'the last lanes of gathered nodes are those before them',
+    file: 'src/backend/wasm/assembly/nodes.ts',
+    from: 'const part = LANES < lanes - first ? LANES : lanes - first;',
+    to: 'const part = 1;',
+  },
 ];

@@ -1,4 +1,5 @@
 import type { CpuKernel } from './call.ts';
+import { gatheredNodes } from './gathered-nodes.ts';
 import {
   gaussianLogProb,
   gaussianLogProbBackward,
@@ -35,6 +36,7 @@ export const cpuKernels: Readonly<Record<string, CpuKernel>> = {
   replay_sample: replaySample,
   gather,
   scatter_add: scatterAdd,
+  gathered_nodes: gatheredNodes,
   assign,
   tick,
 };

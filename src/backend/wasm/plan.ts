@@ -23,6 +23,7 @@ const kernelNumbers = [
   'assign',
   'tick',
   'temperature_step',
+  'gathered_nodes',
 ];
 
 /** How one step is carried out: work is cut into items, which no thread shares with another. */
@@ -55,6 +56,8 @@ const GAUSSIAN_BLOCK = 512;
 const ADAM_BLOCK = 1024;
 const PHILOX_WORDS = 1024;
 const REPLAY_ROWS = 64;
+/** Lanes in an item of `gathered_nodes`: those of a vector. */
+const NODE_LANES = 4;
 
 /** Nanoseconds for a floating-point operation of matrix products, and of everything else. */
 const DENSE_NS = 1 / 30;
@@ -125,6 +128,8 @@ export function planOf(name: string, p: Params, gemm: number): KernelPlan {
       return plan(p.outer);
     case 'scatter_add':
       return plan(p.outer, 8 * p.entries * p.inner + 64);
+    case 'gathered_nodes':
+      return plan(blocks(p.lanes, NODE_LANES));
     default:
       return plan(1);
   }

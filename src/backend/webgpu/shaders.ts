@@ -1,6 +1,7 @@
 import adam from '../../../shaders/adam.wgsl';
 import assign from '../../../shaders/assign.wgsl';
 import gather from '../../../shaders/gather.wgsl';
+import gatheredNodes from '../../../shaders/gathered_nodes.wgsl';
 import gaussianLogProb from '../../../shaders/gaussian_log_prob.wgsl';
 import gaussianLogProbBackward from '../../../shaders/gaussian_log_prob_backward.wgsl';
 import gaussianSample from '../../../shaders/gaussian_sample.wgsl';
@@ -109,6 +110,7 @@ const sources: Readonly<Record<string, string>> = {
   temperature_step: temperatureStep,
 
   gather,
+  gathered_nodes: gatheredNodes,
   gaussian_log_prob: gaussianLogProb,
   gaussian_log_prob_backward: gaussianLogProbBackward,
   gaussian_sample: gaussianSample,

@@ -5,6 +5,7 @@ import { gaussianLogProb, gaussianLogProbBackward, gaussianSample, gaussianSampl
 import { lossReverseKl, lossScore, lossSnis, lossSoftBellman } from './losses';
 import { assign, gather, matmul, scatterAdd } from './matrix';
 import { mlpBackwardInputs, mlpBackwardWeights, mlpForward } from './mlp';
+import { gatheredNodes } from './nodes';
 import { adam, temperatureStep, tick } from './optimiser';
 import { philox, replaySample } from './random';
 import { address, bytes, word } from './block';
@@ -49,6 +50,7 @@ function runItems(kernel: i32, p: usize, from: i32, to: i32, scratch: usize): vo
       case 18: assign(p); break;
       case 19: tick(p); break;
       case 20: temperatureStep(p); break;
+      case 21: gatheredNodes(p, item, scratch); break;
     }
   }
 }

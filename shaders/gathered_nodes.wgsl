@@ -1,0 +1,92 @@
+// Nodes of a quadrature that gather around centres: u_i with y(u_i) = y(−reach) + i·step, where
+// y(u) = Σ_k weight_k·(asinh((u − centre_k)/scale_k) − asinh((u − centre_k)/far_k)). One invocation walks along a lane.
+// @include math
+
+struct Params {
+  centres: u32,
+  lanes: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> centre: array<f32>;
+@group(0) @binding(1) var<storage, read> scale: array<f32>;
+@group(0) @binding(2) var<storage, read> far: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(4) var<storage, read> reach: array<f32>;
+@group(0) @binding(5) var<storage, read_write> nodes: array<f32>;
+@group(0) @binding(6) var<storage, read_write> logLength: array<f32>;
+@group(0) @binding(7) var<uniform> params: Params;
+
+// A node is found where y is within this part of a step of what is wanted, as close as float32 can tell: one more step of
+// Newton's method follows.
+const CLOSE = 1e-4;
+const MOST = 24u;
+// Less than this part of u is not told apart.
+const ROUNDING = 2.4e-7;
+
+// y(u) and its slope. Both asinh are one logarithm, odd in the distance.
+fn measure(lane: u32, u: f32) -> vec2f {
+  var sum = vec2f(0.0);
+  for (var k = 0u; k < params.centres; k++) {
+    let at = k * params.lanes + lane;
+    let distance = u - centre[at];
+    let size = abs(distance);
+    let near = sqrt(size * size + scale[at] * scale[at]);
+    let away = sqrt(size * size + far[at] * far[at]);
+    let part = safe_log((size + near) / (size + away) * (far[at] / scale[at]));
+    sum += weight[at] * vec2f(select(part, -part, distance < 0.0), 1.0 / near - 1.0 / away);
+  }
+  return sum;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let lane = (group.y * groups.x + group.x) * 64u + local;
+  if (lane >= params.lanes) {
+    return;
+  }
+  let last = reach[lane];
+  let low = measure(lane, -last);
+  let step = (measure(lane, last).x - low.x) / f32(params.count);
+  var u = -last;
+  var length = step / low.y;
+  var growth = 1.0;
+  nodes[lane] = u;
+  logLength[lane] = safe_log(length);
+  for (var i = 1u; i < params.count; i++) {
+    let wanted = low.x + f32(i) * step;
+    var lower = u;
+    var upper = last;
+    u = min(u + length * growth, last);
+    var slope = 0.0;
+    var moved = infinity();
+    for (var k = 0u; k < MOST; k++) {
+      let here = measure(lane, u);
+      slope = here.y;
+      let gap = wanted - here.x;
+      if (gap >= 0.0) {
+        lower = u;
+      } else {
+        upper = u;
+      }
+      let newton = u + gap / slope;
+      let before = u;
+      // By halves where Newton's method leaves the bracket or does not slow down.
+      let converges = newton >= lower && newton <= upper && abs(newton - u) <= 0.5 * moved;
+      u = select(0.5 * (lower + upper), newton, converges);
+      moved = abs(u - before);
+      if ((converges && abs(gap) <= CLOSE * step) || !(moved > ROUNDING * abs(u))) {
+        break;
+      }
+    }
+    let item = i * params.lanes + lane;
+    growth = sqrt(step / slope / length);
+    length = step / slope;
+    nodes[item] = u;
+    logLength[item] = safe_log(length);
+  }
+}
