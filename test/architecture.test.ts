@@ -144,6 +144,17 @@ test('what the public library reaches uses neither Node nor any package but opti
   );
 });
 
+test('no list from a file or a user becomes arguments of a call, which overflow the stack at some 100,000', () => {
+  const wrong = [...files(root)]
+    .filter((file) => ['rl', 'study', 'cli'].includes(roomOf(nameOf(file))))
+    .flatMap((file) =>
+      [...codeOf(file).matchAll(/(Math\.(?:min|max|hypot)|\.push|fromCharCode)\(\s*\.\.\..*/g)].map(
+        ([text]) => `${nameOf(file)}: ${text}`,
+      ),
+    );
+  assert.equal(wrong, []);
+});
+
 test('below the command line and the study nothing uses Node', () => {
   const wrong = outside.filter(
     ({ from, to, typeOnly }) =>

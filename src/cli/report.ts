@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { DataError, shortened } from '../errors.ts';
+import { DataError, quoted } from '../errors.ts';
 import type { CostReport } from '../study/cost.ts';
 import { compatibilityMatrix } from '../study/matrix.ts';
 import { reportOf, type StudyReport } from '../study/report.ts';
@@ -166,7 +166,7 @@ async function includeJson(file: string, included: Included, lenient: boolean): 
       const summary = value as unknown as ScalingSummary;
       included.scaling.push({ title: `scaling along ${summary.axis}`, svg: scalingChart(summary) });
     } else if (kind !== 'divergrad-quality' && !lenient)
-      throw new DataError(`no result of bench or quality; its kind is ${JSON.stringify(value?.kind)}.`);
+      throw new DataError(`no result of bench or quality; its kind is ${quoted(value?.kind)}.`);
   } catch (error) {
     if (error instanceof DataError) throw new DataError(`'${file}': ${error.message}`);
     throw new DataError(`'${file}' is a damaged ${kind}: ${(error as Error).message}.`);
@@ -179,7 +179,7 @@ function checkedCost(report: CostReport): CostReport {
   const need = (what: string, value: unknown, kind: 'string' | 'number' | 'object') => {
     if (typeof value !== kind || value === null || (kind === 'number' && !Number.isFinite(value)))
       throw new DataError(
-        `${what} is ${shortened(JSON.stringify(value) ?? 'missing')}; it must be ${kind === 'object' ? 'an' : 'a'} ${kind}.`,
+        `${what} is ${value === undefined ? 'missing' : quoted(value)}; it must be ${kind === 'object' ? 'an' : 'a'} ${kind}.`,
       );
   };
   need('A report of the cost', report, 'object');

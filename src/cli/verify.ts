@@ -83,7 +83,7 @@ export function verifyCommand(program: Command): void {
         const verified = await verifyGroup(group, device, { precision });
         const report = summarise(group.name, verified);
         reports.push(report);
-        cases.push(...verified);
+        for (const each of verified) cases.push(each);
         if (!json) printGroup(report, verified, name === 'webgpu');
       }
       // With the threads that the programs brought up.

@@ -1,7 +1,7 @@
 // What comes from an environment is looked at once, where it comes in: everything that trains, evaluates, plays or measures
 // steps environments through this wrapper.
 
-import { DivergradError, EnvironmentError, type ErrorDetails, shortened, UsageError } from '../errors.ts';
+import { DivergradError, EnvironmentError, type ErrorDetails, quoted, UsageError } from '../errors.ts';
 import type { Environment, EnvironmentState, Space, Transition } from './environment.ts';
 import type { Scene } from './scene.ts';
 
@@ -303,7 +303,7 @@ function shown(value: unknown): string {
   if (typeof value === 'function' || typeof value === 'bigint' || typeof value === 'symbol')
     return `a ${typeof value}`;
   try {
-    return shortened(JSON.stringify(value) ?? String(value));
+    return quoted(value);
   } catch {
     return `a ${typeof value}`;
   }

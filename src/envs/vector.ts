@@ -1,4 +1,4 @@
-import { EnvironmentError } from '../errors.ts';
+import { DataError, EnvironmentError, quoted } from '../errors.ts';
 import { drawnSeed } from '../math/philox.ts';
 import { checkedObservation, checkedTogether, checkedTransition, requireAlike } from './checked.ts';
 import type { Environment, EnvironmentState, Transition } from './environment.ts';
@@ -31,6 +31,14 @@ export interface VectorEnvironment {
 /** The seed of environment `index` of a run: independent streams, of which the first is a single environment's. */
 export const environmentSeed = (seed: number, index: number): number =>
   drawnSeed(seed, 'trainingStarts', index);
+
+/** @throws DataError when there is not one state for each of `count` environments */
+export function requireStates(states: readonly EnvironmentState[], count: number): void {
+  if (!Array.isArray(states) || states.length !== count)
+    throw new DataError(
+      `${count} environments need as many states; got ${Array.isArray(states) ? states.length : quoted(states)}.`,
+    );
+}
 
 /** Environments in this thread, one after the other. */
 export class LocalVector implements VectorEnvironment {
@@ -75,6 +83,7 @@ export class LocalVector implements VectorEnvironment {
   }
 
   setStates(states: readonly EnvironmentState[]): void {
+    requireStates(states, this.count);
     this.environments.forEach((environment, i) => {
       environment.setState(states[i]);
     });

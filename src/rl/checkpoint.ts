@@ -86,6 +86,26 @@ export function restoreStates(
   }
 }
 
+/**
+ * Checks that a checkpoint has a state and an observation of the right size for each environment of the run.
+ *
+ * @throws CheckpointError naming both numbers
+ */
+export function requireEnvironments({ environments }: Checkpoint, count: number, observations: number): void {
+  if (environments.length !== count)
+    throw new CheckpointError(
+      'other-run',
+      `The checkpoint holds ${environments.length} environments, and the run has ${count}.`,
+      { hint: 'Resume with the settings it was made with, or start a new run.' },
+    );
+  const wrong = environments.findIndex(({ observation }) => observation.length !== observations);
+  if (wrong >= 0)
+    throw new CheckpointError(
+      'other-run',
+      `The checkpoint holds ${environments[wrong].observation.length} values as the observation of environment ${wrong}, and it has ${observations}.`,
+    );
+}
+
 /** What a checkpoint must agree in with the run that resumes from it. Its length may differ. */
 export function runSettings(
   settings: TrainOptions & typeof trainDefaults,

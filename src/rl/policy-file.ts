@@ -1,7 +1,7 @@
 import type { Device } from '../device.ts';
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import { distributionFamilies } from '../distributions/registry.ts';
-import { DataError, shortened } from '../errors.ts';
+import { DataError, quoted } from '../errors.ts';
 import { activations } from '../nn/activation.ts';
 import { type Activation, mlp, type Network } from '../nn/index.ts';
 import type { Tensor } from '../tape/index.ts';
@@ -77,16 +77,16 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
   if (file.version !== 1) {
     const newer = typeof file.version === 'number' && file.version > 1;
     throw wrong(
-      `has version ${shown(file.version)}, and this program reads version 1`,
+      `has version ${quoted(file.version)}, and this program reads version 1`,
       newer ? 'Use the newer divergrad that wrote it.' : undefined,
     );
   }
   for (const name of ['environment', 'estimator'] as const)
-    if (typeof file[name] !== 'string') throw wrong(`has ${name} ${shown(file[name])}, not a name`);
+    if (typeof file[name] !== 'string') throw wrong(`has ${name} ${quoted(file[name])}, not a name`);
   const family = distributionFamilies.find((candidate) => candidate.name === file.distribution);
-  if (!family) throw wrong(`has the unknown distribution ${shown(file.distribution)}`);
+  if (!family) throw wrong(`has the unknown distribution ${quoted(file.distribution)}`);
   const activation = activations.find((candidate) => candidate === file.activation);
-  if (!activation) throw wrong(`has the unknown activation ${shown(file.activation)}`);
+  if (!activation) throw wrong(`has the unknown activation ${quoted(file.activation)}`);
   const options = file.familyOptions;
   if (options !== undefined) {
     const logStd =
@@ -99,15 +99,15 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
       logStd.length === 2 &&
       logStd.every(bound) &&
       (logStd[0] ?? Number.NEGATIVE_INFINITY) <= (logStd[1] ?? Number.POSITIVE_INFINITY);
-    if (!whole) throw wrong(`has familyOptions ${shown(options)}, not bounds of log-std`);
+    if (!whole) throw wrong(`has familyOptions ${quoted(options)}, not bounds of log-std`);
   }
   const width = (x: unknown): x is number =>
     typeof x === 'number' && Number.isInteger(x) && x >= 1 && x <= LARGEST_WIDTH;
   const { observations, actions, hidden, parameters } = file;
-  if (!width(observations)) throw wrong(`has observations ${shown(observations)}, not a size`);
-  if (!width(actions)) throw wrong(`has actions ${shown(actions)}, not a size`);
+  if (!width(observations)) throw wrong(`has observations ${quoted(observations)}, not a size`);
+  if (!width(actions)) throw wrong(`has actions ${quoted(actions)}, not a size`);
   if (!Array.isArray(hidden) || hidden.length > 64 || !hidden.every(width))
-    throw wrong(`has hidden ${shown(hidden)}, not a list of sizes`);
+    throw wrong(`has hidden ${quoted(hidden)}, not a list of sizes`);
   if (!Array.isArray(parameters)) throw wrong('has no list of parameters');
   const widths: number[] = [observations, ...hidden, family.parameters(actions)];
   let needed = 0;
@@ -115,13 +115,8 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
   if (parameters.length !== needed)
     throw wrong(`has ${parameters.length} parameters, and a network of ${widths.join('-')} has ${needed}`);
   const bad = parameters.findIndex((x) => typeof x !== 'number' || !Number.isFinite(Math.fround(x)));
-  if (bad >= 0) throw wrong(`has ${shown(parameters[bad])} at parameter ${bad}, not a finite number`);
+  if (bad >= 0) throw wrong(`has ${quoted(parameters[bad])} at parameter ${bad}, not a finite number`);
   return value as PolicyFile;
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'undefined';
-  return shortened(text);
 }
 
 /** A policy to act with, made of a file: its network and distributions. */

@@ -13,6 +13,7 @@ import type { ActorCritic } from './actor-critic.ts';
 import {
   type Checkpoint,
   type CheckpointOptions,
+  requireEnvironments,
   requireResumable,
   restoreStates,
   runSettings,
@@ -158,7 +159,10 @@ async function trained(
   requireFitting(learner, environment);
   const run = runSettings(settings, environment.name);
   const resumed = settings.checkpoint?.resume;
-  if (resumed) requireResumable(resumed, run);
+  if (resumed) {
+    requireResumable(resumed, run);
+    requireEnvironments(resumed, count, learner.options.observations);
+  }
   const map = actionMap(environment.actionSpace);
   const replay = replayFor(learner, capacity);
   const clock = clockState(seed, 'clock', 'update');
@@ -181,7 +185,7 @@ async function trained(
   const random = new PhiloxStream(seed, 'warmup');
   const breathe = breather();
   const finder = settings.inspect === undefined ? undefined : new FaultFinder(settings.inspect);
-  const evaluations: Evaluation[] = [];
+  const evaluations: Evaluation[] = [...(resumed?.evaluations ?? [])];
   const states = new Set([...update.program.states, ...act.program.states]);
   // The buffer itself knows what of it is filled.
   states.delete(replay.storage);
@@ -222,7 +226,6 @@ async function trained(
   if (resumed) {
     ({ step, updates } = resumed);
     saved = step;
-    evaluations.push(...resumed.evaluations);
     random.setState(resumed.random);
     await environments.setStates(resumed.environments.map(({ state }) => state));
     observations = resumed.environments.map(({ observation }) => observation.slice());

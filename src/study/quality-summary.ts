@@ -1,3 +1,4 @@
+import { maximum, minimum } from '../math/extremes.ts';
 import type { QualityReport, QualityRow } from './quality.ts';
 import type { Figure } from './quality-statistics.ts';
 import { median } from './statistics.ts';
@@ -60,7 +61,7 @@ export function summarise({ rows }: Pick<QualityReport, 'rows'>): QualitySummary
 }
 
 const spread = (values: number[]): Figure | null =>
-  values.length === 0 ? null : { value: median(values), low: Math.min(...values), high: Math.max(...values) };
+  values.length === 0 ? null : { value: median(values), low: minimum(values), high: maximum(values) };
 
 /** JSON with numbers rounded: more digits would be noise. */
 export const compactJson = (value: unknown, digits = 6): string =>

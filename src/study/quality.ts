@@ -201,7 +201,8 @@ export async function measureQuality(
       );
       const limits: Limits = new Map();
       for (const samples of settings.samples) {
-        rows.push(...(await measureGroup(device, group, references, limits, samples, settings)));
+        const measured = await measureGroup(device, group, references, limits, samples, settings);
+        for (const row of measured) rows.push(row);
         done += group.choices.length;
         onProgress((0.98 * done) / total);
       }

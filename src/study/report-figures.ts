@@ -1,5 +1,7 @@
 // The pictures of a report and the numbers behind each, as SVG and CSV.
+
 import * as Plot from '@observablehq/plot';
+import { maximum, minimum } from '../math/extremes.ts';
 import { type Figure, framed, plotDocument, colours as tenColours } from './figure.ts';
 import type { Estimate } from './learning-statistics.ts';
 import type { StudyReport } from './report.ts';
@@ -140,17 +142,17 @@ function robustDomain(
       const own = points.filter((point) => point.method === method);
       return {
         middle: median(own.map((point) => point.return)),
-        low: Math.min(...own.map((point) => (Number.isNaN(point.low) ? point.return : point.low))),
-        high: Math.max(...own.map((point) => (Number.isNaN(point.high) ? point.return : point.high))),
+        low: minimum(own.map((point) => (Number.isNaN(point.low) ? point.return : point.low))),
+        high: maximum(own.map((point) => (Number.isNaN(point.high) ? point.return : point.high))),
       };
     })
     .sort((a, b) => a.middle - b.middle);
   const others = ranges.slice(1);
-  const least = Math.min(...others.map(({ low }) => low));
-  const most = Math.max(...others.map(({ high }) => high));
+  const least = minimum(others.map(({ low }) => low));
+  const most = maximum(others.map(({ high }) => high));
   const apart = others.length > 0 && ranges[0].middle < least - (most - least);
-  const low = apart ? least : Math.min(...ranges.map((range) => range.low));
-  const high = Math.max(...ranges.map((range) => range.high));
+  const low = apart ? least : minimum(ranges.map((range) => range.low));
+  const high = maximum(ranges.map((range) => range.high));
   const margin = (high - low || 1) * 0.04;
   return [low - margin, high + margin];
 }

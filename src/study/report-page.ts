@@ -1,4 +1,5 @@
 // A report as one HTML file that needs nothing else: no script, no request, light and dark, and it prints.
+import { maximum, minimum } from '../math/extremes.ts';
 import type { CostReport } from './cost.ts';
 import type { Coverage } from './coverage.ts';
 import type { Matrix } from './matrix.ts';
@@ -109,8 +110,8 @@ export function reportPage(page: ReportPage): string {
               withInterval(score, oneDigit),
               withInterval(curveMean, oneDigit),
               oneDigit(curve[curve.length - 1].seconds),
-              oneDigit(Math.min(...runs.map((run) => run.score))),
-              oneDigit(Math.max(...runs.map((run) => run.score))),
+              oneDigit(minimum(runs.map((run) => run.score))),
+              oneDigit(maximum(runs.map((run) => run.score))),
             ]),
           `${environment}: undiscounted returns, interquartile mean over seeds with its 95% interval; a run's score is the mean of its last ${SCORED_EVALUATIONS} evaluations`,
         ),

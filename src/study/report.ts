@@ -1,7 +1,9 @@
 // What a report says of studies: scores, curves and comparisons, each with an interval. Pictures and page are made of it.
+
 import { baselineEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
 import { DataError } from '../errors.ts';
+import { minimum } from '../math/extremes.ts';
 import { type CoverageAt, coverageAt } from './coverage.ts';
 import {
   aggregate,
@@ -159,7 +161,7 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
   );
   const cellAt = (environment: string, method: string) =>
     cells.find((cell) => cell.environment === environment && cell.method === method);
-  const fewestSeeds = Math.min(...cells.map(({ seeds }) => seeds));
+  const fewestSeeds = minimum(cells.map(({ seeds }) => seeds));
   const shared = names.filter((environment) => methods.every((method) => cellAt(environment, method)));
   const scores = (method: string, of: (cell: Cell, i: number) => number): Scores =>
     shared.map((environment) => {

@@ -32,13 +32,15 @@ export async function readFolder(folder: string): Promise<GoldenGroup[]> {
   for (const file of [...top.files, ...(await subfolder(folder, ENVIRONMENTS, top.folders))]) {
     const document = parseJson(await read(join(folder, file)), file);
     const family = document.get('group').text();
-    if (family === ENVIRONMENTS) trajectories.push(...readTrajectories(document));
-    else groups.push({ ...empty(basename(file, '.json'), family), cases: readGolden(document).cases });
+    if (family === ENVIRONMENTS) {
+      for (const each of readTrajectories(document)) trajectories.push(each);
+    } else groups.push({ ...empty(basename(file, '.json'), family), cases: readGolden(document).cases });
   }
   if (trajectories.length > 0) groups.push({ ...empty(ENVIRONMENTS, ENVIRONMENTS), trajectories });
   const physics = await deepJsonFiles(folder, MUJOCO, top.folders);
   const mujoco: MujocoCase[] = [];
-  for (const file of physics) mujoco.push(...readMujoco(parseJson(await read(join(folder, file)), file)));
+  for (const file of physics)
+    for (const each of readMujoco(parseJson(await read(join(folder, file)), file))) mujoco.push(each);
   if (mujoco.length > 0) groups.push({ ...empty(MUJOCO, MUJOCO), mujoco });
   if (groups.length === 0) throw new DataError(`${folder} holds no golden vectors (*.json).`);
   return groups;
