@@ -31,7 +31,7 @@ const PATIENCE_MS = 5000;
 export async function takeLock(file: string): Promise<Lock> {
   const folder = dirname(file);
   const prefix = `${basename(file)}.`;
-  const claim = join(folder, `${prefix}${process.pid}-${randomBytes(4).toString('hex')}`);
+  const claim = join(folder, `${prefix}${ownMark()}`);
   const withdraw = () => rm(claim, { force: true });
   const forget = ending.whenKilled(() => rmSync(claim, { force: true }));
   const release = () => withdraw().finally(forget);
@@ -80,6 +80,9 @@ async function contend(
     await new Promise((done) => setTimeout(done, 20 + 40 * Math.random()));
   }
 }
+
+/** Names this process, and one use of it: no other has it. */
+export const ownMark = (): string => `${process.pid}-${randomBytes(4).toString('hex')}`;
 
 /** Whether a name in a folder is a claim to the lock of that name. */
 export const isClaim = (name: string, lock: string): boolean =>

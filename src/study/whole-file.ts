@@ -1,17 +1,16 @@
 // Files that are written whole or not at all, also when the process or the machine stops: beside their place under a name of
 // this process's own, synchronised, and renamed. What a process that was killed has left is removed by the next one.
-import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ending } from './ending.ts';
-import { isAlive } from './lock.ts';
+import { isAlive, ownMark } from './lock.ts';
 
 /** What is written: a text, or pieces one after the other. */
 export type Content = string | readonly Uint8Array[];
 
 /** A name that no other process and no other write has. */
-const partOf = (path: string): string => `${path}.${process.pid}-${randomBytes(4).toString('hex')}.part`;
+const partOf = (path: string): string => `${path}.${ownMark()}.part`;
 const partName = /\.(?:(\d+)-[0-9a-f]{8}\.)?part$/;
 
 /** Whether a name in a folder is that of something half written. */
