@@ -178,8 +178,9 @@ export class RunFolder {
   }
 
   /** Writes a file of the run, if the folder is still the run's. */
-  private write(name: string, text: string): Promise<void> {
-    return writeWhole(join(this.path, name), text, this.lock.requireHeld);
+  private async write(name: string, text: string): Promise<void> {
+    await this.lock.requireHeld();
+    await writeWhole(join(this.path, name), text, this.lock.requireHeld);
   }
 
   /** Writes policy and result, and removes the checkpoints, which nothing needs any more. */

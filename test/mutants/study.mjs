@@ -117,8 +117,8 @@ export default [
   {
     fault: 'every episode of a play has the same seed',
     file: 'src/study/play.ts',
-    from: 'environment.reset(seeds[i])',
-    to: 'environment.reset(seeds[0])',
+    from: 'environments[i].reset(seeds[i])',
+    to: 'environments[i].reset(seeds[0])',
   },
   {
     fault: 'sampled actions of a play are drawn with the same seed whatever was asked',
@@ -231,8 +231,8 @@ export default [
   {
     fault: 'all processes write under the same name',
     file: 'src/study/whole-file.ts',
-    from: '`${path}.${ownMark()}.part`',
-    to: '`${path}.part`',
+    from: 'ownMark()}.part',
+    to: '0}.part',
   },
   {
     fault: 'a run goes on in a folder that took the place of its own',
