@@ -11,6 +11,7 @@ const root = join(process.cwd(), 'src');
 const rooms: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   version: [],
+  breathe: [],
   math: ['errors'],
   tape: ['math'],
   program: ['tape'],
@@ -24,7 +25,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   nn: ['tape'],
   distributions: ['nn'],
   divergences: ['distributions'],
-  envs: ['errors', 'math'],
+  envs: ['errors', 'math', 'breathe'],
   rl: ['divergences', 'backend/crossover', 'envs'],
   study: ['rl', 'backend/select', 'version'],
   index: ['study'],

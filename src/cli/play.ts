@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { type BackendChoice, open } from '../backend/select.ts';
@@ -8,6 +8,7 @@ import { DataError, UsageError } from '../errors.ts';
 import { parsePolicy, SavedPolicy } from '../rl/policy-file.ts';
 import { animatedPage, animatedSvg, svgFrames } from '../study/animation.ts';
 import { type Episode, meanInterval, play } from '../study/play.ts';
+import { writeFolder } from '../study/whole-file.ts';
 import {
   backendChoice,
   type CommonOptions,
@@ -166,8 +167,9 @@ async function writerFor(path: string, fps: number): Promise<Writer> {
   if (held.length > 0)
     throw new UsageError(`The folder '${path}' is not empty.`, { hint: 'Name a new one for the frames.' });
   return async (scenes, title) => {
-    await mkdir(path, { recursive: true }).catch(failed);
-    for (const [i, frame] of svgFrames(scenes, title).entries())
-      await writeFile(join(path, `frame-${String(i).padStart(5, '0')}.svg`), frame).catch(failed);
+    const frames = svgFrames(scenes, title).map(
+      (frame, i) => [`frame-${String(i).padStart(5, '0')}.svg`, frame] as const,
+    );
+    await writeFolder(path, new Map(frames)).catch(failed);
   };
 }

@@ -3,14 +3,15 @@ import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError } from '../errors.ts';
+import { ending } from '../study/ending.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
 import { planStudy, readStudy, runName, trainArguments } from '../study/study-config.ts';
 import {
   type CommonOptions,
-  interruption,
   making,
   print,
   progressBar,
+  warn,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
@@ -70,13 +71,13 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   const { runs, refused } = await planStudy(config, options.seed);
   const folder = options.out ?? join('runs', basename(file, extname(file)));
   for (const { environment, estimator, distribution, reason } of refused)
-    process.stderr.write(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}\n`);
+    warn(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}`);
   if (options.dryRun) {
     if (options.json) print(JSON.stringify({ kind: 'divergrad-study-plan', folder, runs, refused }));
     else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);
     return;
   }
-  const stop = interruption();
+  const saved = ending.saving();
   const progress = progressBar('study');
   const begun = performance.now();
   let first: number | undefined;
@@ -91,7 +92,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
       checkpointEvery: options.checkpointEvery,
       command: [process.execPath, process.argv[1]],
       making: making(),
-      signal: stop.signal,
+      signal: ending.signal,
       onProgress: (done, total) => {
         // What an earlier call has done says nothing of the speed of this one.
         first ??= done;
@@ -101,12 +102,14 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
       },
       onRun: (name, outcome) => {
         finished++;
-        if (process.stderr.isTTY !== true) process.stderr.write(`${outcomeLine(name, outcome)}\n`);
+        if (process.stderr.isTTY !== true) warn(outcomeLine(name, outcome));
       },
     });
     progress.stop();
-    summarise(folder, outcomes, runs.map(runName), refused, options);
     const whole = [...outcomes.values()].every(({ state }) => state === 'done' || state === 'skipped');
+    if (whole) ending.whole();
+    summarise(folder, outcomes, runs.map(runName), refused, options);
+    saved();
     if (options.report !== undefined && whole) {
       const { file } = await writeReport([folder], {
         seed: options.seed,
@@ -118,7 +121,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
     }
   } finally {
     progress.stop();
-    stop.end();
+    saved();
   }
 }
 

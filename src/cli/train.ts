@@ -6,6 +6,7 @@ import { unknownName } from '../errors.ts';
 import { type CriticTarget, criticTargets } from '../rl/actor-critic.ts';
 import { fixedTemperature } from '../rl/temperature.ts';
 import type { Evaluation } from '../rl/train.ts';
+import { ending } from '../study/ending.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { performRun } from '../study/run.ts';
 import {
@@ -18,10 +19,10 @@ import {
 import {
   backendChoice,
   type CommonOptions,
-  interruption,
   making,
   print,
   progressBar,
+  warn,
   wholeNumber,
   widths,
   withCommonOptions,
@@ -181,9 +182,8 @@ async function run(options: TrainCommandOptions): Promise<void> {
     ...(options.parallelEnvironments === 1 ? {} : { parallelEnvironments: options.parallelEnvironments }),
     backend: options.backend,
   };
-  const stop = interruption();
   // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
-  process.once('disconnect', stop.interrupt);
+  ending.watchParent();
   const say = options.json ? () => undefined : print;
   const progress = progressBar('training');
   let last = performance.now();
@@ -195,10 +195,11 @@ async function run(options: TrainCommandOptions): Promise<void> {
       threads: options.threads,
       workers: options.workers,
       debugNumerics: options.debugNumerics,
-      signal: stop.signal,
+      signal: ending.signal,
       onStart: (device, learner, from, warning) => {
+        ending.saving();
         const { estimator, family } = learner.options;
-        if (warning) process.stderr.write(`divergrad: ${warning} The one before it is used.\n`);
+        if (warning) warn(`divergrad: ${warning} The one before it is used.`);
         say(
           `${options.env}, ${estimator.name}, ${family.name}, ${learner.samples} samples, seed ${options.seed}`,
         );
@@ -212,12 +213,12 @@ async function run(options: TrainCommandOptions): Promise<void> {
         if (performance.now() - last < 500) return;
         last = performance.now();
         progress.update(step / options.steps, `${step} steps`);
-        process.send?.({ step });
+        ending.tell({ step });
       },
       onEvaluation: (evaluation, at) => say(evaluationLine(evaluation, at)),
-      onRecovery: (loss, step) =>
-        process.stderr.write(`divergrad: ${loss.message} The run goes on from step ${step}.\n`),
+      onRecovery: (loss, step) => warn(`divergrad: ${loss.message} The run goes on from step ${step}.`),
     });
+    if (!stopped) ending.whole();
     const final = evaluations.at(-1);
     if (options.json)
       print(
@@ -237,9 +238,6 @@ async function run(options: TrainCommandOptions): Promise<void> {
       );
   } finally {
     progress.stop();
-    process.removeListener('disconnect', stop.interrupt);
-    stop.end();
-    if (process.connected) process.disconnect();
   }
 }
 

@@ -22,7 +22,7 @@ slice.catch(() => undefined);
 parentPort?.on('message', async (request: SliceRequest) => {
   let given: SliceAnswer;
   try {
-    given = { value: answer(await slice, request) };
+    given = { value: await answer(await slice, request) };
   } catch (error) {
     given = { error: packError(error) };
   }

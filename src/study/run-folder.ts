@@ -1,6 +1,6 @@
 // The folder of one training run: config.json, metrics.jsonl, checkpoints, policy.json, and result.json last, whose
 // presence says that the run is whole.
-import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
@@ -9,6 +9,7 @@ import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
 import { isClaim, type Lock, takeLock } from './lock.ts';
 import { earlierSettings, type RunSettings } from './run-settings.ts';
+import { isPart, removeParts, writeWhole } from './whole-file.ts';
 
 /** What a run was made with, besides its settings. */
 export interface RunMaking {
@@ -26,19 +27,6 @@ export interface RunResult {
   readonly made?: RunMaking & { readonly settings: RunSettings };
   readonly seconds: number;
   readonly evaluations: readonly Metric[];
-}
-
-/** Writes a file whole or not at all, also when the machine stops. */
-export async function writeWhole(file: string, text: string): Promise<void> {
-  const part = `${file}.part`;
-  const handle = await open(part, 'w');
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(part, file);
 }
 
 const lines = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
@@ -101,28 +89,33 @@ export class RunFolder {
    * @throws UsageError when it holds anything else: a run never overwrites another
    */
   static async open(path: string, settings: RunSettings, making: RunMaking): Promise<RunFolder> {
-    const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw new DataError(`Cannot use '${path}' for the run: ${error.message}.`);
-    });
-    const config = await readConfig(path);
     const refuse = (why: string) =>
       new UsageError(`The folder '${path}' ${why}.`, {
         hint: 'Name a new one; a run never overwrites another.',
       });
-    if (!config && held.some((name) => name !== 'config.json.part' && !isClaim(name, 'run.lock')))
-      throw refuse('is not empty');
-    if (config) {
-      const differing = differences(config, settings);
+    const ownConfig = async () => {
+      const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return [];
+        throw new DataError(`Cannot use '${path}' for the run: ${error.message}.`);
+      });
+      const config = await readConfig(path);
+      if (!config && held.some((name) => !isPart(name) && !isClaim(name, 'run.lock')))
+        throw refuse('is not empty');
+      const differing = config ? differences(config, settings) : [];
       if (differing.length > 0) throw refuse(`holds another run: ${differing.join(', ')}`);
-    }
+      return config;
+    };
+    // Nothing of ours gets into a folder of something else.
+    await ownConfig();
     await mkdir(path, { recursive: true }).catch((error: Error) => {
       throw new DataError(`Cannot create '${path}': ${error.message}.`);
     });
     const lock = await takeLock(join(path, 'run.lock'));
     try {
-      // The process that held the lock may have come to the end meanwhile.
+      // What counts is what the folder holds now: another process may have been at work in it meanwhile.
+      const config = await ownConfig();
       if (await readResult(path)) throw refuse('holds a finished run');
+      await removeParts(path, true);
       const found = await findCheckpoint(path);
       const folder = new RunFolder(path, lock, found?.checkpoint, found?.skipped?.message, {
         ...making,
@@ -175,23 +168,31 @@ export class RunFolder {
   async append(evaluation: Evaluation, since: number): Promise<void> {
     const metric = { ...evaluation, seconds: this.seconds(since) };
     this.metrics.push(metric);
+    await this.lock.requireHeld();
     await appendFile(join(this.path, 'metrics.jsonl'), `${JSON.stringify(metric)}\n`);
   }
 
-  save(checkpoint: Checkpoint): Promise<void> {
-    return saveCheckpoint(this.path, checkpoint);
+  async save(checkpoint: Checkpoint): Promise<void> {
+    await this.lock.requireHeld();
+    await saveCheckpoint(this.path, checkpoint, this.lock.requireHeld);
+  }
+
+  /** Writes a file of the run, if the folder is still the run's. */
+  private async write(name: string, text: string): Promise<void> {
+    await this.lock.requireHeld();
+    await writeWhole(join(this.path, name), text, this.lock.requireHeld);
   }
 
   /** Writes policy and result, and removes the checkpoints, which nothing needs any more. */
   async finish(policy: PolicyFile, since: number): Promise<void> {
-    await writeWhole(join(this.path, 'policy.json'), `${JSON.stringify({ ...policy, made: this.made })}\n`);
+    await this.write('policy.json', `${JSON.stringify({ ...policy, made: this.made })}\n`);
     const result: RunResult = {
       kind: 'divergrad-result',
       made: this.made,
       seconds: this.seconds(since),
       evaluations: this.metrics,
     };
-    await writeWhole(join(this.path, 'result.json'), `${JSON.stringify(result)}\n`);
+    await this.write('result.json', `${JSON.stringify(result)}\n`);
     await removeCheckpoints(this.path);
     await rm(join(this.path, 'error.json'), { force: true });
   }
@@ -199,7 +200,7 @@ export class RunFolder {
   /** Notes why the run failed; the next one over the folder tries again. */
   async fail(error: unknown): Promise<void> {
     const { name, message } = error as Error;
-    await writeWhole(join(this.path, 'error.json'), `${JSON.stringify({ name, message })}\n`);
+    await this.write('error.json', `${JSON.stringify({ name, message })}\n`);
   }
 
   close(): Promise<void> {
