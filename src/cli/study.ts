@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError } from '../errors.ts';
+import { trainArguments } from '../study/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
-import { planStudy, readStudy, runName, trainArguments } from '../study/study-config.ts';
+import { planStudy, readStudy, runName, studySettings } from '../study/study-config.ts';
 import {
   type CommonOptions,
   interruption,
@@ -54,8 +55,8 @@ The file names estimators and environments, and may name distributions, seeds (a
   seeds: 5
   settings: { steps: 10000, batch: 64, evaluateEvery: 1000 }
 
-Settings: steps, samples, batch, hidden, learningRate, temperature, warmup, updatesPerStep, evaluateEvery,
-evaluationEpisodes, capacity, parallelEnvironments, backend. What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
+Settings: ${studySettings.join(', ')}.
+What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
   );
   withJsonSwitch(withCommonOptions(command)).action((config: string, options: StudyCommandOptions) =>
     run(config, options),

@@ -8,7 +8,7 @@ import type { PolicyFile } from '../rl/policy-file.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
 import { isClaim, type Lock, takeLock } from './lock.ts';
-import { earlierSettings, type RunSettings } from './run-settings.ts';
+import { differences, type RunSettings } from './settings.ts';
 
 /** What a run was made with, besides its settings. */
 export interface RunMaking {
@@ -48,6 +48,40 @@ export async function readConfig(path: string): Promise<Record<string, unknown> 
   return (await readJson(join(path, 'config.json'))) as Record<string, unknown> | undefined;
 }
 
+/** Names of the folders in one that hold a run, sorted: others, as those of an editor or a file manager, are none. */
+export async function listRuns(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const runs = await Promise.all(
+    entries.map(async (entry) => {
+      if (!entry.isDirectory() && !entry.isSymbolicLink()) return [];
+      const held = await readdir(join(folder, entry.name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOTDIR' || error.code === 'ENOENT') return [];
+        throw error;
+      });
+      return held.some((name) => name === 'config.json' || name === 'result.json') ? [entry.name] : [];
+    }),
+  );
+  return runs.flat().sort();
+}
+
+/**
+ * What a run was made with, as its config.json says, or else its result.
+ *
+ * @throws DataError when they contradict each other
+ */
+export async function readHeld(path: string): Promise<Record<string, unknown> | undefined> {
+  const config = await readConfig(path);
+  const settings = (await readResult(path))?.made?.settings;
+  if (config && settings) {
+    const differing = differences({ ...settings }, config);
+    if (differing.length > 0)
+      throw new DataError(
+        `'${join(path, 'result.json')}' is of another run than its config.json: ${differing.join(', ')}.`,
+      );
+  }
+  return config ?? (settings && { ...settings });
+}
+
 /** The result of a run that is whole, else undefined. @throws DataError when the file is not a result */
 export async function readResult(path: string): Promise<RunResult | undefined> {
   const value = (await readJson(join(path, 'result.json'))) as RunResult | undefined;
@@ -71,20 +105,38 @@ async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** Names of the settings in which a folder's config differs from those wanted, as `batch 64 instead of 128`. */
-export function differences(config: Readonly<Record<string, unknown>>, wanted: RunSettings): string[] {
-  return Object.entries(wanted).flatMap(([name, value]) => {
-    const held = { ...earlierSettings, ...config }[name];
-    const [a, b] = [held, value].map((x) => JSON.stringify(x) ?? 'none');
-    return a === b ? [] : [`${name} ${a} instead of ${b}`];
-  });
+/** A checkpoint without the seconds of its evaluations, as training made it. */
+const untimed = (checkpoint: Checkpoint): Checkpoint => ({
+  ...checkpoint,
+  evaluations: checkpoint.evaluations.map((evaluation) => {
+    const { seconds: _, ...measured } = evaluation as Metric;
+    return measured;
+  }),
+});
+
+/** Seconds by step, of the lines of a metrics.jsonl that can be read. */
+async function loggedSeconds(file: string): Promise<Map<number, number>> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const seconds = new Map<number, number>();
+  for (const line of text.split('\n')) {
+    try {
+      const metric = JSON.parse(line) as Partial<Metric> | null;
+      if (Number.isFinite(metric?.seconds)) seconds.set(Number(metric?.step), Number(metric?.seconds));
+    } catch {}
+  }
+  return seconds;
 }
+
+/** Whether a name is that of a file which file managers leave in folders. */
+export const isStray = (name: string): boolean =>
+  name === '.DS_Store' || name === 'Thumbs.db' || name === 'desktop.ini' || name.startsWith('._');
 
 /** The open folder of a run under way. Only one process has it open. */
 export class RunFolder {
-  /** Seconds the run had taken when the checkpoint it goes on from was made. */
+  /** Seconds the run had taken at the evaluation before the checkpoint it goes on from. */
   private secondsBefore = 0;
-  private metrics: Metric[] = [];
+  /** Seconds the run had taken at each evaluation, by its step. */
+  private readonly secondsAt = new Map<number, number>();
 
   private constructor(
     readonly path: string,
@@ -98,9 +150,15 @@ export class RunFolder {
   /**
    * Opens a new or empty folder, or that of an unfinished run of the same settings, which then goes on.
    *
+   * @param requireResumable throws when a run cannot go on from a checkpoint; the folder is then left as it was
    * @throws UsageError when it holds anything else: a run never overwrites another
    */
-  static async open(path: string, settings: RunSettings, making: RunMaking): Promise<RunFolder> {
+  static async open(
+    path: string,
+    settings: RunSettings,
+    making: RunMaking,
+    requireResumable: (checkpoint: Checkpoint) => void = () => undefined,
+  ): Promise<RunFolder> {
     const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
       throw new DataError(`Cannot use '${path}' for the run: ${error.message}.`);
@@ -110,8 +168,8 @@ export class RunFolder {
       new UsageError(`The folder '${path}' ${why}.`, {
         hint: 'Name a new one; a run never overwrites another.',
       });
-    if (!config && held.some((name) => name !== 'config.json.part' && !isClaim(name, 'run.lock')))
-      throw refuse('is not empty');
+    const ours = (name: string) => isStray(name) || name === 'config.json.part' || isClaim(name, 'run.lock');
+    if (!config && !held.every(ours)) throw refuse('is not empty');
     if (config) {
       const differing = differences(config, settings);
       if (differing.length > 0) throw refuse(`holds another run: ${differing.join(', ')}`);
@@ -124,21 +182,24 @@ export class RunFolder {
       // The process that held the lock may have come to the end meanwhile.
       if (await readResult(path)) throw refuse('holds a finished run');
       const found = await findCheckpoint(path);
-      const folder = new RunFolder(path, lock, found?.checkpoint, found?.skipped?.message, {
+      if (found) requireResumable(found.checkpoint);
+      const folder = new RunFolder(path, lock, found && untimed(found.checkpoint), found?.skipped?.message, {
         ...making,
         settings,
       });
-      await folder.keepUntil(found?.checkpoint.step ?? 0);
-      // What a run that goes on has done, it has done where it was before.
-      if (folder.resume && typeof config?.adapter === 'string') {
-        folder.made = { ...folder.made, adapter: config.adapter };
+      await folder.rebuildLog(found?.checkpoint.evaluations ?? []);
+      // What a run that goes on has done, it has done where it was before; one that begins anew has done nothing yet.
+      const before = found && config;
+      if (typeof before?.adapter === 'string') {
+        folder.made = { ...folder.made, adapter: before.adapter };
         folder.ranOn(making.adapter);
-        const { adapter } = folder.made;
-        if (adapter !== config.adapter)
-          await writeWhole(join(path, 'config.json'), lines({ ...config, adapter }));
       }
-      if (!config)
-        await writeWhole(join(path, 'config.json'), lines({ kind: 'divergrad-run', ...settings, ...making }));
+      const { adapter } = folder.made;
+      const { versions, command } = { ...making, ...before };
+      await writeWhole(
+        join(path, 'config.json'),
+        lines({ kind: 'divergrad-run', ...settings, versions, adapter, command }),
+      );
       return folder;
     } catch (error) {
       await lock.release();
@@ -146,20 +207,33 @@ export class RunFolder {
     }
   }
 
-  /** Keeps the metrics up to the checkpoint; those after it come again. */
-  private async keepUntil(step: number): Promise<void> {
+  /**
+   * Makes metrics.jsonl what the checkpoint says. Only seconds are read from it, for checkpoints of earlier releases, which
+   * have none: a line that is lost or damaged has those of the one before.
+   */
+  private async rebuildLog(evaluations: readonly (Evaluation | Metric)[]): Promise<void> {
     const file = join(this.path, 'metrics.jsonl');
-    const text = await readFile(file, 'utf8').catch(() => '');
-    for (const line of text.split('\n')) {
-      // The last line may be half written.
-      try {
-        const metric = JSON.parse(line) as Metric;
-        if (metric.step <= step) this.metrics.push(metric);
-      } catch {}
+    const logged = evaluations.every((evaluation) => 'seconds' in evaluation)
+      ? new Map<number, number>()
+      : await loggedSeconds(file);
+    for (const evaluation of evaluations) {
+      const { step } = evaluation;
+      const seconds = 'seconds' in evaluation ? evaluation.seconds : logged.get(step);
+      this.secondsBefore = Math.max(this.secondsBefore, seconds ?? 0);
+      this.secondsAt.set(step, this.secondsBefore);
     }
-    this.secondsBefore = this.metrics.at(-1)?.seconds ?? 0;
-    if (text !== '') await writeWhole(file, this.metrics.map((m) => `${JSON.stringify(m)}\n`).join(''));
+    await this.writeLog(evaluations);
   }
+
+  private writeLog(evaluations: readonly Evaluation[]): Promise<void> {
+    const text = evaluations.map((evaluation) => `${JSON.stringify(this.timed(evaluation))}\n`).join('');
+    return writeWhole(join(this.path, 'metrics.jsonl'), text);
+  }
+
+  private readonly timed = (evaluation: Evaluation): Metric => ({
+    ...evaluation,
+    seconds: this.secondsAt.get(evaluation.step) ?? this.secondsBefore,
+  });
 
   /** Notes an adapter that a part of the run was made on. */
   ranOn(adapter: string): void {
@@ -173,23 +247,28 @@ export class RunFolder {
   }
 
   async append(evaluation: Evaluation, since: number): Promise<void> {
-    const metric = { ...evaluation, seconds: this.seconds(since) };
-    this.metrics.push(metric);
-    await appendFile(join(this.path, 'metrics.jsonl'), `${JSON.stringify(metric)}\n`);
+    this.secondsAt.set(evaluation.step, this.seconds(since));
+    await appendFile(join(this.path, 'metrics.jsonl'), `${JSON.stringify(this.timed(evaluation))}\n`);
   }
 
+  /** The checkpoint has the seconds too: it alone is read when the run goes on. */
   save(checkpoint: Checkpoint): Promise<void> {
-    return saveCheckpoint(this.path, checkpoint);
+    return saveCheckpoint(this.path, { ...checkpoint, evaluations: checkpoint.evaluations.map(this.timed) });
   }
 
-  /** Writes policy and result, and removes the checkpoints, which nothing needs any more. */
-  async finish(policy: PolicyFile, since: number): Promise<void> {
+  /**
+   * Writes policy and result, and removes the checkpoints, which nothing needs any more.
+   *
+   * @param evaluations of the whole run, as training gave them
+   */
+  async finish(policy: PolicyFile, evaluations: readonly Evaluation[], since: number): Promise<void> {
     await writeWhole(join(this.path, 'policy.json'), `${JSON.stringify({ ...policy, made: this.made })}\n`);
+    await this.writeLog(evaluations);
     const result: RunResult = {
       kind: 'divergrad-result',
       made: this.made,
       seconds: this.seconds(since),
-      evaluations: this.metrics,
+      evaluations: evaluations.map(this.timed),
     };
     await writeWhole(join(this.path, 'result.json'), `${JSON.stringify(result)}\n`);
     await removeCheckpoints(this.path);
