@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { trainArguments } from '../study/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
 import { planStudy, readStudy, runName, studySettings } from '../study/study-config.ts';
@@ -73,7 +74,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   for (const { environment, estimator, distribution, reason } of refused)
     process.stderr.write(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}\n`);
   if (options.dryRun) {
-    if (options.json) print(JSON.stringify({ kind: 'divergrad-study-plan', folder, runs, refused }));
+    if (options.json) print(jsonText({ kind: 'divergrad-study-plan', folder, runs, refused }, 'The plan'));
     else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);
     return;
   }
@@ -137,7 +138,10 @@ function summarise(
   if (options.json) {
     const runs = Object.fromEntries(outcomes);
     print(
-      JSON.stringify({ kind: 'divergrad-study', ...making(), seed: options.seed, folder, runs, refused }),
+      jsonText(
+        { kind: 'divergrad-study', ...making(), seed: options.seed, folder, runs, refused },
+        'The result',
+      ),
     );
     return;
   }

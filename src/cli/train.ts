@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { baselineEstimator } from '../divergences/registry.ts';
+import { jsonText } from '../json.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { performRun } from '../study/run.ts';
@@ -110,15 +111,18 @@ async function run(options: TrainCommandOptions): Promise<void> {
     const final = evaluations.at(-1);
     if (options.json)
       print(
-        JSON.stringify({
-          kind: 'divergrad-training',
-          ...making(),
-          backend,
-          settings,
-          stopped,
-          evaluations,
-          seconds,
-        }),
+        jsonText(
+          {
+            kind: 'divergrad-training',
+            ...making(),
+            backend,
+            settings,
+            stopped,
+            evaluations,
+            seconds,
+          },
+          'The result',
+        ),
       );
     else if (final)
       say(

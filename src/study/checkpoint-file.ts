@@ -19,14 +19,15 @@ export interface FoundCheckpoint {
 /**
  * Saves a checkpoint: at every moment the folder holds a whole one, also when the machine stops in the middle.
  *
- * @throws DataError when the folder cannot be written
+ * @throws DataError when the folder cannot be written, NumericsError for a number that no file can hold
  */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
   const latest = join(folder, LATEST);
   const part = `${latest}.part`;
+  const pieces = encodeCheckpoint(checkpoint);
   try {
     await mkdir(folder, { recursive: true });
-    await write(part, encodeCheckpoint(checkpoint));
+    await write(part, pieces);
     await rename(latest, join(folder, PREVIOUS)).catch(unlessAbsent);
     await rename(part, latest);
     await synchroniseFolder(folder);

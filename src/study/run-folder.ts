@@ -3,6 +3,7 @@
 import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
+import { jsonText, parseJson } from '../json.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
 import type { PolicyFile } from '../rl/policy-file.ts';
 import type { Evaluation } from '../rl/train.ts';
@@ -41,7 +42,7 @@ export async function writeWhole(file: string, text: string): Promise<void> {
   await rename(part, file);
 }
 
-const lines = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+const lines = (value: unknown, what: string): string => `${jsonText(value, what, { indent: 2 })}\n`;
 
 /** The settings of a run as config.json holds them; undefined when there is no such file. */
 export async function readConfig(path: string): Promise<Record<string, unknown> | undefined> {
@@ -99,7 +100,7 @@ async function readJson(file: string): Promise<unknown> {
   });
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
   }
@@ -120,7 +121,7 @@ async function loggedSeconds(file: string): Promise<Map<number, number>> {
   const seconds = new Map<number, number>();
   for (const line of text.split('\n')) {
     try {
-      const metric = JSON.parse(line) as Partial<Metric> | null;
+      const metric = parseJson(line) as Partial<Metric> | null;
       if (Number.isFinite(metric?.seconds)) seconds.set(Number(metric?.step), Number(metric?.seconds));
     } catch {}
   }
@@ -198,7 +199,7 @@ export class RunFolder {
       const { versions, command } = { ...making, ...before };
       await writeWhole(
         join(path, 'config.json'),
-        lines({ kind: 'divergrad-run', ...settings, versions, adapter, command }),
+        lines({ kind: 'divergrad-run', ...settings, versions, adapter, command }, 'The settings of the run'),
       );
       return folder;
     } catch (error) {
@@ -226,8 +227,12 @@ export class RunFolder {
   }
 
   private writeLog(evaluations: readonly Evaluation[]): Promise<void> {
-    const text = evaluations.map((evaluation) => `${JSON.stringify(this.timed(evaluation))}\n`).join('');
+    const text = evaluations.map((evaluation) => this.line(evaluation)).join('');
     return writeWhole(join(this.path, 'metrics.jsonl'), text);
+  }
+
+  private line(evaluation: Evaluation): string {
+    return `${jsonText(this.timed(evaluation), `The evaluation at step ${evaluation.step}`)}\n`;
   }
 
   private readonly timed = (evaluation: Evaluation): Metric => ({
@@ -248,7 +253,7 @@ export class RunFolder {
 
   async append(evaluation: Evaluation, since: number): Promise<void> {
     this.secondsAt.set(evaluation.step, this.seconds(since));
-    await appendFile(join(this.path, 'metrics.jsonl'), `${JSON.stringify(this.timed(evaluation))}\n`);
+    await appendFile(join(this.path, 'metrics.jsonl'), this.line(evaluation));
   }
 
   /** The checkpoint has the seconds too: it alone is read when the run goes on. */
@@ -262,7 +267,10 @@ export class RunFolder {
    * @param evaluations of the whole run, as training gave them
    */
   async finish(policy: PolicyFile, evaluations: readonly Evaluation[], since: number): Promise<void> {
-    await writeWhole(join(this.path, 'policy.json'), `${JSON.stringify({ ...policy, made: this.made })}\n`);
+    await writeWhole(
+      join(this.path, 'policy.json'),
+      `${jsonText({ ...policy, made: this.made }, 'The policy')}\n`,
+    );
     await this.writeLog(evaluations);
     const result: RunResult = {
       kind: 'divergrad-result',
@@ -270,7 +278,7 @@ export class RunFolder {
       seconds: this.seconds(since),
       evaluations: evaluations.map(this.timed),
     };
-    await writeWhole(join(this.path, 'result.json'), `${JSON.stringify(result)}\n`);
+    await writeWhole(join(this.path, 'result.json'), `${jsonText(result, 'The result of the run')}\n`);
     await removeCheckpoints(this.path);
     await rm(join(this.path, 'error.json'), { force: true });
   }
@@ -278,7 +286,7 @@ export class RunFolder {
   /** Notes why the run failed; the next one over the folder tries again. */
   async fail(error: unknown): Promise<void> {
     const { name, message } = error as Error;
-    await writeWhole(join(this.path, 'error.json'), `${JSON.stringify({ name, message })}\n`);
+    await writeWhole(join(this.path, 'error.json'), `${jsonText({ name, message }, 'The error')}\n`);
   }
 
   close(): Promise<void> {

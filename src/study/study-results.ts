@@ -1,7 +1,9 @@
 // The results of studies as their folders hold them.
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { listRuns, readConfig, readHeld, readResult } from './run-folder.ts';
 import { type Setting, settingEntries, settingsOf } from './settings.ts';
 
@@ -72,7 +74,7 @@ async function titleOf(folder: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return folder;
   try {
-    const title = JSON.parse(text)?.config?.title;
+    const title = (parseJson(text) as { config?: { title?: unknown } } | null)?.config?.title;
     return typeof title === 'string' && title !== '' ? title : folder;
   } catch (error) {
     throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);

@@ -1,9 +1,11 @@
 // Carries out the runs of a study in processes of their own, as many at a time as asked for. What is done stays done: a
 // run is skipped when its folder holds a result, and goes on from its last checkpoint when it does not.
+
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { takeLock } from './lock.ts';
 import { listRuns, type RunResult, readHeld, readResult, writeWhole } from './run-folder.ts';
 import { differences, type RunSettings, trainArguments } from './settings.ts';
@@ -67,7 +69,7 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
   try {
     await requireOwn(runsFolder, runs);
     const document = { kind: 'divergrad-study', ...making, config, refused };
-    await writeWhole(join(folder, 'study.json'), `${JSON.stringify(document, null, 2)}\n`);
+    await writeWhole(join(folder, 'study.json'), `${jsonText(document, 'The study', { indent: 2 })}\n`);
     const waiting: RunSettings[] = [];
     for (const run of runs) {
       const result = await readResult(join(runsFolder, runName(run)));
