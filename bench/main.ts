@@ -1,9 +1,11 @@
 // Benchmarks that the published package does not hold: beside development-only peers, and against the machine's peaks.
+
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { allowRelaxedSimd } from '../src/cli/relaxed-simd.ts';
 import { DataError, DivergradError, UsageError, unknownName } from '../src/errors.ts';
 import { type BackendName, backendNames } from '../src/index.ts';
+import { jsonText } from '../src/json.ts';
 import { measureKernels, printKernels } from './kernels/run.ts';
 import {
   measureRoofline,
@@ -77,7 +79,7 @@ async function main(): Promise<void> {
 
 /** JSON alone on standard output, or text and a file. */
 async function output(file: string | undefined, report: object, print: () => void): Promise<void> {
-  const text = `${JSON.stringify(report, null, 2)}\n`;
+  const text = `${jsonText(report, 'The result', { indent: 2 })}\n`;
   if (file === '-') {
     process.stdout.write(text);
     return;

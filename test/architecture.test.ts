@@ -10,9 +10,10 @@ const root = join(process.cwd(), 'src');
 /** Which rooms each may import from, besides itself. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  json: ['errors'],
   version: [],
   breathe: [],
-  math: ['errors'],
+  math: ['errors', 'json'],
   tape: ['math'],
   program: ['tape'],
   backend: ['program'],

@@ -1,10 +1,12 @@
 // npm run bench:peers: the same SAC update in this library and in those that a user would otherwise take.
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { dirname } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { nameList, print, progressBar, versions, warn, wholeNumber, widths } from '../../src/cli/common.ts';
 import { DivergradError, unknownName } from '../../src/errors.ts';
+import { jsonText } from '../../src/json.ts';
 import { ending, Stopped } from '../../src/study/ending.ts';
 import { version } from '../../src/version.ts';
 import { peersChart } from './chart.ts';
@@ -185,7 +187,7 @@ async function run(options: Options): Promise<number> {
   const result = documentOf({ ...measured, machine: { ...measured.machine, load }, contests, absent });
   show(targetsText(result.targets));
   show(loadText(result.machine));
-  const text = `${JSON.stringify(result, null, 2)}\n`;
+  const text = `${jsonText(result, 'The result', { indent: 2 })}\n`;
   if (json === '-') print(text.trimEnd());
   else if (json) await write(json, text);
   if (svg) await write(svg, peersChart(result));
@@ -235,7 +237,7 @@ async function writeLosses(file: string, { seed, python }: Options): Promise<num
   }
   await write(
     file,
-    `${JSON.stringify({ kind: 'divergrad-peer-losses', pytorch: version, seed, losses }, null, 2)}\n`,
+    `${jsonText({ kind: 'divergrad-peer-losses', pytorch: version, seed, losses }, 'The losses', { indent: 2 })}\n`,
   );
   return 0;
 }

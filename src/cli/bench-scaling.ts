@@ -1,8 +1,10 @@
 // What `bench --scaling` prints and writes.
+
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { DataError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { formatCount } from '../program/program.ts';
 import type { CostReport } from '../study/cost.ts';
 import {
@@ -121,7 +123,7 @@ export async function writeScaling(
       const summary = summariseScaling(date, axis, measured);
       await writeResult(
         join(folder, `${axis}.json`),
-        `${JSON.stringify({ ...summary, command: making().command }, null, 1)}\n`,
+        `${jsonText({ ...summary, command: making().command }, 'The summary', { indent: 1 })}\n`,
       );
       await writeResult(join(folder, `${axis}.svg`), scalingChart(summary));
     }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type BackendChoice, backendNames, type OpenedDevice, open } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { BackendError, ProbeError, UsageError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { formatCount } from '../program/program.ts';
 import {
   type CostOptions,
@@ -313,7 +314,7 @@ async function openPresent(
 }
 
 async function writeJson(file: string, result: BenchDocument): Promise<void> {
-  const text = JSON.stringify(result, null, 2);
+  const text = jsonText(result, 'The result', { indent: 2 });
   if (file === '-') return print(text);
   await writeResult(file, `${text}\n`);
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { DataError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { compatibilityMatrix, matrixMarkdown, matrixText, renewDocument } from '../study/matrix.ts';
 import {
   type CommonOptions,
@@ -41,7 +42,7 @@ async function run({ actions, json, markdown, check, write }: MatrixOptions): Pr
   const file = check ?? write;
   if (file === undefined) {
     const matrix = compatibilityMatrix(actions);
-    if (json) print(JSON.stringify(matrix, null, 2));
+    if (json) print(jsonText(matrix, 'The matrix', { indent: 2 }));
     else print(markdown ? matrixMarkdown(matrix) : matrixText(matrix));
     return;
   }

@@ -5,6 +5,7 @@ import { type BackendChoice, open } from '../backend/select.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError, UsageError } from '../errors.ts';
+import { jsonText, parseJson } from '../json.ts';
 import { parsePolicy, SavedPolicy } from '../rl/policy-file.ts';
 import { animatedPage, animatedSvg, svgFrames } from '../study/animation.ts';
 import { type Episode, meanInterval, play } from '../study/play.ts';
@@ -110,7 +111,7 @@ async function run(path: string, options: PlayCommandOptions): Promise<void> {
         ...(interval ? { interval } : {}),
         ...(options.render === undefined ? {} : { rendered: options.render }),
       };
-      print(JSON.stringify(report));
+      print(jsonText(report, 'The result'));
       return;
     }
     print(
@@ -138,7 +139,7 @@ async function readPolicy(path: string) {
   });
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new DataError(`The policy '${file}' is not JSON: ${(cause as Error).message}.`, { cause });
   }

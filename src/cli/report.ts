@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError, quoted } from '../errors.ts';
+import { jsonText, parseJson } from '../json.ts';
 import type { CostReport } from '../study/cost.ts';
 import { compatibilityMatrix } from '../study/matrix.ts';
 import { reportOf, type StudyReport } from '../study/report.ts';
@@ -56,7 +57,7 @@ export type ReportMaking = Pick<ReportCommandOptions, 'seed' | 'out' | 'include'
 
 async function report(folders: readonly string[], options: ReportCommandOptions): Promise<void> {
   const { document, file } = await writeReport(folders, options);
-  if (options.json) print(JSON.stringify({ ...document, file }));
+  if (options.json) print(jsonText({ ...document, file }, 'The report', { unbounded: true }));
   else printReport(document.report, document.findings, file);
 }
 
@@ -89,7 +90,7 @@ export async function writeReport(folders: readonly string[], options: ReportMak
   await writeResult(join(out, 'scores.csv'), scoresCsv(summary));
   const made = { date: new Date().toISOString(), ...making() };
   const document = { kind: 'divergrad-report', ...made, findings, report: summary };
-  await writeResult(join(out, 'report.json'), `${JSON.stringify(document)}\n`);
+  await writeResult(join(out, 'report.json'), `${jsonText(document, 'The report', { unbounded: true })}\n`);
   const { scaling, quality, costs } = given;
   const page = reportPage({ ...made, report: summary, findings, matrix, costs, figures, scaling, quality });
   const file = join(out, 'report.html');
@@ -153,7 +154,7 @@ async function readIncluded(paths: readonly string[]): Promise<Included> {
 async function includeJson(file: string, included: Included, lenient: boolean): Promise<string> {
   let value: { readonly kind?: unknown; readonly [name: string]: unknown };
   try {
-    value = JSON.parse(await readFile(file, 'utf8'));
+    value = parseJson(await readFile(file, 'utf8')) as typeof value;
   } catch (error) {
     throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
   }

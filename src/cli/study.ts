@@ -3,9 +3,11 @@ import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { ending } from '../study/ending.ts';
+import { trainArguments } from '../study/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
-import { planStudy, readStudy, runName, trainArguments } from '../study/study-config.ts';
+import { planStudy, readStudy, runName, studySettings } from '../study/study-config.ts';
 import {
   type CommonOptions,
   making,
@@ -55,8 +57,8 @@ The file names estimators and environments, and may name distributions, seeds (a
   seeds: 5
   settings: { steps: 10000, batch: 64, evaluateEvery: 1000 }
 
-Settings: steps, samples, batch, hidden, learningRate, temperature, warmup, updatesPerStep, evaluateEvery,
-evaluationEpisodes, capacity, parallelEnvironments, backend. What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
+Settings: ${studySettings.join(', ')}.
+What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
   );
   withJsonSwitch(withCommonOptions(command)).action((config: string, options: StudyCommandOptions) =>
     run(config, options),
@@ -73,7 +75,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   for (const { environment, estimator, distribution, reason } of refused)
     warn(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}`);
   if (options.dryRun) {
-    if (options.json) print(JSON.stringify({ kind: 'divergrad-study-plan', folder, runs, refused }));
+    if (options.json) print(jsonText({ kind: 'divergrad-study-plan', folder, runs, refused }, 'The plan'));
     else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);
     return;
   }
@@ -139,7 +141,10 @@ function summarise(
   if (options.json) {
     const runs = Object.fromEntries(outcomes);
     print(
-      JSON.stringify({ kind: 'divergrad-study', ...making(), seed: options.seed, folder, runs, refused }),
+      jsonText(
+        { kind: 'divergrad-study', ...making(), seed: options.seed, folder, runs, refused },
+        'The result',
+      ),
     );
     return;
   }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type BackendChoice, open } from '../backend/select.ts';
 import { type SimdVariant, simdVariants } from '../backend/wasm/module.ts';
 import { UsageError, unknownName } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { type GoldenGroup, readFolder } from '../study/golden/folder.ts';
 import type { Precision } from '../study/golden/format.ts';
 import { failureLine, type GroupReport, groupLine, summarise, totalLine } from '../study/golden/report.ts';
@@ -101,7 +102,7 @@ export function verifyCommand(program: Command): void {
       groups: reports,
       cases,
     };
-    print(json ? JSON.stringify(report, null, 2) : totalLine(reports));
+    print(json ? jsonText(report, 'The result', { indent: 2, unbounded: true }) : totalLine(reports));
     if (cases.some(({ status }) => status === 'failed')) process.exitCode = 1;
   });
 }

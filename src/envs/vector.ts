@@ -1,7 +1,13 @@
 import { listOf } from '../breathe.ts';
 import { DataError, EnvironmentError, quoted } from '../errors.ts';
 import { drawnSeed } from '../math/philox.ts';
-import { checkedObservation, checkedTogether, checkedTransition, requireAlike } from './checked.ts';
+import {
+  checkedObservation,
+  checkedState,
+  checkedTogether,
+  checkedTransition,
+  requireAlike,
+} from './checked.ts';
 import type { Environment, EnvironmentState, Transition } from './environment.ts';
 
 /** What one step of one of several environments yields. */
@@ -127,7 +133,12 @@ export function checkedVector(vector: VectorEnvironment, task: Environment): Vec
         next: checkedObservation(task, (given as VectorTransition).next, `at place ${i}, after ${when}`),
       }));
     },
-    getStates: () => vector.getStates(),
+    async getStates() {
+      const when = 'when their states were read';
+      return each(await vector.getStates(), when).map((given, i) =>
+        checkedState(task, given, `at place ${i}, ${when}`),
+      );
+    },
     setStates: (states) => vector.setStates(states),
     dispose: () => vector.dispose(),
   };

@@ -7,9 +7,11 @@
 //   header              JSON, padded with spaces to a multiple of 8
 //   sections            the arrays that the header lists, each padded with zeros to a multiple of 8
 //   checksum  u32       CRC-32 of all that comes before
+
 import type { Values } from '../backend/backend.ts';
 import type { EnvironmentState } from '../envs/environment.ts';
-import { CheckpointError } from '../errors.ts';
+import { CheckpointError, NumericsError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { crc32 } from '../math/crc32.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
@@ -49,6 +51,8 @@ const padded = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 /**
  * A checkpoint as bytes, in pieces to be written one after the other: the arrays are not copied. The same checkpoint
  * gives the same bytes.
+ *
+ * @throws NumericsError naming the first number that is not finite; DataError what else a file cannot hold
  */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
   const { streams, settings, step, updates, evaluations, random, environments, replay, states } = checkpoint;
@@ -58,6 +62,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
     arrays.set(`observation.${i}`, observation);
   });
   for (const [name, values] of states) arrays.set(`state:${name}`, values);
+  for (const [name, values] of arrays) requireFinite(name, values);
   const header: Header = {
     kind: 'divergrad-checkpoint',
     streams,
@@ -72,7 +77,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
     replay: { next: replay.next },
     sections: [...arrays].map(([name, values]) => ({ name, type: typeOf(values), count: values.length })),
   };
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(jsonText(header, 'The checkpoint'));
   const head = new Uint8Array(padded(text.length)).fill(0x20);
   head.set(text);
   const sections = [...arrays.values()].flatMap((values) => {
@@ -212,6 +217,15 @@ function readHeader(bytes: Uint8Array, version: number): Header {
   const wrong = checks.find(([, right]) => !right);
   if (wrong) throw damaged(`its header has no valid '${wrong[0]}'`);
   return { ...(header as Header), streams: header.streams ?? 1 };
+}
+
+function requireFinite(name: string, values: Values): void {
+  if (values instanceof Uint32Array) return;
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i]))
+      throw new NumericsError(
+        `The checkpoint: '${name}' is ${values[i]} at element ${i}; no file can hold that.`,
+      );
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -2,6 +2,7 @@ import type { Device } from '../device.ts';
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import { distributionFamilies } from '../distributions/registry.ts';
 import { DataError, quoted } from '../errors.ts';
+import { requireHeld } from '../json.ts';
 import { activations } from '../nn/activation.ts';
 import { type Activation, mlp, type Network } from '../nn/index.ts';
 import type { Tensor } from '../tape/index.ts';
@@ -27,13 +28,15 @@ export interface PolicyFile {
   readonly parameters: readonly number[];
 }
 
-/** The learner's policy as it stands on the device. */
+/** The learner's policy as it stands on the device. @throws NumericsError when a parameter is not finite */
 export async function savePolicy(
   device: Device,
   learner: ActorCritic,
   environment: string,
 ): Promise<PolicyFile> {
   const { observations, actions, family, familyOptions, estimator, hidden, activation } = learner.options;
+  const parameters = Array.from(await device.read(learner.policy.parameters));
+  requireHeld(parameters, 'The parameters of the policy');
   return {
     kind: 'divergrad-policy',
     version: 1,
@@ -45,7 +48,7 @@ export async function savePolicy(
     hidden,
     activation,
     ...(familyOptions?.logStd ? { familyOptions: { logStd: bounds(familyOptions.logStd) } } : {}),
-    parameters: Array.from(await device.read(learner.policy.parameters)),
+    parameters,
   };
 }
 

@@ -25,23 +25,23 @@ const none = () => undefined;
 /** @throws UsageError naming the setting that is out of range */
 export function requireSettings(settings: TrainOptions & typeof trainDefaults, count: number): void {
   const { steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes } = settings;
-  const { checkpoint, inspect } = settings;
+  const { seed, checkpoint, inspect } = settings;
+  requireRanges('train', {
+    ...{ steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed },
+  });
   for (const [name, value] of Object.entries({
-    steps,
-    batch,
-    capacity,
-    warmup,
-    evaluateEvery,
     'checkpoint.every': checkpoint ? checkpoint.every : 1,
     inspect: inspect === undefined ? 1 : inspect,
   })) {
     if (!Number.isInteger(value) || value < 1)
       throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
   }
-  requireRanges('train', { updatesPerStep, evaluationEpisodes });
-  // The step is the index of a stream.
-  if (steps >= 2 ** 32) throw new UsageError(`steps must be below 4294967296; got ${steps}.`);
-  for (const [name, value] of Object.entries({ steps, evaluateEvery })) {
+  requireRounds({ steps, evaluateEvery }, count);
+}
+
+/** @throws UsageError unless each number of steps is one of rounds, in which every environment takes a step */
+export function requireRounds(steps: Readonly<Record<string, number>>, count: number): void {
+  for (const [name, value] of Object.entries(steps)) {
     if (value % count !== 0)
       throw new UsageError(
         `${name} is ${value}; with ${count} environments it must be a multiple of ${count}.`,

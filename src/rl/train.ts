@@ -3,6 +3,7 @@ import { breathe, listOf } from '../breathe.ts';
 import type { Device, Update } from '../device.ts';
 import type { Environment } from '../envs/environment.ts';
 import { checkedVector, LocalVector, type VectorEnvironment } from '../envs/vector.ts';
+import { requireHeld } from '../json.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { streamVersion } from '../math/streams.ts';
 import { MOST_JOINED_BINDINGS } from '../program/join.ts';
@@ -232,6 +233,7 @@ async function trained(
     if (!returns) return;
     const meanReturn = returns.reduce((total, value) => total + value, 0) / returns.length;
     const evaluation = { step, updates, returns, meanReturn, metrics };
+    requireHeld(evaluation, `The evaluation at step ${step}`);
     evaluations.push(evaluation);
     fresh = true;
     await settings.onEvaluation?.(evaluation);

@@ -1,6 +1,8 @@
 // Scenes as pictures and films that need nothing but themselves: SVG, and HTML with a slider.
+
 import type { Point, Scene, Shape, Tone } from '../envs/scene.ts';
 import { UsageError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 
 /** [light, dark] */
 const colours: Readonly<Record<Tone, readonly [string, string]>> = {
@@ -93,7 +95,10 @@ export function animatedSvg(scenes: readonly Scene[], title: string, framesPerSe
 export function animatedPage(scenes: readonly Scene[], title: string, framesPerSecond: number): string {
   requireScenes(scenes);
   const size = sizeOf(scenes[0]);
-  const frames = JSON.stringify(scenes.map((scene) => drawing(scene, size))).replace(/</g, '\\u003c');
+  const frames = jsonText(
+    scenes.map((scene) => drawing(scene, size)),
+    'The film',
+  ).replace(/</g, '\\u003c');
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(title)}</title>
 <style>:root{color-scheme:light dark}body{font:16px system-ui,sans-serif;max-width:34rem;margin:2rem auto;padding:0 1rem}svg{width:100%;height:auto}input{width:100%}</style></head>

@@ -21,7 +21,8 @@ export interface FoundCheckpoint {
  * Saves a checkpoint: at every moment the folder holds a whole one, also when the machine stops in the middle.
  *
  * @param before called when it is on the disk, before it takes its place: what throws there leaves all as it was
- * @throws DataError when the folder cannot be written; what `before` throws of ours
+ * @throws DataError when the folder cannot be written, NumericsError for a number that no file can hold; what `before`
+ *   throws of ours
  */
 export async function saveCheckpoint(
   folder: string,
@@ -29,9 +30,10 @@ export async function saveCheckpoint(
   before: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   const latest = join(folder, LATEST);
+  const pieces = encodeCheckpoint(checkpoint);
   try {
     await mkdir(folder, { recursive: true });
-    await writeWhole(latest, encodeCheckpoint(checkpoint), async () => {
+    await writeWhole(latest, pieces, async () => {
       await before();
       await rename(latest, join(folder, PREVIOUS)).catch(unlessAbsent);
     });

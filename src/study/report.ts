@@ -2,7 +2,7 @@
 
 import { baselineEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
-import { DataError } from '../errors.ts';
+import { DataError, shortened } from '../errors.ts';
 import { minimum } from '../math/extremes.ts';
 import { type CoverageAt, coverageAt } from './coverage.ts';
 import {
@@ -250,19 +250,28 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
 function requireAlike(runs: readonly RunRecord[]): void {
   const [first] = runs;
   const stepsOf = ({ points }: RunRecord) => points.map(({ step }) => step).join(', ');
+  const where = `The runs in ${first.environment}`;
   for (const run of runs) {
-    const where = `The runs in ${run.environment}`;
-    for (const name of new Set([...Object.keys(first.settings), ...Object.keys(run.settings)])) {
-      const [a, b] = [run, first].map(({ settings }) => JSON.stringify(settings[name]) ?? 'not set');
-      if (a !== b)
-        throw new DataError(
-          `${where} have different settings: ${name} is ${a} in '${run.folder}' and ${b} in '${first.folder}'.`,
-          { hint: 'Report them separately.' },
-        );
-    }
+    requireSame(where, run, first, ({ settings }) => settings);
     if (stepsOf(run) !== stepsOf(first))
       throw new DataError(
         `${where} were evaluated at different steps: '${run.folder}' at ${stepsOf(run)}, '${first.folder}' at ${stepsOf(first)}.`,
+        { hint: 'Report them separately.' },
+      );
+  }
+}
+
+function requireSame(
+  where: string,
+  run: RunRecord,
+  first: RunRecord,
+  of: (run: RunRecord) => Readonly<Record<string, unknown>>,
+): void {
+  for (const name of new Set([...Object.keys(of(first)), ...Object.keys(of(run))])) {
+    const [a, b] = [run, first].map((each) => JSON.stringify(of(each)[name]) ?? 'not set');
+    if (a !== b)
+      throw new DataError(
+        `${where} have different settings: ${name} is ${shortened(a)} in '${run.folder}' and ${shortened(b)} in '${first.folder}'.`,
         { hint: 'Report them separately.' },
       );
   }
@@ -274,6 +283,8 @@ function cellOf(
   runs: readonly RunRecord[],
   boot: { readonly resamples: number; readonly seed: number },
 ): Cell {
+  const where = `The runs of ${method} in ${environment}`;
+  for (const run of runs) requireSame(where, run, runs[0], ({ methodSettings }) => methodSettings);
   const seeds = runs.map(({ seed }) => seed);
   if (new Set(seeds).size < seeds.length)
     throw new DataError(

@@ -3,12 +3,13 @@
 import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
+import { jsonText, parseJson } from '../json.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
 import type { PolicyFile } from '../rl/policy-file.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
 import { isClaim, type Lock, takeLock } from './lock.ts';
-import { earlierSettings, type RunSettings } from './run-settings.ts';
+import { differences, type RunSettings } from './settings.ts';
 import { isPart, removeParts, writeWhole } from './whole-file.ts';
 
 /** What a run was made with, besides its settings. */
@@ -29,11 +30,45 @@ export interface RunResult {
   readonly evaluations: readonly Metric[];
 }
 
-const lines = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+const lines = (value: unknown, what: string): string => `${jsonText(value, what, { indent: 2 })}\n`;
 
 /** The settings of a run as config.json holds them; undefined when there is no such file. */
 export async function readConfig(path: string): Promise<Record<string, unknown> | undefined> {
   return (await readJson(join(path, 'config.json'))) as Record<string, unknown> | undefined;
+}
+
+/** Names of the folders in one that hold a run, sorted: others, as those of an editor or a file manager, are none. */
+export async function listRuns(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const runs = await Promise.all(
+    entries.map(async (entry) => {
+      if (!entry.isDirectory() && !entry.isSymbolicLink()) return [];
+      const held = await readdir(join(folder, entry.name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOTDIR' || error.code === 'ENOENT') return [];
+        throw error;
+      });
+      return held.some((name) => name === 'config.json' || name === 'result.json') ? [entry.name] : [];
+    }),
+  );
+  return runs.flat().sort();
+}
+
+/**
+ * What a run was made with, as its config.json says, or else its result.
+ *
+ * @throws DataError when they contradict each other
+ */
+export async function readHeld(path: string): Promise<Record<string, unknown> | undefined> {
+  const config = await readConfig(path);
+  const settings = (await readResult(path))?.made?.settings;
+  if (config && settings) {
+    const differing = differences({ ...settings }, config);
+    if (differing.length > 0)
+      throw new DataError(
+        `'${join(path, 'result.json')}' is of another run than its config.json: ${differing.join(', ')}.`,
+      );
+  }
+  return config ?? (settings && { ...settings });
 }
 
 /** The result of a run that is whole, else undefined. @throws DataError when the file is not a result */
@@ -53,26 +88,44 @@ async function readJson(file: string): Promise<unknown> {
   });
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
   }
 }
 
-/** Names of the settings in which a folder's config differs from those wanted, as `batch 64 instead of 128`. */
-export function differences(config: Readonly<Record<string, unknown>>, wanted: RunSettings): string[] {
-  return Object.entries(wanted).flatMap(([name, value]) => {
-    const held = { ...earlierSettings, ...config }[name];
-    const [a, b] = [held, value].map((x) => JSON.stringify(x) ?? 'none');
-    return a === b ? [] : [`${name} ${a} instead of ${b}`];
-  });
+/** A checkpoint without the seconds of its evaluations, as training made it. */
+const untimed = (checkpoint: Checkpoint): Checkpoint => ({
+  ...checkpoint,
+  evaluations: checkpoint.evaluations.map((evaluation) => {
+    const { seconds: _, ...measured } = evaluation as Metric;
+    return measured;
+  }),
+});
+
+/** Seconds by step, of the lines of a metrics.jsonl that can be read. */
+async function loggedSeconds(file: string): Promise<Map<number, number>> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const seconds = new Map<number, number>();
+  for (const line of text.split('\n')) {
+    try {
+      const metric = parseJson(line) as Partial<Metric> | null;
+      if (Number.isFinite(metric?.seconds)) seconds.set(Number(metric?.step), Number(metric?.seconds));
+    } catch {}
+  }
+  return seconds;
 }
+
+/** Whether a name is that of a file which file managers leave in folders. */
+export const isStray = (name: string): boolean =>
+  name === '.DS_Store' || name === 'Thumbs.db' || name === 'desktop.ini' || name.startsWith('._');
 
 /** The open folder of a run under way. Only one process has it open. */
 export class RunFolder {
-  /** Seconds the run had taken when the checkpoint it goes on from was made. */
+  /** Seconds the run had taken at the evaluation before the checkpoint it goes on from. */
   private secondsBefore = 0;
-  private metrics: Metric[] = [];
+  /** Seconds the run had taken at each evaluation, by its step. */
+  private readonly secondsAt = new Map<number, number>();
 
   private constructor(
     readonly path: string,
@@ -86,21 +139,27 @@ export class RunFolder {
   /**
    * Opens a new or empty folder, or that of an unfinished run of the same settings, which then goes on.
    *
+   * @param requireResumable throws when a run cannot go on from a checkpoint; the folder is then left as it was
    * @throws UsageError when it holds anything else: a run never overwrites another
    */
-  static async open(path: string, settings: RunSettings, making: RunMaking): Promise<RunFolder> {
+  static async open(
+    path: string,
+    settings: RunSettings,
+    making: RunMaking,
+    requireResumable: (checkpoint: Checkpoint) => void = () => undefined,
+  ): Promise<RunFolder> {
     const refuse = (why: string) =>
       new UsageError(`The folder '${path}' ${why}.`, {
         hint: 'Name a new one; a run never overwrites another.',
       });
+    const ours = (name: string) => isStray(name) || isPart(name) || isClaim(name, 'run.lock');
     const ownConfig = async () => {
       const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return [];
         throw new DataError(`Cannot use '${path}' for the run: ${error.message}.`);
       });
       const config = await readConfig(path);
-      if (!config && held.some((name) => !isPart(name) && !isClaim(name, 'run.lock')))
-        throw refuse('is not empty');
+      if (!config && !held.every(ours)) throw refuse('is not empty');
       const differing = config ? differences(config, settings) : [];
       if (differing.length > 0) throw refuse(`holds another run: ${differing.join(', ')}`);
       return config;
@@ -117,21 +176,24 @@ export class RunFolder {
       if (await readResult(path)) throw refuse('holds a finished run');
       await removeParts(path, true);
       const found = await findCheckpoint(path);
-      const folder = new RunFolder(path, lock, found?.checkpoint, found?.skipped?.message, {
+      if (found) requireResumable(found.checkpoint);
+      const folder = new RunFolder(path, lock, found && untimed(found.checkpoint), found?.skipped?.message, {
         ...making,
         settings,
       });
-      await folder.keepUntil(found?.checkpoint.step ?? 0);
-      // What a run that goes on has done, it has done where it was before.
-      if (folder.resume && typeof config?.adapter === 'string') {
-        folder.made = { ...folder.made, adapter: config.adapter };
+      await folder.rebuildLog(found?.checkpoint.evaluations ?? []);
+      // What a run that goes on has done, it has done where it was before; one that begins anew has done nothing yet.
+      const before = found && config;
+      if (typeof before?.adapter === 'string') {
+        folder.made = { ...folder.made, adapter: before.adapter };
         folder.ranOn(making.adapter);
-        const { adapter } = folder.made;
-        if (adapter !== config.adapter)
-          await writeWhole(join(path, 'config.json'), lines({ ...config, adapter }));
       }
-      if (!config)
-        await writeWhole(join(path, 'config.json'), lines({ kind: 'divergrad-run', ...settings, ...making }));
+      const { adapter } = folder.made;
+      const { versions, command } = { ...making, ...before };
+      await folder.write(
+        'config.json',
+        lines({ kind: 'divergrad-run', ...settings, versions, adapter, command }, 'The settings of the run'),
+      );
       return folder;
     } catch (error) {
       await lock.release();
@@ -139,20 +201,37 @@ export class RunFolder {
     }
   }
 
-  /** Keeps the metrics up to the checkpoint; those after it come again. */
-  private async keepUntil(step: number): Promise<void> {
+  /**
+   * Makes metrics.jsonl what the checkpoint says. Only seconds are read from it, for checkpoints of earlier releases, which
+   * have none: a line that is lost or damaged has those of the one before.
+   */
+  private async rebuildLog(evaluations: readonly (Evaluation | Metric)[]): Promise<void> {
     const file = join(this.path, 'metrics.jsonl');
-    const text = await readFile(file, 'utf8').catch(() => '');
-    for (const line of text.split('\n')) {
-      // The last line may be half written.
-      try {
-        const metric = JSON.parse(line) as Metric;
-        if (metric.step <= step) this.metrics.push(metric);
-      } catch {}
+    const logged = evaluations.every((evaluation) => 'seconds' in evaluation)
+      ? new Map<number, number>()
+      : await loggedSeconds(file);
+    for (const evaluation of evaluations) {
+      const { step } = evaluation;
+      const seconds = 'seconds' in evaluation ? evaluation.seconds : logged.get(step);
+      this.secondsBefore = Math.max(this.secondsBefore, seconds ?? 0);
+      this.secondsAt.set(step, this.secondsBefore);
     }
-    this.secondsBefore = this.metrics.at(-1)?.seconds ?? 0;
-    if (text !== '') await writeWhole(file, this.metrics.map((m) => `${JSON.stringify(m)}\n`).join(''));
+    await this.writeLog(evaluations);
   }
+
+  private writeLog(evaluations: readonly Evaluation[]): Promise<void> {
+    const text = evaluations.map((evaluation) => this.line(evaluation)).join('');
+    return this.write('metrics.jsonl', text);
+  }
+
+  private line(evaluation: Evaluation): string {
+    return `${jsonText(this.timed(evaluation), `The evaluation at step ${evaluation.step}`)}\n`;
+  }
+
+  private readonly timed = (evaluation: Evaluation): Metric => ({
+    ...evaluation,
+    seconds: this.secondsAt.get(evaluation.step) ?? this.secondsBefore,
+  });
 
   /** Notes an adapter that a part of the run was made on. */
   ranOn(adapter: string): void {
@@ -166,15 +245,16 @@ export class RunFolder {
   }
 
   async append(evaluation: Evaluation, since: number): Promise<void> {
-    const metric = { ...evaluation, seconds: this.seconds(since) };
-    this.metrics.push(metric);
+    this.secondsAt.set(evaluation.step, this.seconds(since));
     await this.lock.requireHeld();
-    await appendFile(join(this.path, 'metrics.jsonl'), `${JSON.stringify(metric)}\n`);
+    await appendFile(join(this.path, 'metrics.jsonl'), this.line(evaluation));
   }
 
+  /** The checkpoint has the seconds too: it alone is read when the run goes on. */
   async save(checkpoint: Checkpoint): Promise<void> {
     await this.lock.requireHeld();
-    await saveCheckpoint(this.path, checkpoint, this.lock.requireHeld);
+    const timed = { ...checkpoint, evaluations: checkpoint.evaluations.map(this.timed) };
+    await saveCheckpoint(this.path, timed, this.lock.requireHeld);
   }
 
   /** Writes a file of the run, if the folder is still the run's. */
@@ -183,16 +263,21 @@ export class RunFolder {
     await writeWhole(join(this.path, name), text, this.lock.requireHeld);
   }
 
-  /** Writes policy and result, and removes the checkpoints, which nothing needs any more. */
-  async finish(policy: PolicyFile, since: number): Promise<void> {
-    await this.write('policy.json', `${JSON.stringify({ ...policy, made: this.made })}\n`);
+  /**
+   * Writes policy and result, and removes the checkpoints, which nothing needs any more.
+   *
+   * @param evaluations of the whole run, as training gave them
+   */
+  async finish(policy: PolicyFile, evaluations: readonly Evaluation[], since: number): Promise<void> {
+    await this.write('policy.json', `${jsonText({ ...policy, made: this.made }, 'The policy')}\n`);
+    await this.writeLog(evaluations);
     const result: RunResult = {
       kind: 'divergrad-result',
       made: this.made,
       seconds: this.seconds(since),
-      evaluations: this.metrics,
+      evaluations: evaluations.map(this.timed),
     };
-    await this.write('result.json', `${JSON.stringify(result)}\n`);
+    await this.write('result.json', `${jsonText(result, 'The result of the run')}\n`);
     await removeCheckpoints(this.path);
     await rm(join(this.path, 'error.json'), { force: true });
   }
@@ -200,7 +285,7 @@ export class RunFolder {
   /** Notes why the run failed; the next one over the folder tries again. */
   async fail(error: unknown): Promise<void> {
     const { name, message } = error as Error;
-    await this.write('error.json', `${JSON.stringify({ name, message })}\n`);
+    await this.write('error.json', `${jsonText({ name, message }, 'The error')}\n`);
   }
 
   close(): Promise<void> {

@@ -3,12 +3,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UsageError } from '../errors.ts';
+import { DataError, UsageError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { stopMessage } from './ending.ts';
 import { takeLock } from './lock.ts';
-import { differences, readConfig, readResult } from './run-folder.ts';
-import type { RunSettings } from './run-settings.ts';
-import { type RefusedRun, runName, type StudyConfig, trainArguments } from './study-config.ts';
+import { listRuns, type RunResult, readHeld, readResult } from './run-folder.ts';
+import { differences, type RunSettings, trainArguments } from './settings.ts';
+import { type RefusedRun, runName, type StudyConfig } from './study-config.ts';
 import { writeWhole } from './whole-file.ts';
 
 export interface StudyOptions {
@@ -48,7 +49,9 @@ export interface RunOutcome {
 export async function performStudy(options: StudyOptions): Promise<Map<string, RunOutcome>> {
   const { folder, runs, jobs, config, refused, making } = options;
   const runsFolder = join(folder, 'runs');
-  await mkdir(runsFolder, { recursive: true });
+  await mkdir(runsFolder, { recursive: true }).catch((cause: Error) => {
+    throw new DataError(`Cannot create '${runsFolder}': ${cause.message}.`, { cause });
+  });
   const lock = await takeLock(join(folder, 'study.lock'));
   const broken = new AbortController();
   const signal = AbortSignal.any([options.signal, broken.signal]);
@@ -67,14 +70,13 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
     report();
   };
   try {
-    for (const run of runs) await requireOwn(join(runsFolder, runName(run)), run);
+    await requireOwn(runsFolder, runs);
     const document = { kind: 'divergrad-study', ...making, config, refused };
-    await writeWhole(join(folder, 'study.json'), `${JSON.stringify(document, null, 2)}\n`);
+    await writeWhole(join(folder, 'study.json'), `${jsonText(document, 'The study', { indent: 2 })}\n`);
     const waiting: RunSettings[] = [];
     for (const run of runs) {
       const result = await readResult(join(runsFolder, runName(run)));
-      if (result)
-        settle(run, { state: 'skipped', finalReturn: result.evaluations.at(-1)?.meanReturn ?? Number.NaN });
+      if (result) settle(run, { state: 'skipped', ...finalReturn(result) });
       else waiting.push(run);
     }
     const work = async () => {
@@ -106,13 +108,32 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
   return outcomes;
 }
 
-async function requireOwn(folder: string, run: RunSettings): Promise<void> {
-  const config = await readConfig(folder);
-  const differing = config ? differences(config, run) : [];
-  if (differing.length === 0) return;
-  throw new UsageError(`'${folder}' holds a run with other settings: ${differing.join(', ')}.`, {
-    hint: 'Name another folder for the changed study with --out.',
-  });
+/**
+ * A study may have grown since it wrote the folder: what is there must be of it, and all of it.
+ *
+ * @throws UsageError when the folder holds a run that the study does not have, or has with other settings
+ */
+async function requireOwn(runsFolder: string, runs: readonly RunSettings[]): Promise<void> {
+  const hint = 'Name another folder for the changed study with --out.';
+  const own = new Map(runs.map((run) => [runName(run), run]));
+  const names = await listRuns(runsFolder);
+  const strange = names.filter((name) => !own.has(name));
+  if (strange.length > 0)
+    throw new UsageError(
+      `'${runsFolder}' holds ${strange.length} runs that are not of this study; the first: ${strange[0]}.`,
+      { hint },
+    );
+  for (const name of names) {
+    const folder = join(runsFolder, name);
+    const differing = differences((await readHeld(folder)) ?? {}, own.get(name) as RunSettings);
+    if (differing.length > 0)
+      throw new UsageError(`'${folder}' holds a run with other settings: ${differing.join(', ')}.`, { hint });
+  }
+}
+
+function finalReturn({ evaluations }: RunResult): Pick<RunOutcome, 'finalReturn'> {
+  const last = evaluations.at(-1);
+  return last ? { finalReturn: last.meanReturn } : {};
 }
 
 async function performInProcess(
@@ -146,7 +167,7 @@ async function performInProcess(
   if (result)
     return {
       state: 'done',
-      finalReturn: result.evaluations.at(-1)?.meanReturn ?? Number.NaN,
+      ...finalReturn(result),
       seconds: result.seconds,
     };
   if (signal.aborted) return { state: 'stopped' };

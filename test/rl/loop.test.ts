@@ -528,7 +528,10 @@ test('settings out of range are refused by name', async () => {
   const counts = ['steps', 'batch', 'capacity', 'warmup', 'evaluateEvery'] as const;
   for (const name of counts) {
     for (const value of [0, 1.5, -1, Number.NaN])
-      await refused({ [name]: value }, new RegExp(`^${name} must be a whole number from 1; got ${value}`));
+      await refused(
+        { [name]: value },
+        new RegExp(`^train: ${name} must be a whole number from 1( to \\d+)?; got ${value}`),
+      );
   }
   for (const value of [-1, 0.5, 1e9])
     await refused({ updatesPerStep: value }, /^train: updatesPerStep must be a whole number from 0 to 10000/);

@@ -42,7 +42,7 @@ const runs: RunRecord[] = methods.flatMap((estimator, m) =>
       distribution: 'tanh-gaussian',
       seed,
     },
-    ...{ adapter: 'a test', settings: {} },
+    ...{ adapter: 'a test', ...{ settings: {}, methodSettings: {} } },
     points: steps.map((step, i) => ({
       ...{ step, updates: 7 * step + 10 * m + i, seconds: (m + 1) * step * 1e-3 + seed },
       meanReturn: levels[estimator] - 600 / (i + 1) + 11 * ((seed * (m + 1)) % 5),

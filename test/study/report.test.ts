@@ -33,7 +33,7 @@ const runOf = (): RunRecord => ({
     estimator: 'reverse-kl/pathwise',
     distribution: 'tanh-gaussian',
   },
-  ...{ seed: 0, adapter: 'a test', settings: {} },
+  ...{ seed: 0, adapter: 'a test', ...{ settings: {}, methodSettings: {} } },
   points: [{ step: 1, updates: 1, seconds: 1, meanReturn: -1 }],
 });
 

@@ -8,9 +8,10 @@ import { DataError, UsageError } from '../../src/errors.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import type { PolicyFile } from '../../src/rl/policy-file.ts';
 import type { Evaluation } from '../../src/rl/train.ts';
+import { saveCheckpoint } from '../../src/study/checkpoint-file.ts';
 import { performRun } from '../../src/study/run.ts';
 import { RunFolder, readConfig } from '../../src/study/run-folder.ts';
-import { type RunSettings, runDefaults } from '../../src/study/run-settings.ts';
+import { type RunSettings, runDefaults } from '../../src/study/settings.ts';
 
 const test = suite<{ folder: string }>('run folder');
 test.before.each(async (context) => {
@@ -22,7 +23,7 @@ const settings: RunSettings = {
   ...runDefaults,
   ...{ environment: 'bimodal-bandit', estimator: 'reverse-kl/pathwise', distribution: 'tanh-gaussian' },
   ...{ seed: 4, steps: 40, batch: 4, hidden: [4], warmup: 8, evaluateEvery: 10, evaluationEpisodes: 2 },
-  ...{ capacity: 64, backend: 'cpu', temperature: 'auto' },
+  ...{ capacity: 64, backend: 'cpu', temperature: 'auto', samples: 1, criticTarget: 'sample' },
 };
 const making = { versions: { divergrad: 'test' }, adapter: 'a test', command: ['train'] };
 
@@ -30,8 +31,10 @@ const evaluation = (step: number): Evaluation => ({
   ...{ step, updates: step - 8, returns: [step, step + 1], meanReturn: step + 0.5 },
   metrics: { entropy: 1 / step },
 });
+/** With the evaluations of every tenth step. */
 const checkpointAt = (step: number): Checkpoint => ({
-  ...{ streams: 2, settings: {}, step, updates: step, evaluations: [], environments: [] },
+  ...{ streams: 2, settings: {}, step, updates: step, environments: [] },
+  evaluations: Array.from({ length: Math.floor(step / 10) }, (_, i) => evaluation(10 * (i + 1))),
   random: { seed: 0, purpose: 'warmup', index: 0, position: 0, spareNormal: null },
   replay: { rows: new Float32Array(3), next: 0 },
   states: new Map([['policy.parameters', Float32Array.of(step)]]),
@@ -66,7 +69,7 @@ test('what was measured up to the checkpoint is kept, what came after it is meas
   assert.is(second.seconds(1), 4);
   await second.append(evaluation(30), 1.25);
   const policy = { kind: 'a policy' } as unknown as PolicyFile;
-  await second.finish(policy, 2.5);
+  await second.finish(policy, [10, 20, 30].map(evaluation), 2.5);
   await second.close();
   const evaluations = [
     { ...evaluation(10), seconds: 1.5 },
@@ -108,7 +111,7 @@ test('a run that went on elsewhere names every adapter that it was made on', asy
   // Lost in the middle, and opened anew.
   last.ranOn('four');
   last.ranOn('four');
-  await last.finish({ kind: 'a policy' } as unknown as PolicyFile, 2);
+  await last.finish({ kind: 'a policy' } as unknown as PolicyFile, [evaluation(10)], 2);
   await last.close();
   assert.is((await result(folder)).made.adapter, 'one; two; three; four');
 });
@@ -212,6 +215,71 @@ test('a folder that was moved, or moved and replaced, is noticed before anything
       'config.json',
     ]);
   }
+});
+
+test('the checkpoint is the truth: whatever becomes of the log, the result is that of an undisturbed run', async ({
+  folder,
+}) => {
+  const perform = (path: string, stopAt = Number.POSITIVE_INFINITY) => {
+    const stop = new AbortController();
+    const onStep = (step: number) => (step === stopAt ? stop.abort() : undefined);
+    return performRun(settings, { folder: path, making, checkpointEvery: 10, signal: stop.signal, onStep });
+  };
+  const timeless = (list: (Evaluation & { seconds: number })[]) =>
+    list.map(({ seconds: _, ...rest }) => rest);
+  const whole = join(folder, 'whole');
+  await perform(whole);
+  const expected = await result(whole);
+  const policy = async (path: string) =>
+    JSON.parse(await readFile(join(path, 'policy.json'), 'utf8')).parameters;
+  const damages: Readonly<Record<string, (text: string) => string | undefined>> = {
+    nothing: (text) => text,
+    'the last line lost': (text) => `${text.trimEnd().split('\n').slice(0, -1).join('\n')}\n`,
+    'the last line cut': (text) => text.slice(0, -20),
+    'a line repeated': (text) => text + text.slice(text.lastIndexOf('{"step"')),
+    'all lines repeated': (text) => text + text,
+    'a line in the middle lost': (text) => text.split('\n').toSpliced(1, 1).join('\n'),
+    'lines in another order': (text) => text.trimEnd().split('\n').reverse().join('\n'),
+    'a byte-order mark': (text) => `\uFEFF${text}`,
+    'other numbers': (text) => text.replaceAll(/"meanReturn":[^,]*/g, '"meanReturn":1000'),
+    'another end of lines': (text) => text.replaceAll('\n', '\r\n'),
+    'no text': () => '\0\0\0',
+    'all of it': () => undefined,
+  };
+  for (const [name, damage] of Object.entries(damages)) {
+    const path = join(folder, name);
+    await perform(path, 30);
+    const log = join(path, 'metrics.jsonl');
+    const before = await lines(path);
+    const damaged = damage(await readFile(log, 'utf8'));
+    await (damaged === undefined ? rm(log) : writeFile(log, damaged));
+    await perform(path);
+    const { evaluations, seconds } = await result(path);
+    assert.equal(timeless(evaluations), timeless(expected.evaluations), name);
+    assert.equal(await lines(path), evaluations, name);
+    assert.equal(await policy(path), await policy(whole), name);
+    // The seconds too are the checkpoint's.
+    assert.equal(evaluations.slice(0, 2), before.slice(0, 2), name);
+    assert.ok(seconds >= evaluations.at(-1).seconds);
+  }
+});
+
+test("a checkpoint of an earlier release has no seconds: they are the log's, as far as it has them", async ({
+  folder,
+}) => {
+  const first = await RunFolder.open(folder, settings, making);
+  for (const [i, step] of [10, 20, 30].entries()) await first.append(evaluation(step), 2 * (i + 1));
+  await first.close();
+  await saveCheckpoint(folder, checkpointAt(30));
+  const log = join(folder, 'metrics.jsonl');
+  await writeFile(log, (await readFile(log, 'utf8')).split('\n').toSpliced(1, 1).join('\n'));
+  const second = await RunFolder.open(folder, settings, making);
+  assert.equal(second.resume?.evaluations, [10, 20, 30].map(evaluation));
+  await second.close();
+  assert.equal(
+    await lines(folder),
+    [10, 20, 30].map((step, i) => ({ ...evaluation(step), seconds: [2, 2, 6][i] })),
+  );
 });
 
 test.run();
