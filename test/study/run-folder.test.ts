@@ -194,7 +194,7 @@ test('a folder that was moved, or moved and replaced, is noticed before anything
       () => run.append(evaluation(20), 1),
       () => run.save(checkpointAt(20)),
       () => run.fail(new Error('something')),
-      () => run.finish({ kind: 'a policy' } as unknown as PolicyFile, 2),
+      () => run.finish({ kind: 'a policy' } as unknown as PolicyFile, [], 2),
     ]) {
       const error = await write().catch((thrown: unknown) => thrown);
       assert.instance(error, DataError);
