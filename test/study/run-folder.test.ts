@@ -205,6 +205,8 @@ test('a folder that was moved, or moved and replaced, is noticed before anything
     // Back in its place the run goes on, whatever a process that was killed has left half written.
     await rm(path, { recursive: true, force: true });
     await rename(moved, path);
+    // Its process has ended.
+    for (const name of await readdir(path)) if (name.startsWith('run.lock')) await rm(join(path, name));
     await writeFile(join(path, 'checkpoint.bin.1-0123abcd.part'), 'half');
     const again = await RunFolder.open(path, settings, making);
     assert.is(again.resume?.step, 10);
