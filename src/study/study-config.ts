@@ -3,6 +3,7 @@ import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
 import { closestMatch, DataError, shortened, unknownName } from '../errors.ts';
+import { maximum } from '../math/extremes.ts';
 import { completeSettings, defaultDistribution, refusal } from './run-settings.ts';
 import { type RunSettings, type Setting, settingEntries } from './settings.ts';
 
@@ -198,10 +199,10 @@ export async function planStudy(
       }
     }
   }
-  const highest = baseSeed + Math.max(...config.seeds);
+  const highest = baseSeed + maximum(config.seeds);
   if (!Number.isSafeInteger(highest))
     throw new DataError(
-      `The seeds of the study end at ${Math.max(...config.seeds)}, to which --seed adds ${baseSeed}; the highest seed is ${Number.MAX_SAFE_INTEGER}.`,
+      `The seeds of the study end at ${maximum(config.seeds)}, to which --seed adds ${baseSeed}; the highest seed is ${Number.MAX_SAFE_INTEGER}.`,
     );
   if (config.onIncompatible === 'error' && refused.length > 0) {
     const [first] = refused;
