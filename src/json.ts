@@ -9,6 +9,12 @@ interface Fault {
   readonly seen: unknown;
 }
 
+/** Levels of lists and objects in each other: what walks them calls itself. */
+const DEEPEST = 500;
+
+/** Stands for what is below them. */
+class TooDeep {}
+
 export interface JsonOptions {
   readonly indent?: number;
   /** Significant digits of numbers that are no integers; all when absent. */
@@ -41,22 +47,46 @@ export function requireHeld(value: unknown, what: string, unbounded = false): vo
   const { path, seen } = fault;
   const place = path === '' ? what : `${what}: ${path.replace(/^\./, '')}`;
   if (typeof seen === 'number') throw new NumericsError(`${place} is ${seen}; no file can hold that.`);
+  if (seen instanceof TooDeep)
+    throw new DataError(`${place} is nested deeper than ${DEEPEST} levels, which no file can hold.`);
   throw new DataError(`${place} is ${kindOf(seen)}, which no file can hold.`);
 }
 
-/** @throws SyntaxError when it is no JSON; a byte-order mark before it is none of its business */
-export const parseJson = (text: string): unknown =>
-  JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
+/** @throws SyntaxError when it is no JSON, or too deep; a byte-order mark before it is none of its business */
+export function parseJson(text: string): unknown {
+  requireShallow(text);
+  return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
+}
 
-function faultOf(value: unknown, path: string, unbounded: boolean): Fault | undefined {
+function requireShallow(text: string): void {
+  let depth = 0;
+  let inText = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inText) {
+      if (code === BACKSLASH) i++;
+      else if (code === QUOTE) inText = false;
+    } else if (code === QUOTE) inText = true;
+    // [ and {, ] and }: equal but for a bit.
+    else if ((code & ~0x20) === 0x5b) {
+      if (++depth > DEEPEST) throw new SyntaxError(`it is nested deeper than ${DEEPEST} levels`);
+    } else if ((code & ~0x20) === 0x5d) depth--;
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+function faultOf(value: unknown, path: string, unbounded: boolean, depth = 0): Fault | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
   if (typeof value === 'number') {
     const held = Number.isFinite(value) || (unbounded && !Number.isNaN(value));
     return held ? undefined : { path, seen: value };
   }
+  if (depth > DEEPEST) return { path: `${path.slice(0, 60)}…`, seen: new TooDeep() };
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
-      const fault = faultOf(value[i], `${path}[${i}]`, unbounded);
+      const fault = faultOf(value[i], `${path}[${i}]`, unbounded, depth + 1);
       if (fault) return fault;
     }
     return undefined;
@@ -65,7 +95,7 @@ function faultOf(value: unknown, path: string, unbounded: boolean): Fault | unde
   for (const [key, item] of Object.entries(value)) {
     // Left out, as it is from the object.
     if (item === undefined) continue;
-    const fault = faultOf(item, `${path}.${key}`, unbounded);
+    const fault = faultOf(item, `${path}.${key}`, unbounded, depth + 1);
     if (fault) return fault;
   }
   return undefined;

@@ -146,6 +146,11 @@ test('what the public library reaches uses neither Node nor any package but opti
   );
 });
 
+test('one module uses the files of the system, so that every error of theirs is one of ours', () => {
+  const users = outside.filter(({ to, typeOnly }) => to.startsWith('node:fs') && !typeOnly);
+  assert.equal([...new Set(users.map(({ from }) => from))], ['study/files']);
+});
+
 test('no list from a file or a user becomes arguments of a call, which overflow the stack at some 100,000', () => {
   const wrong = [...files(root)]
     .filter((file) => ['rl', 'study', 'cli'].includes(roomOf(nameOf(file))))

@@ -1,11 +1,11 @@
-import { realpath, stat, writeFile } from 'node:fs/promises';
 import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendChoice, backendNames } from '../backend/select.ts';
-import { DataError, unknownName } from '../errors.ts';
+import { unknownName } from '../errors.ts';
 import { streamVersion } from '../math/streams.ts';
 import { ending } from '../study/ending.ts';
+import { realpath, stat, writeFile } from '../study/files.ts';
 import { writeWhole } from '../study/whole-file.ts';
 import { version } from '../version.ts';
 
@@ -76,16 +76,12 @@ export const making = () => ({ versions: versions(), command: process.argv.slice
 /**
  * Writes a result whole or not at all; a device or a pipe is written to as it is.
  *
- * @throws DataError naming the file
+ * @throws FileError naming the file
  */
 export async function writeResult(file: string, text: string): Promise<void> {
-  try {
-    const held = await stat(file).catch(() => undefined);
-    if (held && !held.isFile()) await writeFile(file, text);
-    else await writeWhole(held ? await realpath(file) : file, text);
-  } catch (cause) {
-    throw new DataError(`Cannot write '${file}': ${(cause as Error).message}.`, { cause });
-  }
+  const held = await stat(file).catch(() => undefined);
+  if (held && !held.isFile()) await writeFile(file, text);
+  else await writeWhole(held ? await realpath(file) : file, text);
 }
 
 /** Writes a line to standard output. @throws Stopped when nobody reads it any more and nothing is to be saved */

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { DataError } from '../errors.ts';
 import { jsonText } from '../json.ts';
+import { readFile } from '../study/files.ts';
 import { compatibilityMatrix, matrixMarkdown, matrixText, renewDocument } from '../study/matrix.ts';
 import {
   type CommonOptions,
@@ -46,9 +46,7 @@ async function run({ actions, json, markdown, check, write }: MatrixOptions): Pr
     else print(markdown ? matrixMarkdown(matrix) : matrixText(matrix));
     return;
   }
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new DataError(`Cannot read '${file}': ${cause.message}.`, { cause });
-  });
+  const text = await readFile(file, 'utf8');
   const renewed = renewDocument(text, file);
   if (check !== undefined && renewed !== text) {
     throw new DataError(`The generated parts of '${file}' are out of date.`, {

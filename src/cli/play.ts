@@ -1,4 +1,3 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { type BackendChoice, open } from '../backend/select.ts';
@@ -8,6 +7,7 @@ import { DataError, UsageError } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
 import { parsePolicy, SavedPolicy } from '../rl/policy-file.ts';
 import { animatedPage, animatedSvg, svgFrames } from '../study/animation.ts';
+import { isAbsent, readdir, readFile, stat } from '../study/files.ts';
 import { type Episode, meanInterval, play } from '../study/play.ts';
 import { writeFolder } from '../study/whole-file.ts';
 import {
@@ -134,9 +134,7 @@ async function run(path: string, options: PlayCommandOptions): Promise<void> {
 
 async function readPolicy(path: string) {
   const file = (await stat(path).catch(() => undefined))?.isDirectory() ? join(path, 'policy.json') : path;
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new DataError(`The policy '${file}' cannot be read: ${cause.message}.`, { cause });
-  });
+  const text = await readFile(file, 'utf8');
   let value: unknown;
   try {
     value = parseJson(text);
@@ -151,9 +149,6 @@ type Writer = (scenes: readonly Scene[], title: string) => Promise<void>;
 /** How a path is written to, found out before anything is played. */
 async function writerFor(path: string, fps: number): Promise<Writer> {
   const ending = extname(path).toLowerCase();
-  const failed = (cause: Error) => {
-    throw new DataError(`Cannot write '${path}': ${cause.message}.`, { cause });
-  };
   if (ending === '.svg' || ending === '.html') {
     const draw = ending === '.svg' ? animatedSvg : animatedPage;
     return (scenes, title) => writeResult(path, draw(scenes, title, fps));
@@ -162,15 +157,16 @@ async function writerFor(path: string, fps: number): Promise<Writer> {
     throw new UsageError(`--render cannot write '${ending}' files.`, {
       hint: 'Name an .svg, an .html, or a folder without an ending.',
     });
-  const held = await readdir(path).catch((error: NodeJS.ErrnoException) =>
-    error.code === 'ENOENT' ? [] : failed(error),
-  );
+  const held = await readdir(path).catch((error: unknown) => {
+    if (isAbsent(error)) return [];
+    throw error;
+  });
   if (held.length > 0)
     throw new UsageError(`The folder '${path}' is not empty.`, { hint: 'Name a new one for the frames.' });
   return async (scenes, title) => {
     const frames = svgFrames(scenes, title).map(
       (frame, i) => [`frame-${String(i).padStart(5, '0')}.svg`, frame] as const,
     );
-    await writeFolder(path, new Map(frames)).catch(failed);
+    await writeFolder(path, new Map(frames));
   };
 }

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { DivergradError, UsageError, unknownName } from '../errors.ts';
 import { Stopped } from '../study/ending.ts';
+import { fileError } from '../study/files.ts';
 import { version } from '../version.ts';
 import { benchCommand } from './bench.ts';
 import { warn } from './common.ts';
@@ -53,6 +54,12 @@ function createProgram(): Command {
 /** Prints what went wrong in one line, or in full with `--debug`, and returns the exit code; none where nothing did. */
 export function report(error: unknown): number | undefined {
   if (error instanceof Stopped) return undefined;
+  const named = fileError(
+    String((error as NodeJS.ErrnoException | undefined)?.path ?? 'A file'),
+    'be read',
+    error,
+  );
+  if (named !== error) return report(named);
   if (error instanceof CommanderError && error.exitCode === 0) return undefined; // help or version, already printed
   const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
   const problem = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');

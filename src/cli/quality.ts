@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Precision } from '../backend/cpu/backend.ts';
 import { type BackendChoice, open } from '../backend/select.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
-import { DataError, unknownName } from '../errors.ts';
+import { unknownName } from '../errors.ts';
+import { mkdir } from '../study/files.ts';
 import {
   measureQuality,
   type QualityOptions,
@@ -117,12 +117,8 @@ async function writeReport(folder: string, document: QualityDocument): Promise<v
     ['summary.json', `${compactJson({ ...about, rows: summarise(document) }, 4)}\n`],
     ...qualityCharts(document),
   ]);
-  try {
-    await mkdir(folder, { recursive: true });
-    for (const [name, text] of files) await writeWhole(join(folder, name), text);
-  } catch (cause) {
-    throw new DataError(`Cannot write to '${folder}': ${(cause as Error).message}.`, { cause });
-  }
+  await mkdir(folder);
+  for (const [name, text] of files) await writeWhole(join(folder, name), text);
 }
 
 /** Samples at which the table compares estimators, or the nearest that was measured. */

@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError, quoted } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
 import type { CostReport } from '../study/cost.ts';
+import { mkdir, readdir, readFile, stat } from '../study/files.ts';
 import { compatibilityMatrix } from '../study/matrix.ts';
 import { reportOf, type StudyReport } from '../study/report.ts';
 import { csvOf, reportFigures } from '../study/report-figures.ts';
@@ -80,9 +80,7 @@ export async function writeReport(folders: readonly string[], options: ReportMak
   const findings = findingsOf(summary, matrix, given.costs);
   const figures = reportFigures(summary);
   const out = options.out ?? join(folders[0], 'report');
-  await mkdir(out, { recursive: true }).catch((cause: Error) => {
-    throw new DataError(`Cannot create '${out}': ${cause.message}.`, { cause });
-  });
+  await mkdir(out);
   for (const { name, svg, csv } of figures) {
     await writeResult(join(out, `${name}.svg`), svg);
     await writeResult(join(out, `${name}.csv`), csv);
@@ -135,9 +133,7 @@ interface Included {
 async function readIncluded(paths: readonly string[]): Promise<Included> {
   const included: Included = { costs: [], scaling: [], quality: [] };
   for (const path of paths) {
-    const facts = await stat(path).catch((error: Error) => {
-      throw new DataError(`'${path}' cannot be read: ${error.message}.`);
-    });
+    const facts = await stat(path);
     const files = facts.isDirectory() ? (await readdir(path)).sort().map((name) => join(path, name)) : [path];
     // A picture of scaling is drawn anew from its numbers.
     const drawn = new Set<string>();
@@ -156,6 +152,7 @@ async function includeJson(file: string, included: Included, lenient: boolean): 
   try {
     value = parseJson(await readFile(file, 'utf8')) as typeof value;
   } catch (error) {
+    if (error instanceof DataError) throw error;
     throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
   }
   const kind = typeof value?.kind === 'string' ? value.kind : '';

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { DataError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { ending } from '../study/ending.ts';
+import { readFile } from '../study/files.ts';
 import { trainArguments } from '../study/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
 import { planStudy, readStudy, runName, studySettings } from '../study/study-config.ts';
@@ -66,10 +65,7 @@ What is done is skipped; what was stopped goes on. --seed is added to every seed
 }
 
 async function run(file: string, options: StudyCommandOptions): Promise<void> {
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new DataError(`The study '${file}' cannot be read: ${error.message}.`);
-  });
-  const config = readStudy(text);
+  const config = readStudy(await readFile(file, 'utf8'));
   const { runs, refused } = await planStudy(config, options.seed);
   const folder = options.out ?? join('runs', basename(file, extname(file)));
   for (const { environment, estimator, distribution, reason } of refused)
@@ -108,7 +104,9 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
       },
     });
     progress.stop();
-    const whole = [...outcomes.values()].every(({ state }) => state === 'done' || state === 'skipped');
+    // Runs that never began have no outcome.
+    const done = [...outcomes.values()].filter(({ state }) => state === 'done' || state === 'skipped');
+    const whole = done.length === runs.length;
     if (whole) ending.whole();
     summarise(folder, outcomes, runs.map(runName), refused, options);
     saved();

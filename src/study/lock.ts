@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import { ending } from './ending.ts';
+import { faultOf, isAbsent, readdir, readFile, rm, rmSync, stat, writeFile } from './files.ts';
 
 export interface Lock {
   /**
@@ -32,11 +31,19 @@ export async function takeLock(file: string): Promise<Lock> {
   const folder = dirname(file);
   const prefix = `${basename(file)}.`;
   const claim = join(folder, `${prefix}${ownMark()}`);
-  const withdraw = () => rm(claim, { force: true });
+  const withdraw = () => rm(claim);
   const forget = ending.whenKilled(() => rmSync(claim, { force: true }));
-  const release = () => withdraw().finally(forget);
+  // One that cannot be removed goes when the next process sees that this one has ended.
+  const release = () =>
+    withdraw()
+      .catch(() => undefined)
+      .finally(forget);
   const requireHeld = async () => {
-    if (await stat(claim).catch(() => undefined)) return;
+    const held = await stat(claim).catch((error: unknown) => {
+      if (isAbsent(error) || faultOf(error) === 'ENOTDIR') return undefined;
+      throw error;
+    });
+    if (held) return;
     throw new DataError(`The folder '${folder}' is no longer the one that this process has locked.`, {
       hint: 'It was removed, or moved and another stands in its place. Put it back, and the same command goes on.',
     });
@@ -46,7 +53,7 @@ export async function takeLock(file: string): Promise<Lock> {
     return { release, requireHeld };
   } catch (error) {
     // A full disk may have left it empty.
-    await release().catch(() => undefined);
+    await release();
     throw error;
   }
 }
@@ -62,10 +69,7 @@ async function contend(
   const { began } = await lookAt(process.pid);
   const since = performance.now();
   for (let claimed = false; ; ) {
-    if (!claimed)
-      await writeFile(claim, began, { flag: 'wx' }).catch((error: Error) => {
-        throw new DataError(`Cannot lock '${folder}': ${error.message}.`);
-      });
+    if (!claimed) await writeFile(claim, began, { flag: 'wx' });
     claimed = true;
     const others = await livingClaims(folder, prefix, own);
     if (others.length === 0) return;
@@ -97,7 +101,7 @@ async function livingClaims(folder: string, prefix: string, own: string): Promis
     if (!(holder > 0)) continue;
     const began = await readFile(join(folder, name), 'utf8').catch(() => '');
     if (await isAlive(holder, began)) living.push(name);
-    else await rm(join(folder, name), { force: true });
+    else await rm(join(folder, name));
   }
   return living;
 }

@@ -1,6 +1,5 @@
 // The folder of one training run: config.json, metrics.jsonl, checkpoints, policy.json, and result.json last, whose
 // presence says that the run is whole.
-import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
@@ -8,6 +7,7 @@ import type { Checkpoint } from '../rl/checkpoint.ts';
 import type { PolicyFile } from '../rl/policy-file.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
+import { appendFile, faultOf, isAbsent, mkdir, readdir, readEntries, readFile, rm } from './files.ts';
 import { isClaim, type Lock, takeLock } from './lock.ts';
 import { differences, type RunSettings } from './settings.ts';
 import { isPart, removeParts, writeWhole } from './whole-file.ts';
@@ -39,12 +39,12 @@ export async function readConfig(path: string): Promise<Record<string, unknown> 
 
 /** Names of the folders in one that hold a run, sorted: others, as those of an editor or a file manager, are none. */
 export async function listRuns(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await readEntries(folder);
   const runs = await Promise.all(
     entries.map(async (entry) => {
       if (!entry.isDirectory() && !entry.isSymbolicLink()) return [];
-      const held = await readdir(join(folder, entry.name)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOTDIR' || error.code === 'ENOENT') return [];
+      const held = await readdir(join(folder, entry.name)).catch((error: unknown) => {
+        if (isAbsent(error) || faultOf(error) === 'ENOTDIR') return [];
         throw error;
       });
       return held.some((name) => name === 'config.json' || name === 'result.json') ? [entry.name] : [];
@@ -81,10 +81,11 @@ export async function readResult(path: string): Promise<RunResult | undefined> {
   return value;
 }
 
-async function readJson(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new DataError(`'${file}' cannot be read: ${error.message}.`);
+/** What a file holds; undefined when there is none. @throws DataError when it cannot be read or is no JSON */
+export async function readJson(file: string): Promise<unknown> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (isAbsent(error)) return undefined;
+    throw error;
   });
   if (text === undefined) return undefined;
   try {
@@ -92,6 +93,41 @@ async function readJson(file: string): Promise<unknown> {
   } catch (error) {
     throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
   }
+}
+
+/** The lines of metrics.jsonl. */
+const logOf = (metrics: readonly Metric[]): string =>
+  metrics.map((metric) => `${jsonText(metric, `The evaluation at step ${metric.step}`)}\n`).join('');
+
+/** Does what a process that was killed after it wrote the result had still to do; mends the log. */
+async function tidyFinished(path: string, { evaluations }: RunResult, lock: Lock): Promise<void> {
+  await removeParts(path, true);
+  await removeCheckpoints(path);
+  await rm(join(path, 'error.json'));
+  const log = join(path, 'metrics.jsonl');
+  const text = logOf(evaluations);
+  const held = await readFile(log, 'utf8').catch((error: unknown) => {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  });
+  if (held !== text) await writeWhole(log, text, lock.requireHeld);
+}
+
+/**
+ * The result of a run that is whole, else undefined. Its folder is as it should be afterwards.
+ *
+ * @throws DataError when it is no result, or the folder is neither so nor can be made so
+ */
+export async function readFinished(path: string): Promise<RunResult | undefined> {
+  const result = await readResult(path);
+  if (!result) return undefined;
+  const lock = await takeLock(join(path, 'run.lock'));
+  try {
+    await tidyFinished(path, result, lock);
+  } finally {
+    await lock.release();
+  }
+  return result;
 }
 
 /** A checkpoint without the seconds of its evaluations, as training made it. */
@@ -154,9 +190,9 @@ export class RunFolder {
       });
     const ours = (name: string) => isStray(name) || isPart(name) || isClaim(name, 'run.lock');
     const ownConfig = async () => {
-      const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return [];
-        throw new DataError(`Cannot use '${path}' for the run: ${error.message}.`);
+      const held = await readdir(path).catch((error: unknown) => {
+        if (isAbsent(error)) return [];
+        throw error;
       });
       const config = await readConfig(path);
       if (!config && !held.every(ours)) throw refuse('is not empty');
@@ -166,14 +202,16 @@ export class RunFolder {
     };
     // Nothing of ours gets into a folder of something else.
     await ownConfig();
-    await mkdir(path, { recursive: true }).catch((error: Error) => {
-      throw new DataError(`Cannot create '${path}': ${error.message}.`);
-    });
+    await mkdir(path);
     const lock = await takeLock(join(path, 'run.lock'));
     try {
       // What counts is what the folder holds now: another process may have been at work in it meanwhile.
       const config = await ownConfig();
-      if (await readResult(path)) throw refuse('holds a finished run');
+      const result = await readResult(path);
+      if (result) {
+        await tidyFinished(path, result, lock);
+        throw refuse('holds a finished run');
+      }
       await removeParts(path, true);
       const found = await findCheckpoint(path);
       if (found) requireResumable(found.checkpoint);
@@ -181,7 +219,6 @@ export class RunFolder {
         ...making,
         settings,
       });
-      await folder.rebuildLog(found?.checkpoint.evaluations ?? []);
       // What a run that goes on has done, it has done where it was before; one that begins anew has done nothing yet.
       const before = found && config;
       if (typeof before?.adapter === 'string') {
@@ -194,6 +231,8 @@ export class RunFolder {
         'config.json',
         lines({ kind: 'divergrad-run', ...settings, versions, adapter, command }, 'The settings of the run'),
       );
+      // After the settings, without which a folder that holds something is nobody's.
+      await folder.rebuildLog(found?.checkpoint.evaluations ?? []);
       return folder;
     } catch (error) {
       await lock.release();
@@ -220,12 +259,7 @@ export class RunFolder {
   }
 
   private writeLog(evaluations: readonly Evaluation[]): Promise<void> {
-    const text = evaluations.map((evaluation) => this.line(evaluation)).join('');
-    return this.write('metrics.jsonl', text);
-  }
-
-  private line(evaluation: Evaluation): string {
-    return `${jsonText(this.timed(evaluation), `The evaluation at step ${evaluation.step}`)}\n`;
+    return this.write('metrics.jsonl', logOf(evaluations.map(this.timed)));
   }
 
   private readonly timed = (evaluation: Evaluation): Metric => ({
@@ -247,7 +281,7 @@ export class RunFolder {
   async append(evaluation: Evaluation, since: number): Promise<void> {
     this.secondsAt.set(evaluation.step, this.seconds(since));
     await this.lock.requireHeld();
-    await appendFile(join(this.path, 'metrics.jsonl'), this.line(evaluation));
+    await appendFile(join(this.path, 'metrics.jsonl'), logOf([this.timed(evaluation)]));
   }
 
   /** The checkpoint has the seconds too: it alone is read when the run goes on. */
@@ -279,7 +313,7 @@ export class RunFolder {
     };
     await this.write('result.json', `${jsonText(result, 'The result of the run')}\n`);
     await removeCheckpoints(this.path);
-    await rm(join(this.path, 'error.json'), { force: true });
+    await rm(join(this.path, 'error.json'));
   }
 
   /** Notes why the run failed; the next one over the folder tries again. */

@@ -126,9 +126,8 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
       throw await explained(error, training, reopen, options.folder);
     throw error;
   } finally {
-    await folder?.close();
-    await environments?.dispose();
-    await device.dispose().catch(() => undefined);
+    // Each whatever becomes of the others: a worker that is left keeps the process.
+    await Promise.allSettled([folder?.close(), environments?.dispose(), device.dispose()]);
   }
 }
 

@@ -2,7 +2,7 @@ import { parse } from 'yaml';
 import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
-import { closestMatch, DataError, shortened, unknownName } from '../errors.ts';
+import { closestMatch, DataError, quoted, shortened, unknownName } from '../errors.ts';
 import { maximum } from '../math/extremes.ts';
 import { completeSettings, defaultDistribution, refusal } from './run-settings.ts';
 import { type RunSettings, type Setting, settingEntries } from './settings.ts';
@@ -32,8 +32,7 @@ export interface RefusedRun {
 type Check = (value: unknown, path: string) => unknown;
 
 const fail = (path: string, value: unknown, wanted: string): never => {
-  const seen = JSON.stringify(value) ?? 'nothing';
-  throw new DataError(`${path} is ${shortened(seen)}; it must be ${wanted}.`);
+  throw new DataError(`${path} is ${value === undefined ? 'nothing' : quoted(value)}; it must be ${wanted}.`);
 };
 
 const whole =

@@ -1,10 +1,9 @@
 // The results of studies as their folders hold them.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError } from '../errors.ts';
-import { parseJson } from '../json.ts';
-import { listRuns, readConfig, readHeld, readResult } from './run-folder.ts';
+import { DataError, quoted } from '../errors.ts';
+import { faultOf, isAbsent } from './files.ts';
+import { listRuns, readConfig, readHeld, readJson, readResult } from './run-folder.ts';
 import { type Setting, settingEntries, settingsOf } from './settings.ts';
 
 /** An evaluation of a run: undiscounted mean return of the deterministic policy. */
@@ -53,11 +52,12 @@ export async function readStudyResults(folder: string): Promise<StudyResults> {
     const run = await readRun(folder);
     return { title: folder, runs: run ? [run] : [], unfinished: run ? 0 : 1 };
   }
-  const names = await listRuns(join(folder, 'runs')).catch((error: NodeJS.ErrnoException) => {
-    throw new DataError(
-      `'${folder}' holds no study: ${error.code === 'ENOENT' ? "it has no folder 'runs'" : error.message}.`,
-      { hint: 'Name the folder that `divergrad study` wrote, the one with study.json in it.' },
-    );
+  const names = await listRuns(join(folder, 'runs')).catch((cause: unknown) => {
+    if (!isAbsent(cause) && faultOf(cause) !== 'ENOTDIR') throw cause;
+    throw new DataError(`'${folder}' holds no study: it has no folder 'runs'.`, {
+      hint: 'Name the folder that `divergrad study` wrote, the one with study.json in it.',
+      cause,
+    });
   });
   const runs: RunRecord[] = [];
   let unfinished = 0;
@@ -71,15 +71,12 @@ export async function readStudyResults(folder: string): Promise<StudyResults> {
 
 async function titleOf(folder: string): Promise<string> {
   const file = join(folder, 'study.json');
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) return folder;
-  try {
-    const title = (parseJson(text) as { config?: { title?: unknown } } | null)?.config?.title;
-    return typeof title === 'string' && title !== '' ? title : folder;
-  } catch (error) {
-    throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
-  }
+  const study = (await readJson(file)) as { config?: { title?: unknown } } | null | undefined;
+  const title = study?.config?.title;
+  return typeof title === 'string' && title !== '' ? title : folder;
 }
+
+const shown = (value: unknown): string => (value === undefined ? 'missing' : quoted(value));
 
 async function readRun(folder: string): Promise<RunRecord | undefined> {
   const result = await readResult(folder);
@@ -90,9 +87,7 @@ async function readRun(folder: string): Promise<RunRecord | undefined> {
   const key = <T>(name: string, kind: 'string' | 'number'): T => {
     const value = config && Object.hasOwn(config, name) ? config[name] : undefined;
     if (typeof value !== kind)
-      throw new DataError(
-        `'${file}': ${name} is ${JSON.stringify(value) ?? 'missing'}; it must be a ${kind}.`,
-      );
+      throw new DataError(`'${file}': ${name} is ${shown(value)}; it must be a ${kind}.`);
     return value as T;
   };
   const held = settingsOf(config ?? {});
@@ -107,7 +102,7 @@ async function readRun(folder: string): Promise<RunRecord | undefined> {
       const value = evaluation?.[name];
       if (typeof value !== 'number' || !Number.isFinite(value))
         throw new DataError(
-          `'${join(folder, 'result.json')}': evaluations[${i}].${name} is ${JSON.stringify(value) ?? 'missing'}; it must be a finite number.`,
+          `'${join(folder, 'result.json')}': evaluations[${i}].${name} is ${shown(value)}; it must be a finite number.`,
         );
       return value;
     });

@@ -1,13 +1,13 @@
 // Carries out the runs of a study in processes of their own, as many at a time as asked for. What is done stays done: a
 // run is skipped when its folder holds a result, and goes on from its last checkpoint when it does not.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { stopMessage } from './ending.ts';
+import { mkdir } from './files.ts';
 import { takeLock } from './lock.ts';
-import { listRuns, type RunResult, readHeld, readResult } from './run-folder.ts';
+import { listRuns, type RunResult, readFinished, readHeld, readResult } from './run-folder.ts';
 import { differences, type RunSettings, trainArguments } from './settings.ts';
 import { type RefusedRun, runName, type StudyConfig } from './study-config.ts';
 import { writeWhole } from './whole-file.ts';
@@ -49,9 +49,7 @@ export interface RunOutcome {
 export async function performStudy(options: StudyOptions): Promise<Map<string, RunOutcome>> {
   const { folder, runs, jobs, config, refused, making } = options;
   const runsFolder = join(folder, 'runs');
-  await mkdir(runsFolder, { recursive: true }).catch((cause: Error) => {
-    throw new DataError(`Cannot create '${runsFolder}': ${cause.message}.`, { cause });
-  });
+  await mkdir(runsFolder);
   const lock = await takeLock(join(folder, 'study.lock'));
   const broken = new AbortController();
   const signal = AbortSignal.any([options.signal, broken.signal]);
@@ -75,7 +73,7 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
     await writeWhole(join(folder, 'study.json'), `${jsonText(document, 'The study', { indent: 2 })}\n`);
     const waiting: RunSettings[] = [];
     for (const run of runs) {
-      const result = await readResult(join(runsFolder, runName(run)));
+      const result = await readFinished(join(runsFolder, runName(run)));
       if (result) settle(run, { state: 'skipped', ...finalReturn(result) });
       else waiting.push(run);
     }

@@ -1,9 +1,9 @@
 // Files that are written whole or not at all, also when the process or the machine stops: beside their place under a name of
 // this process's own, synchronised, and renamed. What a process that was killed has left is removed by the next one.
-import { rmSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { FileError } from '../errors.ts';
 import { ending } from './ending.ts';
+import { type FileHandle, fileError, mkdir, open, readdir, rename, rm, rmSync, typed } from './files.ts';
 import { isAlive, ownMark } from './lock.ts';
 
 /** What is written: a text, or pieces one after the other. */
@@ -28,7 +28,7 @@ export async function removeParts(folder: string, alone = false): Promise<void> 
   for (const name of await readdir(folder).catch(() => [])) {
     const [whole, pid] = partName.exec(name) ?? [];
     if (whole === undefined || !(alone || (pid && !(await isAlive(Number(pid)))))) continue;
-    await rm(join(folder, name), { recursive: true, force: true });
+    await rm(join(folder, name));
   }
 }
 
@@ -54,8 +54,10 @@ async function inPart(
     await make(part);
     await place(part);
   } catch (error) {
-    await rm(part, { recursive: true, force: true }).catch(() => undefined);
-    throw error;
+    await rm(part).catch(() => undefined);
+    // Named as it was asked for.
+    const unfit = error instanceof FileError && error.path.startsWith(part);
+    throw unfit ? fileError(path, 'be written', error.cause) : error;
   } finally {
     forget();
   }
@@ -85,23 +87,24 @@ export const writeFolder = (path: string, files: ReadonlyMap<string, string>): P
   inPart(
     resolve(path),
     async (part) => {
-      await mkdir(part, { recursive: true });
+      await mkdir(part);
       for (const [name, text] of files) await writeNew(join(part, name), text);
     },
     (part) => rename(part, path),
   );
 
-async function writeNew(file: string, content: Content): Promise<void> {
-  const handle = await open(file, 'wx');
-  try {
-    for (const piece of typeof content === 'string' ? [Buffer.from(content)] : content)
-      await writeAll(handle, piece);
-    // On the disk before it gets its name.
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
+const writeNew = (file: string, content: Content): Promise<void> =>
+  typed(file, 'be written', async () => {
+    const handle = await open(file, 'wx');
+    try {
+      for (const piece of typeof content === 'string' ? [Buffer.from(content)] : content)
+        await writeAll(handle, piece);
+      // On the disk before it gets its name.
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
 
 async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
   for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;

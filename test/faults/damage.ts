@@ -1,13 +1,5 @@
 // What happens to files while nobody looks: every kind of damage, to any file of a folder.
-import {
-  appendFileSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Draws } from './draws.ts';
 
@@ -91,7 +83,6 @@ const damages: readonly Damage[] = [
       }),
   },
   { name: 'removed', make: (file) => rmSync(file), always: false },
-  { name: 'renamed', make: (file) => renameSync(file, `${file}.old`), always: false },
 ];
 
 export interface DrawnDamage {

@@ -255,8 +255,8 @@ export default [
   {
     fault: 'what is half written stays when writing fails',
     file: 'src/study/whole-file.ts',
-    from: 'await rm(part, { recursive: true, force: true }).catch(() => undefined);\n    throw error;',
-    to: 'throw error;',
+    from: 'await rm(part).catch(() => undefined);',
+    to: '',
   },
   {
     fault: 'all processes write under the same name',
@@ -275,5 +275,41 @@ export default [
     file: 'src/study/run-folder.ts',
     from: 'const config = await ownConfig();\n      if',
     to: 'const config = await readConfig(path);\n      if',
+  },
+  {
+    fault: 'an error of the system passes as it is',
+    file: 'src/study/files.ts',
+    from: 'throw fileError(path, doing, error);',
+    to: 'throw error;',
+  },
+  {
+    fault: 'an error in a worker loses its class',
+    file: 'src/errors.ts',
+    from: 'if (own) Object.setPrototypeOf(error, own.prototype);',
+    to: '',
+  },
+  {
+    fault: 'a long message is printed whole',
+    file: 'src/errors.ts',
+    from: 'super(limited(message),',
+    to: 'super(message,',
+  },
+  {
+    fault: 'JSON of any depth is read',
+    file: 'src/json.ts',
+    from: 'if (++depth > DEEPEST)',
+    to: 'if (++depth < 0)',
+  },
+  {
+    fault: 'a checkpoint with another number of environments is resumed from',
+    file: 'src/rl/checkpoint.ts',
+    from: 'if (environments.length !== count)',
+    to: 'if (environments.length < 0)',
+  },
+  {
+    fault: 'the log of a finished run stays damaged',
+    file: 'src/study/run-folder.ts',
+    from: 'if (held !== text) await',
+    to: 'if (held === undefined) await',
   },
 ];

@@ -215,6 +215,7 @@ test('a folder that was moved, or moved and replaced, is noticed before anything
       'checkpoint.bin',
       ...(replaced ? ['checkpoint.previous.bin'] : []),
       'config.json',
+      'metrics.jsonl',
     ]);
   }
 });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { FileError } from '../../src/errors.ts';
 import { isPart, removeParts, writeFolder, writeWhole } from '../../src/study/whole-file.ts';
 
 const test = suite<{ folder: string }>('whole files');
@@ -13,12 +14,12 @@ test.before.each(async (context) => {
 });
 test.after.each(({ folder }) => rm(folder, { recursive: true, force: true }));
 
-const failed = (promise: Promise<unknown>): Promise<NodeJS.ErrnoException> =>
+const failed = (promise: Promise<unknown>): Promise<FileError> =>
   promise.then(
     () => {
       throw new Error('it must fail');
     },
-    (error: NodeJS.ErrnoException) => error,
+    (error: FileError) => error,
   );
 /** A number that no process has any more. */
 const deadProcess = () => spawnSync(process.execPath, ['--version']).pid;
@@ -53,7 +54,7 @@ test('nothing half written stays, and the file is as it was, wherever writing fa
   assert.equal(await readdir(folder), ['file']);
   await mkdir(join(folder, 'taken', 'inside'), { recursive: true });
   await failed(writeWhole(join(folder, 'taken'), 'text'));
-  assert.is((await failed(writeWhole(join(folder, 'absent', 'file'), 'text'))).code, 'ENOENT');
+  assert.is((await failed(writeWhole(join(folder, 'absent', 'file'), 'text'))).fault, 'ENOENT');
   assert.equal((await readdir(folder)).sort(), ['file', 'taken']);
 });
 
@@ -66,7 +67,7 @@ test('a folder that is replaced while a file is written never gets it', async ({
       await mkdir(place);
     }),
   );
-  assert.is(error.code, 'ENOENT');
+  assert.is(error.fault, 'ENOENT');
   assert.equal(await readdir(place), []);
   await removeParts(moved, true);
   assert.equal(await readdir(moved), []);
