@@ -267,14 +267,14 @@ export default [
   {
     fault: 'a run goes on in a folder that took the place of its own',
     file: 'src/study/lock.ts',
-    from: 'if (await stat(claim).catch(() => undefined)) return;',
+    from: 'if (held) return;',
     to: 'return;',
   },
   {
     fault: 'what a folder holds is not looked at again when the lock is had',
     file: 'src/study/run-folder.ts',
-    from: 'const config = await ownConfig();\n      if',
-    to: 'const config = await readConfig(path);\n      if',
+    from: 'const config = await ownConfig();\n      const result',
+    to: 'const config = await readConfig(path);\n      const result',
   },
   {
     fault: 'an error of the system passes as it is',
