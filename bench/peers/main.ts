@@ -15,6 +15,7 @@ import {
 } from '../../src/cli/common.ts';
 import { DivergradError, unknownName } from '../../src/errors.ts';
 import { jsonText } from '../../src/json.ts';
+import { requireFolder } from '../../src/study/destination.ts';
 import { version } from '../../src/version.ts';
 import { peersChart } from './chart.ts';
 import { type LibraryName, libraryNames, type Opening, type PeerBackend } from './contestant.ts';
@@ -142,6 +143,9 @@ function failure(error: unknown): number {
 
 async function run(options: Options): Promise<number> {
   const { json, svg, quick } = options;
+  // Their folders are made.
+  for (const file of [json === '-' ? undefined : json, svg, options.losses])
+    if (file !== undefined) await requireFolder(dirname(file));
   if (options.losses !== undefined) return writeLosses(options.losses, options);
   const choice: Choice = {
     works: options.work ?? workNames,

@@ -7,6 +7,7 @@ import { type BackendChoice, backendNames } from '../backend/select.ts';
 import { DataError, unknownName } from '../errors.ts';
 import { streamVersion } from '../math/streams.ts';
 import { writeWhole } from '../study/run-folder.ts';
+import { printable } from '../study/text.ts';
 import { version } from '../version.ts';
 
 /** Options that every command has besides its own. */
@@ -138,8 +139,11 @@ export function watchOutput(): void {
 /** Writes a line to standard output. @throws OutputClosed when nobody reads it any more */
 export function print(line: string): void {
   checkOutput();
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${printable(line)}\n`);
 }
+
+/** Writes a line to standard error. */
+export const warn = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
 
 /** @throws OutputClosed when nobody reads standard output any more */
 export function checkOutput(): void {

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { DivergradError, UsageError, unknownName } from '../errors.ts';
 import { version } from '../version.ts';
 import { benchCommand } from './bench.ts';
-import { OutputClosed } from './common.ts';
+import { OutputClosed, warn } from './common.ts';
 import { doctorCommand } from './doctor.ts';
 import { matrixCommand } from './matrix.ts';
 import { playCommand } from './play.ts';
@@ -56,8 +56,8 @@ export function report(error: unknown): number {
   const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
   const problem = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   const expected = error instanceof DivergradError || error instanceof CommanderError;
-  process.stderr.write(`divergrad: ${expected ? problem : `unexpected: ${problem}`}\n`);
-  if (process.argv.includes('--debug') && stack) process.stderr.write(`${withCauses(stack, error)}\n`);
+  warn(`divergrad: ${expected ? problem : `unexpected: ${problem}`}`);
+  if (process.argv.includes('--debug') && stack) warn(withCauses(stack, error));
   return error instanceof UsageError || error instanceof CommanderError ? USAGE : FAILURE;
 }
 

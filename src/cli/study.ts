@@ -4,6 +4,7 @@ import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError } from '../errors.ts';
 import { jsonText } from '../json.ts';
+import { requireFolder } from '../study/destination.ts';
 import { trainArguments } from '../study/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
 import { planStudy, readStudy, runName, studySettings } from '../study/study-config.ts';
@@ -13,6 +14,7 @@ import {
   making,
   print,
   progressBar,
+  warn,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
@@ -72,12 +74,14 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   const { runs, refused } = await planStudy(config, options.seed);
   const folder = options.out ?? join('runs', basename(file, extname(file)));
   for (const { environment, estimator, distribution, reason } of refused)
-    process.stderr.write(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}\n`);
+    warn(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}`);
   if (options.dryRun) {
     if (options.json) print(jsonText({ kind: 'divergrad-study-plan', folder, runs, refused }, 'The plan'));
     else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);
     return;
   }
+  await requireFolder(folder);
+  await requireFolder(options.report);
   const stop = interruption();
   const progress = progressBar('study');
   const begun = performance.now();
@@ -103,7 +107,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
       },
       onRun: (name, outcome) => {
         finished++;
-        if (process.stderr.isTTY !== true) process.stderr.write(`${outcomeLine(name, outcome)}\n`);
+        if (process.stderr.isTTY !== true) warn(outcomeLine(name, outcome));
       },
     });
     progress.stop();

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { baselineEstimator } from '../divergences/registry.ts';
 import { jsonText } from '../json.ts';
 import type { Evaluation } from '../rl/train.ts';
+import { requireFolder } from '../study/destination.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { performRun } from '../study/run.ts';
 import { completeSettings } from '../study/run-settings.ts';
@@ -18,6 +19,7 @@ import {
   making,
   print,
   progressBar,
+  warn,
   withCommonOptions,
   withJsonSwitch,
 } from './common.ts';
@@ -71,6 +73,7 @@ function askedOf(options: TrainCommandOptions): Partial<RunSettings> & Pick<RunS
 
 async function run(options: TrainCommandOptions): Promise<void> {
   const settings = await completeSettings(askedOf(options));
+  await requireFolder(options.out);
   const stop = interruption();
   // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
   process.once('disconnect', stop.interrupt);
@@ -88,7 +91,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
       signal: stop.signal,
       onStart: (device, learner, from, warning) => {
         const { estimator, family } = learner.options;
-        if (warning) process.stderr.write(`divergrad: ${warning} The one before it is used.\n`);
+        if (warning) warn(`divergrad: ${warning} The one before it is used.`);
         say(
           `${options.env}, ${estimator.name}, ${family.name}, ${learner.samples} samples, seed ${options.seed}`,
         );
@@ -105,8 +108,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
         process.send?.({ step });
       },
       onEvaluation: (evaluation, at) => say(evaluationLine(evaluation, at)),
-      onRecovery: (loss, step) =>
-        process.stderr.write(`divergrad: ${loss.message} The run goes on from step ${step}.\n`),
+      onRecovery: (loss, step) => warn(`divergrad: ${loss.message} The run goes on from step ${step}.`),
     });
     const final = evaluations.at(-1);
     if (options.json)

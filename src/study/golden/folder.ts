@@ -1,7 +1,9 @@
 // The one file here that reads the disk.
+
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DataError } from '../../errors.ts';
+import { isStray } from '../run-folder.ts';
 import { type GoldenTrajectory, readTrajectories } from './environments.ts';
 import { type GoldenCase, parseJson, readGolden } from './format.ts';
 import { type MujocoCase, readMujoco } from './mujoco.ts';
@@ -32,16 +34,27 @@ export async function readFolder(folder: string): Promise<GoldenGroup[]> {
   for (const file of [...top.files, ...(await subfolder(folder, ENVIRONMENTS, top.folders))]) {
     const document = parseJson(await read(join(folder, file)), file);
     const family = document.get('group').text();
-    if (family === ENVIRONMENTS) trajectories.push(...readTrajectories(document));
-    else groups.push({ ...empty(basename(file, '.json'), family), cases: readGolden(document).cases });
+    if (family === ENVIRONMENTS) trajectories.push(...some(readTrajectories(document), file));
+    else
+      groups.push({
+        ...empty(basename(file, '.json'), family),
+        cases: some(readGolden(document).cases, file),
+      });
   }
   if (trajectories.length > 0) groups.push({ ...empty(ENVIRONMENTS, ENVIRONMENTS), trajectories });
   const physics = await deepJsonFiles(folder, MUJOCO, top.folders);
   const mujoco: MujocoCase[] = [];
-  for (const file of physics) mujoco.push(...readMujoco(parseJson(await read(join(folder, file)), file)));
+  for (const file of physics)
+    mujoco.push(...some(readMujoco(parseJson(await read(join(folder, file)), file)), file));
   if (mujoco.length > 0) groups.push({ ...empty(MUJOCO, MUJOCO), mujoco });
   if (groups.length === 0) throw new DataError(`${folder} holds no golden vectors (*.json).`);
   return groups;
+}
+
+/** @throws DataError where there is nothing to compare with */
+function some<T>(cases: readonly T[], file: string): readonly T[] {
+  if (cases.length === 0) throw new DataError(`${file} holds no cases.`);
+  return cases;
 }
 
 const empty = (name: string, family: string): GoldenGroup => ({
@@ -55,7 +68,9 @@ const empty = (name: string, family: string): GoldenGroup => ({
 async function jsonFiles(folder: string): Promise<{ files: string[]; folders: string[] }> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
-    const files = entries.filter((entry) => !entry.isDirectory() && entry.name.endsWith('.json'));
+    const files = entries.filter(
+      (entry) => !entry.isDirectory() && entry.name.endsWith('.json') && !isStray(entry.name),
+    );
     const folders = entries.filter((entry) => entry.isDirectory());
     return {
       files: files.map(({ name }) => name).sort(),
