@@ -6,6 +6,7 @@ import { allowRelaxedSimd } from '../src/cli/relaxed-simd.ts';
 import { DataError, DivergradError, UsageError, unknownName } from '../src/errors.ts';
 import { type BackendName, backendNames } from '../src/index.ts';
 import { jsonText } from '../src/json.ts';
+import { requireFile, requireFolder } from '../src/study/destination.ts';
 import { measureKernels, printKernels } from './kernels/run.ts';
 import {
   measureRoofline,
@@ -62,6 +63,8 @@ async function main(): Promise<void> {
     Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
   }
   const { quick, json, out } = options;
+  await requireFile(json);
+  await requireFolder(out);
   if (options.kernels) {
     const report = await measureKernels(quick);
     await output(json, report, () => printKernels(report));

@@ -7,6 +7,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { nameList, print, progressBar, versions, warn, wholeNumber, widths } from '../../src/cli/common.ts';
 import { DivergradError, unknownName } from '../../src/errors.ts';
 import { jsonText } from '../../src/json.ts';
+import { requireFolder } from '../../src/study/destination.ts';
 import { ending, Stopped } from '../../src/study/ending.ts';
 import { version } from '../../src/version.ts';
 import { peersChart } from './chart.ts';
@@ -136,6 +137,9 @@ function failure(error: unknown): number | undefined {
 
 async function run(options: Options): Promise<number> {
   const { json, svg, quick } = options;
+  // Their folders are made.
+  for (const file of [json === '-' ? undefined : json, svg, options.losses])
+    if (file !== undefined) await requireFolder(dirname(file));
   if (options.losses !== undefined) return writeLosses(options.losses, options);
   const choice: Choice = {
     works: options.work ?? workNames,

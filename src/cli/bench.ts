@@ -14,6 +14,7 @@ import {
   measureCost,
   type UpdateCost,
 } from '../study/cost.ts';
+import { requireFile, requireFolder } from '../study/destination.ts';
 import { type HalfCost, measureHalf } from '../study/half-cost.ts';
 import {
   checkKernels,
@@ -184,6 +185,8 @@ async function bench(options: BenchOptions): Promise<void> {
     throw new UsageError('--out goes with --scaling.', { hint: 'Use --json for the cost table.' });
   }
 
+  await requireFile(options.json);
+  await requireFolder(options.out);
   const date = new Date().toISOString();
   const reports: BenchDocument['reports'][number][] = [];
   const absent: BenchDocument['absent'][number][] = [];

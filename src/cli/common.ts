@@ -6,6 +6,7 @@ import { unknownName } from '../errors.ts';
 import { streamVersion } from '../math/streams.ts';
 import { ending } from '../study/ending.ts';
 import { realpath, stat, writeFile } from '../study/files.ts';
+import { printable } from '../study/text.ts';
 import { writeWhole } from '../study/whole-file.ts';
 import { version } from '../version.ts';
 
@@ -85,10 +86,10 @@ export async function writeResult(file: string, text: string): Promise<void> {
 }
 
 /** Writes a line to standard output. @throws Stopped when nobody reads it any more and nothing is to be saved */
-export const print = (line: string): void => ending.say(`${line}\n`);
+export const print = (line: string): void => ending.say(`${printable(line)}\n`);
 
 /** Writes a line to standard error, where that can be written. */
-export const warn = (line: string): void => ending.warn(`${line}\n`);
+export const warn = (line: string): void => ending.warn(`${printable(line)}\n`);
 
 /** A progress bar on a terminal's standard error; nothing in a pipe. */
 export interface Progress {

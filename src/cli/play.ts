@@ -7,8 +7,10 @@ import { DataError, UsageError } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
 import { parsePolicy, SavedPolicy } from '../rl/policy-file.ts';
 import { animatedPage, animatedSvg, svgFrames } from '../study/animation.ts';
+import { requireFile, requireFolder } from '../study/destination.ts';
 import { isAbsent, readdir, readFile, stat } from '../study/files.ts';
 import { type Episode, meanInterval, play } from '../study/play.ts';
+import { isStray } from '../study/run-folder.ts';
 import { writeFolder } from '../study/whole-file.ts';
 import {
   backendChoice,
@@ -151,17 +153,19 @@ async function writerFor(path: string, fps: number): Promise<Writer> {
   const ending = extname(path).toLowerCase();
   if (ending === '.svg' || ending === '.html') {
     const draw = ending === '.svg' ? animatedSvg : animatedPage;
+    await requireFile(path);
     return (scenes, title) => writeResult(path, draw(scenes, title, fps));
   }
   if (ending !== '')
     throw new UsageError(`--render cannot write '${ending}' files.`, {
       hint: 'Name an .svg, an .html, or a folder without an ending.',
     });
+  await requireFolder(path);
   const held = await readdir(path).catch((error: unknown) => {
     if (isAbsent(error)) return [];
     throw error;
   });
-  if (held.length > 0)
+  if (!held.every(isStray))
     throw new UsageError(`The folder '${path}' is not empty.`, { hint: 'Name a new one for the frames.' });
   return async (scenes, title) => {
     const frames = svgFrames(scenes, title).map(

@@ -5,6 +5,7 @@ import type { Precision } from '../backend/cpu/backend.ts';
 import { type BackendChoice, open } from '../backend/select.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { unknownName } from '../errors.ts';
+import { requireFolder } from '../study/destination.ts';
 import { mkdir } from '../study/files.ts';
 import {
   measureQuality,
@@ -89,6 +90,7 @@ async function quality(options: QualityCommandOptions): Promise<void> {
   const given: QualityOptions = { ...(quick ? quickQuality : {}), ...asked, versions: versions() };
   // Wrong names and combinations are found before any device is opened.
   qualityGroups(qualitySettings(given));
+  await requireFolder(out);
   const date = new Date().toISOString();
   const device = await open({ backend, ...(storage ? { precision: storage } : {}) });
   let report: QualityReport;

@@ -3,15 +3,18 @@ import type { Command } from 'commander';
 import { DataError, quoted } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
 import type { CostReport } from '../study/cost.ts';
+import { requireFolder } from '../study/destination.ts';
 import { mkdir, readdir, readFile, stat } from '../study/files.ts';
 import { compatibilityMatrix } from '../study/matrix.ts';
 import { reportOf, type StudyReport } from '../study/report.ts';
-import { csvOf, reportFigures } from '../study/report-figures.ts';
+import { reportFigures } from '../study/report-figures.ts';
 import { type Finding, findingsOf, withInterval } from '../study/report-findings.ts';
 import { type Picture, reportPage } from '../study/report-page.ts';
+import { isStray } from '../study/run-folder.ts';
 import { scalingChart } from '../study/scaling-charts.ts';
 import type { ScalingSummary } from '../study/scaling-summary.ts';
 import { readStudyResults } from '../study/study-results.ts';
+import { csvOf } from '../study/text.ts';
 import {
   type CommonOptions,
   compactTable,
@@ -68,6 +71,8 @@ async function report(folders: readonly string[], options: ReportCommandOptions)
  * @throws DataError naming the file, and the key, that is not as it should be
  */
 export async function writeReport(folders: readonly string[], options: ReportMaking) {
+  const out = options.out ?? join(folders[0], 'report');
+  await requireFolder(out);
   const studies = [];
   for (const folder of folders) studies.push(await readStudyResults(folder));
   const given = await readIncluded(options.include ?? []);
@@ -79,7 +84,6 @@ export async function writeReport(folders: readonly string[], options: ReportMak
   const matrix = compatibilityMatrix();
   const findings = findingsOf(summary, matrix, given.costs);
   const figures = reportFigures(summary);
-  const out = options.out ?? join(folders[0], 'report');
   await mkdir(out);
   for (const { name, svg, csv } of figures) {
     await writeResult(join(out, `${name}.svg`), svg);
@@ -134,7 +138,12 @@ async function readIncluded(paths: readonly string[]): Promise<Included> {
   const included: Included = { costs: [], scaling: [], quality: [] };
   for (const path of paths) {
     const facts = await stat(path);
-    const files = facts.isDirectory() ? (await readdir(path)).sort().map((name) => join(path, name)) : [path];
+    const files = facts.isDirectory()
+      ? (await readdir(path))
+          .filter((name) => !isStray(name))
+          .sort()
+          .map((name) => join(path, name))
+      : [path];
     // A picture of scaling is drawn anew from its numbers.
     const drawn = new Set<string>();
     for (const file of files.filter((each) => extname(each) === '.json')) {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { jsonText } from '../json.ts';
+import { requireFolder } from '../study/destination.ts';
 import { ending } from '../study/ending.ts';
 import { readFile } from '../study/files.ts';
 import { trainArguments } from '../study/settings.ts';
@@ -75,6 +76,8 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
     else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);
     return;
   }
+  await requireFolder(folder);
+  await requireFolder(options.report);
   const saved = ending.saving();
   const progress = progressBar('study');
   const begun = performance.now();

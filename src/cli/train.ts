@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { baselineEstimator } from '../divergences/registry.ts';
 import { jsonText } from '../json.ts';
 import type { Evaluation } from '../rl/train.ts';
+import { requireFolder } from '../study/destination.ts';
 import { ending } from '../study/ending.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { performRun } from '../study/run.ts';
@@ -72,6 +73,7 @@ function askedOf(options: TrainCommandOptions): Partial<RunSettings> & Pick<RunS
 
 async function run(options: TrainCommandOptions): Promise<void> {
   const settings = await completeSettings(askedOf(options));
+  await requireFolder(options.out);
   // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
   ending.watchParent();
   const say = options.json ? () => undefined : print;

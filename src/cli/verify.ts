@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type BackendChoice, open } from '../backend/select.ts';
 import { type SimdVariant, simdVariants } from '../backend/wasm/module.ts';
-import { UsageError, unknownName } from '../errors.ts';
+import { DataError, UsageError, unknownName } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { type GoldenGroup, readFolder } from '../study/golden/folder.ts';
 import type { Precision } from '../study/golden/format.ts';
@@ -104,6 +104,8 @@ export function verifyCommand(program: Command): void {
     };
     print(json ? jsonText(report, 'The result', { indent: 2, unbounded: true }) : totalLine(reports));
     if (cases.some(({ status }) => status === 'failed')) process.exitCode = 1;
+    else if (!cases.some(({ status }) => status === 'passed'))
+      throw new DataError(`Nothing was compared: of ${cases.length} cases in '${folder}' none was run.`);
   });
 }
 

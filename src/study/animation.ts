@@ -3,6 +3,7 @@
 import type { Point, Scene, Shape, Tone } from '../envs/scene.ts';
 import { UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
+import { escaped } from './text.ts';
 
 /** [light, dark] */
 const colours: Readonly<Record<Tone, readonly [string, string]>> = {
@@ -57,8 +58,6 @@ function drawing({ view, shapes }: Scene, { scale }: Size): string {
 
 const svg = ({ width, height }: Size, title: string, content: string): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(title)}" fill="none" stroke-linecap="round" stroke-linejoin="round"><title>${escaped(title)}</title><style>${theme}</style><rect class="paper" width="100%" height="100%"/>${content}</svg>\n`;
-
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 function requireScenes(scenes: readonly Scene[]): void {
   if (scenes.length === 0) throw new UsageError('There is nothing to draw: no scene was recorded.');

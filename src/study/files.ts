@@ -107,6 +107,10 @@ export const readEntries = (path: string) =>
 export const stat = (path: string) => typed(path, 'be read', () => fs.stat(path));
 export const realpath = (path: string): Promise<string> => typed(path, 'be read', () => fs.realpath(path));
 
+/** Asks whether a path may be written to. */
+export const access = (path: string): Promise<void> =>
+  typed(path, 'be written', () => fs.access(path, fs.constants.W_OK));
+
 export const rename = (from: string, to: string): Promise<void> =>
   typed(to, 'be put in its place', () => fs.rename(from, to));
 

@@ -6,6 +6,7 @@ import { type Figure, framed, plotDocument, colours as tenColours } from './figu
 import type { Estimate } from './learning-statistics.ts';
 import type { StudyReport } from './report.ts';
 import { median } from './statistics.ts';
+import { csvOf } from './text.ts';
 
 export interface ReportFigure {
   /** Of its files, without ending. */
@@ -18,19 +19,6 @@ export interface ReportFigure {
 
 const colours = [...tenColours, '#004488', '#117733', '#882255', '#555555', '#ddaa33', '#66ccee'];
 const width = 940;
-
-/** A value as one field of a CSV file; the ends of an interval that has none are empty. */
-const field = (value: string | number): string => {
-  const text = typeof value === 'number' && !Number.isFinite(value) ? '' : String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-};
-
-/** Rows of equal fields as CSV with a head. @source RFC 4180 */
-export function csvOf(rows: readonly Readonly<Record<string, string | number>>[]): string {
-  if (rows.length === 0) return '';
-  const names = Object.keys(rows[0]);
-  return `${[names, ...rows.map((row) => names.map((name) => row[name]))].map((line) => line.map(field).join(',')).join('\n')}\n`;
-}
 
 /** Every picture that the report's data can carry. */
 export function reportFigures(report: StudyReport): ReportFigure[] {

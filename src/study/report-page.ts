@@ -5,6 +5,7 @@ import type { Coverage } from './coverage.ts';
 import type { Matrix } from './matrix.ts';
 import { SCORED_EVALUATIONS, type StudyReport } from './report.ts';
 import { type Finding, withInterval } from './report-findings.ts';
+import { escaped } from './text.ts';
 
 /** A picture that was given with the report's data. */
 export interface Picture {
@@ -26,9 +27,6 @@ export interface ReportPage {
   readonly versions: Readonly<Record<string, string>>;
   readonly command: readonly string[];
 }
-
-const escaped = (value: unknown): string =>
-  String(value).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[], caption: string): string =>
   `<div class="wide" tabindex="0" role="region" aria-label="${escaped(caption.slice(0, 60))}"><table><caption>${escaped(caption)}</caption><thead><tr>${head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('')}</tr></thead><tbody>${rows

@@ -1,6 +1,12 @@
 // Planted faults of src/envs, all but vector.ts.
 export default [
   {
+    fault: 'a state that JSON changes is kept',
+    file: 'src/envs/checked.ts',
+    from: "requireHeld(state, 'its state');",
+    to: '',
+  },
+  {
     fault: 'a reset goes on counting the steps of the episode before',
     file: 'src/envs/episodic.ts',
     from: 'this.elapsedSteps = 0;\n',

@@ -1,6 +1,18 @@
 // Planted faults of src/rl and of parallel environments.
 export default [
   {
+    fault: 'a checkpoint holds numbers that are not finite',
+    file: 'src/rl/checkpoint-format.ts',
+    from: 'if (!Number.isFinite(values[i]))',
+    to: 'if (Number.isNaN(values[i]) && i > 1)',
+  },
+  {
+    fault: 'a policy is saved with parameters that are not finite',
+    file: 'src/rl/policy-file.ts',
+    from: "requireHeld(parameters, 'The parameters of the policy');",
+    to: '',
+  },
+  {
     fault: 'truncation stored as termination',
     file: 'src/rl/train.ts',
     from: 'transitions.forEach(({ observation, reward, terminated }, i) => {',

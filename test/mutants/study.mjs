@@ -55,6 +55,36 @@ export default [
     to: '{}',
   },
   {
+    fault: 'a formula goes into a CSV file as it is',
+    file: 'src/study/text.ts',
+    from: 'const formula = typeof value',
+    to: 'const formula = !typeof value',
+  },
+  {
+    fault: 'XML holds halves of characters',
+    file: 'src/study/text.ts',
+    from: '[\\p{Cs}\\uFFFE',
+    to: '[\\uFFFE',
+  },
+  {
+    fault: 'a terminal gets the commands of C1',
+    file: 'src/study/text.ts',
+    from: '/(?![\\t\\n])\\p{Cc}|[',
+    to: '/\\u001b|[',
+  },
+  {
+    fault: 'a file is taken for a folder that can be written to',
+    file: 'src/study/destination.ts',
+    from: 'if (!found.isDirectory()) throw',
+    to: 'if (!found) throw',
+  },
+  {
+    fault: 'a file without cases passes',
+    file: 'src/study/golden/folder.ts',
+    from: 'if (cases.length === 0) throw',
+    to: 'if (cases.length < 0) throw',
+  },
+  {
     fault: 'of two checkpoints the older one is resumed from',
     file: 'src/study/checkpoint-file.ts',
     from: 'for (const name of [LATEST, PREVIOUS]) {',
@@ -116,7 +146,7 @@ export default [
   },
   {
     fault: 'a quotation mark in a CSV field is not quoted',
-    file: 'src/study/report-figures.ts',
+    file: 'src/study/text.ts',
     from: '/[",\\n\\r]/.test(text)',
     to: '/[,\\n\\r]/.test(text)',
   },

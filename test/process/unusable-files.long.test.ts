@@ -61,18 +61,13 @@ test('what is to be read is absent, a folder, or below a file', async () => {
 });
 
 test('what is to be written is a folder, below a file, in no folder, or on a full disk', async () => {
-  await refused(
-    ['train', ...quick, '--out', below],
-    /'.*file.*' cannot be read: it is not a folder, or is below a file/,
-  );
-  await refused(['train', ...quick, '--out', file], /cannot be read: it is not a folder/);
-  await refused(['study', study, '--out', below], /cannot be made: it is not a folder, or is below a file/);
-  await refused([...bench, '--json', folder], /'.*folder' cannot be written: it is a folder/);
-  await refused(
-    [...bench, '--json', absent],
-    /cannot be written: its folder does not exist. Make the folder/,
-  );
-  await refused([...bench, '--json', below], /cannot be written: it is not a folder, or is below a file/);
+  const noFolder = /file' is no folder/;
+  await refused(['train', ...quick, '--out', below], noFolder);
+  await refused(['train', ...quick, '--out', file], noFolder);
+  await refused(['study', study, '--out', below], noFolder);
+  await refused([...bench, '--json', folder], /'.*folder': it is a folder/);
+  await refused([...bench, '--json', absent], /there is no folder '.*absent'/);
+  await refused([...bench, '--json', below], /there is no folder '.*file'/);
   if (existsSync('/dev/full'))
     await refused(
       [...bench, '--json', '/dev/full'],

@@ -2,6 +2,7 @@
 import { basename, join } from 'node:path';
 import { DataError } from '../../errors.ts';
 import { readEntries, readFile } from '../files.ts';
+import { isStray } from '../run-folder.ts';
 import { type GoldenTrajectory, readTrajectories } from './environments.ts';
 import { type GoldenCase, parseJson, readGolden } from './format.ts';
 import { type MujocoCase, readMujoco } from './mujoco.ts';
@@ -32,19 +33,29 @@ export async function readFolder(folder: string): Promise<GoldenGroup[]> {
   for (const file of [...top.files, ...(await subfolder(folder, ENVIRONMENTS, top.folders))]) {
     const document = parseJson(await readFile(join(folder, file), 'utf8'), file);
     const family = document.get('group').text();
-    if (family === ENVIRONMENTS) {
-      for (const each of readTrajectories(document)) trajectories.push(each);
-    } else groups.push({ ...empty(basename(file, '.json'), family), cases: readGolden(document).cases });
+    if (family === ENVIRONMENTS)
+      for (const each of some(readTrajectories(document), file)) trajectories.push(each);
+    else
+      groups.push({
+        ...empty(basename(file, '.json'), family),
+        cases: some(readGolden(document).cases, file),
+      });
   }
   if (trajectories.length > 0) groups.push({ ...empty(ENVIRONMENTS, ENVIRONMENTS), trajectories });
   const physics = await deepJsonFiles(folder, MUJOCO, top.folders);
   const mujoco: MujocoCase[] = [];
   for (const file of physics)
-    for (const each of readMujoco(parseJson(await readFile(join(folder, file), 'utf8'), file)))
+    for (const each of some(readMujoco(parseJson(await readFile(join(folder, file), 'utf8'), file)), file))
       mujoco.push(each);
   if (mujoco.length > 0) groups.push({ ...empty(MUJOCO, MUJOCO), mujoco });
   if (groups.length === 0) throw new DataError(`${folder} holds no golden vectors (*.json).`);
   return groups;
+}
+
+/** @throws DataError where there is nothing to compare with */
+function some<T>(cases: readonly T[], file: string): readonly T[] {
+  if (cases.length === 0) throw new DataError(`${file} holds no cases.`);
+  return cases;
 }
 
 const empty = (name: string, family: string): GoldenGroup => ({
@@ -57,7 +68,9 @@ const empty = (name: string, family: string): GoldenGroup => ({
 
 async function jsonFiles(folder: string): Promise<{ files: string[]; folders: string[] }> {
   const entries = await readEntries(folder);
-  const files = entries.filter((entry) => !entry.isDirectory() && entry.name.endsWith('.json'));
+  const files = entries.filter(
+    (entry) => !entry.isDirectory() && entry.name.endsWith('.json') && !isStray(entry.name),
+  );
   const folders = entries.filter((entry) => entry.isDirectory());
   return {
     files: files.map(({ name }) => name).sort(),
