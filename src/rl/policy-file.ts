@@ -7,6 +7,7 @@ import { activations } from '../nn/activation.ts';
 import { type Activation, mlp, type Network } from '../nn/index.ts';
 import type { Tensor } from '../tape/index.ts';
 import type { ActorCritic } from './actor-critic.ts';
+import { requireSealed } from './seal.ts';
 
 /** A saved policy: plain JSON, enough to act with. */
 export interface PolicyFile {
@@ -76,6 +77,7 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
     new DataError(`${where} ${problem}.`, hint === undefined ? {} : { hint });
   if (typeof value !== 'object' || value === null || !('kind' in value) || value.kind !== 'divergrad-policy')
     throw wrong('is not a saved policy', "Name a policy.json that 'train --out' wrote.");
+  requireSealed(value, where);
   const file = value as Readonly<Record<keyof PolicyFile, unknown>>;
   if (file.version !== 1) {
     const newer = typeof file.version === 'number' && file.version > 1;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
-import type { PolicyFile } from '../rl/policy-file.ts';
+import { type PolicyFile, parsePolicy } from '../rl/policy-file.ts';
+import { requireSealed, sealed } from '../rl/seal.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
 import { appendFile, faultOf, isAbsent, mkdir, readdir, readEntries, readFile, rm } from './files.ts';
@@ -30,7 +31,11 @@ export interface RunResult {
   readonly evaluations: readonly Metric[];
 }
 
-const lines = (value: unknown, what: string): string => `${jsonText(value, what, { indent: 2 })}\n`;
+/** The text of config.json. */
+const configOf = (settings: RunSettings, { versions, adapter, command }: RunMaking): string => {
+  const config = sealed({ kind: 'divergrad-run', ...settings, versions, adapter, command });
+  return `${jsonText(config, 'The settings of the run', { indent: 2 })}\n`;
+};
 
 /** The settings of a run as config.json holds them; undefined when there is no such file. */
 export async function readConfig(path: string): Promise<Record<string, unknown> | undefined> {
@@ -81,36 +86,58 @@ export async function readResult(path: string): Promise<RunResult | undefined> {
   return value;
 }
 
-/** What a file holds; undefined when there is none. @throws DataError when it cannot be read or is no JSON */
+/** What a file holds; undefined when there is none. @throws DataError when it cannot be read, is no JSON, or was changed */
 export async function readJson(file: string): Promise<unknown> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (isAbsent(error)) return undefined;
     throw error;
   });
   if (text === undefined) return undefined;
+  let value: unknown;
   try {
-    return parseJson(text);
+    value = parseJson(text);
   } catch (error) {
     throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
   }
+  requireSealed(value, `'${file}'`);
+  return value;
 }
 
 /** The lines of metrics.jsonl. */
 const logOf = (metrics: readonly Metric[]): string =>
   metrics.map((metric) => `${jsonText(metric, `The evaluation at step ${metric.step}`)}\n`).join('');
 
-/** Does what a process that was killed after it wrote the result had still to do; mends the log. */
-async function tidyFinished(path: string, { evaluations }: RunResult, lock: Lock): Promise<void> {
+/**
+ * Does what a process that was killed after it wrote the result had still to do, and mends what the result says too.
+ */
+async function tidyFinished(path: string, result: RunResult, lock: Lock): Promise<void> {
   await removeParts(path, true);
   await removeCheckpoints(path);
   await rm(join(path, 'error.json'));
-  const log = join(path, 'metrics.jsonl');
-  const text = logOf(evaluations);
-  const held = await readFile(log, 'utf8').catch((error: unknown) => {
+  await renew(join(path, 'metrics.jsonl'), logOf(result.evaluations), lock);
+  const { made } = result;
+  if (made && !(await readConfig(path)))
+    await renew(join(path, 'config.json'), configOf(made.settings, made), lock);
+}
+
+/** @throws DataError when the policy of a finished run is gone or damaged */
+async function requirePolicy(path: string, result: RunResult): Promise<void> {
+  const policy = join(path, 'policy.json');
+  const hint = "Restore it, or remove the run's result.json: then the run is made again.";
+  const saved = await readJson(policy);
+  // Nobody asks for the policies of earlier releases, whose results have no checksum either.
+  if (saved !== undefined) parsePolicy(saved, `'${policy}'`);
+  else if (Object.hasOwn(result, 'checksum'))
+    throw new DataError(`'${policy}' is missing, though the run has ended.`, { hint });
+}
+
+/** Writes a file if it holds anything else. */
+async function renew(file: string, text: string, lock: Lock): Promise<void> {
+  const held = await readFile(file, 'utf8').catch((error: unknown) => {
     if (isAbsent(error)) return undefined;
     throw error;
   });
-  if (held !== text) await writeWhole(log, text, lock.requireHeld);
+  if (held !== text) await writeWhole(file, text, lock.requireHeld);
 }
 
 /**
@@ -123,6 +150,7 @@ export async function readFinished(path: string): Promise<RunResult | undefined>
   if (!result) return undefined;
   const lock = await takeLock(join(path, 'run.lock'));
   try {
+    await requirePolicy(path, result);
     await tidyFinished(path, result, lock);
   } finally {
     await lock.release();
@@ -227,10 +255,7 @@ export class RunFolder {
       }
       const { adapter } = folder.made;
       const { versions, command } = { ...making, ...before };
-      await folder.write(
-        'config.json',
-        lines({ kind: 'divergrad-run', ...settings, versions, adapter, command }, 'The settings of the run'),
-      );
+      await folder.write('config.json', configOf(settings, { versions, adapter, command }));
       // After the settings, without which a folder that holds something is nobody's.
       await folder.rebuildLog(found?.checkpoint.evaluations ?? []);
       return folder;
@@ -303,7 +328,7 @@ export class RunFolder {
    * @param evaluations of the whole run, as training gave them
    */
   async finish(policy: PolicyFile, evaluations: readonly Evaluation[], since: number): Promise<void> {
-    await this.write('policy.json', `${jsonText({ ...policy, made: this.made }, 'The policy')}\n`);
+    await this.write('policy.json', `${jsonText(sealed({ ...policy, made: this.made }), 'The policy')}\n`);
     await this.writeLog(evaluations);
     const result: RunResult = {
       kind: 'divergrad-result',
@@ -311,7 +336,7 @@ export class RunFolder {
       seconds: this.seconds(since),
       evaluations: evaluations.map(this.timed),
     };
-    await this.write('result.json', `${jsonText(result, 'The result of the run')}\n`);
+    await this.write('result.json', `${jsonText(sealed(result), 'The result of the run')}\n`);
     await removeCheckpoints(this.path);
     await rm(join(this.path, 'error.json'));
   }

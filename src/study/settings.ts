@@ -243,7 +243,7 @@ export const trainArguments = (settings: RunSettings): string[] =>
   identityNames.flatMap((key) => [flagOf(key), String(settings[key])]);
 
 /** What config.json holds beside the settings. */
-const notSettings = ['kind', 'versions', 'adapter', 'command'];
+const notSettings = ['kind', 'versions', 'adapter', 'command', 'checksum'];
 
 /**
  * The settings of a run as its config.json holds them, those that an earlier release did not write included, and those

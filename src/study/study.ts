@@ -4,10 +4,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
+import { sealed } from '../rl/seal.ts';
 import { stopMessage } from './ending.ts';
 import { mkdir } from './files.ts';
 import { takeLock } from './lock.ts';
-import { listRuns, type RunResult, readFinished, readHeld, readResult } from './run-folder.ts';
+import { listRuns, type RunResult, readFinished, readHeld } from './run-folder.ts';
 import { differences, type RunSettings, trainArguments } from './settings.ts';
 import { type RefusedRun, runName, type StudyConfig } from './study-config.ts';
 import { writeWhole } from './whole-file.ts';
@@ -69,7 +70,7 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
   };
   try {
     await requireOwn(runsFolder, runs);
-    const document = { kind: 'divergrad-study', ...making, config, refused };
+    const document = sealed({ kind: 'divergrad-study', ...making, config, refused });
     await writeWhole(join(folder, 'study.json'), `${jsonText(document, 'The study', { indent: 2 })}\n`);
     const waiting: RunSettings[] = [];
     for (const run of runs) {
@@ -161,8 +162,8 @@ async function performInProcess(
     child.on('close', (status, ending) => done(status ?? ending ?? 'no exit code'));
   });
   signal.removeEventListener('abort', stop);
-  const result = await readResult(folder).catch(() => undefined);
-  if (result)
+  const result = await readFinished(folder).catch((error: Error) => error);
+  if (result && !(result instanceof Error))
     return {
       state: 'done',
       ...finalReturn(result),
@@ -170,7 +171,7 @@ async function performInProcess(
     };
   if (signal.aborted) return { state: 'stopped' };
   const last = complaint.trim().split('\n').at(-1);
-  return { state: 'failed', error: last || `ended with ${code}` };
+  return { state: 'failed', error: last || result?.message || `ended with ${code}` };
 }
 
 /** Asks a run to save and end. One that has closed its channel is about to. */

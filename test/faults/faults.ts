@@ -235,6 +235,7 @@ const vanishing: Draw = (draws, { ms }) => {
         try {
           cpSync(path, `${path}-copy`, { recursive: true });
         } catch {
+          rmSync(`${path}-copy`, { recursive: true, force: true });
           return; // it changed meanwhile
         }
         renameSync(path, away);
@@ -264,19 +265,16 @@ const twice: Draw = (draws) => {
   return { name: `${times} at once`, times };
 };
 
-const folderInTheWay: Draw = (draws, _facts, { out }) => {
-  const name = draws.of([
-    'config.json',
-    'result.json',
-    'metrics.jsonl',
-    'policy.json',
-    'checkpoint.bin',
-    'report.html',
-    'report.json',
-    'study.json',
-    'runs',
-    '',
-  ]);
+/** What each command writes in its folder. */
+const namesOf = {
+  train: ['config.json', 'result.json', 'metrics.jsonl', 'policy.json', 'checkpoint.bin', ''],
+  study: ['study.json', 'runs', ''],
+  report: ['report.html', 'report.json', 'scores.csv', ''],
+  play: [''],
+} as const;
+
+const folderInTheWay: Draw = (draws, _facts, { out, kind }) => {
+  const name = draws.of(namesOf[kind]);
   const file = draws.chance(0.4) || name === '' || name === 'runs';
   return {
     name: `a ${file ? 'file' : 'folder'} at ${join(out, name)}`,

@@ -171,6 +171,7 @@ export function filesBelow(folder: string): string[] {
 /** A time, however it is written: what two equal runs differ in. */
 const untimed = (text: string): string =>
   text
+    .replace(/"checksum":\s*"[0-9a-f]{8}"/g, '"checksum":""')
     .replace(/"(seconds|date|begun|ended)":\s*(?:"[^"]*"|[-\d.e+]+)/g, '"$1":0')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'DATE')
     .replace(/\d{4}-\d\d-\d\d(?: \d\d:\d\d)?/g, 'DATE');
@@ -183,7 +184,8 @@ export function resultOf({ kind, out, args }: Scenario, folder: string, stdout: 
   const result = new Map<string, string>();
   const whole = join(folder, out);
   const keep = (file: string) => {
-    const text = readFileSync(file, 'latin1');
+    // A byte-order mark is read over.
+    const text = readFileSync(file, 'latin1').replace(/^\u00ef\u00bb\u00bf/, '');
     // Seconds are in pictures and tables of reports: of studies made anew they differ.
     if (kind === 'study' && /report/.test(relative(folder, file))) return;
     result.set(relative(folder, file), untimed(text));

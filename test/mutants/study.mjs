@@ -339,7 +339,19 @@ export default [
   {
     fault: 'the log of a finished run stays damaged',
     file: 'src/study/run-folder.ts',
-    from: 'if (held !== text) await',
-    to: 'if (held === undefined) await',
+    from: 'if (held !== text) await writeWhole(file',
+    to: 'if (held === undefined) await writeWhole(file',
+  },
+  {
+    fault: 'a document that was changed is read as it is',
+    file: 'src/rl/seal.ts',
+    from: 'if (checksum === checksumOf(rest)) return;',
+    to: 'return;',
+  },
+  {
+    fault: 'a finished run without its policy is taken for whole',
+    file: 'src/study/run-folder.ts',
+    from: "else if (Object.hasOwn(result, 'checksum'))",
+    to: 'else if (false)',
   },
 ];

@@ -10,7 +10,7 @@ import type { PolicyFile } from '../../src/rl/policy-file.ts';
 import type { Evaluation } from '../../src/rl/train.ts';
 import { saveCheckpoint } from '../../src/study/checkpoint-file.ts';
 import { performRun } from '../../src/study/run.ts';
-import { RunFolder, readConfig } from '../../src/study/run-folder.ts';
+import { RunFolder, readConfig, readFinished } from '../../src/study/run-folder.ts';
 import { type RunSettings, runDefaults } from '../../src/study/settings.ts';
 
 const test = suite<{ folder: string }>('run folder');
@@ -45,7 +45,13 @@ const lines = async (folder: string) =>
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-const result = async (folder: string) => JSON.parse(await readFile(join(folder, 'result.json'), 'utf8'));
+/** A document without its checksum. */
+const read = async (file: string) => {
+  const { checksum, ...rest } = JSON.parse(await readFile(file, 'utf8'));
+  assert.match(checksum, /^[0-9a-f]{8}$/);
+  return rest;
+};
+const result = (folder: string) => read(join(folder, 'result.json'));
 
 test('what was measured up to the checkpoint is kept, what came after it is measured again', async ({
   folder,
@@ -79,8 +85,8 @@ test('what was measured up to the checkpoint is kept, what came after it is meas
   assert.equal(await lines(folder), evaluations);
   const made = { ...making, settings };
   assert.equal(await result(folder), { kind: 'divergrad-result', made, seconds: 5.5, evaluations });
-  assert.equal(JSON.parse(await readFile(join(folder, 'policy.json'), 'utf8')), { ...policy, made });
-  assert.equal(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')), {
+  assert.equal(await read(join(folder, 'policy.json')), { ...policy, made });
+  assert.equal(await read(join(folder, 'config.json')), {
     ...{ kind: 'divergrad-run', ...settings, ...making },
   });
   assert.equal((await readdir(folder)).sort(), [
@@ -283,6 +289,59 @@ test("a checkpoint of an earlier release has no seconds: they are the log's, as 
     await lines(folder),
     [10, 20, 30].map((step, i) => ({ ...evaluation(step), seconds: [2, 2, 6][i] })),
   );
+});
+
+test('what was changed after it was written is refused by its checksum, whatever it says', async ({
+  folder,
+}) => {
+  const path = join(folder, 'run');
+  await performRun(settings, { folder: path, making, checkpointEvery: 100 });
+  const whole = await readFinished(path);
+  assert.ok(whole && whole.evaluations.length === 4);
+  for (const [name, from, to] of [
+    ['result.json', /"meanReturn":-?\d/, '"meanReturn":7'],
+    ['policy.json', /"parameters":\[(-?)\d/, '"parameters":[$17'],
+    ['config.json', '"divergrad": "test"', '"divergrad": "tost"'],
+  ] as const) {
+    const file = join(path, name);
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace(from, to));
+    const error = await readFinished(path)
+      .then(() => readConfig(path))
+      .catch((thrown: unknown) => thrown);
+    assert.instance(error, DataError);
+    assert.match((error as Error).message, `${name}' was changed after it was written`);
+    // Other spaces are none of its business, and without a checksum nothing is asked.
+    await writeFile(file, JSON.stringify(JSON.parse(text), null, 7));
+    await readFinished(path);
+    await writeFile(file, text.replace(from, to).replace(/,\s*"checksum": ?"\w+"/, ''));
+    await readFinished(path);
+    await writeFile(file, text);
+  }
+});
+
+test('a finished run is as it should be after it was read: what was to be removed is gone, the log and the settings are back', async ({
+  folder,
+}) => {
+  const path = join(folder, 'run');
+  await performRun(settings, { folder: path, making, checkpointEvery: 100 });
+  const contents = async () =>
+    Promise.all(
+      (await readdir(path)).sort().map(async (name) => [name, await readFile(join(path, name), 'utf8')]),
+    );
+  const before = await contents();
+  await saveCheckpoint(path, checkpointAt(40));
+  await writeFile(join(path, 'error.json'), '{}');
+  await writeFile(join(path, 'checkpoint.bin.1-0123abcd.part'), 'half');
+  await writeFile(join(path, 'run.lock.999999999-0123abcd'), '1');
+  await writeFile(join(path, 'metrics.jsonl'), '{"step": 10');
+  await rm(join(path, 'config.json'));
+  await readFinished(path);
+  assert.equal(await contents(), before);
+  await rm(join(path, 'policy.json'));
+  const error = await readFinished(path).catch((thrown: unknown) => thrown);
+  assert.instance(error, DataError);
+  assert.match((error as Error).message, /policy.json' is missing, though the run has ended/);
 });
 
 test.run();
