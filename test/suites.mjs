@@ -162,6 +162,13 @@ export const suites = {
       'on cpu and webgpu': ['fuzz', '--programs=40', '--seed=25', '--backends=cpu,webgpu'],
     },
   },
+  faults: {
+    tier: 'all',
+    minutes: 4,
+    proves:
+      'signals, full disks and damaged files: the undisturbed result or a typed refusal, and nothing is left',
+    commands: { 'a hundred tries': ['faults', '--tries=100', '--seed=27'] },
+  },
   soak: {
     tier: 'all',
     minutes: 3,

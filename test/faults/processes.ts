@@ -10,6 +10,8 @@ const MARK = 'DIVERGRAD_FAULTS';
 export interface StartOptions {
   readonly folder: string;
   readonly mark: string;
+  /** The built command line. */
+  readonly cli?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** What a shell does before it becomes the command, as `ulimit -f 1; `; and after its words, as ` >&-`. */
   readonly shell?: readonly [before: string, after: string];
@@ -90,9 +92,9 @@ export class Started {
   private stderr = '';
 
   constructor(args: readonly string[], options: StartOptions, patienceMs: number) {
-    const { folder, mark, env, shell, stdio = ['ignore', 'pipe', 'pipe'], readers } = options;
+    const { folder, mark, cli = cliFile, env, shell, stdio = ['ignore', 'pipe', 'pipe'], readers } = options;
     this.mark = mark;
-    const words = [process.execPath, resolve(cliFile), ...args];
+    const words = [process.execPath, resolve(cli), ...args];
     const [program, ...rest] = shell
       ? ['/bin/sh', '-c', `${shell[0]}exec "$0" "$@"${shell[1]}`, ...words]
       : words;

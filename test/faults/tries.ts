@@ -45,7 +45,7 @@ export class Tries {
   constructor(
     private readonly base: string,
     private readonly seed: number,
-    private readonly only: { readonly kind?: Kind; readonly fault?: string } = {},
+    private readonly only: { readonly kind?: Kind; readonly fault?: string; readonly cli?: string } = {},
   ) {
     this.sources = join(base, 'sources');
   }
@@ -78,8 +78,17 @@ export class Tries {
     }
   }
 
+  private get cli(): { readonly cli?: string } {
+    const { cli } = this.only;
+    return cli === undefined ? {} : { cli };
+  }
+
   private start(args: readonly string[], folder: string, options: object): Started {
-    return new Started(args, { folder, mark: `${process.pid}-${this.count}`, ...options }, HANGS_MS);
+    return new Started(
+      args,
+      { folder, mark: `${process.pid}-${this.count}`, ...this.cli, ...options },
+      HANGS_MS,
+    );
   }
 
   private referenceOf(scenario: Scenario): Promise<Reference> {
