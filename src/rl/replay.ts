@@ -1,3 +1,4 @@
+import type { DeviceBuffer } from '../backend/backend.ts';
 import type { Device } from '../device.ts';
 import { DataError, ShapeError, UsageError } from '../errors.ts';
 import {
@@ -97,6 +98,8 @@ export class ReplayBuffer {
   private readonly count = new Uint32Array(1);
   private next = 0;
   private held = 0;
+  /** The number held as a device has it, beside the transitions: another one's, or what was freed, holds none. */
+  private home: DeviceBuffer | undefined;
 
   constructor(readonly options: ReplayOptions) {
     const { capacity, observations, actions, behaviour = 0 } = options;
@@ -105,8 +108,8 @@ export class ReplayBuffer {
     this.row = new Float32Array(this.width);
     this.storage = new State('replay', [capacity, this.width]);
     this.fill = new State('replay.fill', [1], new Uint32Array(1));
-    this.fill.guard = () => {
-      if (this.held > 0) return;
+    this.fill.guard = (memory) => {
+      if (this.held > 0) return this.requireHome(memory);
       throw new UsageError('The update cannot run: it draws from a replay buffer that holds no transition.', {
         hint: 'Add one first.',
       });
@@ -121,6 +124,7 @@ export class ReplayBuffer {
   /** The transitions held and where the next one goes, for checkpoints. Only what is held is read. */
   async save(device: Device): Promise<ReplayContents> {
     const { held, next, width } = this;
+    if (held > 0) this.requireHome(device.bufferOf(this.fill));
     const rows = new Float32Array(held * width);
     // In pieces, so that a readback of a large buffer needs no second one of its size.
     const piece = Math.max(1, Math.floor(READ_ELEMENTS / width)) * width;
@@ -146,17 +150,21 @@ export class ReplayBuffer {
     }
     device.write(this.storage, rows);
     device.write(this.fill, Uint32Array.of(held));
+    this.home = device.bufferOf(this.fill);
     this.next = next;
     this.held = held;
   }
 
   /**
    * Stores one transition, over the oldest when full.
-   * @throws ShapeError when a part has the wrong length, NumericsError when one is not finite
+   * @throws ShapeError when a part has the wrong length, NumericsError when one is not finite, UsageError on another device
+   * than the others were stored on, or where these were freed
    */
   add(device: Device, transition: StoredTransition): void {
     const { capacity, observations, actions, behaviour = 0 } = this.options;
     const { row } = this;
+    const home = device.bufferOf(this.fill);
+    if (this.held > 0) this.requireHome(home);
     const next = observations + actions + 2;
     this.put('observation', transition.observation, 0, observations);
     this.put('action', transition.action, observations, actions);
@@ -169,6 +177,15 @@ export class ReplayBuffer {
     this.held = Math.min(capacity, this.held + 1);
     this.count[0] = this.held;
     device.write(this.fill, this.count);
+    this.home = home;
+  }
+
+  private requireHome(memory: object): void {
+    if (memory === this.home) return;
+    throw new UsageError(
+      `The replay buffer's ${this.held} transitions are in other memory: on another device, or freed since.`,
+      { hint: 'Use it on the device that they were added on, or `restore` what was saved.' },
+    );
   }
 
   private put(name: string, values: ArrayLike<number>, at: number, count: number): void {

@@ -405,7 +405,7 @@ export default [
   {
     fault: 'an empty replay buffer is drawn from',
     file: 'src/rl/replay.ts',
-    from: 'if (this.held > 0) return;',
+    from: 'if (this.held > 0) return this.requireHome(memory);',
     to: 'if (this.held >= 0) return;',
   },
   {
