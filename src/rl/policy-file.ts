@@ -1,7 +1,7 @@
 import type { Device } from '../device.ts';
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import { distributionFamilies } from '../distributions/registry.ts';
-import { DataError, shortened } from '../errors.ts';
+import { DataError, shortened, UsageError } from '../errors.ts';
 import { activations } from '../nn/activation.ts';
 import { type Activation, mlp, type Network } from '../nn/index.ts';
 import type { Tensor } from '../tape/index.ts';
@@ -57,6 +57,19 @@ function familyOptionsOf({ familyOptions }: PolicyFile): FamilyOptions {
   if (!familyOptions?.logStd) return {};
   const [low, high] = familyOptions.logStd;
   return { logStd: [low ?? Number.NEGATIVE_INFINITY, high ?? Number.POSITIVE_INFINITY] };
+}
+
+/** Parameters at most of a policy that is saved: as text, 20 bytes each, it would be longer than any text can be. */
+const MOST_SAVED = 20_000_000;
+
+/** @throws UsageError for a policy too large for a file: to be known before it is trained */
+export function requireSavable(learner: ActorCritic): void {
+  const { size } = learner.policy.parameters;
+  if (size <= MOST_SAVED) return;
+  throw new UsageError(
+    `The policy has ${size} parameters, and a policy.json holds at most ${MOST_SAVED}: it could not be saved.`,
+    { hint: 'Use narrower hidden layers.' },
+  );
 }
 
 const LARGEST_WIDTH = 65_536;

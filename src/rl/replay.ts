@@ -1,6 +1,6 @@
 import type { DeviceBuffer } from '../backend/backend.ts';
 import type { Device } from '../device.ts';
-import { DataError, ShapeError, UsageError } from '../errors.ts';
+import { DataError, NumericsError, ShapeError, UsageError } from '../errors.ts';
 import {
   currentRecording,
   type Op,
@@ -168,7 +168,7 @@ export class ReplayBuffer {
     const next = observations + actions + 2;
     this.put('observation', transition.observation, 0, observations);
     this.put('action', transition.action, observations, actions);
-    row[next - 2] = transition.reward;
+    this.hold('reward', transition.reward, next - 2);
     row[next - 1] = transition.terminated ? 1 : 0;
     this.put('next observation', transition.nextObservation, next, observations);
     this.put('behaviour', transition.behaviour ?? NOTHING, next + observations, behaviour);
@@ -191,7 +191,16 @@ export class ReplayBuffer {
   private put(name: string, values: ArrayLike<number>, at: number, count: number): void {
     if (values.length !== count)
       throw new ShapeError(`A transition's ${name} has ${count} values here; got ${values.length}.`);
-    this.row.set(values, at);
+    for (let i = 0; i < count; i++) this.hold(name, values[i], at + i, i);
+  }
+
+  private hold(name: string, value: number, at: number, i?: number): void {
+    this.row[at] = value;
+    if (typeof value === 'number' && Number.isFinite(this.row[at])) return;
+    const where = i === undefined ? '' : ` at ${i}`;
+    throw new NumericsError(`A transition's ${name} is ${value}${where}, which float32 does not hold.`, {
+      hint: 'Transitions are finite numbers.',
+    });
   }
 
   /**

@@ -1,9 +1,9 @@
 // The checkpoints of one run's folder: the latest, and the one before it should the latest be unreadable.
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError, DataError } from '../errors.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../rl/checkpoint-format.ts';
+import { decoding, encoding } from '../rl/checkpoint-format.ts';
 
 const LATEST = 'checkpoint.bin';
 const PREVIOUS = 'checkpoint.previous.bin';
@@ -26,7 +26,7 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   const part = `${latest}.part`;
   try {
     await mkdir(folder, { recursive: true });
-    await write(part, encodeCheckpoint(checkpoint));
+    await write(part, encoding(checkpoint));
     await rename(latest, join(folder, PREVIOUS)).catch(unlessAbsent);
     await rename(part, latest);
     await synchroniseFolder(folder);
@@ -48,17 +48,15 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
   let skipped: CheckpointError | undefined;
   for (const name of [LATEST, PREVIOUS]) {
     const file = join(folder, name);
-    const bytes = await readFile(file)
-      .catch(unlessAbsent)
-      .catch((cause: Error) => {
-        throw new DataError(`The checkpoint '${file}' cannot be read: ${cause.message}.`, { cause });
-      });
-    if (!bytes) continue;
     try {
-      const checkpoint = decodeCheckpoint(bytes);
+      const checkpoint = await read(file);
+      if (!checkpoint) continue;
       return { checkpoint, file, ...(skipped ? { skipped } : {}) };
     } catch (error) {
-      if (!(error instanceof CheckpointError)) throw error;
+      if (!(error instanceof CheckpointError))
+        throw new DataError(`The checkpoint '${file}' cannot be read: ${(error as Error).message}.`, {
+          cause: error,
+        });
       skipped ??= new CheckpointError(error.fault, `'${file}' cannot be used. ${error.message}`, {
         cause: error,
       });
@@ -73,7 +71,28 @@ export async function removeCheckpoints(folder: string): Promise<void> {
   for (const name of [LATEST, PREVIOUS, `${LATEST}.part`]) await rm(join(folder, name), { force: true });
 }
 
-async function write(file: string, pieces: readonly Uint8Array[]): Promise<void> {
+/** The checkpoint in a file; undefined when there is no such file. */
+async function read(file: string): Promise<Checkpoint | undefined> {
+  const handle = await open(file, 'r').catch(unlessAbsent);
+  if (!handle) return undefined;
+  try {
+    const decoder = decoding((await handle.stat()).size);
+    for (;;) {
+      const { value, done } = decoder.next();
+      if (done) return value;
+      for (let at = 0; at < value.length; ) {
+        const { bytesRead } = await handle.read(value, at, value.length - at);
+        if (bytesRead === 0)
+          throw new CheckpointError('truncated', 'The checkpoint has been cut off meanwhile.');
+        at += bytesRead;
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function write(file: string, pieces: Iterable<Uint8Array>): Promise<void> {
   const handle = await open(file, 'w');
   try {
     await writeAll(handle, pieces);
@@ -84,7 +103,7 @@ async function write(file: string, pieces: readonly Uint8Array[]): Promise<void>
   }
 }
 
-async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+async function writeAll(handle: FileHandle, pieces: Iterable<Uint8Array>): Promise<void> {
   for (const piece of pieces) {
     for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
   }

@@ -203,4 +203,22 @@ export default [
     from: 'if (memory === this.home) return;',
     to: 'if (memory) return;',
   },
+  {
+    fault: 'more elements than a kernel counts',
+    file: 'src/backend/loadable.ts',
+    from: 'if (count <= most) return;',
+    to: 'if (count <= 2 * most) return;',
+  },
+  {
+    fault: 'a literal that float32 does not hold',
+    file: 'src/backend/loadable.ts',
+    from: "buffer.kind === 'literal' ? buffer.values.find(isBeyond) : undefined",
+    to: 'undefined',
+  },
+  {
+    fault: 'words take fractions',
+    file: 'src/backend/loadable.ts',
+    from: 'values[i] >>> 0 === values[i]',
+    to: 'values[i] >>> 0 === Math.floor(values[i])',
+  },
 ];

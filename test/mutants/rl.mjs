@@ -420,4 +420,28 @@ export default [
     from: 'head.shape.length !== 2 || head.shape[1] !== width',
     to: 'head.shape.length !== 2 || head.shape[1] < width',
   },
+  {
+    fault: 'the copy of a replay buffer in a checkpoint takes no memory',
+    file: 'src/rl/train-checks.ts',
+    from: 'const copied = checkpoint ? 4 * filled : 0;',
+    to: 'const copied = 0;',
+  },
+  {
+    fault: 'the memory of a replay buffer is not looked at before the run',
+    file: 'src/rl/train.ts',
+    from: 'requireMemory(replay, settings, device.backend);',
+    to: '',
+  },
+  {
+    fault: 'a transition is stored with an infinite number',
+    file: 'src/rl/replay.ts',
+    from: "if (typeof value === 'number' && Number.isFinite(this.row[at])) return;",
+    to: "if (typeof value === 'number') return;",
+  },
+  {
+    fault: 'a checkpoint is written in one piece',
+    file: 'src/rl/checkpoint-format.ts',
+    from: 'const PIECE = 2 ** 26;',
+    to: 'const PIECE = 2 ** 40;',
+  },
 ];

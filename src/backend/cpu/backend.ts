@@ -2,7 +2,8 @@ import { BackendError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
 import { type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
-import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
+import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
+import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { type Floats, KernelCall, Scratch } from './call.ts';
 import { interpretFused } from './fused.ts';
@@ -57,6 +58,7 @@ class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
 
   allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer {
     this.requireOpen();
+    requireHostMemory(count * this.floats.BYTES_PER_ELEMENT, `Buffer '${label}' of ${count} elements`);
     try {
       const data = dtype === 'u32' ? new Uint32Array(count) : new this.floats(count);
       this.counters.buffersCreated++;
@@ -77,6 +79,16 @@ class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
     own.requireRange(offset, count);
     this.counters.readbacks++;
     return own.data.slice(offset, offset + count);
+  }
+
+  requireRoom(buffers: readonly Room[]): void {
+    const count = buffers.reduce((total, each) => total + each.count, 0);
+    const largest = buffers.reduce((most, each) => (each.count > most.count ? each : most), {
+      count: 0,
+      label: 'nothing',
+    });
+    const what = `A program of ${buffers.length} buffers, '${largest.label}' the largest,`;
+    requireHostMemory(count * this.floats.BYTES_PER_ELEMENT, what);
   }
 
   protected release(buffer: CpuBuffer): void {

@@ -3,6 +3,7 @@ import { kernelSpec } from '../../program/kernels.ts';
 import { type KernelStep, type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
+import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { assembleFused, BLOCK, type Placer } from './fused.ts';
 import { Arena } from './memory.ts';
@@ -121,7 +122,9 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
   }
 
   requireRoom(buffers: readonly Room[]): void {
+    const count = buffers.reduce((total, each) => total + each.count, 0);
     this.arena.requireRoom(buffers);
+    requireHostMemory(4 * count, `A program of ${buffers.length} buffers`);
   }
 
   protected release({ address, count }: WasmBuffer): void {
