@@ -137,7 +137,15 @@ export class Device {
   /** Current values of a state, or `count` of them from element `offset` on, row-major. Waits for the work enqueued. */
   async read(state: State, offset = 0, count = state.size - offset): Promise<Values> {
     requireRange(state, offset, count, 'read');
-    return this.backend.read(this.bufferOf(state), offset, count);
+    const fresh = !this.buffers.has(state);
+    const buffer = this.bufferOf(state);
+    try {
+      return await this.backend.read(buffer, offset, count);
+    } catch (problem) {
+      // Memory that it could not have.
+      if (fresh && this.buffers.get(state) === buffer && !this.userOf(state)) this.free(state);
+      throw problem;
+    }
   }
 
   /**
@@ -205,7 +213,7 @@ export class Device {
   }
 
   private requireOpen(): void {
-    if (this.ending) throw gone('The device');
+    if (this.ending) throw gone('device');
   }
 }
 

@@ -227,7 +227,7 @@ export class Update {
   }
 
   private requireLoaded(): void {
-    if (this.disposed) throw gone('The program');
+    if (this.disposed) throw gone('program');
   }
 }
 

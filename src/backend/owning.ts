@@ -3,9 +3,11 @@ import { BackendError, ShapeError, UsageError } from '../errors.ts';
 import type { Program } from '../program/program.ts';
 import { type DeviceBuffer, type Executable, requireFit } from './backend.ts';
 
+const ways = { device: 'Open one anew.', program: 'Compile it anew.' };
+
 /** The error for the use of something that has ended. */
-export const gone = (what: string): BackendError =>
-  new BackendError(`${what} was disposed of.`, { fault: 'disposed' });
+export const gone = (what: keyof typeof ways): BackendError =>
+  new BackendError(`The ${what} was disposed of.`, { fault: 'disposed', hint: ways[what] });
 
 /** Device memory that knows whose it is, whether it was freed, and how many programs work on it. */
 export class OwnedBuffer implements DeviceBuffer {
@@ -42,7 +44,7 @@ export abstract class OwningBackend<B extends OwnedBuffer> {
 
   /** @throws BackendError once the device was disposed of */
   protected requireOpen(): void {
-    if (this.ending) throw gone('The device');
+    if (this.ending) throw gone('device');
   }
 
   protected get closed(): boolean {
@@ -53,7 +55,11 @@ export abstract class OwningBackend<B extends OwnedBuffer> {
   protected own(buffer: DeviceBuffer): B {
     this.requireOpen();
     const own = this.known(buffer);
-    if (own.freed) throw new BackendError(`Buffer '${own.label}' was freed.`, { fault: 'disposed' });
+    if (own.freed)
+      throw new BackendError(`Buffer '${own.label}' was freed.`, {
+        fault: 'disposed',
+        hint: 'Allocate it anew.',
+      });
     return own;
   }
 
@@ -86,7 +92,7 @@ export abstract class OwningBackend<B extends OwnedBuffer> {
       const loaded = new OwnedExecutable(made, leave, () => this.requireOpen());
       if (!this.closed) return loaded;
       made.dispose();
-      throw gone('The device');
+      throw gone('device');
     } catch (problem) {
       leave();
       throw problem;
@@ -129,7 +135,7 @@ class OwnedExecutable implements Executable {
   }
 
   private requireLive(): void {
-    if (this.ended) throw gone('The program');
+    if (this.ended) throw gone('program');
     this.requireOpen();
   }
 }

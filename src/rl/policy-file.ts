@@ -4,7 +4,7 @@ import { distributionFamilies } from '../distributions/registry.ts';
 import { DataError, shortened, UsageError } from '../errors.ts';
 import { activations } from '../nn/activation.ts';
 import { type Activation, mlp, type Network } from '../nn/index.ts';
-import type { Tensor } from '../tape/index.ts';
+import { State, type Tensor } from '../tape/index.ts';
 import type { ActorCritic } from './actor-critic.ts';
 
 /** A saved policy: plain JSON, enough to act with. */
@@ -148,16 +148,19 @@ export class SavedPolicy {
     const { observations, actions, hidden, activation, distribution } = file;
     const family = distributionFamilies.find(({ name }) => name === distribution) as DistributionFamily;
     this.family = family;
-    this.network = mlp({
+    const made = mlp({
       inputs: observations,
       hidden,
       outputs: family.parameters(actions),
       activation: activation as Activation,
       name: 'policy',
     });
+    // Every device begins with them.
+    const { name, shape } = made.parameters;
+    this.network = made.withParameters(new State(name, shape, Float32Array.from(file.parameters)));
   }
 
-  /** Puts the parameters on a device; to be done before acting. */
+  /** Puts the file's parameters on a device again, whatever became of them there. */
   load(device: Device): void {
     device.write(this.network.parameters, Float32Array.from(this.file.parameters));
   }

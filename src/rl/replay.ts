@@ -31,8 +31,8 @@ export interface ReplayContents {
   readonly next: number;
 }
 
-/** Elements of one readback of a replay buffer: 16 MiB. */
-const READ_ELEMENTS = 2 ** 22;
+/** Elements of a replay buffer that are read or written at once: 16 MiB. */
+const PIECE = 2 ** 22;
 
 /** One step of an environment. */
 export interface StoredTransition {
@@ -127,7 +127,7 @@ export class ReplayBuffer {
     if (held > 0) this.requireHome(device.bufferOf(this.fill));
     const rows = new Float32Array(held * width);
     // In pieces, so that a readback of a large buffer needs no second one of its size.
-    const piece = Math.max(1, Math.floor(READ_ELEMENTS / width)) * width;
+    const piece = Math.max(1, Math.floor(PIECE / width)) * width;
     for (let at = 0; at < rows.length; at += piece) {
       rows.set(await device.read(this.storage, at, Math.min(piece, rows.length - at)), at);
     }
@@ -148,7 +148,8 @@ export class ReplayBuffer {
         `${rows.length} values with the next row at ${next} do not fit a replay buffer of ${capacity} rows of ${this.width}.`,
       );
     }
-    device.write(this.storage, rows);
+    for (let at = 0; at < rows.length; at += PIECE)
+      device.write(this.storage, rows.subarray(at, at + PIECE), at);
     device.write(this.fill, Uint32Array.of(held));
     this.home = device.bufferOf(this.fill);
     this.next = next;

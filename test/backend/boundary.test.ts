@@ -352,6 +352,23 @@ test('a program that is disposed of leaves nothing but the states of its caller'
   assert.equal(backend.wrong, []);
 });
 
+test('a state that cannot be read leaves no memory behind, and one that could before keeps its own', async () => {
+  const backend = countingBackend();
+  const device = new Device(backend);
+  const kept = new State('kept', [1], Float32Array.of(3));
+  await device.read(kept);
+  const read = backend.read.bind(backend);
+  backend.read = async () => {
+    throw new BackendError('There is no memory.', { fault: 'memory' });
+  };
+  await refuses(BackendError, /no memory/, () => device.read(new State('s', [4])));
+  await refuses(BackendError, /no memory/, () => device.read(kept));
+  assert.equal([...backend.held.values()], ['kept']);
+  backend.read = read;
+  assert.equal([...(await device.read(kept))], [3]);
+  assert.equal(backend.wrong, []);
+});
+
 test('a state that another program uses outlives a program that failed', async () => {
   const backend = countingBackend();
   const device = new Device(backend);

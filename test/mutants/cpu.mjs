@@ -14,7 +14,7 @@ export default [
   {
     fault: 'a program runs after it was disposed of',
     file: 'src/backend/owning.ts',
-    from: "if (this.ended) throw gone('The program');",
+    from: "if (this.ended) throw gone('program');",
     to: '',
   },
   {

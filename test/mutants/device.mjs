@@ -170,7 +170,7 @@ export default [
   {
     fault: 'a device that was closed is used',
     file: 'src/backend/owning.ts',
-    from: "if (this.ending) throw gone('The device');",
+    from: "if (this.ending) throw gone('device');",
     to: '',
   },
   {

@@ -129,7 +129,7 @@ export default [
   {
     fault: 'reward clipped',
     file: 'src/rl/replay.ts',
-    from: 'row[next - 2] = transition.reward;',
+    from: "this.hold('reward', transition.reward, next - 2);",
     to: 'row[next - 2] = Math.max(-1, Math.min(1, transition.reward));',
   },
   {
@@ -315,7 +315,7 @@ export default [
   {
     fault: 'reward doubled',
     file: 'src/rl/replay.ts',
-    from: 'row[next - 2] = transition.reward;',
+    from: "this.hold('reward', transition.reward, next - 2);",
     to: 'row[next - 2] = 2 * transition.reward;',
   },
   {

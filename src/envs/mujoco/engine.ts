@@ -142,7 +142,7 @@ const reasonOf = (cause: unknown): string =>
   ((cause as Error | undefined)?.message ?? String(cause))
     .replace(/\s+/g, ' ')
     .replace(/^(MuJoCo Error: |Loading error: |Error: )+/, '')
-    .replace(/\.$/, '')
+    .replace(/[.\s]+$/, '')
     .trim();
 
 let loaded: Instance | undefined;
