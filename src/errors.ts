@@ -59,9 +59,17 @@ export class NumericsError extends DivergradError {
 
 /**
  * What is wrong with a device: there is none, it is gone, it has no memory left, a limit of it is too small, it refuses
- * a call or a shader, or it does not answer.
+ * a call or a shader, or it does not answer; or what was used of it has been disposed of or freed.
  */
-export type DeviceFault = 'absent' | 'lost' | 'memory' | 'limit' | 'validation' | 'shader' | 'timeout';
+export type DeviceFault =
+  | 'absent'
+  | 'lost'
+  | 'memory'
+  | 'limit'
+  | 'validation'
+  | 'shader'
+  | 'timeout'
+  | 'disposed';
 
 /** What is known of a device's failure. */
 export interface DeviceDetails extends ErrorDetails {

@@ -17,7 +17,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   tape: ['math'],
   program: ['tape'],
   backend: ['program'],
-  device: ['backend'],
+  update: ['backend'],
+  device: ['update'],
   // Which backend to open: it stands beside the backends, but hands out devices.
   'backend/crossover': ['device'],
   // What a backend must compute right before it is trusted.

@@ -220,6 +220,8 @@ export const own = {
   'src/backend/wasm/': ['test/backend/wasm', 'test/device/'],
   'src/backend/webgpu/': ['test/backend/webgpu', 'test/backend/device', 'test/device/'],
   'src/device': ['test/backend/device', 'test/device/'],
+  'src/update': ['test/backend/device', 'test/device/'],
+  'src/backend/owning': ['test/backend/device', 'test/device/'],
   'src/tape/': ['test/tape/', 'test/backend/device', 'test/device/again', 'test/device/p'],
   'src/program/': ['test/program/', 'test/device/plan'],
   'src/distributions/': ['test/distributions/', 'test/divergences/known-values'],

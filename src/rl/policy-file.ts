@@ -1,11 +1,11 @@
 import type { Device } from '../device.ts';
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import { distributionFamilies } from '../distributions/registry.ts';
-import { DataError, quoted } from '../errors.ts';
+import { DataError, quoted, UsageError } from '../errors.ts';
 import { requireHeld } from '../json.ts';
 import { activations } from '../nn/activation.ts';
 import { type Activation, mlp, type Network } from '../nn/index.ts';
-import type { Tensor } from '../tape/index.ts';
+import { State, type Tensor } from '../tape/index.ts';
 import type { ActorCritic } from './actor-critic.ts';
 import { requireSealed } from './seal.ts';
 
@@ -61,6 +61,19 @@ function familyOptionsOf({ familyOptions }: PolicyFile): FamilyOptions {
   if (!familyOptions?.logStd) return {};
   const [low, high] = familyOptions.logStd;
   return { logStd: [low ?? Number.NEGATIVE_INFINITY, high ?? Number.POSITIVE_INFINITY] };
+}
+
+/** Parameters at most of a policy that is saved: as text, 20 bytes each, it would be longer than any text can be. */
+const MOST_SAVED = 20_000_000;
+
+/** @throws UsageError for a policy too large for a file: to be known before it is trained */
+export function requireSavable(learner: ActorCritic): void {
+  const { size } = learner.policy.parameters;
+  if (size <= MOST_SAVED) return;
+  throw new UsageError(
+    `The policy has ${size} parameters, and a policy.json holds at most ${MOST_SAVED}: it could not be saved.`,
+    { hint: 'Use narrower hidden layers.' },
+  );
 }
 
 const LARGEST_WIDTH = 65_536;
@@ -135,16 +148,19 @@ export class SavedPolicy {
     const { observations, actions, hidden, activation, distribution } = file;
     const family = distributionFamilies.find(({ name }) => name === distribution) as DistributionFamily;
     this.family = family;
-    this.network = mlp({
+    const made = mlp({
       inputs: observations,
       hidden,
       outputs: family.parameters(actions),
       activation: activation as Activation,
       name: 'policy',
     });
+    // Every device begins with them.
+    const { name, shape } = made.parameters;
+    this.network = made.withParameters(new State(name, shape, Float32Array.from(file.parameters)));
   }
 
-  /** Puts the parameters on a device; to be done before acting. */
+  /** Puts the file's parameters on a device again, whatever became of them there. */
   load(device: Device): void {
     device.write(this.network.parameters, Float32Array.from(this.file.parameters));
   }

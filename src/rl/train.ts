@@ -25,7 +25,13 @@ import {
 import { Evaluator, evaluationSeeds } from './evaluator.ts';
 import { FaultFinder, finite, notFinite, requireSound } from './numerics.ts';
 import { ReplayBuffer } from './replay.ts';
-import { freshEnvironments, requireFitting, requireParts, requireSettings } from './train-checks.ts';
+import {
+  freshEnvironments,
+  requireFitting,
+  requireMemory,
+  requireParts,
+  requireSettings,
+} from './train-checks.ts';
 
 export interface TrainOptions {
   /** Fresh environments of the task, one to learn in and the others to evaluate in. */
@@ -168,6 +174,7 @@ async function trained(
   }
   const map = actionMap(environment.actionSpace);
   const replay = replayFor(learner, capacity);
+  requireMemory(replay, settings, device.backend);
   const clock = clockState(seed, 'clock', 'update');
   const actClock = clockState(seed, 'clock.act', 'act');
   for (const state of [replay.storage, replay.fill, clock, actClock]) atEnd(() => device.free(state));

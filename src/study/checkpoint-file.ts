@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { CheckpointError } from '../errors.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../rl/checkpoint-format.ts';
-import { isAbsent, mkdir, open, readFile, rename, rm } from './files.ts';
+import { decoding, encoding } from '../rl/checkpoint-format.ts';
+import { isAbsent, mkdir, open, rename, rm, typed } from './files.ts';
 import { writeWhole } from './whole-file.ts';
 
 const LATEST = 'checkpoint.bin';
@@ -30,9 +30,8 @@ export async function saveCheckpoint(
   before: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   const latest = join(folder, LATEST);
-  const pieces = encodeCheckpoint(checkpoint);
   await mkdir(folder);
-  await writeWhole(latest, pieces, async () => {
+  await writeWhole(latest, encoding(checkpoint), async () => {
     await before();
     await rename(latest, join(folder, PREVIOUS)).catch(unlessAbsent);
   });
@@ -49,10 +48,9 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
   let skipped: CheckpointError | undefined;
   for (const name of [LATEST, PREVIOUS]) {
     const file = join(folder, name);
-    const bytes = await readFile(file).catch(unlessAbsent);
-    if (!bytes) continue;
     try {
-      const checkpoint = decodeCheckpoint(bytes);
+      const checkpoint = await read(file);
+      if (!checkpoint) continue;
       return { checkpoint, file, ...(skipped ? { skipped } : {}) };
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
@@ -68,6 +66,29 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
 /** Removes a folder's checkpoints, as when its run has ended. */
 export async function removeCheckpoints(folder: string): Promise<void> {
   for (const name of [LATEST, PREVIOUS]) await rm(join(folder, name));
+}
+
+/** The checkpoint in a file; undefined when there is no such file. */
+async function read(file: string): Promise<Checkpoint | undefined> {
+  const handle = await open(file, 'r').catch(unlessAbsent);
+  if (!handle) return undefined;
+  try {
+    return await typed(file, 'be read', async () => {
+      const decoder = decoding((await handle.stat()).size);
+      for (;;) {
+        const { value, done } = decoder.next();
+        if (done) return value;
+        for (let at = 0; at < value.length; ) {
+          const { bytesRead } = await handle.read(value, at, value.length - at);
+          if (bytesRead === 0)
+            throw new CheckpointError('truncated', 'The checkpoint has been cut off meanwhile.');
+          at += bytesRead;
+        }
+      }
+    });
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Makes renames last. Systems that cannot open a folder order them themselves. */

@@ -5,7 +5,7 @@ import { type BackendError, NumericsError } from '../errors.ts';
 import type { ActorCritic } from '../rl/actor-critic.ts';
 import { requireResumable, runSettings } from '../rl/checkpoint.ts';
 import { explainFault } from '../rl/numerics.ts';
-import { savePolicy } from '../rl/policy-file.ts';
+import { requireSavable, savePolicy } from '../rl/policy-file.ts';
 import { trainRecovering } from '../rl/recovery.ts';
 import { type Evaluation, type TrainOptions, trainDefaults, trainingWork } from '../rl/train.ts';
 import { findCheckpoint } from './checkpoint-file.ts';
@@ -51,6 +51,7 @@ export interface RunOutcome {
 export async function performRun(settings: RunSettings, options: RunOptions): Promise<RunOutcome> {
   await prepareEnvironment(settings.environment);
   const learner = learnerOf(settings);
+  if (options.folder !== undefined) requireSavable(learner);
   const work = settings.backend === 'auto' ? trainingWork(learner, settings.batch) : undefined;
   const reopen = () =>
     open({

@@ -7,7 +7,7 @@ import { type FileHandle, fileError, mkdir, open, readdir, rename, rm, rmSync, t
 import { isAlive, ownMark } from './lock.ts';
 
 /** What is written: a text, or pieces one after the other. */
-export type Content = string | readonly Uint8Array[];
+export type Content = string | Iterable<Uint8Array>;
 
 /** A name that no other process and no other write has. */
 const partOf = (path: string): string => `${path}.${ownMark()}.part`;

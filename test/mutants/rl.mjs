@@ -141,7 +141,7 @@ export default [
   {
     fault: 'reward clipped',
     file: 'src/rl/replay.ts',
-    from: 'row[next - 2] = transition.reward;',
+    from: "this.hold('reward', transition.reward, next - 2);",
     to: 'row[next - 2] = Math.max(-1, Math.min(1, transition.reward));',
   },
   {
@@ -327,7 +327,7 @@ export default [
   {
     fault: 'reward doubled',
     file: 'src/rl/replay.ts',
-    from: 'row[next - 2] = transition.reward;',
+    from: "this.hold('reward', transition.reward, next - 2);",
     to: 'row[next - 2] = 2 * transition.reward;',
   },
   {
@@ -417,7 +417,7 @@ export default [
   {
     fault: 'an empty replay buffer is drawn from',
     file: 'src/rl/replay.ts',
-    from: 'if (this.held > 0) return;',
+    from: 'if (this.held > 0) return this.requireHome(memory);',
     to: 'if (this.held >= 0) return;',
   },
   {
@@ -455,5 +455,29 @@ export default [
     file: 'src/rl/train.ts',
     from: 'evaluations.push(evaluation);\n    fresh = true;',
     to: 'evaluations.push(evaluation);',
+  },
+  {
+    fault: 'the copy of a replay buffer in a checkpoint takes no memory',
+    file: 'src/rl/train-checks.ts',
+    from: 'const copied = checkpoint ? 4 * filled : 0;',
+    to: 'const copied = 0;',
+  },
+  {
+    fault: 'the memory of a replay buffer is not looked at before the run',
+    file: 'src/rl/train.ts',
+    from: 'requireMemory(replay, settings, device.backend);',
+    to: '',
+  },
+  {
+    fault: 'a transition is stored with an infinite number',
+    file: 'src/rl/replay.ts',
+    from: "if (typeof value === 'number' && Number.isFinite(this.row[at])) return;",
+    to: "if (typeof value === 'number') return;",
+  },
+  {
+    fault: 'a checkpoint is written in one piece',
+    file: 'src/rl/checkpoint-format.ts',
+    from: 'const PIECE = 2 ** 26;',
+    to: 'const PIECE = 2 ** 40;',
   },
 ];

@@ -1,15 +1,10 @@
-import { BackendError, ShapeError, UsageError } from '../../errors.ts';
+import { BackendError, UsageError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
 import { type KernelStep, type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
-import {
-  type Backend,
-  type Counters,
-  type DeviceBuffer,
-  type Executable,
-  requireFit,
-  type Values,
-} from '../backend.ts';
+import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
+import { requireHostMemory } from '../host-memory.ts';
+import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { assembleFused, BLOCK, type Placer } from './fused.ts';
 import { Arena } from './memory.ts';
 import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
@@ -44,19 +39,19 @@ const PROGRAM_WORTH_THREADS_NS = 100_000;
 /** Work of a step below which it stays on one thread. */
 const STEP_WORTH_THREADS_NS = 5_000;
 
-class WasmBuffer implements DeviceBuffer {
-  freed = false;
-
+class WasmBuffer extends OwnedBuffer {
   constructor(
-    readonly owner: WasmBackend,
-    readonly count: number,
-    readonly dtype: 'f32' | 'u32',
-    readonly label: string,
+    owner: WasmBackend,
+    count: number,
+    dtype: 'f32' | 'u32',
+    label: string,
     readonly address: number,
-  ) {}
+  ) {
+    super(owner, count, dtype, label);
+  }
 }
 
-class WasmBackend implements Backend {
+class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
   readonly name = 'wasm';
   readonly preferences: RecordingOptions = { mlp: 'fused', joinedBindings: 0 };
   readonly counters: Counters = {
@@ -77,12 +72,12 @@ class WasmBackend implements Backend {
   /** Threads that large programs run on, once {@link pool} has been measured. */
   private threads = 1;
   private sync = 0;
-  private disposed = false;
 
   constructor(
     private readonly loaded: LoadedModule,
     private readonly wantedThreads: number | undefined,
   ) {
+    super();
     const { memory, mostPages, kernels } = loaded;
     this.arena = new Arena(memory, mostPages, kernels.heapBase());
     this.gemmScratch = kernels.gemmScratch();
@@ -106,34 +101,38 @@ class WasmBackend implements Backend {
   }
 
   allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer {
+    this.requireOpen();
     const address = this.arena.allocate(4 * count, label);
     this.counters.buffersCreated++;
     return new WasmBuffer(this, count, dtype, label, address);
   }
 
   write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const { address, dtype } = this.own(buffer);
-    checkRange(buffer as WasmBuffer, offset, values.length);
-    this.arena[dtype].set(values, address / 4 + offset);
+    const own = this.own(buffer);
+    own.requireRange(offset, values.length);
+    this.arena[own.dtype].set(values, own.address / 4 + offset);
   }
 
   async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const { address, dtype } = this.own(buffer);
-    checkRange(buffer as WasmBuffer, offset, count);
+    const own = this.own(buffer);
+    own.requireRange(offset, count);
     this.counters.readbacks++;
-    const from = address / 4 + offset;
-    return this.arena[dtype].slice(from, from + count);
+    const from = own.address / 4 + offset;
+    return this.arena[own.dtype].slice(from, from + count);
   }
 
-  free(buffer: DeviceBuffer): void {
-    if (!(buffer instanceof WasmBuffer) || buffer.owner !== this || buffer.freed) return;
-    buffer.freed = true;
-    this.arena.release(buffer.address, 4 * buffer.count);
+  requireRoom(buffers: readonly Room[]): void {
+    const count = buffers.reduce((total, each) => total + each.count, 0);
+    this.arena.requireRoom(buffers);
+    requireHostMemory(4 * count, `A program of ${buffers.length} buffers`);
   }
 
-  async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
-    requireFit(program, buffers);
-    const addresses = buffers.map((buffer) => this.own(buffer).address);
+  protected release({ address, count }: WasmBuffer): void {
+    this.arena.release(address, 4 * count);
+  }
+
+  protected async prepare(program: Program, buffers: readonly WasmBuffer[]): Promise<Executable> {
+    const addresses = buffers.map(({ address }) => address);
     const memory = new ProgramMemory(this.arena, (value) => this.literal(value));
     try {
       return await this.loadInto(memory, program, addresses);
@@ -169,11 +168,11 @@ class WasmBackend implements Backend {
     return new WasmExecutable(this, memory, table, steps.length, worth, this.wantedThreads === undefined);
   }
 
-  async synchronize(): Promise<void> {}
+  async synchronize(): Promise<void> {
+    this.requireOpen();
+  }
 
-  async dispose(): Promise<void> {
-    if (this.disposed) return;
-    this.disposed = true;
+  protected async end(): Promise<void> {
     const pool = await this.pool;
     pool?.dispose();
   }
@@ -185,7 +184,6 @@ class WasmBackend implements Backend {
 
   /** Counts a run of `times` updates. */
   count(times: number, steps: number): void {
-    if (this.disposed) throw new BackendError('The device was disposed of.');
     this.counters.submits++;
     this.counters.dispatches += times * steps;
   }
@@ -318,14 +316,6 @@ class WasmBackend implements Backend {
     const fastest = Math.min(...best);
     return counts[best.findIndex((time) => time <= 1.1 * fastest)];
   }
-
-  private own(buffer: DeviceBuffer): WasmBuffer {
-    if (!(buffer instanceof WasmBuffer) || buffer.owner !== this) {
-      throw new BackendError('The buffer belongs to another backend.');
-    }
-    if (buffer.freed) throw new BackendError(`Buffer '${buffer.label}' was freed.`);
-    return buffer;
-  }
 }
 
 /** Memory that belongs to one program: its table, parameter blocks and bytecode. */
@@ -379,7 +369,6 @@ class ProgramMemory implements Placer {
 }
 
 class WasmExecutable implements Executable {
-  private disposed = false;
   private readonly choice: ThreadChoice | undefined;
 
   constructor(
@@ -395,7 +384,6 @@ class WasmExecutable implements Executable {
   }
 
   run(times: number): void {
-    if (this.disposed) throw new BackendError('The program was disposed of.');
     const { backend, table, steps, choice } = this;
     backend.count(times, steps);
     const share = this.share && backend.hasThreads;
@@ -412,8 +400,6 @@ class WasmExecutable implements Executable {
   }
 
   dispose(): void {
-    if (this.disposed) return;
-    this.disposed = true;
     this.memory.release();
   }
 }
@@ -425,11 +411,4 @@ const asFloat = new Float32Array(bits.buffer);
 function floatBits(value: number): number {
   asFloat[0] = value;
   return bits[0];
-}
-
-function checkRange(buffer: WasmBuffer, offset: number, count: number): void {
-  if (offset >= 0 && count >= 0 && offset + count <= buffer.count) return;
-  throw new ShapeError(
-    `Buffer '${buffer.label}' has ${buffer.count} elements; ${count} from ${offset} on are not all inside.`,
-  );
 }
