@@ -1,9 +1,16 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { DataError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { compatibilityMatrix, matrixMarkdown, matrixText, renewDocument } from '../study/matrix.ts';
-import { type CommonOptions, print, wholeNumber, withCommonOptions, withJsonSwitch } from './common.ts';
+import {
+  type CommonOptions,
+  print,
+  wholeNumber,
+  withCommonOptions,
+  withJsonSwitch,
+  writeResult,
+} from './common.ts';
 
 interface MatrixOptions extends CommonOptions {
   readonly actions: number;
@@ -49,9 +56,7 @@ async function run({ actions, json, markdown, check, write }: MatrixOptions): Pr
     });
   }
   if (write !== undefined && renewed !== text) {
-    await writeFile(file, renewed).catch((cause: Error) => {
-      throw new DataError(`Cannot write '${file}': ${cause.message}.`, { cause });
-    });
+    await writeResult(file, renewed);
   }
   const state = renewed === text ? 'up to date' : 'renewed';
   print(`${file}: ${state}`);

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { type BackendChoice, open } from '../backend/select.ts';
@@ -11,6 +11,7 @@ import { animatedPage, animatedSvg, svgFrames } from '../study/animation.ts';
 import { requireFile, requireFolder } from '../study/destination.ts';
 import { type Episode, meanInterval, play } from '../study/play.ts';
 import { isStray } from '../study/run-folder.ts';
+import { writeFolder } from '../study/whole-file.ts';
 import {
   backendChoice,
   type CommonOptions,
@@ -171,8 +172,9 @@ async function writerFor(path: string, fps: number): Promise<Writer> {
   if (!held.every(isStray))
     throw new UsageError(`The folder '${path}' is not empty.`, { hint: 'Name a new one for the frames.' });
   return async (scenes, title) => {
-    await mkdir(path, { recursive: true }).catch(failed);
-    for (const [i, frame] of svgFrames(scenes, title).entries())
-      await writeFile(join(path, `frame-${String(i).padStart(5, '0')}.svg`), frame).catch(failed);
+    const frames = svgFrames(scenes, title).map(
+      (frame, i) => [`frame-${String(i).padStart(5, '0')}.svg`, frame] as const,
+    );
+    await writeFolder(path, new Map(frames)).catch(failed);
   };
 }

@@ -18,7 +18,7 @@ import {
 } from '../study/quality.ts';
 import type { Figure } from '../study/quality-statistics.ts';
 import { compactJson, summarise } from '../study/quality-summary.ts';
-import { writeWhole } from '../study/run-folder.ts';
+import { writeWhole } from '../study/whole-file.ts';
 import {
   backendChoice,
   type CommonOptions,

@@ -5,12 +5,12 @@ import type { Command } from 'commander';
 import { DataError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { requireFolder } from '../study/destination.ts';
+import { ending } from '../study/ending.ts';
 import { trainArguments } from '../study/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
 import { planStudy, readStudy, runName, studySettings } from '../study/study-config.ts';
 import {
   type CommonOptions,
-  interruption,
   making,
   print,
   progressBar,
@@ -82,7 +82,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   }
   await requireFolder(folder);
   await requireFolder(options.report);
-  const stop = interruption();
+  const saved = ending.saving();
   const progress = progressBar('study');
   const begun = performance.now();
   let first: number | undefined;
@@ -97,7 +97,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
       checkpointEvery: options.checkpointEvery,
       command: [process.execPath, process.argv[1]],
       making: making(),
-      signal: stop.signal,
+      signal: ending.signal,
       onProgress: (done, total) => {
         // What an earlier call has done says nothing of the speed of this one.
         first ??= done;
@@ -111,8 +111,10 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
       },
     });
     progress.stop();
-    summarise(folder, outcomes, runs.map(runName), refused, options);
     const whole = [...outcomes.values()].every(({ state }) => state === 'done' || state === 'skipped');
+    if (whole) ending.whole();
+    summarise(folder, outcomes, runs.map(runName), refused, options);
+    saved();
     if (options.report !== undefined && whole) {
       const { file } = await writeReport([folder], {
         seed: options.seed,
@@ -124,7 +126,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
     }
   } finally {
     progress.stop();
-    stop.end();
+    saved();
   }
 }
 

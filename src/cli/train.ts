@@ -3,6 +3,7 @@ import { baselineEstimator } from '../divergences/registry.ts';
 import { jsonText } from '../json.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { requireFolder } from '../study/destination.ts';
+import { ending } from '../study/ending.ts';
 import { estimatorHelp } from '../study/matrix.ts';
 import { performRun } from '../study/run.ts';
 import { completeSettings } from '../study/run-settings.ts';
@@ -15,7 +16,6 @@ import {
 } from '../study/settings.ts';
 import {
   type CommonOptions,
-  interruption,
   making,
   print,
   progressBar,
@@ -74,9 +74,8 @@ function askedOf(options: TrainCommandOptions): Partial<RunSettings> & Pick<RunS
 async function run(options: TrainCommandOptions): Promise<void> {
   const settings = await completeSettings(askedOf(options));
   await requireFolder(options.out);
-  const stop = interruption();
   // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
-  process.once('disconnect', stop.interrupt);
+  ending.watchParent();
   const say = options.json ? () => undefined : print;
   const progress = progressBar('training');
   let last = performance.now();
@@ -88,8 +87,9 @@ async function run(options: TrainCommandOptions): Promise<void> {
       threads: options.threads,
       workers: options.workers,
       debugNumerics: options.debugNumerics,
-      signal: stop.signal,
+      signal: ending.signal,
       onStart: (device, learner, from, warning) => {
+        ending.saving();
         const { estimator, family } = learner.options;
         if (warning) warn(`divergrad: ${warning} The one before it is used.`);
         say(
@@ -105,11 +105,12 @@ async function run(options: TrainCommandOptions): Promise<void> {
         if (performance.now() - last < 500) return;
         last = performance.now();
         progress.update(step / options.steps, `${step} steps`);
-        process.send?.({ step });
+        ending.tell({ step });
       },
       onEvaluation: (evaluation, at) => say(evaluationLine(evaluation, at)),
       onRecovery: (loss, step) => warn(`divergrad: ${loss.message} The run goes on from step ${step}.`),
     });
+    if (!stopped) ending.whole();
     const final = evaluations.at(-1);
     if (options.json)
       print(
@@ -132,9 +133,6 @@ async function run(options: TrainCommandOptions): Promise<void> {
       );
   } finally {
     progress.stop();
-    process.removeListener('disconnect', stop.interrupt);
-    stop.end();
-    if (process.connected) process.disconnect();
   }
 }
 

@@ -1,3 +1,4 @@
+import { listOf } from '../breathe.ts';
 import { EnvironmentError } from '../errors.ts';
 import { drawnSeed } from '../math/philox.ts';
 import {
@@ -62,14 +63,13 @@ export class LocalVector implements VectorEnvironment {
     requireAlike(task, this.environments[0]);
   }
 
-  reset(seed: number): Float32Array[] {
-    return this.environments.map((environment, i) =>
-      environment.reset(environmentSeed(seed, this.first + i)),
-    );
+  reset(seed: number): Promise<Float32Array[]> {
+    return listOf(this.count, (i) => this.environments[i].reset(environmentSeed(seed, this.first + i)));
   }
 
-  step(actions: readonly Float32Array[]): VectorTransition[] {
-    return this.environments.map((environment, i) => {
+  step(actions: readonly Float32Array[]): Promise<VectorTransition[]> {
+    return listOf(this.count, (i) => {
+      const environment = this.environments[i];
       const transition = environment.step(actions[i]);
       const ended = transition.terminated || transition.truncated;
       return { ...transition, next: ended ? environment.reset() : transition.observation };

@@ -15,8 +15,11 @@ import { jsonText } from '../json.ts';
 import { crc32 } from '../math/crc32.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
-/** Version 1 had the moments of an optimiser as two states; up to 2 the random streams were those of version 1. */
-export const checkpointVersion = 3;
+/**
+ * Version 1 had the moments of an optimiser as two states; up to 2 the random streams were those of version 1; up to 3 no run
+ * stopped among the updates of a step.
+ */
+export const checkpointVersion = 4;
 
 const MAGIC = Uint8Array.of(0x89, 0x44, 0x56, 0x47, 0x52, 0x44, 0x0d, 0x0a);
 const PREFIX = 24;
@@ -34,7 +37,7 @@ interface Section {
 interface Header
   extends Pick<
     Checkpoint,
-    'streams' | 'settings' | 'step' | 'updates' | 'evaluations' | 'pending' | 'random'
+    'streams' | 'settings' | 'step' | 'updates' | 'evaluations' | 'pending' | 'owed' | 'random'
   > {
   readonly kind: 'divergrad-checkpoint';
   /** Without their physics, which JSON would lose a sign of zero of. */
@@ -68,6 +71,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
     updates,
     evaluations,
     ...(checkpoint.pending ? { pending: checkpoint.pending } : {}),
+    ...(checkpoint.owed ? { owed: checkpoint.owed } : {}),
     random,
     environments: environments.map(({ state: { physics: _physics, ...rest } }) => rest),
     replay: { next: replay.next },
@@ -146,6 +150,7 @@ function assemble(header: Header, arrays: ReadonlyMap<string, Values>): Checkpoi
     updates,
     evaluations,
     ...(header.pending ? { pending: header.pending } : {}),
+    ...(header.owed ? { owed: header.owed } : {}),
     random,
     environments: header.environments.map((rest, i) => ({
       state: { ...rest, physics: Array.from(floats(`physics.${i}`, 'f64')) },
@@ -203,6 +208,7 @@ function readHeader(bytes: Uint8Array, version: number): Header {
     ['updates', isCount(header?.updates)],
     ['evaluations', Array.isArray(header?.evaluations) && header.evaluations.every(isEvaluation)],
     ['pending', header?.pending === undefined || isMetrics(header.pending?.metrics)],
+    ['owed', header?.owed === undefined || isCount(header.owed)],
     ['random', isObject(header?.random)],
     ['environments', Array.isArray(header?.environments) && header.environments.every(isObject)],
     ['replay', isObject(header?.replay) && isCount(header.replay.next)],

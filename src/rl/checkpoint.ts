@@ -12,7 +12,7 @@ import type { Evaluation, TrainOptions, trainDefaults } from './train.ts';
 /** What a run was asked for: a run resumes only from a checkpoint that agrees. */
 export type CheckpointSettings = Readonly<Record<string, string | number>>;
 
-/** A training run between two environment steps. */
+/** A training run between two environment steps, or two updates of one. */
 export interface Checkpoint {
   /** Version of the random streams that the run draws from. */
   readonly streams: number;
@@ -24,6 +24,8 @@ export interface Checkpoint {
   readonly evaluations: readonly Evaluation[];
   /** Scalars of the last update, where the run was stopped in the evaluation that is due at this step. */
   readonly pending?: { readonly metrics: Readonly<Record<string, number>> };
+  /** Updates that were still to be made, where the run was stopped among those of this step. */
+  readonly owed?: number;
   /** The host's random numbers. */
   readonly random: PhiloxState;
   /** What the run learns in, each with the observation that its next action answers. */

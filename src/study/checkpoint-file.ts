@@ -1,9 +1,10 @@
 // The checkpoints of one run's folder: the latest, and the one before it should the latest be unreadable.
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError, DataError } from '../errors.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../rl/checkpoint-format.ts';
+import { writeWhole } from './whole-file.ts';
 
 const LATEST = 'checkpoint.bin';
 const PREVIOUS = 'checkpoint.previous.bin';
@@ -19,20 +20,26 @@ export interface FoundCheckpoint {
 /**
  * Saves a checkpoint: at every moment the folder holds a whole one, also when the machine stops in the middle.
  *
- * @throws DataError when the folder cannot be written, NumericsError for a number that no file can hold
+ * @param before called when it is on the disk, before it takes its place: what throws there leaves all as it was
+ * @throws DataError when the folder cannot be written; NumericsError for a number that no file can hold; what `before`
+ *   throws of ours
  */
-export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
+export async function saveCheckpoint(
+  folder: string,
+  checkpoint: Checkpoint,
+  before: () => Promise<void> = async () => undefined,
+): Promise<void> {
   const latest = join(folder, LATEST);
-  const part = `${latest}.part`;
   const pieces = encodeCheckpoint(checkpoint);
   try {
     await mkdir(folder, { recursive: true });
-    await write(part, pieces);
-    await rename(latest, join(folder, PREVIOUS)).catch(unlessAbsent);
-    await rename(part, latest);
+    await writeWhole(latest, pieces, async () => {
+      await before();
+      await rename(latest, join(folder, PREVIOUS)).catch(unlessAbsent);
+    });
     await synchroniseFolder(folder);
   } catch (cause) {
-    await rm(part, { force: true }).catch(() => undefined);
+    if (cause instanceof DataError) throw cause;
     throw new DataError(`The checkpoint '${latest}' cannot be written: ${(cause as Error).message}.`, {
       cause,
     });
@@ -71,24 +78,7 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
 
 /** Removes a folder's checkpoints, as when its run has ended. */
 export async function removeCheckpoints(folder: string): Promise<void> {
-  for (const name of [LATEST, PREVIOUS, `${LATEST}.part`]) await rm(join(folder, name), { force: true });
-}
-
-async function write(file: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const handle = await open(file, 'w');
-  try {
-    await writeAll(handle, pieces);
-    // On the disk before it gets its name.
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
-  for (const piece of pieces) {
-    for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
-  }
+  for (const name of [LATEST, PREVIOUS]) await rm(join(folder, name), { force: true });
 }
 
 /** Makes renames last. Systems that cannot open a folder order them themselves. */

@@ -12,9 +12,9 @@ const slice = new LocalVector(
   first,
 );
 
-parentPort?.on('message', (request: SliceRequest) => {
+parentPort?.on('message', async (request: SliceRequest) => {
   try {
-    parentPort?.postMessage({ value: answer(request) } satisfies SliceAnswer);
+    parentPort?.postMessage({ value: await answer(request) } satisfies SliceAnswer);
   } catch (error) {
     const code = error instanceof DivergradError ? error.code : undefined;
     parentPort?.postMessage({ error: error as Error, code } satisfies SliceAnswer);

@@ -1,6 +1,6 @@
 // The folder of one training run: config.json, metrics.jsonl, checkpoints, policy.json, and result.json last, whose
 // presence says that the run is whole.
-import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
@@ -10,6 +10,7 @@ import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
 import { isClaim, type Lock, takeLock } from './lock.ts';
 import { differences, type RunSettings } from './settings.ts';
+import { isPart, removeParts, writeWhole } from './whole-file.ts';
 
 /** What a run was made with, besides its settings. */
 export interface RunMaking {
@@ -27,19 +28,6 @@ export interface RunResult {
   readonly made?: RunMaking & { readonly settings: RunSettings };
   readonly seconds: number;
   readonly evaluations: readonly Metric[];
-}
-
-/** Writes a file whole or not at all, also when the machine stops. */
-export async function writeWhole(file: string, text: string): Promise<void> {
-  const part = `${file}.part`;
-  const handle = await open(part, 'w');
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(part, file);
 }
 
 const lines = (value: unknown, what: string): string => `${jsonText(value, what, { indent: 2 })}\n`;
@@ -160,28 +148,33 @@ export class RunFolder {
     making: RunMaking,
     requireResumable: (checkpoint: Checkpoint) => void = () => undefined,
   ): Promise<RunFolder> {
-    const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw new DataError(`Cannot use '${path}' for the run: ${error.message}.`);
-    });
-    const config = await readConfig(path);
     const refuse = (why: string) =>
       new UsageError(`The folder '${path}' ${why}.`, {
         hint: 'Name a new one; a run never overwrites another.',
       });
-    const ours = (name: string) => isStray(name) || name === 'config.json.part' || isClaim(name, 'run.lock');
-    if (!config && !held.every(ours)) throw refuse('is not empty');
-    if (config) {
-      const differing = differences(config, settings);
+    const ours = (name: string) => isStray(name) || isPart(name) || isClaim(name, 'run.lock');
+    const ownConfig = async () => {
+      const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return [];
+        throw new DataError(`Cannot use '${path}' for the run: ${error.message}.`);
+      });
+      const config = await readConfig(path);
+      if (!config && !held.every(ours)) throw refuse('is not empty');
+      const differing = config ? differences(config, settings) : [];
       if (differing.length > 0) throw refuse(`holds another run: ${differing.join(', ')}`);
-    }
+      return config;
+    };
+    // Nothing of ours gets into a folder of something else.
+    await ownConfig();
     await mkdir(path, { recursive: true }).catch((error: Error) => {
       throw new DataError(`Cannot create '${path}': ${error.message}.`);
     });
     const lock = await takeLock(join(path, 'run.lock'));
     try {
-      // The process that held the lock may have come to the end meanwhile.
+      // What counts is what the folder holds now: another process may have been at work in it meanwhile.
+      const config = await ownConfig();
       if (await readResult(path)) throw refuse('holds a finished run');
+      await removeParts(path, true);
       const found = await findCheckpoint(path);
       if (found) requireResumable(found.checkpoint);
       const folder = new RunFolder(path, lock, found && untimed(found.checkpoint), found?.skipped?.message, {
@@ -197,8 +190,8 @@ export class RunFolder {
       }
       const { adapter } = folder.made;
       const { versions, command } = { ...making, ...before };
-      await writeWhole(
-        join(path, 'config.json'),
+      await folder.write(
+        'config.json',
         lines({ kind: 'divergrad-run', ...settings, versions, adapter, command }, 'The settings of the run'),
       );
       return folder;
@@ -226,9 +219,10 @@ export class RunFolder {
     await this.writeLog(evaluations);
   }
 
-  private writeLog(evaluations: readonly Evaluation[]): Promise<void> {
+  private async writeLog(evaluations: readonly Evaluation[]): Promise<void> {
     const text = evaluations.map((evaluation) => this.line(evaluation)).join('');
-    return writeWhole(join(this.path, 'metrics.jsonl'), text);
+    if (text === '') await rm(join(this.path, 'metrics.jsonl'), { force: true });
+    else await this.write('metrics.jsonl', text);
   }
 
   private line(evaluation: Evaluation): string {
@@ -253,12 +247,22 @@ export class RunFolder {
 
   async append(evaluation: Evaluation, since: number): Promise<void> {
     this.secondsAt.set(evaluation.step, this.seconds(since));
-    await appendFile(join(this.path, 'metrics.jsonl'), this.line(evaluation));
+    const line = this.line(evaluation);
+    await this.lock.requireHeld();
+    await appendFile(join(this.path, 'metrics.jsonl'), line);
   }
 
   /** The checkpoint has the seconds too: it alone is read when the run goes on. */
-  save(checkpoint: Checkpoint): Promise<void> {
-    return saveCheckpoint(this.path, { ...checkpoint, evaluations: checkpoint.evaluations.map(this.timed) });
+  async save(checkpoint: Checkpoint): Promise<void> {
+    await this.lock.requireHeld();
+    const evaluations = checkpoint.evaluations.map(this.timed);
+    await saveCheckpoint(this.path, { ...checkpoint, evaluations }, this.lock.requireHeld);
+  }
+
+  /** Writes a file of the run, if the folder is still the run's. */
+  private async write(name: string, text: string): Promise<void> {
+    await this.lock.requireHeld();
+    await writeWhole(join(this.path, name), text, this.lock.requireHeld);
   }
 
   /**
@@ -267,10 +271,7 @@ export class RunFolder {
    * @param evaluations of the whole run, as training gave them
    */
   async finish(policy: PolicyFile, evaluations: readonly Evaluation[], since: number): Promise<void> {
-    await writeWhole(
-      join(this.path, 'policy.json'),
-      `${jsonText({ ...policy, made: this.made }, 'The policy')}\n`,
-    );
+    await this.write('policy.json', `${jsonText({ ...policy, made: this.made }, 'The policy')}\n`);
     await this.writeLog(evaluations);
     const result: RunResult = {
       kind: 'divergrad-result',
@@ -278,7 +279,7 @@ export class RunFolder {
       seconds: this.seconds(since),
       evaluations: evaluations.map(this.timed),
     };
-    await writeWhole(join(this.path, 'result.json'), `${jsonText(result, 'The result of the run')}\n`);
+    await this.write('result.json', `${jsonText(result, 'The result of the run')}\n`);
     await removeCheckpoints(this.path);
     await rm(join(this.path, 'error.json'), { force: true });
   }
@@ -286,7 +287,7 @@ export class RunFolder {
   /** Notes why the run failed; the next one over the folder tries again. */
   async fail(error: unknown): Promise<void> {
     const { name, message } = error as Error;
-    await writeWhole(join(this.path, 'error.json'), `${jsonText({ name, message }, 'The error')}\n`);
+    await this.write('error.json', `${jsonText({ name, message }, 'The error')}\n`);
   }
 
   close(): Promise<void> {

@@ -1,15 +1,16 @@
 // Carries out the runs of a study in processes of their own, as many at a time as asked for. What is done stays done: a
 // run is skipped when its folder holds a result, and goes on from its last checkpoint when it does not.
-
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
+import { stopMessage } from './ending.ts';
 import { takeLock } from './lock.ts';
-import { listRuns, type RunResult, readHeld, readResult, writeWhole } from './run-folder.ts';
+import { listRuns, type RunResult, readHeld, readResult } from './run-folder.ts';
 import { differences, type RunSettings, trainArguments } from './settings.ts';
 import { type RefusedRun, runName, type StudyConfig } from './study-config.ts';
+import { writeWhole } from './whole-file.ts';
 
 export interface StudyOptions {
   readonly folder: string;
@@ -52,6 +53,8 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
     throw new DataError(`Cannot create '${runsFolder}': ${cause.message}.`, { cause });
   });
   const lock = await takeLock(join(folder, 'study.lock'));
+  const broken = new AbortController();
+  const signal = AbortSignal.any([options.signal, broken.signal]);
   const outcomes = new Map<string, RunOutcome>();
   const stepsDone = new Map<string, number>();
   const total = runs.reduce((sum, run) => sum + run.steps, 0);
@@ -77,18 +80,28 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
       else waiting.push(run);
     }
     const work = async () => {
-      for (let run = waiting.shift(); run && !options.signal.aborted; run = waiting.shift()) {
+      for (let run = waiting.shift(); run && !signal.aborted; run = waiting.shift()) {
+        // No run begins in the place of a folder that was moved away.
+        await lock.requireHeld();
         const name = runName(run);
         settle(
           run,
-          await performInProcess(run, join(runsFolder, name), options, (step) => {
+          await performInProcess(run, join(runsFolder, name), { ...options, signal }, (step) => {
             stepsDone.set(name, step);
             report();
           }),
         );
       }
     };
-    await Promise.all(Array.from({ length: jobs }, work));
+    // One that fails stops the others, and none is left behind.
+    const all = Array.from({ length: jobs }, () =>
+      work().catch((error: unknown) => {
+        broken.abort();
+        throw error;
+      }),
+    );
+    await Promise.allSettled(all);
+    await Promise.all(all);
   } finally {
     await lock.release();
   }
@@ -135,7 +148,8 @@ async function performInProcess(
   const child = spawn(program, [...before, ...args, ...extra], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  const stop = () => child.kill('SIGINT');
+  // By word, since a signal of ours after that of a terminal would be the second, which lets nothing be saved.
+  const stop = () => tell(child);
   signal.addEventListener('abort', stop, { once: true });
   let complaint = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -159,4 +173,9 @@ async function performInProcess(
   if (signal.aborted) return { state: 'stopped' };
   const last = complaint.trim().split('\n').at(-1);
   return { state: 'failed', error: last || `ended with ${code}` };
+}
+
+/** Asks a run to save and end. One that has closed its channel is about to. */
+function tell(child: ChildProcess): void {
+  if (child.connected) child.send(stopMessage, () => undefined);
 }

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { interruption } from '../../src/cli/common.ts';
 import { matrixCommand } from '../../src/cli/matrix.ts';
 import { type PlayReport, playCommand } from '../../src/cli/play.ts';
 import { reportCommand } from '../../src/cli/report.ts';
@@ -456,22 +455,6 @@ test('every option was given, but for those that have tests of their own', () =>
   assert.equal(neverGiven(matrixCommand), ['--seed']);
   for (const command of [playCommand, reportCommand, studyCommand, throughputCommand, verifyCommand])
     assert.equal(neverGiven(command), []);
-});
-
-test('a request to end sets the exit code of a shell', () => {
-  const before = process.exitCode;
-  for (const [name, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    process.exitCode = undefined;
-    const stop = interruption();
-    process.emit(name, name);
-    assert.is(stop.signal.aborted, true);
-    stop.end();
-    assert.is(process.exitCode, code);
-  }
-  process.exitCode = before;
 });
 
 test.run();

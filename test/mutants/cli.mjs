@@ -126,10 +126,4 @@ export default [
     from: 'samples: options.samples ?? null',
     to: 'samples: null',
   },
-  {
-    fault: 'an interrupt ends with the number of its signal alone',
-    file: 'src/cli/common.ts',
-    from: 'exitCode = 128 + constants.signals[name];',
-    to: 'exitCode = constants.signals[name];',
-  },
 ];

@@ -45,14 +45,14 @@ export default [
   {
     fault: 'a quarter of the updates',
     file: 'src/rl/train.ts',
-    from: '      else update.run(updatesPerStep * count);\n      updates += updatesPerStep * count;',
-    to: '        else update.run(Math.ceil((updatesPerStep * count) / 4));\n        updates += Math.ceil((updatesPerStep * count) / 4);',
+    from: 'finder.run(update, before, times) : update.run(times),',
+    to: 'finder.run(update, before, times) : update.run(Math.ceil(times / 4)),',
   },
   {
     fault: 'updates not times the environments',
     file: 'src/rl/train.ts',
-    from: 'else update.run(updatesPerStep * count);',
-    to: 'else update.run(updatesPerStep);',
+    from: 'owed = warming ? 0 : updatesPerStep * count;',
+    to: 'owed = warming ? 0 : updatesPerStep;',
   },
   {
     fault: 'evaluations share their starts',
@@ -249,8 +249,8 @@ export default [
   {
     fault: 'updates before the transition is stored: none counted',
     file: 'src/rl/train.ts',
-    from: 'updates += updatesPerStep * count;',
-    to: 'updates += updatesPerStep;',
+    from: 'updates += made;',
+    to: 'updates += 1;',
   },
   {
     fault: 'defaults over options',
@@ -351,8 +351,8 @@ export default [
   {
     fault: 'an evaluation does not listen to a stop',
     file: 'src/rl/evaluator.ts',
-    from: 'if (signal?.aborted) return undefined;',
-    to: '',
+    from: 'if (stopped()) return undefined;\n        if (!running[i])',
+    to: 'if (!running[i])',
   },
   {
     fault: 'one environment for learning and evaluating is taken',
@@ -431,5 +431,29 @@ export default [
     file: 'src/distributions/checks.ts',
     from: 'head.shape.length !== 2 || head.shape[1] !== width',
     to: 'head.shape.length !== 2 || head.shape[1] < width',
+  },
+  {
+    fault: 'a burst of updates is not cut',
+    file: 'src/rl/burst.ts',
+    from: 'private slice = 1;',
+    to: 'private slice = 1e9;',
+  },
+  {
+    fault: 'a burst that was stopped forgets the rest of its updates',
+    file: 'src/rl/train.ts',
+    from: '...(owed > 0 ? { owed } : {}),',
+    to: '',
+  },
+  {
+    fault: 'the event loop never turns in long work',
+    file: 'src/breathe.ts',
+    from: 'const BREATH_MS = 100;',
+    to: 'const BREATH_MS = 1e9;',
+  },
+  {
+    fault: 'an evaluation that was made up for is not saved where no step follows',
+    file: 'src/rl/train.ts',
+    from: 'evaluations.push(evaluation);\n    fresh = true;',
+    to: 'evaluations.push(evaluation);',
   },
 ];

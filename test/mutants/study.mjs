@@ -15,8 +15,8 @@ export default [
   {
     fault: 'a resumed run keeps the log as it was',
     file: 'src/study/run-folder.ts',
-    from: 'await this.writeLog(evaluations);\n  }\n\n  private writeLog',
-    to: '}\n\n  private writeLog',
+    from: 'await this.writeLog(evaluations);\n  }\n\n  private async writeLog',
+    to: '}\n\n  private async writeLog',
   },
   {
     fault: 'the seconds of a resumed run are those of the log, not of the checkpoint',
@@ -177,8 +177,8 @@ export default [
   {
     fault: 'every episode of a play has the same seed',
     file: 'src/study/play.ts',
-    from: 'environment.reset(seeds[i])',
-    to: 'environment.reset(seeds[0])',
+    from: 'environments[i].reset(seeds[i])',
+    to: 'environments[i].reset(seeds[0])',
   },
   {
     fault: 'sampled actions of a play are drawn with the same seed whatever was asked',
@@ -251,5 +251,59 @@ export default [
     file: 'src/study/knee.ts',
     from: 'high: at(1 - tail)',
     to: 'high: at(0.95)',
+  },
+  {
+    fault: 'a signal ends a process by its number alone',
+    file: 'src/study/ending.ts',
+    from: '128 + constants.signals[signal]',
+    to: 'constants.signals[signal]',
+  },
+  {
+    fault: 'a second request waits for the event loop like the first',
+    file: 'src/study/ending.ts',
+    from: 'this.impatient = true;',
+    to: '',
+  },
+  {
+    fault: 'the handler of uncaught errors reports every one of them',
+    file: 'src/study/ending.ts',
+    from: 'if (error instanceof Stopped || this.failure !== undefined) return;',
+    to: '',
+  },
+  {
+    fault: 'a reader that has gone ends a command as if nothing were missing',
+    file: 'src/study/ending.ts',
+    from: "this.ask(closed ? codeOf('SIGPIPE') : 1);",
+    to: 'this.ask(closed ? 0 : 1);',
+  },
+  {
+    fault: 'a parent that is gone is told nevertheless',
+    file: 'src/study/ending.ts',
+    from: 'if (host.connected) send',
+    to: 'send',
+  },
+  {
+    fault: 'what is half written stays when writing fails',
+    file: 'src/study/whole-file.ts',
+    from: 'await rm(part, { recursive: true, force: true }).catch(() => undefined);\n    throw error;',
+    to: 'throw error;',
+  },
+  {
+    fault: 'all processes write under the same name',
+    file: 'src/study/whole-file.ts',
+    from: 'ownMark()}.part',
+    to: '0}.part',
+  },
+  {
+    fault: 'a run goes on in a folder that took the place of its own',
+    file: 'src/study/lock.ts',
+    from: 'if (await stat(claim).catch(() => undefined)) return;',
+    to: 'return;',
+  },
+  {
+    fault: 'what a folder holds is not looked at again when the lock is had',
+    file: 'src/study/run-folder.ts',
+    from: 'const config = await ownConfig();\n      if',
+    to: 'const config = await readConfig(path);\n      if',
   },
 ];

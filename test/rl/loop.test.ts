@@ -660,19 +660,19 @@ test('actions: boxes affinely and clipped, choices by the first of the largest, 
     assert.throws(() => actionMap({ kind: 'box', low, high }), /no finite bounds/);
 });
 
-test('a part of the environments starts as its places among all do, and states go back to their own', () => {
+test('a part of the environments starts as its places among all do, and states go back to their own', async () => {
   const make = (count: number, first: number) =>
     new LocalVector(
       Array.from({ length: count }, () => new Slide()),
       first,
     );
   const whole = make(4, 0);
-  const starts = whole.reset(6);
-  assert.equal(make(3, 1).reset(6), starts.slice(1));
+  const starts = await whole.reset(6);
+  assert.equal(await make(3, 1).reset(6), starts.slice(1));
   const again = make(4, 0);
   again.setStates(whole.getStates());
   const actions = starts.map((_, i) => Float32Array.of(0.5 * i, 0.1 * i));
-  assert.equal(again.step(actions), whole.step(actions));
+  assert.equal(await again.step(actions), await whole.step(actions));
 });
 
 test.run();

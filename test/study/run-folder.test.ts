@@ -1,10 +1,10 @@
 // The folder of a run that is stopped and goes on: every evaluation once, with the seconds of the whole run.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UsageError } from '../../src/errors.ts';
+import { DataError, UsageError } from '../../src/errors.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import type { PolicyFile } from '../../src/rl/policy-file.ts';
 import type { Evaluation } from '../../src/rl/train.ts';
@@ -213,6 +213,76 @@ test("a checkpoint of an earlier release has no seconds: they are the log's, as 
     await lines(folder),
     [10, 20, 30].map((step, i) => ({ ...evaluation(step), seconds: [2, 2, 6][i] })),
   );
+});
+
+test('of two runs that want a new folder at once one has it, and the other changes nothing', async ({
+  folder,
+}) => {
+  const path = join(folder, 'run');
+  const wanted = [settings, { ...settings, batch: 8 }];
+  const opened: RunFolder[] = [];
+  const tries = wanted.map(async (each) => {
+    const run = await RunFolder.open(path, each, making);
+    opened.push(run);
+    await run.append(evaluation(10), 1);
+    await run.save(checkpointAt(10));
+    await run.close();
+    return each;
+  });
+  const [first, second] = await Promise.allSettled(tries);
+  const [won, lost] = first.status === 'fulfilled' ? [first, second] : [second, first];
+  assert.ok(won.status === 'fulfilled' && lost.status === 'rejected', `${first.status} ${second.status}`);
+  assert.instance(lost.reason, UsageError);
+  assert.match(lost.reason.message, /holds another run: batch/);
+  assert.is((await readConfig(path))?.batch, won.value.batch);
+  assert.is(opened.length, 1);
+  // And it goes on.
+  const again = await RunFolder.open(path, won.value, making);
+  assert.is(again.resume?.step, 10);
+  await again.close();
+});
+
+test('a folder that was moved, or moved and replaced, is noticed before anything gets into its place', async ({
+  folder,
+}) => {
+  const [path, moved] = [join(folder, 'run'), join(folder, 'moved')];
+  for (const replaced of [false, true]) {
+    const run = await RunFolder.open(path, settings, making);
+    await run.save(checkpointAt(10));
+    await rename(path, moved);
+    if (replaced) {
+      const other = await RunFolder.open(path, settings, making);
+      await other.close();
+    }
+    const before = replaced ? await readdir(path) : undefined;
+    for (const write of [
+      () => run.append(evaluation(20), 1),
+      () => run.save(checkpointAt(20)),
+      () => run.fail(new Error('something')),
+      () => run.finish({ kind: 'a policy' } as unknown as PolicyFile, [evaluation(10)], 2),
+    ]) {
+      const error = await write().catch((thrown: unknown) => thrown);
+      assert.instance(error, DataError);
+      assert.match((error as Error).message, /no longer the one that this process has locked/);
+    }
+    await run.close();
+    assert.equal(await readdir(path).catch(() => undefined), before);
+    // Back in its place the run goes on, whatever a process that was killed has left half written.
+    await rm(path, { recursive: true, force: true });
+    await rename(moved, path);
+    // Its process has ended.
+    for (const name of await readdir(path)) if (name.startsWith('run.lock')) await rm(join(path, name));
+    await writeFile(join(path, 'checkpoint.bin.1-0123abcd.part'), 'half');
+    const again = await RunFolder.open(path, settings, making);
+    assert.is(again.resume?.step, 10);
+    await again.close();
+    assert.equal((await readdir(path)).sort(), [
+      'checkpoint.bin',
+      ...(replaced ? ['checkpoint.previous.bin'] : []),
+      'config.json',
+      'metrics.jsonl',
+    ]);
+  }
 });
 
 test.run();
