@@ -181,9 +181,9 @@ async function trained(
   atEnd(() => act.dispose());
   const stopped = () => settings.signal?.aborted === true;
   const others = await listOf(evaluationEpisodes, make, settings.signal);
-  if (stopped()) return [...(resumed?.evaluations ?? [])];
-  const evaluator = await Evaluator.open(device, learner, others);
-  atEnd(() => evaluator.dispose());
+  // Stopped while these were made, it evaluates nothing.
+  const evaluator = stopped() ? undefined : await Evaluator.open(device, learner, others);
+  atEnd(() => evaluator?.dispose());
   const random = new PhiloxStream(seed, 'warmup');
   const finder = settings.inspect === undefined ? undefined : new FaultFinder(settings.inspect);
   const burst = new Burst(device, (times, before) =>
@@ -198,7 +198,7 @@ async function trained(
   /** Updates of this step that are still to be made. */
   let owed = 0;
   /** What there is now is in no checkpoint. */
-  let fresh = false;
+  let fresh = !resumed;
   let pending: Checkpoint['pending'];
   let observations: Float32Array[];
   const batchOfObservations = new Float32Array(count * learner.options.observations);
@@ -223,7 +223,7 @@ async function trained(
     fresh = false;
   };
   const evaluate = async (metrics: Readonly<Record<string, number>>) => {
-    const returns = await evaluator.run(evaluationSeeds(seed, step, evaluationEpisodes), settings.signal);
+    const returns = await evaluator?.run(evaluationSeeds(seed, step, evaluationEpisodes), settings.signal);
     // It is made up for when the run goes on.
     pending = returns ? undefined : { metrics };
     if (!returns) return;

@@ -142,6 +142,7 @@ async function prepare(): Promise<void> {
 
 /** @returns ms from the request to the end; undefined where it had ended before */
 async function once(name: string, { args, from, within }: Case, out: string): Promise<number | undefined> {
+  rmSync(out, { recursive: true, force: true });
   mkdirSync(out);
   const child = begin(args(out));
   await from?.(child, out);
@@ -162,7 +163,6 @@ async function once(name: string, { args, from, within }: Case, out: string): Pr
     ...(left.length > 0 ? [`leaves ${left.join(', ')}`] : []),
   ];
   for (const each of wrong) problems.push(`${name}, asked after ${moment.toFixed(0)} ms: ${each}`);
-  rmSync(out, { recursive: true, force: true });
   return ms;
 }
 

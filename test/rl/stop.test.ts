@@ -114,7 +114,10 @@ test('making and resetting many environments to evaluate in is stopped', async (
     const { make, counts } = slow({ [part]: 2 });
     const { saved } = await stoppedRun({ makeEnvironment: make, evaluateEvery: 1, evaluationEpisodes: 1000 });
     assert.ok(counts[part] < 1000, `${part} ${counts[part]}`);
-    assert.is(saved.length, part === 'make' ? 0 : 1, 'there is something to save after the first step');
+    assert.equal(
+      saved.map(({ step }) => step),
+      [part === 'make' ? 0 : 1],
+    );
   }
 });
 
@@ -187,6 +190,21 @@ test('what a resumed run has made up for is saved, though no step follows', asyn
     [[20, undefined, 1]],
   );
   await device.dispose();
+});
+
+test('a run stopped before its first step goes on from a checkpoint of its start', async () => {
+  const run = async (signal: AbortSignal | undefined, resume?: Checkpoint) => {
+    const device = await backends.wasm();
+    const saved: Checkpoint[] = [];
+    const cell = signal ? { ...pendulum, options: { signal } } : pendulum;
+    await runCell(device, cell, { every: 20, resume, save: (checkpoint) => void saved.push(checkpoint) });
+    await device.dispose();
+    return saved;
+  };
+  const [start] = await run(AbortSignal.abort());
+  assert.is(start.step, 0);
+  const again = await run(undefined, decodeCheckpoint(bytesOf(start)));
+  assert.equal(again.map(bytesOf), (await run(undefined)).map(bytesOf));
 });
 
 test.run();
