@@ -15,8 +15,8 @@ export default [
   {
     fault: 'a resumed run keeps the log as it was',
     file: 'src/study/run-folder.ts',
-    from: 'await this.writeLog(evaluations);\n  }\n\n  private writeLog',
-    to: '}\n\n  private writeLog',
+    from: 'await this.writeLog(evaluations);\n  }\n\n  private async writeLog',
+    to: '}\n\n  private async writeLog',
   },
   {
     fault: 'the seconds of a resumed run are those of the log, not of the checkpoint',
