@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { rmSync, writeFileSync } from 'node:fs';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import { ending } from './ending.ts';
@@ -62,10 +62,7 @@ async function contend(
   const { began } = await lookAt(process.pid);
   const since = performance.now();
   for (let claimed = false; ; ) {
-    if (!claimed)
-      await writeFile(claim, began, { flag: 'wx' }).catch((error: Error) => {
-        throw new DataError(`Cannot lock '${folder}': ${error.message}.`);
-      });
+    if (!claimed) claimAs(claim, began);
     claimed = true;
     const others = await livingClaims(folder, prefix, own);
     if (others.length === 0) return;
@@ -78,6 +75,15 @@ async function contend(
       claimed = false;
     }
     await new Promise((done) => setTimeout(done, 20 + 40 * Math.random()));
+  }
+}
+
+/** At once, and not by a call that may end after the claim was withdrawn. */
+function claimAs(claim: string, began: string): void {
+  try {
+    writeFileSync(claim, began, { flag: 'wx' });
+  } catch (cause) {
+    throw new DataError(`Cannot lock '${dirname(claim)}': ${(cause as Error).message}.`, { cause });
   }
 }
 

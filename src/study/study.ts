@@ -81,6 +81,8 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
       for (let run = waiting.shift(); run && !signal.aborted; run = waiting.shift()) {
         // No run begins in the place of a folder that was moved away.
         await lock.requireHeld();
+        // An abort that came meanwhile is no event any more.
+        if (signal.aborted) break;
         const name = runName(run);
         settle(
           run,

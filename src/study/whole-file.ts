@@ -1,7 +1,7 @@
 // Files that are written whole or not at all, also when the process or the machine stops: beside their place under a name of
 // this process's own, synchronised, and renamed. What a process that was killed has left is removed by the next one.
-import { rmSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ending } from './ending.ts';
 import { isAlive, ownMark } from './lock.ts';
@@ -34,7 +34,7 @@ export async function removeParts(folder: string, alone = false): Promise<void> 
 
 /**
  * Makes something under a name of its own and lets it be put in its place. It is gone again when that fails, and when
- * a signal ends the process meanwhile.
+ * a signal ends the process meanwhile: so it is created at once, and not by a call that may end after its removal.
  *
  * @param place puts it in its place
  */
@@ -49,7 +49,8 @@ async function inPart(
     await removeParts(folder);
   }
   const part = partOf(path);
-  const forget = ending.whenKilled(() => rmSync(part, { recursive: true, force: true }));
+  // A file may be on its way into a folder while that is removed.
+  const forget = ending.whenKilled(() => rmSync(part, { recursive: true, force: true, maxRetries: 5 }));
   try {
     await make(part);
     await place(part);
@@ -85,14 +86,15 @@ export const writeFolder = (path: string, files: ReadonlyMap<string, string>): P
   inPart(
     resolve(path),
     async (part) => {
-      await mkdir(part, { recursive: true });
+      mkdirSync(part, { recursive: true });
       for (const [name, text] of files) await writeNew(join(part, name), text);
     },
     (part) => rename(part, path),
   );
 
 async function writeNew(file: string, content: Content): Promise<void> {
-  const handle = await open(file, 'wx');
+  closeSync(openSync(file, 'wx'));
+  const handle = await open(file, 'r+');
   try {
     for (const piece of typeof content === 'string' ? [Buffer.from(content)] : content)
       await writeAll(handle, piece);
