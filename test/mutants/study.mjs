@@ -309,8 +309,8 @@ export default [
   {
     fault: 'an error of the system passes as it is',
     file: 'src/study/files.ts',
-    from: 'throw fileError(path, doing, error);',
-    to: 'throw error;',
+    from: 'return await work();\n  } catch (error) {\n    throw fileError(path, doing, error);',
+    to: 'return await work();\n  } catch (error) {\n    throw error;',
   },
   {
     fault: 'an error in a worker loses its class',
