@@ -45,6 +45,11 @@ export function requireSettings(settings: TrainOptions & typeof trainDefaults, c
   requireRanges('train', { updatesPerStep, evaluationEpisodes });
   // The step is the index of a stream.
   if (steps >= 2 ** 32) throw new UsageError(`steps must be below 4294967296; got ${steps}.`);
+  // The device counts updates in a word.
+  if (steps * updatesPerStep >= 2 ** 32)
+    throw new UsageError(
+      `steps times updatesPerStep must be below 4294967296; got ${steps} times ${updatesPerStep}.`,
+    );
   for (const [name, value] of Object.entries({ steps, evaluateEvery })) {
     if (value % count !== 0)
       throw new UsageError(
