@@ -2,7 +2,8 @@
 // The one command of the repository: installs and builds whatever is missing, then does what was asked.
 //
 //   node build.mjs <command> [arguments…], the commands being
-//   build test test:all mutants bench bench:peers fuzz soak verify divergrad web screenshots typecheck lint format clean
+//   build test test:all mutants bench bench:peers fuzz faults soak latency verify divergrad web screenshots typecheck
+//   lint format clean
 //
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
@@ -373,8 +374,12 @@ const commands = {
   'bench:peers': (args) => script('peers/main.js', args, bundlePeers),
   /** Thousands of random programs, backend against backend. */
   fuzz: (args) => longCheck('fuzz', args),
+  /** Signals, full disks, damaged files: what comes of commands that are disturbed from outside. */
+  faults: (args) => longCheck('faults', args),
   /** 100,000 updates, a thousand programs, large batches and networks: memory stays flat. */
   soak: (args) => longCheck('soak', args),
+  /** How long every command takes to end after Ctrl-C. */
+  latency: (args) => longCheck('latency', args),
   /** Plants faults one at a time and says which test finds each. */
   async mutants(args) {
     await bundle();

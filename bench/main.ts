@@ -1,9 +1,12 @@
 // Benchmarks that the published package does not hold: beside development-only peers, and against the machine's peaks.
+
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { allowRelaxedSimd } from '../src/cli/relaxed-simd.ts';
 import { DataError, DivergradError, UsageError, unknownName } from '../src/errors.ts';
 import { type BackendName, backendNames } from '../src/index.ts';
+import { jsonText } from '../src/json.ts';
+import { requireFile, requireFolder } from '../src/study/destination.ts';
 import { measureKernels, printKernels } from './kernels/run.ts';
 import {
   measureRoofline,
@@ -60,6 +63,8 @@ async function main(): Promise<void> {
     Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
   }
   const { quick, json, out } = options;
+  await requireFile(json);
+  await requireFolder(out);
   if (options.kernels) {
     const report = await measureKernels(quick);
     await output(json, report, () => printKernels(report));
@@ -77,7 +82,7 @@ async function main(): Promise<void> {
 
 /** JSON alone on standard output, or text and a file. */
 async function output(file: string | undefined, report: object, print: () => void): Promise<void> {
-  const text = `${JSON.stringify(report, null, 2)}\n`;
+  const text = `${jsonText(report, 'The result', { indent: 2 })}\n`;
   if (file === '-') {
     process.stdout.write(text);
     return;

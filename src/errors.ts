@@ -24,7 +24,7 @@ export class DivergradError extends Error {
    */
   constructor(code: string, problem: string, details: ErrorDetails = {}) {
     const message = details.hint === undefined ? problem : `${problem} ${details.hint}`;
-    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    super(limited(message), details.cause === undefined ? {} : { cause: details.cause });
     this.code = code;
     if (details.hint !== undefined) this.hint = details.hint;
   }
@@ -59,9 +59,17 @@ export class NumericsError extends DivergradError {
 
 /**
  * What is wrong with a device: there is none, it is gone, it has no memory left, a limit of it is too small, it refuses
- * a call or a shader, or it does not answer.
+ * a call or a shader, or it does not answer; or what was used of it has been disposed of or freed.
  */
-export type DeviceFault = 'absent' | 'lost' | 'memory' | 'limit' | 'validation' | 'shader' | 'timeout';
+export type DeviceFault =
+  | 'absent'
+  | 'lost'
+  | 'memory'
+  | 'limit'
+  | 'validation'
+  | 'shader'
+  | 'timeout'
+  | 'disposed';
 
 /** What is known of a device's failure. */
 export interface DeviceDetails extends ErrorDetails {
@@ -123,9 +131,28 @@ export class EnvironmentError extends DivergradError {
 
 /** A file or message that cannot be read or does not hold what it should. */
 export class DataError extends DivergradError {
-  override readonly name = 'DataError';
+  override readonly name: string = 'DataError';
   constructor(problem: string, details?: ErrorDetails) {
     super('data', problem, details);
+  }
+}
+
+/** What is known of a file that the system does not let us use. */
+export interface FileDetails extends ErrorDetails {
+  readonly path: string;
+  /** The system's own name of what is wrong, e.g. `ENOSPC`. */
+  readonly fault: string;
+}
+
+/** A file or folder that the system does not let us read or write. */
+export class FileError extends DataError {
+  override readonly name = 'FileError';
+  readonly path: string;
+  readonly fault: string;
+  constructor(problem: string, { path, fault, ...details }: FileDetails) {
+    super(problem, details);
+    this.path = path;
+    this.fault = fault;
   }
 }
 
@@ -160,10 +187,105 @@ export function unknownName(kind: string, name: string, known: readonly string[]
   });
 }
 
+/** Characters of a value that a message quotes. */
+const QUOTED = 60;
+/** Characters of a message. */
+const LONGEST_MESSAGE = 8000;
+
+/** At most a page of a text. */
+export const limited = (message: string): string =>
+  message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message;
+
 /** At most 60 characters of a text in one line: what a message may quote of data. */
 export function shortened(text: string): string {
-  const line = text.replace(/\s*[\r\n]\s*/g, ' ');
-  return line.length > 60 ? `${line.slice(0, 60)}…` : line;
+  // What follows cannot be seen, however long it is.
+  const line = text.slice(0, 4 * QUOTED).replace(/\s*[\r\n]\s*/g, ' ');
+  return line.length > QUOTED || text.length > 4 * QUOTED ? `${line.slice(0, QUOTED)}…` : line;
+}
+
+/**
+ * A value as a message quotes it: the first 60 characters of its JSON, in one line. No more of it is looked at, so it may
+ * be as large and as deep as it likes, or hold itself.
+ */
+export function quoted(value: unknown): string {
+  let text = '';
+  const full = () => text.length > QUOTED;
+  const put = (part: unknown): void => {
+    if (typeof part === 'string') text += JSON.stringify(part.slice(0, QUOTED + 1));
+    else if (typeof part === 'function' || typeof part === 'symbol') text += `a ${typeof part}`;
+    else if (typeof part !== 'object' || part === null) text += String(part);
+    else if (Array.isArray(part) || ArrayBuffer.isView(part)) {
+      text += '[';
+      const list = part as ArrayLike<unknown>;
+      for (let i = 0; i < list.length && !full(); i++) {
+        if (i > 0) text += ',';
+        put(list[i]);
+      }
+      text += ']';
+    } else {
+      text += '{';
+      let first = true;
+      for (const key in part) {
+        if (full()) break;
+        if (!Object.hasOwn(part, key)) continue;
+        text += `${first ? '' : ','}${JSON.stringify(key.slice(0, QUOTED + 1))}:`;
+        first = false;
+        put((part as Record<string, unknown>)[key]);
+      }
+      text += '}';
+    }
+  };
+  put(value);
+  return shortened(text);
+}
+
+/** An error as it crosses to another thread, where only plain values go. */
+export interface PackedError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+  /** What it carries besides: of the kind, the device, the file. */
+  readonly facts: Readonly<Record<string, string | number>>;
+  readonly cause?: PackedError | undefined;
+}
+
+const errorClasses: Readonly<Record<string, { readonly prototype: Error }>> = {
+  DivergradError,
+  ShapeError,
+  UsageError,
+  NumericsError,
+  BackendError,
+  ProbeError,
+  EnvironmentError,
+  DataError,
+  FileError,
+  CheckpointError,
+};
+
+/** Whatever was thrown, to be sent to another thread. @param depth of the causes that go with it */
+export function packError(error: unknown, depth = 4): PackedError {
+  if (!(error instanceof Error)) return { name: 'Error', message: quoted(error), facts: {} };
+  const { name, message, stack, cause } = error;
+  const facts = Object.entries(error).filter(
+    ([key, value]) => key !== 'name' && (typeof value === 'string' || typeof value === 'number'),
+  );
+  return {
+    name: String(name),
+    message: limited(String(message)),
+    stack,
+    facts: Object.fromEntries(facts),
+    ...(cause === undefined || depth === 0 ? {} : { cause: packError(cause, depth - 1) }),
+  };
+}
+
+/** The error that was packed: of the class that it had, if that is one of ours. */
+export function unpackError({ name, message, stack, facts, cause }: PackedError): Error {
+  const error = new Error(message, cause === undefined ? {} : { cause: unpackError(cause) });
+  const own = Object.hasOwn(errorClasses, name) ? errorClasses[name] : undefined;
+  if (own) Object.setPrototypeOf(error, own.prototype);
+  Object.assign(error, facts, { name });
+  if (stack !== undefined) Object.defineProperty(error, 'stack', { value: stack, configurable: true });
+  return error;
 }
 
 /**

@@ -10,12 +10,15 @@ const root = join(process.cwd(), 'src');
 /** Which rooms each may import from, besides itself. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  json: ['errors'],
   version: [],
-  math: ['errors'],
+  breathe: [],
+  math: ['errors', 'json'],
   tape: ['math'],
   program: ['tape'],
   backend: ['program'],
-  device: ['backend'],
+  update: ['backend'],
+  device: ['update'],
   // Which backend to open: it stands beside the backends, but hands out devices.
   'backend/crossover': ['device'],
   // What a backend must compute right before it is trusted.
@@ -24,7 +27,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   nn: ['tape'],
   distributions: ['nn'],
   divergences: ['distributions'],
-  envs: ['errors', 'math'],
+  envs: ['errors', 'math', 'breathe'],
   rl: ['divergences', 'backend/crossover', 'envs'],
   study: ['rl', 'backend/select', 'version'],
   index: ['study'],
@@ -142,6 +145,22 @@ test('what the public library reaches uses neither Node nor any package but opti
     wrong.map(({ from, to }) => `${from} imports ${to}`),
     [],
   );
+});
+
+test('one module uses the files of the system, so that every error of theirs is one of ours', () => {
+  const users = outside.filter(({ to, typeOnly }) => to.startsWith('node:fs') && !typeOnly);
+  assert.equal([...new Set(users.map(({ from }) => from))], ['study/files']);
+});
+
+test('no list from a file or a user becomes arguments of a call, which overflow the stack at some 100,000', () => {
+  const wrong = [...files(root)]
+    .filter((file) => ['rl', 'study', 'cli'].includes(roomOf(nameOf(file))))
+    .flatMap((file) =>
+      [...codeOf(file).matchAll(/(Math\.(?:min|max|hypot)|\.push|fromCharCode)\(\s*\.\.\..*/g)].map(
+        ([text]) => `${nameOf(file)}: ${text}`,
+      ),
+    );
+  assert.equal(wrong, []);
 });
 
 test('below the command line and the study nothing uses Node', () => {

@@ -162,6 +162,13 @@ export const suites = {
       'on cpu and webgpu': ['fuzz', '--programs=40', '--seed=25', '--backends=cpu,webgpu'],
     },
   },
+  faults: {
+    tier: 'all',
+    minutes: 4,
+    proves:
+      'signals, full disks and damaged files: the undisturbed result or a typed refusal, and nothing is left',
+    commands: { 'a hundred tries': ['faults', '--tries=100', '--seed=27'] },
+  },
   soak: {
     tier: 'all',
     minutes: 3,
@@ -213,6 +220,8 @@ export const own = {
   'src/backend/wasm/': ['test/backend/wasm', 'test/device/'],
   'src/backend/webgpu/': ['test/backend/webgpu', 'test/backend/device', 'test/device/'],
   'src/device': ['test/backend/device', 'test/device/'],
+  'src/update': ['test/backend/device', 'test/device/'],
+  'src/backend/owning': ['test/backend/device', 'test/device/'],
   'src/tape/': ['test/tape/', 'test/backend/device', 'test/device/again', 'test/device/p'],
   'src/program/': ['test/program/', 'test/device/plan'],
   'src/distributions/': ['test/distributions/', 'test/divergences/known-values'],

@@ -1,6 +1,8 @@
 // The picture of a run: how many times faster this library is than each peer.
+
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import { xmlText } from '../../src/study/text.ts';
 import type { LibraryName } from './contestant.ts';
 import { type Contest, entrantName } from './measure.ts';
 import type { PeersDocument } from './report.ts';
@@ -187,5 +189,5 @@ function framed(report: PeersDocument, document: Document, plot: Element, plotHe
     if (child.nodeName.toLowerCase() !== 'style') group.appendChild(child);
   }
   outer.appendChild(group);
-  return `${outer.toString()}\n`;
+  return `${xmlText(outer.toString())}\n`;
 }

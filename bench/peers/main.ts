@@ -1,18 +1,14 @@
 // npm run bench:peers: the same SAC update in this library and in those that a user would otherwise take.
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { dirname } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import {
-  nameList,
-  print,
-  progressBar,
-  versions,
-  watchOutput,
-  wholeNumber,
-  widths,
-} from '../../src/cli/common.ts';
+import { nameList, print, progressBar, versions, warn, wholeNumber, widths } from '../../src/cli/common.ts';
 import { DivergradError, unknownName } from '../../src/errors.ts';
+import { jsonText } from '../../src/json.ts';
+import { requireFolder } from '../../src/study/destination.ts';
+import { ending, Stopped } from '../../src/study/ending.ts';
 import { version } from '../../src/version.ts';
 import { peersChart } from './chart.ts';
 import { type LibraryName, libraryNames, type Opening, type PeerBackend } from './contestant.ts';
@@ -118,28 +114,32 @@ makes the exit code 1; one that is only looked for is reported as not present. T
 docs/peers.md.`,
   );
 
-watchOutput();
+ending.watch(failure);
 try {
   await command.parseAsync();
   process.exitCode = await run(command.opts<Options>());
 } catch (error) {
-  process.exitCode = failure(error);
+  ending.failed(failure(error));
 } finally {
   await closeBrowser();
+  ending.end();
 }
 process.exit();
 
-function failure(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed why
-  if ((error as Error).name === 'OutputClosed') return 0;
+function failure(error: unknown): number | undefined {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? undefined : 2; // commander has printed why
+  if (error instanceof Stopped) return undefined;
   const expected = error instanceof DivergradError || error instanceof Absent;
   const { message, stack } = error as Error;
-  process.stderr.write(`divergrad: ${expected ? message : `unexpected: ${stack ?? message}`}\n`);
+  warn(`divergrad: ${expected ? message : `unexpected: ${stack ?? message}`}`);
   return 1;
 }
 
 async function run(options: Options): Promise<number> {
   const { json, svg, quick } = options;
+  // Their folders are made.
+  for (const file of [json === '-' ? undefined : json, svg, options.losses])
+    if (file !== undefined) await requireFolder(dirname(file));
   if (options.losses !== undefined) return writeLosses(options.losses, options);
   const choice: Choice = {
     works: options.work ?? workNames,
@@ -191,7 +191,7 @@ async function run(options: Options): Promise<number> {
   const result = documentOf({ ...measured, machine: { ...measured.machine, load }, contests, absent });
   show(targetsText(result.targets));
   show(loadText(result.machine));
-  const text = `${JSON.stringify(result, null, 2)}\n`;
+  const text = `${jsonText(result, 'The result', { indent: 2 })}\n`;
   if (json === '-') print(text.trimEnd());
   else if (json) await write(json, text);
   if (svg) await write(svg, peersChart(result));
@@ -241,7 +241,7 @@ async function writeLosses(file: string, { seed, python }: Options): Promise<num
   }
   await write(
     file,
-    `${JSON.stringify({ kind: 'divergrad-peer-losses', pytorch: version, seed, losses }, null, 2)}\n`,
+    `${jsonText({ kind: 'divergrad-peer-losses', pytorch: version, seed, losses }, 'The losses', { indent: 2 })}\n`,
   );
   return 0;
 }

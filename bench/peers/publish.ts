@@ -1,6 +1,8 @@
 // A run put into the documentation: its JSON, its picture, and its tables in docs/peers.md.
+
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { jsonText } from '../../src/json.ts';
 import { peersChart } from './chart.ts';
 import { entrantName } from './measure.ts';
 import { contestName, type PeersDocument } from './report.ts';
@@ -74,7 +76,7 @@ export function withSection(text: string, name: string, body: string): string {
 export async function publish(name: string, report: PeersDocument): Promise<void> {
   const text = withSection(await readFile(page, 'utf8'), name, markdownOf(report));
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(join(folder, `${name}.json`), `${jsonText(report, 'The result', { indent: 2 })}\n`);
   await writeFile(join(folder, `${name}.svg`), peersChart(report));
   await writeFile(page, text);
 }

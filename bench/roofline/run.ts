@@ -1,4 +1,5 @@
 // npm run bench -- --roofline: peaks of this machine, and every kernel of a SAC update against them.
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackendName } from '../../src/backend/backend.ts';
@@ -6,6 +7,7 @@ import { type OpenedDevice, open } from '../../src/backend/select.ts';
 import { making, progressBar } from '../../src/cli/common.ts';
 import type { Update } from '../../src/device.ts';
 import { BackendError, DataError } from '../../src/errors.ts';
+import { jsonText } from '../../src/json.ts';
 import { type CostOptions, costSettings, release } from '../../src/study/cost.ts';
 import {
   measureSteps,
@@ -280,7 +282,7 @@ function metric(value: number): string {
 export async function writeRoofline(folder: string, report: RooflineReport): Promise<void> {
   try {
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'roofline.json'), `${JSON.stringify(report, null, 1)}\n`);
+    await writeFile(join(folder, 'roofline.json'), `${jsonText(report, 'The result', { indent: 1 })}\n`);
     for (const size of new Set(report.results.map((result) => result.size))) {
       const panels = report.results.filter((result) => result.size === size);
       const { observations, actions, batch, hidden } = costSettings(rooflineSizes[size]);

@@ -10,6 +10,12 @@ export interface DeviceBuffer {
   readonly dtype: 'f32' | 'u32';
 }
 
+/** A buffer that will be wanted: elements of four bytes. */
+export interface Room {
+  readonly count: number;
+  readonly label: string;
+}
+
 /** A program made ready: pipelines built, buffers bound. */
 export interface Executable {
   /** Enqueues `times` updates; on a GPU one submit for all of them. Nothing is read back. */
@@ -38,6 +44,9 @@ export interface Counters {
  * Ordering: operations take effect in the order of the calls; a `write` before a `run` is seen by it, a `read`
  * after a `run` sees its results. Only `read`, `load` and `synchronize` are asynchronous. An error of the
  * device surfaces, typed, from the next of these.
+ *
+ * What was freed or disposed of, and everything of a device that was, is refused with a BackendError of the fault
+ * `disposed`. Memory is not freed under a program that works on it.
  */
 export interface Backend {
   readonly name: BackendName;
@@ -50,10 +59,16 @@ export interface Backend {
   readonly counters: Counters;
   /** Zero-filled. @throws BackendError naming the limit when it is too large */
   allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer;
+  /**
+   * Whether these buffers can be had together, where that is known beforehand. Nothing is taken.
+   * @throws BackendError naming the first that cannot
+   */
+  requireRoom?(buffers: readonly Room[]): void;
   /** @param offset first element written */
   write(buffer: DeviceBuffer, values: Values, offset?: number): void;
   /** @param offset first element, @param count how many; all by default */
   read(buffer: DeviceBuffer, offset?: number, count?: number): Promise<Values>;
+  /** Once; then nothing. @throws UsageError while a program uses it, BackendError when it is another backend's */
   free(buffer: DeviceBuffer): void;
   /** @param buffers one for each of `program.buffers` */
   load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable>;

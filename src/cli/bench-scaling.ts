@@ -1,10 +1,11 @@
 // What `bench --scaling` prints and writes.
-import { mkdir } from 'node:fs/promises';
+
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
-import { DataError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { formatCount } from '../program/program.ts';
 import type { CostReport } from '../study/cost.ts';
+import { mkdir } from '../study/files.ts';
 import {
   type ScalingAxis,
   type ScalingLaw,
@@ -112,20 +113,16 @@ export async function writeScaling(
   reports: readonly (CostReport & { readonly scaling?: readonly ScalingReport[] })[],
 ): Promise<void> {
   const axes = [...new Set(reports.flatMap(({ scaling }) => (scaling ?? []).map(({ axis }) => axis)))];
-  try {
-    await mkdir(folder, { recursive: true });
-    for (const axis of axes) {
-      const measured = reports.flatMap((report) =>
-        (report.scaling ?? []).filter((each) => each.axis === axis).map((scaling) => ({ report, scaling })),
-      );
-      const summary = summariseScaling(date, axis, measured);
-      await writeResult(
-        join(folder, `${axis}.json`),
-        `${JSON.stringify({ ...summary, command: making().command }, null, 1)}\n`,
-      );
-      await writeResult(join(folder, `${axis}.svg`), scalingChart(summary));
-    }
-  } catch (cause) {
-    throw new DataError(`Cannot write to '${folder}': ${(cause as Error).message}.`, { cause });
+  await mkdir(folder);
+  for (const axis of axes) {
+    const measured = reports.flatMap((report) =>
+      (report.scaling ?? []).filter((each) => each.axis === axis).map((scaling) => ({ report, scaling })),
+    );
+    const summary = summariseScaling(date, axis, measured);
+    await writeResult(
+      join(folder, `${axis}.json`),
+      `${jsonText({ ...summary, command: making().command }, 'The summary', { indent: 1 })}\n`,
+    );
+    await writeResult(join(folder, `${axis}.svg`), scalingChart(summary));
   }
 }

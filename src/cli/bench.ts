@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type BackendChoice, backendNames, type OpenedDevice, open } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { BackendError, ProbeError, UsageError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { formatCount } from '../program/program.ts';
 import {
   type CostOptions,
@@ -13,6 +14,7 @@ import {
   measureCost,
   type UpdateCost,
 } from '../study/cost.ts';
+import { requireFile, requireFolder } from '../study/destination.ts';
 import { type HalfCost, measureHalf } from '../study/half-cost.ts';
 import {
   checkKernels,
@@ -183,6 +185,8 @@ async function bench(options: BenchOptions): Promise<void> {
     throw new UsageError('--out goes with --scaling.', { hint: 'Use --json for the cost table.' });
   }
 
+  await requireFile(options.json);
+  await requireFolder(options.out);
   const date = new Date().toISOString();
   const reports: BenchDocument['reports'][number][] = [];
   const absent: BenchDocument['absent'][number][] = [];
@@ -313,7 +317,7 @@ async function openPresent(
 }
 
 async function writeJson(file: string, result: BenchDocument): Promise<void> {
-  const text = JSON.stringify(result, null, 2);
+  const text = jsonText(result, 'The result', { indent: 2 });
   if (file === '-') return print(text);
   await writeResult(file, `${text}\n`);
 }

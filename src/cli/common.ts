@@ -1,12 +1,13 @@
-import { realpath, stat, writeFile } from 'node:fs/promises';
-import { constants } from 'node:os';
 import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendChoice, backendNames } from '../backend/select.ts';
-import { DataError, unknownName } from '../errors.ts';
+import { unknownName } from '../errors.ts';
 import { streamVersion } from '../math/streams.ts';
-import { writeWhole } from '../study/run-folder.ts';
+import { ending } from '../study/ending.ts';
+import { realpath, stat, writeFile } from '../study/files.ts';
+import { printable } from '../study/text.ts';
+import { writeWhole } from '../study/whole-file.ts';
 import { version } from '../version.ts';
 
 /** Options that every command has besides its own. */
@@ -76,75 +77,19 @@ export const making = () => ({ versions: versions(), command: process.argv.slice
 /**
  * Writes a result whole or not at all; a device or a pipe is written to as it is.
  *
- * @throws DataError naming the file
+ * @throws FileError naming the file
  */
 export async function writeResult(file: string, text: string): Promise<void> {
-  try {
-    const held = await stat(file).catch(() => undefined);
-    if (held && !held.isFile()) await writeFile(file, text);
-    else await writeWhole(held ? await realpath(file) : file, text);
-  } catch (cause) {
-    throw new DataError(`Cannot write '${file}': ${(cause as Error).message}.`, { cause });
-  }
+  const held = await stat(file).catch(() => undefined);
+  if (held && !held.isFile()) await writeFile(file, text);
+  else await writeWhole(held ? await realpath(file) : file, text);
 }
 
-/** Ctrl-C and the request to end, for commands with something to save first; the second one ends at once. */
-export interface Interruption {
-  readonly signal: AbortSignal;
-  /** Takes the place of an interrupt, as when the parent process has gone. */
-  interrupt(): void;
-  /** Gives the signals back, and sets the exit code that a shell would report if one came. */
-  end(): void;
-}
+/** Writes a line to standard output. @throws Stopped when nobody reads it any more and nothing is to be saved */
+export const print = (line: string): void => ending.say(`${printable(line)}\n`);
 
-export function interruption(): Interruption {
-  const stop = new AbortController();
-  const names = ['SIGINT', 'SIGTERM'] as const;
-  let exitCode = 128 + constants.signals.SIGINT;
-  const end = () => {
-    for (const name of names) process.removeListener(name, interrupt);
-  };
-  const interrupt = (name: NodeJS.Signals) => {
-    exitCode = 128 + constants.signals[name];
-    stop.abort();
-    end();
-  };
-  for (const name of names) process.on(name, interrupt);
-  return {
-    signal: stop.signal,
-    interrupt: () => stop.abort(),
-    end: () => {
-      end();
-      if (stop.signal.aborted) process.exitCode = exitCode;
-    },
-  };
-}
-
-/** The reader of standard output has gone, as with `| head`: a reason to end quietly. */
-export class OutputClosed extends Error {
-  override readonly name = 'OutputClosed';
-}
-
-let outputClosed = false;
-
-/** Keeps a closed pipe from being an uncaught error; the next {@link print} ends the command instead. */
-export function watchOutput(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    outputClosed = true;
-  });
-}
-
-/** Writes a line to standard output. @throws OutputClosed when nobody reads it any more */
-export function print(line: string): void {
-  checkOutput();
-  process.stdout.write(`${line}\n`);
-}
-
-/** @throws OutputClosed when nobody reads standard output any more */
-export function checkOutput(): void {
-  if (outputClosed) throw new OutputClosed();
-}
+/** Writes a line to standard error, where that can be written. */
+export const warn = (line: string): void => ending.warn(`${printable(line)}\n`);
 
 /** A progress bar on a terminal's standard error; nothing in a pipe. */
 export interface Progress {
@@ -154,7 +99,7 @@ export interface Progress {
 }
 
 export function progressBar(title: string): Progress {
-  if (process.stderr.isTTY !== true) return { update: checkOutput, stop: () => undefined };
+  if (process.stderr.isTTY !== true) return { update: () => ending.check(), stop: () => undefined };
   const bar = new cliProgress.SingleBar({
     format: `${title} [{bar}] {percentage}% {text}`,
     stream: process.stderr,
@@ -166,7 +111,7 @@ export function progressBar(title: string): Progress {
   bar.start(1, 0, { text: '' });
   return {
     update: (done, text) => {
-      checkOutput();
+      ending.check();
       bar.update(Math.min(1, done), { text });
     },
     stop: () => bar.stop(),

@@ -6,6 +6,7 @@ import { openWasm } from '../backend/wasm/backend.ts';
 import { openWebGpu } from '../backend/webgpu/open.ts';
 import { Device } from '../device.ts';
 import { ProbeError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { checkKernels, isWrongKernel, type KernelCheck, kernelCheckLine } from '../study/kernel-check.ts';
 import {
   type CommonOptions,
@@ -53,7 +54,7 @@ export function doctorCommand(program: Command): void {
   command.option('--no-kernels', 'leave the kernels unchecked, which takes a software adapter a minute');
   withCommonOptions(withJsonSwitch(command)).action(async ({ json, kernels }: DoctorOptions) => {
     const report = await examine(kernels);
-    if (json) print(JSON.stringify(report, null, 2));
+    if (json) print(jsonText(report, 'The result', { indent: 2 }));
     else printReport(report);
     const checked = [...report.adapters, ...(report.wasm ? [report.wasm] : [])];
     if (checked.some(({ refused, kernels }) => refused !== undefined || kernels.some(isWrongKernel)))

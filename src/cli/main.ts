@@ -1,17 +1,14 @@
-import { watchOutput } from './common.ts';
+import { ending } from '../study/ending.ts';
 import { report, runCommand } from './program.ts';
 import { allowRelaxedSimd } from './relaxed-simd.ts';
 
-watchOutput();
+ending.watch(report);
 allowRelaxedSimd();
-for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.on(event, (error: unknown) => {
-    process.exitCode = report(error);
-  });
-}
 try {
   await runCommand(process.argv);
 } catch (error) {
   // Not process.exit: piped output must be flushed, and Dawn crashes when its process is cut off.
-  process.exitCode = report(error);
+  ending.failed(report(error));
+} finally {
+  ending.end();
 }

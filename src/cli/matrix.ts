@@ -1,8 +1,16 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { DataError } from '../errors.ts';
+import { jsonText } from '../json.ts';
+import { readFile } from '../study/files.ts';
 import { compatibilityMatrix, matrixMarkdown, matrixText, renewDocument } from '../study/matrix.ts';
-import { type CommonOptions, print, wholeNumber, withCommonOptions, withJsonSwitch } from './common.ts';
+import {
+  type CommonOptions,
+  print,
+  wholeNumber,
+  withCommonOptions,
+  withJsonSwitch,
+  writeResult,
+} from './common.ts';
 
 interface MatrixOptions extends CommonOptions {
   readonly actions: number;
@@ -34,13 +42,11 @@ async function run({ actions, json, markdown, check, write }: MatrixOptions): Pr
   const file = check ?? write;
   if (file === undefined) {
     const matrix = compatibilityMatrix(actions);
-    if (json) print(JSON.stringify(matrix, null, 2));
+    if (json) print(jsonText(matrix, 'The matrix', { indent: 2 }));
     else print(markdown ? matrixMarkdown(matrix) : matrixText(matrix));
     return;
   }
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new DataError(`Cannot read '${file}': ${cause.message}.`, { cause });
-  });
+  const text = await readFile(file, 'utf8');
   const renewed = renewDocument(text, file);
   if (check !== undefined && renewed !== text) {
     throw new DataError(`The generated parts of '${file}' are out of date.`, {
@@ -48,9 +54,7 @@ async function run({ actions, json, markdown, check, write }: MatrixOptions): Pr
     });
   }
   if (write !== undefined && renewed !== text) {
-    await writeFile(file, renewed).catch((cause: Error) => {
-      throw new DataError(`Cannot write '${file}': ${cause.message}.`, { cause });
-    });
+    await writeResult(file, renewed);
   }
   const state = renewed === text ? 'up to date' : 'renewed';
   print(`${file}: ${state}`);

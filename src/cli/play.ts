@@ -1,13 +1,17 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { type BackendChoice, open } from '../backend/select.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError, UsageError } from '../errors.ts';
+import { jsonText, parseJson } from '../json.ts';
 import { parsePolicy, SavedPolicy } from '../rl/policy-file.ts';
 import { animatedPage, animatedSvg, svgFrames } from '../study/animation.ts';
+import { requireFile, requireFolder } from '../study/destination.ts';
+import { isAbsent, readdir, readFile, stat } from '../study/files.ts';
 import { type Episode, meanInterval, play } from '../study/play.ts';
+import { isStray } from '../study/run-folder.ts';
+import { writeFolder } from '../study/whole-file.ts';
 import {
   backendChoice,
   type CommonOptions,
@@ -109,7 +113,7 @@ async function run(path: string, options: PlayCommandOptions): Promise<void> {
         ...(interval ? { interval } : {}),
         ...(options.render === undefined ? {} : { rendered: options.render }),
       };
-      print(JSON.stringify(report));
+      print(jsonText(report, 'The result'));
       return;
     }
     print(
@@ -132,12 +136,10 @@ async function run(path: string, options: PlayCommandOptions): Promise<void> {
 
 async function readPolicy(path: string) {
   const file = (await stat(path).catch(() => undefined))?.isDirectory() ? join(path, 'policy.json') : path;
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new DataError(`The policy '${file}' cannot be read: ${cause.message}.`, { cause });
-  });
+  const text = await readFile(file, 'utf8');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new DataError(`The policy '${file}' is not JSON: ${(cause as Error).message}.`, { cause });
   }
@@ -149,25 +151,26 @@ type Writer = (scenes: readonly Scene[], title: string) => Promise<void>;
 /** How a path is written to, found out before anything is played. */
 async function writerFor(path: string, fps: number): Promise<Writer> {
   const ending = extname(path).toLowerCase();
-  const failed = (cause: Error) => {
-    throw new DataError(`Cannot write '${path}': ${cause.message}.`, { cause });
-  };
   if (ending === '.svg' || ending === '.html') {
     const draw = ending === '.svg' ? animatedSvg : animatedPage;
+    await requireFile(path);
     return (scenes, title) => writeResult(path, draw(scenes, title, fps));
   }
   if (ending !== '')
     throw new UsageError(`--render cannot write '${ending}' files.`, {
       hint: 'Name an .svg, an .html, or a folder without an ending.',
     });
-  const held = await readdir(path).catch((error: NodeJS.ErrnoException) =>
-    error.code === 'ENOENT' ? [] : failed(error),
-  );
-  if (held.length > 0)
+  await requireFolder(path);
+  const held = await readdir(path).catch((error: unknown) => {
+    if (isAbsent(error)) return [];
+    throw error;
+  });
+  if (!held.every(isStray))
     throw new UsageError(`The folder '${path}' is not empty.`, { hint: 'Name a new one for the frames.' });
   return async (scenes, title) => {
-    await mkdir(path, { recursive: true }).catch(failed);
-    for (const [i, frame] of svgFrames(scenes, title).entries())
-      await writeFile(join(path, `frame-${String(i).padStart(5, '0')}.svg`), frame).catch(failed);
+    const frames = svgFrames(scenes, title).map(
+      (frame, i) => [`frame-${String(i).padStart(5, '0')}.svg`, frame] as const,
+    );
+    await writeFolder(path, new Map(frames));
   };
 }

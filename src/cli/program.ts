@@ -1,9 +1,11 @@
 // The commands of the command line, and how an error becomes a line and an exit code.
 import { Command, CommanderError } from 'commander';
-import { DivergradError, UsageError, unknownName } from '../errors.ts';
+import { DivergradError, limited, UsageError, unknownName } from '../errors.ts';
+import { Stopped } from '../study/ending.ts';
+import { fileError } from '../study/files.ts';
 import { version } from '../version.ts';
 import { benchCommand } from './bench.ts';
-import { OutputClosed } from './common.ts';
+import { warn } from './common.ts';
 import { doctorCommand } from './doctor.ts';
 import { matrixCommand } from './matrix.ts';
 import { playCommand } from './play.ts';
@@ -49,15 +51,23 @@ function createProgram(): Command {
   });
 }
 
-/** Prints what went wrong in one line, or in full with `--debug`, and returns the exit code. */
-export function report(error: unknown): number {
-  if (error instanceof OutputClosed) return 0;
-  if (error instanceof CommanderError && error.exitCode === 0) return 0; // help or version, already printed
+/** Prints what went wrong in one line, or in full with `--debug`, and returns the exit code; none where nothing did. */
+export function report(error: unknown): number | undefined {
+  if (error instanceof Stopped) return undefined;
+  const named = fileError(
+    String((error as NodeJS.ErrnoException | undefined)?.path ?? 'A file'),
+    'be read',
+    error,
+  );
+  if (named !== error) return report(named);
+  if (error instanceof CommanderError && error.exitCode === 0) return undefined; // help or version, already printed
   const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
-  const problem = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const problem = limited(message)
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ');
   const expected = error instanceof DivergradError || error instanceof CommanderError;
-  process.stderr.write(`divergrad: ${expected ? problem : `unexpected: ${problem}`}\n`);
-  if (process.argv.includes('--debug') && stack) process.stderr.write(`${withCauses(stack, error)}\n`);
+  warn(`divergrad: ${expected ? problem : `unexpected: ${problem}`}`);
+  if (process.argv.includes('--debug') && stack) warn(withCauses(stack, error));
   return error instanceof UsageError || error instanceof CommanderError ? USAGE : FAILURE;
 }
 

@@ -1,11 +1,12 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Precision } from '../backend/cpu/backend.ts';
 import { type BackendChoice, open } from '../backend/select.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
-import { DataError, unknownName } from '../errors.ts';
+import { unknownName } from '../errors.ts';
+import { requireFolder } from '../study/destination.ts';
+import { mkdir } from '../study/files.ts';
 import {
   measureQuality,
   type QualityOptions,
@@ -17,7 +18,7 @@ import {
 } from '../study/quality.ts';
 import type { Figure } from '../study/quality-statistics.ts';
 import { compactJson, summarise } from '../study/quality-summary.ts';
-import { writeWhole } from '../study/run-folder.ts';
+import { writeWhole } from '../study/whole-file.ts';
 import {
   backendChoice,
   type CommonOptions,
@@ -89,6 +90,7 @@ async function quality(options: QualityCommandOptions): Promise<void> {
   const given: QualityOptions = { ...(quick ? quickQuality : {}), ...asked, versions: versions() };
   // Wrong names and combinations are found before any device is opened.
   qualityGroups(qualitySettings(given));
+  await requireFolder(out);
   const date = new Date().toISOString();
   const device = await open({ backend, ...(storage ? { precision: storage } : {}) });
   let report: QualityReport;
@@ -117,12 +119,8 @@ async function writeReport(folder: string, document: QualityDocument): Promise<v
     ['summary.json', `${compactJson({ ...about, rows: summarise(document) }, 4)}\n`],
     ...qualityCharts(document),
   ]);
-  try {
-    await mkdir(folder, { recursive: true });
-    for (const [name, text] of files) await writeWhole(join(folder, name), text);
-  } catch (cause) {
-    throw new DataError(`Cannot write to '${folder}': ${(cause as Error).message}.`, { cause });
-  }
+  await mkdir(folder);
+  for (const [name, text] of files) await writeWhole(join(folder, name), text);
 }
 
 /** Samples at which the table compares estimators, or the nearest that was measured. */

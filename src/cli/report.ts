@@ -1,16 +1,20 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { DataError, shortened } from '../errors.ts';
+import { DataError, quoted } from '../errors.ts';
+import { jsonText, parseJson } from '../json.ts';
 import type { CostReport } from '../study/cost.ts';
+import { requireFolder } from '../study/destination.ts';
+import { mkdir, readdir, readFile, stat } from '../study/files.ts';
 import { compatibilityMatrix } from '../study/matrix.ts';
 import { reportOf, type StudyReport } from '../study/report.ts';
-import { csvOf, reportFigures } from '../study/report-figures.ts';
+import { reportFigures } from '../study/report-figures.ts';
 import { type Finding, findingsOf, withInterval } from '../study/report-findings.ts';
 import { type Picture, reportPage } from '../study/report-page.ts';
+import { isStray } from '../study/run-folder.ts';
 import { scalingChart } from '../study/scaling-charts.ts';
 import type { ScalingSummary } from '../study/scaling-summary.ts';
 import { readStudyResults } from '../study/study-results.ts';
+import { csvOf } from '../study/text.ts';
 import {
   type CommonOptions,
   compactTable,
@@ -56,7 +60,7 @@ export type ReportMaking = Pick<ReportCommandOptions, 'seed' | 'out' | 'include'
 
 async function report(folders: readonly string[], options: ReportCommandOptions): Promise<void> {
   const { document, file } = await writeReport(folders, options);
-  if (options.json) print(JSON.stringify({ ...document, file }));
+  if (options.json) print(jsonText({ ...document, file }, 'The report', { unbounded: true }));
   else printReport(document.report, document.findings, file);
 }
 
@@ -67,6 +71,8 @@ async function report(folders: readonly string[], options: ReportCommandOptions)
  * @throws DataError naming the file, and the key, that is not as it should be
  */
 export async function writeReport(folders: readonly string[], options: ReportMaking) {
+  const out = options.out ?? join(folders[0], 'report');
+  await requireFolder(out);
   const studies = [];
   for (const folder of folders) studies.push(await readStudyResults(folder));
   const given = await readIncluded(options.include ?? []);
@@ -78,10 +84,7 @@ export async function writeReport(folders: readonly string[], options: ReportMak
   const matrix = compatibilityMatrix();
   const findings = findingsOf(summary, matrix, given.costs);
   const figures = reportFigures(summary);
-  const out = options.out ?? join(folders[0], 'report');
-  await mkdir(out, { recursive: true }).catch((cause: Error) => {
-    throw new DataError(`Cannot create '${out}': ${cause.message}.`, { cause });
-  });
+  await mkdir(out);
   for (const { name, svg, csv } of figures) {
     await writeResult(join(out, `${name}.svg`), svg);
     await writeResult(join(out, `${name}.csv`), csv);
@@ -89,7 +92,7 @@ export async function writeReport(folders: readonly string[], options: ReportMak
   await writeResult(join(out, 'scores.csv'), scoresCsv(summary));
   const made = { date: new Date().toISOString(), ...making() };
   const document = { kind: 'divergrad-report', ...made, findings, report: summary };
-  await writeResult(join(out, 'report.json'), `${JSON.stringify(document)}\n`);
+  await writeResult(join(out, 'report.json'), `${jsonText(document, 'The report', { unbounded: true })}\n`);
   const { scaling, quality, costs } = given;
   const page = reportPage({ ...made, report: summary, findings, matrix, costs, figures, scaling, quality });
   const file = join(out, 'report.html');
@@ -134,10 +137,13 @@ interface Included {
 async function readIncluded(paths: readonly string[]): Promise<Included> {
   const included: Included = { costs: [], scaling: [], quality: [] };
   for (const path of paths) {
-    const facts = await stat(path).catch((error: Error) => {
-      throw new DataError(`'${path}' cannot be read: ${error.message}.`);
-    });
-    const files = facts.isDirectory() ? (await readdir(path)).sort().map((name) => join(path, name)) : [path];
+    const facts = await stat(path);
+    const files = facts.isDirectory()
+      ? (await readdir(path))
+          .filter((name) => !isStray(name))
+          .sort()
+          .map((name) => join(path, name))
+      : [path];
     // A picture of scaling is drawn anew from its numbers.
     const drawn = new Set<string>();
     for (const file of files.filter((each) => extname(each) === '.json')) {
@@ -153,8 +159,9 @@ async function readIncluded(paths: readonly string[]): Promise<Included> {
 async function includeJson(file: string, included: Included, lenient: boolean): Promise<string> {
   let value: { readonly kind?: unknown; readonly [name: string]: unknown };
   try {
-    value = JSON.parse(await readFile(file, 'utf8'));
+    value = parseJson(await readFile(file, 'utf8')) as typeof value;
   } catch (error) {
+    if (error instanceof DataError) throw error;
     throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
   }
   const kind = typeof value?.kind === 'string' ? value.kind : '';
@@ -166,7 +173,7 @@ async function includeJson(file: string, included: Included, lenient: boolean): 
       const summary = value as unknown as ScalingSummary;
       included.scaling.push({ title: `scaling along ${summary.axis}`, svg: scalingChart(summary) });
     } else if (kind !== 'divergrad-quality' && !lenient)
-      throw new DataError(`no result of bench or quality; its kind is ${JSON.stringify(value?.kind)}.`);
+      throw new DataError(`no result of bench or quality; its kind is ${quoted(value?.kind)}.`);
   } catch (error) {
     if (error instanceof DataError) throw new DataError(`'${file}': ${error.message}`);
     throw new DataError(`'${file}' is a damaged ${kind}: ${(error as Error).message}.`);
@@ -179,7 +186,7 @@ function checkedCost(report: CostReport): CostReport {
   const need = (what: string, value: unknown, kind: 'string' | 'number' | 'object') => {
     if (typeof value !== kind || value === null || (kind === 'number' && !Number.isFinite(value)))
       throw new DataError(
-        `${what} is ${shortened(JSON.stringify(value) ?? 'missing')}; it must be ${kind === 'object' ? 'an' : 'a'} ${kind}.`,
+        `${what} is ${value === undefined ? 'missing' : quoted(value)}; it must be ${kind === 'object' ? 'an' : 'a'} ${kind}.`,
       );
   };
   need('A report of the cost', report, 'object');

@@ -1,16 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { DataError } from '../errors.ts';
+import { jsonText } from '../json.ts';
+import { requireFolder } from '../study/destination.ts';
+import { ending } from '../study/ending.ts';
+import { readFile } from '../study/files.ts';
+import { trainArguments } from '../study/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
-import { planStudy, readStudy, runName, trainArguments } from '../study/study-config.ts';
+import { planStudy, readStudy, runName, studySettings } from '../study/study-config.ts';
 import {
   type CommonOptions,
-  interruption,
   making,
   print,
   progressBar,
+  warn,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
@@ -54,8 +57,8 @@ The file names estimators and environments, and may name distributions, seeds (a
   seeds: 5
   settings: { steps: 10000, batch: 64, evaluateEvery: 1000 }
 
-Settings: steps, samples, batch, hidden, learningRate, temperature, warmup, updatesPerStep, evaluateEvery,
-evaluationEpisodes, capacity, parallelEnvironments, backend. What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
+Settings: ${studySettings.join(', ')}.
+What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
   );
   withJsonSwitch(withCommonOptions(command)).action((config: string, options: StudyCommandOptions) =>
     run(config, options),
@@ -63,20 +66,19 @@ evaluationEpisodes, capacity, parallelEnvironments, backend. What is done is ski
 }
 
 async function run(file: string, options: StudyCommandOptions): Promise<void> {
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new DataError(`The study '${file}' cannot be read: ${error.message}.`);
-  });
-  const config = readStudy(text);
+  const config = readStudy(await readFile(file, 'utf8'));
   const { runs, refused } = await planStudy(config, options.seed);
   const folder = options.out ?? join('runs', basename(file, extname(file)));
   for (const { environment, estimator, distribution, reason } of refused)
-    process.stderr.write(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}\n`);
+    warn(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}`);
   if (options.dryRun) {
-    if (options.json) print(JSON.stringify({ kind: 'divergrad-study-plan', folder, runs, refused }));
+    if (options.json) print(jsonText({ kind: 'divergrad-study-plan', folder, runs, refused }, 'The plan'));
     else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);
     return;
   }
-  const stop = interruption();
+  await requireFolder(folder);
+  await requireFolder(options.report);
+  const saved = ending.saving();
   const progress = progressBar('study');
   const begun = performance.now();
   let first: number | undefined;
@@ -91,7 +93,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
       checkpointEvery: options.checkpointEvery,
       command: [process.execPath, process.argv[1]],
       making: making(),
-      signal: stop.signal,
+      signal: ending.signal,
       onProgress: (done, total) => {
         // What an earlier call has done says nothing of the speed of this one.
         first ??= done;
@@ -101,12 +103,16 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
       },
       onRun: (name, outcome) => {
         finished++;
-        if (process.stderr.isTTY !== true) process.stderr.write(`${outcomeLine(name, outcome)}\n`);
+        if (process.stderr.isTTY !== true) warn(outcomeLine(name, outcome));
       },
     });
     progress.stop();
+    // Runs that never began have no outcome.
+    const done = [...outcomes.values()].filter(({ state }) => state === 'done' || state === 'skipped');
+    const whole = done.length === runs.length;
+    if (whole) ending.whole();
     summarise(folder, outcomes, runs.map(runName), refused, options);
-    const whole = [...outcomes.values()].every(({ state }) => state === 'done' || state === 'skipped');
+    saved();
     if (options.report !== undefined && whole) {
       const { file } = await writeReport([folder], {
         seed: options.seed,
@@ -118,7 +124,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
     }
   } finally {
     progress.stop();
-    stop.end();
+    saved();
   }
 }
 
@@ -136,7 +142,10 @@ function summarise(
   if (options.json) {
     const runs = Object.fromEntries(outcomes);
     print(
-      JSON.stringify({ kind: 'divergrad-study', ...making(), seed: options.seed, folder, runs, refused }),
+      jsonText(
+        { kind: 'divergrad-study', ...making(), seed: options.seed, folder, runs, refused },
+        'The result',
+      ),
     );
     return;
   }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type BackendChoice, open } from '../backend/select.ts';
 import { environments } from '../envs/registry.ts';
 import { unknownName } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import {
   measureThroughput,
   medianRow,
@@ -96,7 +97,7 @@ async function run(options: ThroughputOptions): Promise<void> {
       rounds: options.rounds,
       rows,
     };
-    print(JSON.stringify(report));
+    print(jsonText(report, 'The result'));
     return;
   }
   print(

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { type BackendChoice, open } from '../backend/select.ts';
 import { type SimdVariant, simdVariants } from '../backend/wasm/module.ts';
-import { UsageError, unknownName } from '../errors.ts';
+import { DataError, UsageError, unknownName } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { type GoldenGroup, readFolder } from '../study/golden/folder.ts';
 import type { Precision } from '../study/golden/format.ts';
 import { failureLine, type GroupReport, groupLine, summarise, totalLine } from '../study/golden/report.ts';
@@ -83,7 +84,7 @@ export function verifyCommand(program: Command): void {
         const verified = await verifyGroup(group, device, { precision });
         const report = summarise(group.name, verified);
         reports.push(report);
-        cases.push(...verified);
+        for (const each of verified) cases.push(each);
         if (!json) printGroup(report, verified, name === 'webgpu');
       }
       // With the threads that the programs brought up.
@@ -101,8 +102,10 @@ export function verifyCommand(program: Command): void {
       groups: reports,
       cases,
     };
-    print(json ? JSON.stringify(report, null, 2) : totalLine(reports));
+    print(json ? jsonText(report, 'The result', { indent: 2, unbounded: true }) : totalLine(reports));
     if (cases.some(({ status }) => status === 'failed')) process.exitCode = 1;
+    else if (!cases.some(({ status }) => status === 'passed'))
+      throw new DataError(`Nothing was compared: of ${cases.length} cases in '${folder}' none was run.`);
   });
 }
 

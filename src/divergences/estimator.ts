@@ -113,6 +113,8 @@ export interface Estimator extends Label {
   readonly defaultSamples: number;
   /** Fewest samples for each state from which the target can be learnt. */
   readonly minimumSamples: number;
+  /** Never reads the critics: of use only when added to a loss. */
+  readonly penalty?: boolean;
   /** Alternatives written `name:variant`; the first is the default. */
   readonly variants: readonly Variant[];
   /** Dual variables learned beside the policy, with their first values (above 0). */
@@ -172,6 +174,18 @@ export function required<T>(value: T | undefined, need: Need, estimator: string)
   return value;
 }
 
+/** @throws UsageError for fewer samples than the least from which the estimator can learn the target */
+export function requireSamples(
+  { name, minimumSamples }: Pick<EstimatorChoice, 'name' | 'minimumSamples'>,
+  samples: number,
+): void {
+  if (Number.isInteger(samples) && samples >= minimumSamples) return;
+  throw new UsageError(
+    `${name} needs at least ${minimumSamples} samples for each state, a whole number; got ${samples}.`,
+    minimumSamples > 1 ? { hint: 'With fewer the policy learns nothing of the target.' } : {},
+  );
+}
+
 /**
  * @throws UsageError naming the missing needs and the estimators that would work
  */
@@ -185,8 +199,9 @@ export function requireCompatible(
   if (missing.length === 0) return;
   const working = all.filter(
     (estimator) =>
+      !estimator.penalty &&
       missingNeeds([...estimator.needs, ...(estimator.variants[0]?.needs ?? [])], family, actions).length ===
-      0,
+        0,
   );
   throw new UsageError(
     `${choice.name} does not work with the distribution '${family.name}': it needs ${missing.map((need) => needTitles[need]).join(' and ')}.`,

@@ -66,7 +66,10 @@ const penalties: Readonly<Record<string, Penalty>> = {
  */
 export const klPenalties: readonly Estimator[] = Object.entries(penalties).flatMap(
   ([name, { title, of, labels }]) => {
-    const common = { source: 'Schulman 2020; Tang & Munos 2025', defaultSamples: 16, minimumSamples: 1 };
+    const common = {
+      source: 'Schulman 2020; Tang & Munos 2025',
+      ...{ defaultSamples: 16, minimumSamples: 1, penalty: true },
+    };
     const plain: Estimator = {
       ...common,
       ...labels.onPolicy,

@@ -8,7 +8,7 @@ import { reverseKlPathwise, reverseKlScore } from './reverse-kl.ts';
 /** Weight of a penalty where its name says none. */
 export const defaultCoefficient = 0.1;
 
-const isPenalty = ({ estimator }: EstimatorChoice): boolean => klPenalties.includes(estimator);
+const isPenalty = ({ estimator }: EstimatorChoice): boolean => estimator.penalty === true;
 
 /** Those whose gradient is not 0 in the mean. */
 const sound = klPenalties.filter(({ follows }) => follows !== nothing);

@@ -1,7 +1,13 @@
 import { UsageError, unknownName } from '../errors.ts';
 import { chi2 } from './chi2.ts';
 import { dpg } from './dpg.ts';
-import type { Estimator, EstimatorChoice, Label, Variant } from './estimator.ts';
+import {
+  type Estimator,
+  type EstimatorChoice,
+  type Label,
+  requireSamples,
+  type Variant,
+} from './estimator.ts';
 import { forwardKlExact, forwardKlSnis } from './forward-kl.ts';
 import { forwardKlAwr } from './forward-kl-awr.ts';
 import { forwardKlMcmc } from './forward-kl-mcmc.ts';
@@ -78,12 +84,7 @@ export function chooseEstimator(text: string): EstimatorChoice {
     minimumSamples,
     ...labelOf(estimator, chosen),
     loss: (input) => {
-      if (!(Number.isInteger(input.samples) && input.samples >= minimumSamples)) {
-        throw new UsageError(
-          `${full} needs at least ${minimumSamples} samples for each state, a whole number; got ${input.samples}.`,
-          minimumSamples > 1 ? { hint: 'With fewer the policy learns nothing of the target.' } : {},
-        );
-      }
+      requireSamples({ name: full, minimumSamples }, input.samples);
       return estimator.loss(input, variant);
     },
   };

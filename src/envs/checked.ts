@@ -1,7 +1,8 @@
 // What comes from an environment is looked at once, where it comes in: everything that trains, evaluates, plays or measures
 // steps environments through this wrapper.
 
-import { DivergradError, EnvironmentError, type ErrorDetails, shortened, UsageError } from '../errors.ts';
+import { DivergradError, EnvironmentError, type ErrorDetails, quoted, UsageError } from '../errors.ts';
+import { requireHeld } from '../json.ts';
 import type { Environment, EnvironmentState, Space, Transition } from './environment.ts';
 import type { Scene } from './scene.ts';
 
@@ -105,28 +106,19 @@ class Checked implements Environment {
   getState(): EnvironmentState {
     // A state that cannot be set again is of no use.
     this.method('setState');
-    const state = this.attempt('when its state was read', () => this.method('getState')());
-    const valid =
-      isObject(state) &&
-      Array.isArray(state.physics) &&
-      state.physics.every((value: unknown) => typeof value === 'number') &&
-      Number.isSafeInteger(state.elapsedSteps) &&
-      typeof state.running === 'boolean';
-    if (!valid)
-      throw wrong(this, 'gave no state', 'when its state was read', state, {
-        hint: 'A state is { environment, physics: numbers, elapsedSteps, running, random }.',
-      });
-    const { physics, elapsedSteps } = state as unknown as EnvironmentState;
-    const bad = physics.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0)
-      throw wrong(this, `gave the state ${physics[bad]} at position ${bad}`, 'when its state was read');
+    const state = checkedState(
+      this,
+      this.attempt('when its state was read', () => this.method('getState')()),
+      'when its state was read',
+    );
+    const { elapsedSteps } = state;
     if (elapsedSteps !== this.steps)
       throw wrong(
         this,
         `gave elapsedSteps ${elapsedSteps} after ${this.steps} steps of the episode`,
         'when its state was read',
       );
-    return this.attempt('when its state was copied', () => structuredClone(state)) as EnvironmentState;
+    return this.attempt('when its state was copied', () => structuredClone(state));
   }
 
   setState(state: EnvironmentState): void {
@@ -193,6 +185,39 @@ export function checkedObservation(
       throw wrong(environment, `gave an observation with ${shown(value)} at position ${i}`, when);
   }
   return observation;
+}
+
+/** @throws EnvironmentError naming environment, time and value seen, when a state cannot be kept in a file */
+export function checkedState(
+  environment: Pick<Environment, 'name'>,
+  given: unknown,
+  when: string,
+): EnvironmentState {
+  const valid =
+    isObject(given) &&
+    Array.isArray(given.physics) &&
+    given.physics.every((value: unknown) => typeof value === 'number') &&
+    Number.isSafeInteger(given.elapsedSteps) &&
+    typeof given.running === 'boolean';
+  if (!valid)
+    throw wrong(environment, 'gave no state', when, given, {
+      hint: 'A state is { environment, physics: numbers, elapsedSteps, running, random }.',
+    });
+  const state = given as unknown as EnvironmentState;
+  const bad = state.physics.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw wrong(environment, `gave the state ${state.physics[bad]} at position ${bad}`, when);
+  try {
+    requireHeld(state, 'its state');
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new EnvironmentError(
+      `The environment '${environment.name}' gave a wrong state ${when}: ${message}`,
+      {
+        cause,
+      },
+    );
+  }
+  return state;
 }
 
 /** @throws EnvironmentError naming environment, step and value seen */
@@ -303,7 +328,7 @@ function shown(value: unknown): string {
   if (typeof value === 'function' || typeof value === 'bigint' || typeof value === 'symbol')
     return `a ${typeof value}`;
   try {
-    return shortened(JSON.stringify(value) ?? String(value));
+    return quoted(value);
   } catch {
     return `a ${typeof value}`;
   }

@@ -1,7 +1,7 @@
 // The part of the contract that is the same for every environment: episodes, time limit, random stream,
 // checks of actions, checkpoints. An environment adds its start, its dynamics and what is observed of it.
 
-import { DataError, EnvironmentError } from '../errors.ts';
+import { DataError, EnvironmentError, quoted } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import type { Environment, EnvironmentState, Space, Transition } from './environment.ts';
 
@@ -87,9 +87,7 @@ export abstract class EpisodicEnvironment implements Environment {
       typeof random === 'object' &&
       random !== null;
     if (!valid) {
-      throw new DataError(
-        `The state of the environment '${this.name}' is malformed: ${JSON.stringify(state)}.`,
-      );
+      throw new DataError(`The state of the environment '${this.name}' is malformed: ${quoted(state)}.`);
     }
     // The stream checks its own state, so nothing else may have changed before.
     this.random.setState(random);

@@ -1,6 +1,7 @@
 // The soft-optimal policy of a linear-quadratic task in closed form: an oracle for what training should find.
 
 import { NumericsError, UsageError } from '../errors.ts';
+import { maximum } from '../math/extremes.ts';
 import { cholesky, identity, type Matrix, plus, product, solveCholesky, transposed } from '../math/matrix.ts';
 import { checkSystem, type LinearQuadraticSystem } from './linear-quadratic.ts';
 
@@ -95,4 +96,4 @@ function greedy({ dynamics, control, actionCost }: LinearQuadraticSystem, value:
 const symmetric = (x: Matrix): number[][] =>
   plus(x, transposed(x)).map((row) => row.map((value) => value / 2));
 
-const largest = (x: Matrix): number => Math.max(...x.flat().map(Math.abs));
+const largest = (x: Matrix): number => maximum(x.flat().map(Math.abs));

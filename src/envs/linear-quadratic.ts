@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { quoted, UsageError } from '../errors.ts';
 import { cholesky, type Matrix } from '../math/matrix.ts';
 import type { PhiloxStream } from '../math/philox.ts';
 import { clip, EpisodicEnvironment, type Outcome } from './episodic.ts';
@@ -180,13 +180,11 @@ export function checkSystem(system: LinearQuadraticSystem): void {
     const matrix = system[name as keyof typeof shapes | keyof typeof costs];
     const fits = matrix.length === rows && matrix.every((row) => row.length === columns);
     if (!fits || !matrix.flat().every(Number.isFinite))
-      throw new UsageError(
-        `${name} must be ${rows}×${columns} finite numbers; got ${JSON.stringify(matrix)}.`,
-      );
+      throw new UsageError(`${name} must be ${rows}×${columns} finite numbers; got ${quoted(matrix)}.`);
   }
   const { noise } = system;
   if (noise.length !== states || !noise.every((deviation) => deviation >= 0 && Number.isFinite(deviation)))
-    throw new UsageError(`noise must be ${states} finite numbers from 0; got ${JSON.stringify(noise)}.`);
+    throw new UsageError(`noise must be ${states} finite numbers from 0; got ${quoted(noise)}.`);
   for (const name of Object.keys(costs) as (keyof typeof costs)[]) {
     const matrix = system[name];
     const symmetric = matrix.every((row, i) => row.every((value, j) => value === matrix[j][i]));
@@ -197,7 +195,7 @@ export function checkSystem(system: LinearQuadraticSystem): void {
       !isPositiveDefinite(matrix.map((row, i) => row.map((x, j) => (i === j ? x + lift : x))))
     )
       throw new UsageError(
-        `${name} must be symmetric and positive ${lift > 0 ? 'semi' : ''}definite; got ${JSON.stringify(matrix)}.`,
+        `${name} must be symmetric and positive ${lift > 0 ? 'semi' : ''}definite; got ${quoted(matrix)}.`,
       );
   }
 }

@@ -1,6 +1,13 @@
-import { EnvironmentError } from '../errors.ts';
+import { listOf } from '../breathe.ts';
+import { DataError, EnvironmentError, quoted } from '../errors.ts';
 import { drawnSeed } from '../math/philox.ts';
-import { checkedObservation, checkedTogether, checkedTransition, requireAlike } from './checked.ts';
+import {
+  checkedObservation,
+  checkedState,
+  checkedTogether,
+  checkedTransition,
+  requireAlike,
+} from './checked.ts';
 import type { Environment, EnvironmentState, Transition } from './environment.ts';
 
 /** What one step of one of several environments yields. */
@@ -32,6 +39,14 @@ export interface VectorEnvironment {
 export const environmentSeed = (seed: number, index: number): number =>
   drawnSeed(seed, 'trainingStarts', index);
 
+/** @throws DataError when there is not one state for each of `count` environments */
+export function requireStates(states: readonly EnvironmentState[], count: number): void {
+  if (!Array.isArray(states) || states.length !== count)
+    throw new DataError(
+      `${count} environments need as many states; got ${Array.isArray(states) ? states.length : quoted(states)}.`,
+    );
+}
+
 /** Environments in this thread, one after the other. */
 export class LocalVector implements VectorEnvironment {
   private readonly environments: readonly Environment[];
@@ -56,14 +71,13 @@ export class LocalVector implements VectorEnvironment {
     requireAlike(task, this.environments[0]);
   }
 
-  reset(seed: number): Float32Array[] {
-    return this.environments.map((environment, i) =>
-      environment.reset(environmentSeed(seed, this.first + i)),
-    );
+  reset(seed: number): Promise<Float32Array[]> {
+    return listOf(this.count, (i) => this.environments[i].reset(environmentSeed(seed, this.first + i)));
   }
 
-  step(actions: readonly Float32Array[]): VectorTransition[] {
-    return this.environments.map((environment, i) => {
+  step(actions: readonly Float32Array[]): Promise<VectorTransition[]> {
+    return listOf(this.count, (i) => {
+      const environment = this.environments[i];
       const transition = environment.step(actions[i]);
       const ended = transition.terminated || transition.truncated;
       return { ...transition, next: ended ? environment.reset() : transition.observation };
@@ -75,6 +89,7 @@ export class LocalVector implements VectorEnvironment {
   }
 
   setStates(states: readonly EnvironmentState[]): void {
+    requireStates(states, this.count);
     this.environments.forEach((environment, i) => {
       environment.setState(states[i]);
     });
@@ -118,7 +133,12 @@ export function checkedVector(vector: VectorEnvironment, task: Environment): Vec
         next: checkedObservation(task, (given as VectorTransition).next, `at place ${i}, after ${when}`),
       }));
     },
-    getStates: () => vector.getStates(),
+    async getStates() {
+      const when = 'when their states were read';
+      return each(await vector.getStates(), when).map((given, i) =>
+        checkedState(task, given, `at place ${i}, ${when}`),
+      );
+    },
     setStates: (states) => vector.setStates(states),
     dispose: () => vector.dispose(),
   };

@@ -4,7 +4,7 @@
 //
 // Source: Salmon, Moraes, Dror, Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3", SC'11, section 3.3.
 
-import { DataError, UsageError } from '../errors.ts';
+import { DataError, quoted, UsageError } from '../errors.ts';
 import { type Purpose, purposes, streamKey } from './streams.ts';
 
 const ROUNDS = 10;
@@ -219,7 +219,7 @@ export class PhiloxStream {
       isIntegerIn(position, 0, Number.MAX_SAFE_INTEGER) &&
       (spareNormal === null || Number.isFinite(spareNormal));
     if (!valid) {
-      throw new DataError(`The state of a random stream is malformed: ${JSON.stringify(state)}.`);
+      throw new DataError(`The state of a random stream is malformed: ${quoted(state)}.`);
     }
     this.seed = seed;
     this.purpose = purpose;

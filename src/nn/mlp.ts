@@ -60,10 +60,13 @@ export interface Network {
   withParameters(parameters: State): Network;
 }
 
+/** Parameters at most: no device has a buffer for more. */
+const MOST_PARAMETERS = 2 ** 30;
+
 /**
  * Makes a network. Initial weights and biases are uniform in ±1/√inputs of their layer.
  *
- * @throws UsageError for a width that is not a whole number from 1
+ * @throws UsageError for a width that is not a whole number from 1, or more than 2^30 parameters
  * @source the initialisation of PyTorch's nn.Linear, which the reference implementations use
  */
 export function mlp(options: MlpOptions): Network {
@@ -85,6 +88,12 @@ export function mlp(options: MlpOptions): Network {
   const entries = layout(dims, layerNorm);
   const count = entries.reduce((total, entry) => total + sizeOf(entry.shape), 0);
   const shape: MlpShape = { dims, nets: nets ?? 1, activation };
+  if (!(shape.nets * count <= MOST_PARAMETERS)) {
+    throw new UsageError(
+      `Networks of ${dims.join('-')} have ${shape.nets * count} parameters, more than ${MOST_PARAMETERS}.`,
+      { hint: 'Use narrower layers.' },
+    );
+  }
   const initial = new Float32Array(shape.nets * count);
   for (let net = 0; net < shape.nets; net++) {
     const random = new PhiloxStream(seed, purpose, net);

@@ -1,3 +1,4 @@
+import { maximum } from '../math/extremes.ts';
 import type { Step } from './program.ts';
 
 /** A temporary's elements, and the first and last row of steps that binds it. */
@@ -33,7 +34,7 @@ export function assignSlots(
   const alive = rows.map((_, at) =>
     lifetimes.reduce((sum, { first, last, count }) => sum + (first <= at && at <= last ? count : 0), 0),
   );
-  const fullest = ({ first, last }: Lifetime) => Math.max(...alive.slice(first, last + 1));
+  const fullest = ({ first, last }: Lifetime) => maximum(alive.slice(first, last + 1));
   const bySize = (a: Lifetime, b: Lifetime) => b.count - a.count || a.first - b.first;
   const orders = [
     bySize,

@@ -7,14 +7,19 @@
 //   header              JSON, padded with spaces to a multiple of 8
 //   sections            the arrays that the header lists, each padded with zeros to a multiple of 8
 //   checksum  u32       CRC-32 of all that comes before
+
 import type { Values } from '../backend/backend.ts';
 import type { EnvironmentState } from '../envs/environment.ts';
-import { CheckpointError } from '../errors.ts';
+import { CheckpointError, NumericsError } from '../errors.ts';
+import { jsonText } from '../json.ts';
 import { crc32 } from '../math/crc32.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
-/** Version 1 had the moments of an optimiser as two states; up to 2 the random streams were those of version 1. */
-export const checkpointVersion = 3;
+/**
+ * Version 1 had the moments of an optimiser as two states; up to 2 the random streams were those of version 1; up to 3 no run
+ * stopped among the updates of a step.
+ */
+export const checkpointVersion = 4;
 
 const MAGIC = Uint8Array.of(0x89, 0x44, 0x56, 0x47, 0x52, 0x44, 0x0d, 0x0a);
 const PREFIX = 24;
@@ -32,7 +37,7 @@ interface Section {
 interface Header
   extends Pick<
     Checkpoint,
-    'streams' | 'settings' | 'step' | 'updates' | 'evaluations' | 'pending' | 'random'
+    'streams' | 'settings' | 'step' | 'updates' | 'evaluations' | 'pending' | 'owed' | 'random'
   > {
   readonly kind: 'divergrad-checkpoint';
   /** Without their physics, which JSON would lose a sign of zero of. */
@@ -41,13 +46,21 @@ interface Header
   readonly sections: readonly Section[];
 }
 
+/** Bytes that are written or read at once: systems take no more than 2 GiB, and a large buffer must not hold up the rest. */
+const PIECE = 2 ** 26;
+
 const padded = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
 /**
  * A checkpoint as bytes, in pieces to be written one after the other: the arrays are not copied. The same checkpoint
  * gives the same bytes.
+ *
+ * @throws NumericsError naming the first number that is not finite; DataError what else a file cannot hold
  */
-export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
+export const encodeCheckpoint = (checkpoint: Checkpoint): Uint8Array[] => [...encoding(checkpoint)];
+
+/** The pieces of {@link encodeCheckpoint}, each made when it is wanted. */
+export function* encoding(checkpoint: Checkpoint): Generator<Uint8Array, void, void> {
   const { streams, settings, step, updates, evaluations, random, environments, replay, states } = checkpoint;
   const arrays = new Map<string, Values>([['replay', replay.rows]]);
   environments.forEach(({ state, observation }, i) => {
@@ -55,6 +68,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
     arrays.set(`observation.${i}`, observation);
   });
   for (const [name, values] of states) arrays.set(`state:${name}`, values);
+  for (const [name, values] of arrays) requireFinite(name, values);
   const header: Header = {
     kind: 'divergrad-checkpoint',
     streams,
@@ -63,43 +77,80 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array[] {
     updates,
     evaluations,
     ...(checkpoint.pending ? { pending: checkpoint.pending } : {}),
+    ...(checkpoint.owed ? { owed: checkpoint.owed } : {}),
     random,
     environments: environments.map(({ state: { physics: _physics, ...rest } }) => rest),
     replay: { next: replay.next },
     sections: [...arrays].map(([name, values]) => ({ name, type: typeOf(values), count: values.length })),
   };
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(jsonText(header, 'The checkpoint'));
   const head = new Uint8Array(padded(text.length)).fill(0x20);
   head.set(text);
   const sections = [...arrays.values()].flatMap((values) => {
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    const padding = padded(bytes.length) - bytes.length;
-    return padding > 0 ? [bytes, new Uint8Array(padding)] : [bytes];
+    const padding = padded(values.byteLength) - values.byteLength;
+    return padding > 0 ? [values, new Uint8Array(padding)] : [values];
   });
   const body = [head, ...sections];
-  const length = body.reduce((total, piece) => total + piece.length, PREFIX + CHECKSUM);
+  const length = body.reduce((total, part) => total + part.byteLength, PREFIX + CHECKSUM);
   const prefix = new Uint8Array(PREFIX);
   prefix.set(MAGIC);
   const view = new DataView(prefix.buffer);
   view.setUint32(8, checkpointVersion, true);
   view.setUint32(12, head.length, true);
   view.setBigUint64(16, BigInt(length), true);
-  const pieces = [prefix, ...body];
+  let sum = 0;
+  for (const piece of [prefix, ...body].flatMap((part) => [...piecesOf(part)])) {
+    sum = crc32(piece, sum);
+    yield piece;
+  }
   const checksum = new Uint8Array(CHECKSUM);
-  const sum = pieces.reduce((before, piece) => crc32(piece, before), 0);
   new DataView(checksum.buffer).setUint32(0, sum, true);
-  return [...pieces, checksum];
+  yield checksum;
+}
+
+/** The bytes of an array, which as one array of bytes may be longer than there are. */
+function* piecesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Generator<Uint8Array, void, void> {
+  for (let at = 0; at < byteLength; at += PIECE)
+    yield new Uint8Array(buffer, byteOffset + at, Math.min(PIECE, byteLength - at));
 }
 
 /**
  * @throws CheckpointError when the bytes are no checkpoint, are cut off or damaged, or are of a newer version
  */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const begins = bytes.subarray(0, MAGIC.length).every((byte, i) => byte === MAGIC[i]);
+  const decoder = decoding(bytes.length);
+  for (let at = 0; ; ) {
+    const { value, done } = decoder.next();
+    if (done) return value;
+    value.set(bytes.subarray(at, at + value.length));
+    at += value.length;
+  }
+}
+
+/**
+ * Decodes a checkpoint whose bytes come one after the other: gives an array of at most 64 MiB, to be filled with the next
+ * of them, and at last the checkpoint. No more memory is taken than the checkpoint's own.
+ *
+ * @param total bytes that there are
+ * @throws CheckpointError as {@link decodeCheckpoint} does
+ */
+export function* decoding(total: number): Generator<Uint8Array, Checkpoint, void> {
+  let sum = 0;
+  let left = total - CHECKSUM;
+  function* fill<T extends ArrayBufferView>(target: T): Generator<Uint8Array, T, void> {
+    for (const piece of piecesOf(target)) {
+      yield piece;
+      sum = crc32(piece, sum);
+    }
+    left -= target.byteLength;
+    return target;
+  }
+  const prefix = yield* fill(new Uint8Array(Math.min(PREFIX, total)));
+  const begins = prefix.subarray(0, MAGIC.length).every((byte, i) => byte === MAGIC[i]);
   if (!begins) throw new CheckpointError('foreign', 'This is not a checkpoint of divergrad.');
-  if (bytes.length < PREFIX)
-    throw new CheckpointError('truncated', `The checkpoint is cut off after ${bytes.length} bytes.`);
+  if (total < PREFIX)
+    throw new CheckpointError('truncated', `The checkpoint is cut off after ${total} bytes.`);
+  const view = new DataView(prefix.buffer);
   const version = view.getUint32(8, true);
   if (version > checkpointVersion) {
     throw new CheckpointError(
@@ -109,17 +160,25 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     );
   }
   const length = view.getBigUint64(16, true);
-  if (BigInt(bytes.length) < length) {
-    throw new CheckpointError('truncated', `The checkpoint is cut off: ${bytes.length} of ${length} bytes.`);
+  if (BigInt(total) < length)
+    throw new CheckpointError('truncated', `The checkpoint is cut off: ${total} of ${length} bytes.`);
+  if (BigInt(total) !== length) throw damaged('its checksum does not match');
+  const size = view.getUint32(12, true);
+  if (size > left) throw damaged('its header does not end');
+  const header = readHeader(yield* fill(new Uint8Array(size)), version);
+  const arrays = new Map<string, Values>();
+  for (const { name, type, count } of header.sections) {
+    const bytes = count * types[type].BYTES_PER_ELEMENT;
+    if (padded(bytes) > left) throw damaged(`'${name}' does not end`);
+    const values = yield* fill(new types[type](count));
+    yield* fill(new Uint8Array(padded(bytes) - bytes));
+    arrays.set(name, values);
   }
-  const end = bytes.length - CHECKSUM;
-  if (BigInt(bytes.length) !== length || crc32(bytes.subarray(0, end)) !== view.getUint32(end, true)) {
+  if (left !== 0) throw damaged('it holds more than its header lists');
+  const found = sum;
+  const checksum = yield* fill(new Uint8Array(CHECKSUM));
+  if (new DataView(checksum.buffer).getUint32(0, true) !== found)
     throw damaged('its checksum does not match');
-  }
-  const first = PREFIX + view.getUint32(12, true);
-  if (first > end) throw damaged('its header does not end');
-  const header = readHeader(bytes.subarray(PREFIX, first), version);
-  const arrays = readSections(bytes.subarray(first, end), header.sections);
   return assemble(header, version < 2 ? withJoinedMoments(arrays) : arrays);
 }
 
@@ -141,6 +200,7 @@ function assemble(header: Header, arrays: ReadonlyMap<string, Values>): Checkpoi
     updates,
     evaluations,
     ...(header.pending ? { pending: header.pending } : {}),
+    ...(header.owed ? { owed: header.owed } : {}),
     random,
     environments: header.environments.map((rest, i) => ({
       state: { ...rest, physics: Array.from(floats(`physics.${i}`, 'f64')) },
@@ -168,20 +228,6 @@ function withJoinedMoments(arrays: ReadonlyMap<string, Values>): Map<string, Val
   return joined;
 }
 
-function readSections(bytes: Uint8Array, sections: readonly Section[]): Map<string, Values> {
-  const arrays = new Map<string, Values>();
-  let at = 0;
-  for (const { name, type, count } of sections) {
-    const size = count * types[type].BYTES_PER_ELEMENT;
-    if (size > bytes.length - at) throw damaged(`'${name}' does not end`);
-    // A copy, which begins where its type must; Node's Buffer has a `slice` that makes none.
-    arrays.set(name, new types[type](new Uint8Array(bytes.subarray(at, at + size)).buffer));
-    at += padded(size);
-  }
-  if (at !== bytes.length) throw damaged('it holds more than its header lists');
-  return arrays;
-}
-
 /** Checks what the parts do not check themselves when they are restored. */
 function readHeader(bytes: Uint8Array, version: number): Header {
   let header: Partial<Header>;
@@ -198,6 +244,7 @@ function readHeader(bytes: Uint8Array, version: number): Header {
     ['updates', isCount(header?.updates)],
     ['evaluations', Array.isArray(header?.evaluations) && header.evaluations.every(isEvaluation)],
     ['pending', header?.pending === undefined || isMetrics(header.pending?.metrics)],
+    ['owed', header?.owed === undefined || isCount(header.owed)],
     ['random', isObject(header?.random)],
     ['environments', Array.isArray(header?.environments) && header.environments.every(isObject)],
     ['replay', isObject(header?.replay) && isCount(header.replay.next)],
@@ -206,6 +253,15 @@ function readHeader(bytes: Uint8Array, version: number): Header {
   const wrong = checks.find(([, right]) => !right);
   if (wrong) throw damaged(`its header has no valid '${wrong[0]}'`);
   return { ...(header as Header), streams: header.streams ?? 1 };
+}
+
+function requireFinite(name: string, values: Values): void {
+  if (values instanceof Uint32Array) return;
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i]))
+      throw new NumericsError(
+        `The checkpoint: '${name}' is ${values[i]} at element ${i}; no file can hold that.`,
+      );
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -12,7 +12,7 @@ import type { Evaluation, TrainOptions, trainDefaults } from './train.ts';
 /** What a run was asked for: a run resumes only from a checkpoint that agrees. */
 export type CheckpointSettings = Readonly<Record<string, string | number>>;
 
-/** A training run between two environment steps. */
+/** A training run between two environment steps, or two updates of one. */
 export interface Checkpoint {
   /** Version of the random streams that the run draws from. */
   readonly streams: number;
@@ -24,6 +24,8 @@ export interface Checkpoint {
   readonly evaluations: readonly Evaluation[];
   /** Scalars of the last update, where the run was stopped in the evaluation that is due at this step. */
   readonly pending?: { readonly metrics: Readonly<Record<string, number>> };
+  /** Updates that were still to be made, where the run was stopped among those of this step. */
+  readonly owed?: number;
   /** The host's random numbers. */
   readonly random: PhiloxState;
   /** What the run learns in, each with the observation that its next action answers. */
@@ -84,6 +86,26 @@ export function restoreStates(
     }
     device.write(state, values);
   }
+}
+
+/**
+ * Checks that a checkpoint has a state and an observation of the right size for each environment of the run.
+ *
+ * @throws CheckpointError naming both numbers
+ */
+export function requireEnvironments({ environments }: Checkpoint, count: number, observations: number): void {
+  if (environments.length !== count)
+    throw new CheckpointError(
+      'other-run',
+      `The checkpoint holds ${environments.length} environments, and the run has ${count}.`,
+      { hint: 'Resume with the settings it was made with, or start a new run.' },
+    );
+  const wrong = environments.findIndex(({ observation }) => observation.length !== observations);
+  if (wrong >= 0)
+    throw new CheckpointError(
+      'other-run',
+      `The checkpoint holds ${environments[wrong].observation.length} values as the observation of environment ${wrong}, and it has ${observations}.`,
+    );
 }
 
 /** What a checkpoint must agree in with the run that resumes from it. Its length may differ. */

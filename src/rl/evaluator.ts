@@ -1,4 +1,5 @@
 // Episodes of the deterministic policy, from starts of their own.
+import { breathe, listOf } from '../breathe.ts';
 import type { Device, Update } from '../device.ts';
 import { checkedTogether } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
@@ -44,27 +45,29 @@ export class Evaluator {
       throw new UsageError(
         `${environments.length} environments are reset with as many seeds; got ${seeds.length}.`,
       );
-    const observations = environments.map((environment, i) => environment.reset(seeds[i]));
+    const stopped = () => signal?.aborted === true;
+    const observations = await listOf(environments.length, (i) => environments[i].reset(seeds[i]), signal);
+    if (stopped()) return undefined;
     const returns = environments.map(() => 0);
     const running = environments.map(() => true);
     const size = observations[0].length;
     const batch = new Float32Array(environments.length * size);
-    const breathe = breather();
     while (running.some(Boolean)) {
-      await breathe();
-      if (signal?.aborted) return undefined;
       for (const [i, observation] of observations.entries()) batch.set(observation, i * size);
       this.act.write({ observations: batch });
       this.act.run();
       const actions = await this.act.read('action');
       const width = actions.length / environments.length;
-      environments.forEach((environment, i) => {
-        if (!running[i]) return;
+      for (const [i, environment] of environments.entries()) {
+        const pause = breathe();
+        if (pause) await pause;
+        if (stopped()) return undefined;
+        if (!running[i]) continue;
         const transition = environment.step(map.toEnvironment(actions.subarray(i * width, (i + 1) * width)));
         returns[i] += transition.reward;
         observations[i] = transition.observation;
         running[i] = !transition.terminated && !transition.truncated;
-      });
+      }
     }
     return returns;
   }
@@ -81,17 +84,3 @@ export class Evaluator {
  */
 export const evaluationSeeds = (seed: number, step: number, episodes: number): number[] =>
   Array.from({ length: episodes }, (_, i) => drawnSeed(seed, 'evaluationStarts', step, i));
-
-/** Lets the event loop turn ten times a second: the cpu backend never yields, and signals must be noticed. */
-export function breather(): () => Promise<void> | undefined {
-  let last = performance.now();
-  return () => {
-    if (performance.now() - last < 100) return undefined;
-    return new Promise((done) => {
-      setTimeout(() => {
-        last = performance.now();
-        done();
-      }, 0);
-    });
-  };
-}

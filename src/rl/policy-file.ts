@@ -1,11 +1,13 @@
 import type { Device } from '../device.ts';
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import { distributionFamilies } from '../distributions/registry.ts';
-import { DataError, shortened } from '../errors.ts';
+import { DataError, quoted, UsageError } from '../errors.ts';
+import { requireHeld } from '../json.ts';
 import { activations } from '../nn/activation.ts';
 import { type Activation, mlp, type Network } from '../nn/index.ts';
-import type { Tensor } from '../tape/index.ts';
+import { State, type Tensor } from '../tape/index.ts';
 import type { ActorCritic } from './actor-critic.ts';
+import { requireSealed } from './seal.ts';
 
 /** A saved policy: plain JSON, enough to act with. */
 export interface PolicyFile {
@@ -27,13 +29,15 @@ export interface PolicyFile {
   readonly parameters: readonly number[];
 }
 
-/** The learner's policy as it stands on the device. */
+/** The learner's policy as it stands on the device. @throws NumericsError when a parameter is not finite */
 export async function savePolicy(
   device: Device,
   learner: ActorCritic,
   environment: string,
 ): Promise<PolicyFile> {
   const { observations, actions, family, familyOptions, estimator, hidden, activation } = learner.options;
+  const parameters = Array.from(await device.read(learner.policy.parameters));
+  requireHeld(parameters, 'The parameters of the policy');
   return {
     kind: 'divergrad-policy',
     version: 1,
@@ -45,7 +49,7 @@ export async function savePolicy(
     hidden,
     activation,
     ...(familyOptions?.logStd ? { familyOptions: { logStd: bounds(familyOptions.logStd) } } : {}),
-    parameters: Array.from(await device.read(learner.policy.parameters)),
+    parameters,
   };
 }
 
@@ -57,6 +61,19 @@ function familyOptionsOf({ familyOptions }: PolicyFile): FamilyOptions {
   if (!familyOptions?.logStd) return {};
   const [low, high] = familyOptions.logStd;
   return { logStd: [low ?? Number.NEGATIVE_INFINITY, high ?? Number.POSITIVE_INFINITY] };
+}
+
+/** Parameters at most of a policy that is saved: as text, 20 bytes each, it would be longer than any text can be. */
+const MOST_SAVED = 20_000_000;
+
+/** @throws UsageError for a policy too large for a file: to be known before it is trained */
+export function requireSavable(learner: ActorCritic): void {
+  const { size } = learner.policy.parameters;
+  if (size <= MOST_SAVED) return;
+  throw new UsageError(
+    `The policy has ${size} parameters, and a policy.json holds at most ${MOST_SAVED}: it could not be saved.`,
+    { hint: 'Use narrower hidden layers.' },
+  );
 }
 
 const LARGEST_WIDTH = 65_536;
@@ -73,20 +90,21 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
     new DataError(`${where} ${problem}.`, hint === undefined ? {} : { hint });
   if (typeof value !== 'object' || value === null || !('kind' in value) || value.kind !== 'divergrad-policy')
     throw wrong('is not a saved policy', "Name a policy.json that 'train --out' wrote.");
+  requireSealed(value, where);
   const file = value as Readonly<Record<keyof PolicyFile, unknown>>;
   if (file.version !== 1) {
     const newer = typeof file.version === 'number' && file.version > 1;
     throw wrong(
-      `has version ${shown(file.version)}, and this program reads version 1`,
+      `has version ${quoted(file.version)}, and this program reads version 1`,
       newer ? 'Use the newer divergrad that wrote it.' : undefined,
     );
   }
   for (const name of ['environment', 'estimator'] as const)
-    if (typeof file[name] !== 'string') throw wrong(`has ${name} ${shown(file[name])}, not a name`);
+    if (typeof file[name] !== 'string') throw wrong(`has ${name} ${quoted(file[name])}, not a name`);
   const family = distributionFamilies.find((candidate) => candidate.name === file.distribution);
-  if (!family) throw wrong(`has the unknown distribution ${shown(file.distribution)}`);
+  if (!family) throw wrong(`has the unknown distribution ${quoted(file.distribution)}`);
   const activation = activations.find((candidate) => candidate === file.activation);
-  if (!activation) throw wrong(`has the unknown activation ${shown(file.activation)}`);
+  if (!activation) throw wrong(`has the unknown activation ${quoted(file.activation)}`);
   const options = file.familyOptions;
   if (options !== undefined) {
     const logStd =
@@ -99,15 +117,15 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
       logStd.length === 2 &&
       logStd.every(bound) &&
       (logStd[0] ?? Number.NEGATIVE_INFINITY) <= (logStd[1] ?? Number.POSITIVE_INFINITY);
-    if (!whole) throw wrong(`has familyOptions ${shown(options)}, not bounds of log-std`);
+    if (!whole) throw wrong(`has familyOptions ${quoted(options)}, not bounds of log-std`);
   }
   const width = (x: unknown): x is number =>
     typeof x === 'number' && Number.isInteger(x) && x >= 1 && x <= LARGEST_WIDTH;
   const { observations, actions, hidden, parameters } = file;
-  if (!width(observations)) throw wrong(`has observations ${shown(observations)}, not a size`);
-  if (!width(actions)) throw wrong(`has actions ${shown(actions)}, not a size`);
+  if (!width(observations)) throw wrong(`has observations ${quoted(observations)}, not a size`);
+  if (!width(actions)) throw wrong(`has actions ${quoted(actions)}, not a size`);
   if (!Array.isArray(hidden) || hidden.length > 64 || !hidden.every(width))
-    throw wrong(`has hidden ${shown(hidden)}, not a list of sizes`);
+    throw wrong(`has hidden ${quoted(hidden)}, not a list of sizes`);
   if (!Array.isArray(parameters)) throw wrong('has no list of parameters');
   const widths: number[] = [observations, ...hidden, family.parameters(actions)];
   let needed = 0;
@@ -115,13 +133,8 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
   if (parameters.length !== needed)
     throw wrong(`has ${parameters.length} parameters, and a network of ${widths.join('-')} has ${needed}`);
   const bad = parameters.findIndex((x) => typeof x !== 'number' || !Number.isFinite(Math.fround(x)));
-  if (bad >= 0) throw wrong(`has ${shown(parameters[bad])} at parameter ${bad}, not a finite number`);
+  if (bad >= 0) throw wrong(`has ${quoted(parameters[bad])} at parameter ${bad}, not a finite number`);
   return value as PolicyFile;
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'undefined';
-  return shortened(text);
 }
 
 /** A policy to act with, made of a file: its network and distributions. */
@@ -135,16 +148,19 @@ export class SavedPolicy {
     const { observations, actions, hidden, activation, distribution } = file;
     const family = distributionFamilies.find(({ name }) => name === distribution) as DistributionFamily;
     this.family = family;
-    this.network = mlp({
+    const made = mlp({
       inputs: observations,
       hidden,
       outputs: family.parameters(actions),
       activation: activation as Activation,
       name: 'policy',
     });
+    // Every device begins with them.
+    const { name, shape } = made.parameters;
+    this.network = made.withParameters(new State(name, shape, Float32Array.from(file.parameters)));
   }
 
-  /** Puts the parameters on a device; to be done before acting. */
+  /** Puts the file's parameters on a device again, whatever became of them there. */
   load(device: Device): void {
     device.write(this.network.parameters, Float32Array.from(this.file.parameters));
   }

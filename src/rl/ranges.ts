@@ -2,15 +2,17 @@
 import { UsageError } from '../errors.ts';
 import { temperatureBounds } from './temperature.ts';
 
-/** A finite number; both ends are within. */
+/** A finite number; both ends are within, but for `from` where it says `above`. */
 export interface Range {
   readonly whole?: boolean;
+  readonly above?: boolean;
   readonly from: number;
   readonly to: number;
 }
 
 const whole = (from: number, to: number): Range => ({ whole: true, from, to });
 const number = (from: number, to = Number.MAX_VALUE): Range => ({ from, to });
+const most = Number.MAX_SAFE_INTEGER;
 
 /** By the name of the option; of a list, each of its numbers. */
 export const ranges = {
@@ -21,6 +23,12 @@ export const ranges = {
   hidden: whole(1, 65_536),
   batch: whole(1, 2 ** 24),
   capacity: whole(1, 2 ** 24),
+  // The step is the index of a stream.
+  steps: whole(1, 2 ** 32 - 1),
+  warmup: whole(1, most),
+  evaluateEvery: whole(1, most),
+  checkpointEvery: whole(1, most),
+  parallelEnvironments: whole(1, 4096),
   updatesPerStep: whole(0, 10_000),
   evaluationEpisodes: whole(1, 10_000),
   discount: number(0, 1),
@@ -30,18 +38,20 @@ export const ranges = {
   initialTemperature: number(...temperatureBounds),
   targetEntropy: number(-Number.MAX_VALUE),
   penaltyCoefficient: number(0),
-  seed: whole(0, Number.MAX_SAFE_INTEGER),
+  seed: whole(0, most),
 } satisfies Record<string, Range>;
 
 /** `a whole number from 1 to 65536` */
-export function describeRange({ whole: only, from, to }: Range): string {
+export function describeRange({ whole: only, above, from, to }: Range): string {
   if (from === -Number.MAX_VALUE && to === Number.MAX_VALUE) return 'a finite number';
-  const end = to >= Number.MAX_SAFE_INTEGER ? '' : ` to ${to}`;
+  const end = to >= most ? '' : ` to ${to}`;
+  if (above) return `a finite number above ${from}${end}`;
   return `a ${only ? 'whole' : 'finite'} number from ${from}${end}`;
 }
 
-export function isWithin(value: unknown, { whole: only, from, to }: Range): boolean {
-  return typeof value === 'number' && value >= from && value <= to && (!only || Number.isInteger(value));
+export function isWithin(value: unknown, { whole: only, above, from, to }: Range): boolean {
+  if (typeof value !== 'number' || !(value >= from && value <= to)) return false;
+  return (!only || Number.isInteger(value)) && !(above && value === from);
 }
 
 /**

@@ -1,5 +1,6 @@
+import type { DeviceBuffer } from '../backend/backend.ts';
 import type { Device } from '../device.ts';
-import { DataError, ShapeError, UsageError } from '../errors.ts';
+import { DataError, NumericsError, ShapeError, UsageError } from '../errors.ts';
 import {
   currentRecording,
   type Op,
@@ -30,8 +31,8 @@ export interface ReplayContents {
   readonly next: number;
 }
 
-/** Elements of one readback of a replay buffer: 16 MiB. */
-const READ_ELEMENTS = 2 ** 22;
+/** Elements of a replay buffer that are read or written at once: 16 MiB. */
+const PIECE = 2 ** 22;
 
 /** One step of an environment. */
 export interface StoredTransition {
@@ -97,6 +98,8 @@ export class ReplayBuffer {
   private readonly count = new Uint32Array(1);
   private next = 0;
   private held = 0;
+  /** The number held as a device has it, beside the transitions: another one's, or what was freed, holds none. */
+  private home: DeviceBuffer | undefined;
 
   constructor(readonly options: ReplayOptions) {
     const { capacity, observations, actions, behaviour = 0 } = options;
@@ -105,8 +108,8 @@ export class ReplayBuffer {
     this.row = new Float32Array(this.width);
     this.storage = new State('replay', [capacity, this.width]);
     this.fill = new State('replay.fill', [1], new Uint32Array(1));
-    this.fill.guard = () => {
-      if (this.held > 0) return;
+    this.fill.guard = (memory) => {
+      if (this.held > 0) return this.requireHome(memory);
       throw new UsageError('The update cannot run: it draws from a replay buffer that holds no transition.', {
         hint: 'Add one first.',
       });
@@ -121,9 +124,10 @@ export class ReplayBuffer {
   /** The transitions held and where the next one goes, for checkpoints. Only what is held is read. */
   async save(device: Device): Promise<ReplayContents> {
     const { held, next, width } = this;
+    if (held > 0) this.requireHome(device.bufferOf(this.fill));
     const rows = new Float32Array(held * width);
     // In pieces, so that a readback of a large buffer needs no second one of its size.
-    const piece = Math.max(1, Math.floor(READ_ELEMENTS / width)) * width;
+    const piece = Math.max(1, Math.floor(PIECE / width)) * width;
     for (let at = 0; at < rows.length; at += piece) {
       rows.set(await device.read(this.storage, at, Math.min(piece, rows.length - at)), at);
     }
@@ -144,23 +148,28 @@ export class ReplayBuffer {
         `${rows.length} values with the next row at ${next} do not fit a replay buffer of ${capacity} rows of ${this.width}.`,
       );
     }
-    device.write(this.storage, rows);
+    for (let at = 0; at < rows.length; at += PIECE)
+      device.write(this.storage, rows.subarray(at, at + PIECE), at);
     device.write(this.fill, Uint32Array.of(held));
+    this.home = device.bufferOf(this.fill);
     this.next = next;
     this.held = held;
   }
 
   /**
    * Stores one transition, over the oldest when full.
-   * @throws ShapeError when a part has the wrong length, NumericsError when one is not finite
+   * @throws ShapeError when a part has the wrong length, NumericsError when one is not finite, UsageError on another device
+   * than the others were stored on, or where these were freed
    */
   add(device: Device, transition: StoredTransition): void {
     const { capacity, observations, actions, behaviour = 0 } = this.options;
     const { row } = this;
+    const home = device.bufferOf(this.fill);
+    if (this.held > 0) this.requireHome(home);
     const next = observations + actions + 2;
     this.put('observation', transition.observation, 0, observations);
     this.put('action', transition.action, observations, actions);
-    row[next - 2] = transition.reward;
+    this.hold('reward', transition.reward, next - 2);
     row[next - 1] = transition.terminated ? 1 : 0;
     this.put('next observation', transition.nextObservation, next, observations);
     this.put('behaviour', transition.behaviour ?? NOTHING, next + observations, behaviour);
@@ -169,12 +178,30 @@ export class ReplayBuffer {
     this.held = Math.min(capacity, this.held + 1);
     this.count[0] = this.held;
     device.write(this.fill, this.count);
+    this.home = home;
+  }
+
+  private requireHome(memory: object): void {
+    if (memory === this.home) return;
+    throw new UsageError(
+      `The replay buffer's ${this.held} transitions are in other memory: on another device, or freed since.`,
+      { hint: 'Use it on the device that they were added on, or `restore` what was saved.' },
+    );
   }
 
   private put(name: string, values: ArrayLike<number>, at: number, count: number): void {
     if (values.length !== count)
       throw new ShapeError(`A transition's ${name} has ${count} values here; got ${values.length}.`);
-    this.row.set(values, at);
+    for (let i = 0; i < count; i++) this.hold(name, values[i], at + i, i);
+  }
+
+  private hold(name: string, value: number, at: number, i?: number): void {
+    this.row[at] = value;
+    if (typeof value === 'number' && Number.isFinite(this.row[at])) return;
+    const where = i === undefined ? '' : ` at ${i}`;
+    throw new NumericsError(`A transition's ${name} is ${value}${where}, which float32 does not hold.`, {
+      hint: 'Transitions are finite numbers.',
+    });
   }
 
   /**

@@ -1,10 +1,14 @@
 // What a training run refuses before its first step.
+import type { Backend } from '../backend/backend.ts';
+import { hostMemory } from '../backend/host-memory.ts';
 import { checked, requireAlike } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
 import { UsageError } from '../errors.ts';
+import { formatCount } from '../program/program.ts';
 import { actionMap } from './actions.ts';
 import { ActorCritic } from './actor-critic.ts';
 import { requireRanges } from './ranges.ts';
+import type { ReplayBuffer } from './replay.ts';
 import type { TrainOptions, trainDefaults } from './train.ts';
 
 /** @throws UsageError naming what is not of its kind */
@@ -25,28 +29,57 @@ const none = () => undefined;
 /** @throws UsageError naming the setting that is out of range */
 export function requireSettings(settings: TrainOptions & typeof trainDefaults, count: number): void {
   const { steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes } = settings;
-  const { checkpoint, inspect } = settings;
+  const { seed, checkpoint, inspect } = settings;
+  requireRanges('train', {
+    ...{ steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed },
+  });
   for (const [name, value] of Object.entries({
-    steps,
-    batch,
-    capacity,
-    warmup,
-    evaluateEvery,
     'checkpoint.every': checkpoint ? checkpoint.every : 1,
     inspect: inspect === undefined ? 1 : inspect,
   })) {
     if (!Number.isInteger(value) || value < 1)
       throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
   }
-  requireRanges('train', { updatesPerStep, evaluationEpisodes });
-  // The step is the index of a stream.
-  if (steps >= 2 ** 32) throw new UsageError(`steps must be below 4294967296; got ${steps}.`);
-  for (const [name, value] of Object.entries({ steps, evaluateEvery })) {
+  // The device counts updates in a word.
+  if (steps * updatesPerStep >= 2 ** 32)
+    throw new UsageError(
+      `steps times updatesPerStep must be below 4294967296; got ${steps} times ${updatesPerStep}.`,
+    );
+  requireRounds({ steps, evaluateEvery }, count);
+}
+
+/** @throws UsageError unless each number of steps is one of rounds, in which every environment takes a step */
+export function requireRounds(steps: Readonly<Record<string, number>>, count: number): void {
+  for (const [name, value] of Object.entries(steps)) {
     if (value % count !== 0)
       throw new UsageError(
         `${name} is ${value}; with ${count} environments it must be a multiple of ${count}.`,
       );
   }
+}
+
+/**
+ * Whether a full replay buffer, and the copy of it in a checkpoint, have room: what fills up in hours is refused now.
+ *
+ * @param limit bytes of memory
+ * @throws UsageError naming what is needed and what there is
+ */
+export function requireMemory(
+  { storage, options: { capacity } }: ReplayBuffer,
+  { checkpoint, steps }: Pick<TrainOptions, 'checkpoint' | 'steps'>,
+  { name, information }: Pick<Backend, 'name' | 'information'>,
+  limit = hostMemory(),
+): void {
+  const filled = storage.size * Math.min(1, steps / capacity);
+  // A GPU has memory of its own.
+  const held = name === 'webgpu' ? 0 : filled * (information.precision === 'f64' ? 8 : 4);
+  const copied = checkpoint ? 4 * filled : 0;
+  if (limit === undefined || held + copied <= limit) return;
+  const bytes = (count: number) => `${formatCount(count)}B`;
+  throw new UsageError(
+    `A replay buffer of capacity ${capacity} needs ${bytes(held + copied)} of memory (${bytes(held)} itself, ${bytes(copied)} while a checkpoint is made), and this process can have ${bytes(limit)}.`,
+    { hint: 'Use a smaller capacity.' },
+  );
 }
 
 /**

@@ -1,7 +1,9 @@
 import type { Work } from '../backend/crossover.ts';
+import { breathe, listOf } from '../breathe.ts';
 import type { Device, Update } from '../device.ts';
 import type { Environment } from '../envs/environment.ts';
 import { checkedVector, LocalVector, type VectorEnvironment } from '../envs/vector.ts';
+import { requireHeld } from '../json.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { streamVersion } from '../math/streams.ts';
 import { MOST_JOINED_BINDINGS } from '../program/join.ts';
@@ -10,18 +12,26 @@ import { lower } from '../program/lower.ts';
 import { clockState, type MlpKernels, Recording, recordInto, type State } from '../tape/index.ts';
 import { type ActionMap, actionMap } from './actions.ts';
 import type { ActorCritic } from './actor-critic.ts';
+import { Burst } from './burst.ts';
 import {
   type Checkpoint,
   type CheckpointOptions,
+  requireEnvironments,
   requireResumable,
   restoreStates,
   runSettings,
   saveStates,
 } from './checkpoint.ts';
-import { breather, Evaluator, evaluationSeeds } from './evaluator.ts';
+import { Evaluator, evaluationSeeds } from './evaluator.ts';
 import { FaultFinder, finite, notFinite, requireSound } from './numerics.ts';
 import { ReplayBuffer } from './replay.ts';
-import { freshEnvironments, requireFitting, requireParts, requireSettings } from './train-checks.ts';
+import {
+  freshEnvironments,
+  requireFitting,
+  requireMemory,
+  requireParts,
+  requireSettings,
+} from './train-checks.ts';
 
 export interface TrainOptions {
   /** Fresh environments of the task, one to learn in and the others to evaluate in. */
@@ -45,7 +55,7 @@ export interface TrainOptions {
    * all of them counts as that many steps, and is followed by as many times `updatesPerStep` updates.
    */
   readonly environments?: VectorEnvironment | undefined;
-  /** Stops the run after the current step. */
+  /** Stops the run after the current update, or step of an environment; a checkpoint is saved, and the run goes on from there. */
   readonly signal?: AbortSignal;
   /** Saves the whole run at times, and goes on from one saved. */
   readonly checkpoint?: CheckpointOptions | undefined;
@@ -158,9 +168,13 @@ async function trained(
   requireFitting(learner, environment);
   const run = runSettings(settings, environment.name);
   const resumed = settings.checkpoint?.resume;
-  if (resumed) requireResumable(resumed, run);
+  if (resumed) {
+    requireResumable(resumed, run);
+    requireEnvironments(resumed, count, learner.options.observations);
+  }
   const map = actionMap(environment.actionSpace);
   const replay = replayFor(learner, capacity);
+  requireMemory(replay, settings, device.backend);
   const clock = clockState(seed, 'clock', 'update');
   const actClock = clockState(seed, 'clock.act', 'act');
   for (const state of [replay.storage, replay.fill, clock, actClock]) atEnd(() => device.free(state));
@@ -176,22 +190,30 @@ async function trained(
     { clock: actClock },
   );
   atEnd(() => act.dispose());
-  const evaluator = await Evaluator.open(device, learner, Array.from({ length: evaluationEpisodes }, make));
-  atEnd(() => evaluator.dispose());
+  const stopped = () => settings.signal?.aborted === true;
+  const others = await listOf(evaluationEpisodes, make, settings.signal);
+  // Stopped while these were made, it evaluates nothing.
+  const evaluator = stopped() ? undefined : await Evaluator.open(device, learner, others);
+  atEnd(() => evaluator?.dispose());
   const random = new PhiloxStream(seed, 'warmup');
-  const breathe = breather();
   const finder = settings.inspect === undefined ? undefined : new FaultFinder(settings.inspect);
-  const evaluations: Evaluation[] = [];
+  const evaluations: Evaluation[] = [...(resumed?.evaluations ?? [])];
+  const burst = new Burst(device, (times, before) =>
+    finder ? finder.run(update, before, times) : update.run(times),
+  );
   const states = new Set([...update.program.states, ...act.program.states]);
   // The buffer itself knows what of it is filled.
   states.delete(replay.storage);
   states.delete(replay.fill);
-  let [step, updates, saved] = [0, 0, 0];
+  let [step, updates] = [0, 0];
+  /** Updates of this step that are still to be made. */
+  let owed = 0;
+  /** What there is now is in no checkpoint. */
+  let fresh = !resumed;
   let pending: Checkpoint['pending'];
   let observations: Float32Array[];
   const batchOfObservations = new Float32Array(count * learner.options.observations);
   const save = async () => {
-    saved = step;
     await requireSound(update, step);
     await settings.checkpoint?.save({
       streams: streamVersion,
@@ -200,6 +222,7 @@ async function trained(
       updates,
       evaluations: [...evaluations],
       ...(pending ? { pending } : {}),
+      ...(owed > 0 ? { owed } : {}),
       random: random.getState(),
       environments: (await environments.getStates()).map((state, i) => ({
         state,
@@ -208,36 +231,57 @@ async function trained(
       states: await saveStates(device, states),
       replay: await replay.save(device),
     });
+    fresh = false;
   };
   const evaluate = async (metrics: Readonly<Record<string, number>>) => {
-    const returns = await evaluator.run(evaluationSeeds(seed, step, evaluationEpisodes), settings.signal);
+    const returns = await evaluator?.run(evaluationSeeds(seed, step, evaluationEpisodes), settings.signal);
     // It is made up for when the run goes on.
     pending = returns ? undefined : { metrics };
     if (!returns) return;
     const meanReturn = returns.reduce((total, value) => total + value, 0) / returns.length;
     const evaluation = { step, updates, returns, meanReturn, metrics };
+    requireHeld(evaluation, `The evaluation at step ${step}`);
     evaluations.push(evaluation);
+    fresh = true;
     await settings.onEvaluation?.(evaluation);
   };
+  /** Makes the updates that are owed, and what is due after them. A stop leaves the rest of them owed. */
+  const learn = async (before: number) => {
+    if (owed > 0) {
+      fresh = true;
+      const made = await burst.run(owed, updates, settings.signal);
+      updates += made;
+      owed -= made;
+      if (owed > 0) return;
+    }
+    settings.onStep?.(step);
+    const pause = breathe();
+    if (pause) await pause;
+    if (step % evaluateEvery === 0 || step === steps) {
+      await evaluate(updates > 0 ? await readMetrics(update, step) : {});
+    }
+    const { every } = settings.checkpoint ?? { every: Number.POSITIVE_INFINITY };
+    if (Math.floor(step / every) > Math.floor(before / every)) await save();
+  };
   if (resumed) {
-    ({ step, updates } = resumed);
-    saved = step;
-    evaluations.push(...resumed.evaluations);
+    ({ step, updates, owed = 0 } = resumed);
     random.setState(resumed.random);
     await environments.setStates(resumed.environments.map(({ state }) => state));
     observations = resumed.environments.map(({ observation }) => observation.slice());
     restoreStates(device, states, resumed.states);
     replay.restore(device, resumed.replay);
     if (resumed.pending) await evaluate(resumed.pending.metrics);
+    if (owed > 0) await learn(step - count);
   } else {
     observations = await environments.reset(seed);
     // What cannot be saved is said now, not when the first checkpoint is due.
     if (settings.checkpoint) await environments.getStates();
   }
-  while (step < steps && !settings.signal?.aborted) {
+  while (step < steps && !stopped()) {
     const warming = step < warmup;
     const before = step;
     step += count;
+    fresh = true;
     let actions: ArrayLike<number> = [];
     let heads: ArrayLike<number> = [];
     if (!warming || behaviour > 0) {
@@ -269,20 +313,10 @@ async function trained(
       });
     });
     observations = transitions.map(({ next }) => next);
-    if (!warming && updatesPerStep > 0) {
-      if (finder) await finder.run(update, updates, updatesPerStep * count);
-      else update.run(updatesPerStep * count);
-      updates += updatesPerStep * count;
-    }
-    settings.onStep?.(step);
-    await breathe();
-    if (step % evaluateEvery === 0 || step === steps) {
-      await evaluate(updates > 0 ? await readMetrics(update, step) : {});
-    }
-    const { every } = settings.checkpoint ?? { every: Number.POSITIVE_INFINITY };
-    if (Math.floor(step / every) > Math.floor(before / every)) await save();
+    owed = warming ? 0 : updatesPerStep * count;
+    await learn(before);
   }
-  if (settings.checkpoint && settings.signal?.aborted && step > saved) await save();
+  if (settings.checkpoint && stopped() && fresh) await save();
   return evaluations;
 }
 

@@ -1,6 +1,9 @@
 // Scenes as pictures and films that need nothing but themselves: SVG, and HTML with a slider.
+
 import type { Point, Scene, Shape, Tone } from '../envs/scene.ts';
 import { UsageError } from '../errors.ts';
+import { jsonText } from '../json.ts';
+import { escaped } from './text.ts';
 
 /** [light, dark] */
 const colours: Readonly<Record<Tone, readonly [string, string]>> = {
@@ -56,8 +59,6 @@ function drawing({ view, shapes }: Scene, { scale }: Size): string {
 const svg = ({ width, height }: Size, title: string, content: string): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(title)}" fill="none" stroke-linecap="round" stroke-linejoin="round"><title>${escaped(title)}</title><style>${theme}</style><rect class="paper" width="100%" height="100%"/>${content}</svg>\n`;
 
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-
 function requireScenes(scenes: readonly Scene[]): void {
   if (scenes.length === 0) throw new UsageError('There is nothing to draw: no scene was recorded.');
 }
@@ -93,7 +94,10 @@ export function animatedSvg(scenes: readonly Scene[], title: string, framesPerSe
 export function animatedPage(scenes: readonly Scene[], title: string, framesPerSecond: number): string {
   requireScenes(scenes);
   const size = sizeOf(scenes[0]);
-  const frames = JSON.stringify(scenes.map((scene) => drawing(scene, size))).replace(/</g, '\\u003c');
+  const frames = jsonText(
+    scenes.map((scene) => drawing(scene, size)),
+    'The film',
+  ).replace(/</g, '\\u003c');
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(title)}</title>
 <style>:root{color-scheme:light dark}body{font:16px system-ui,sans-serif;max-width:34rem;margin:2rem auto;padding:0 1rem}svg{width:100%;height:auto}input{width:100%}</style></head>

@@ -1,9 +1,10 @@
 // The checkpoints of one run's folder: the latest, and the one before it should the latest be unreadable.
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CheckpointError, DataError } from '../errors.ts';
+import { CheckpointError } from '../errors.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../rl/checkpoint-format.ts';
+import { decoding, encoding } from '../rl/checkpoint-format.ts';
+import { isAbsent, mkdir, open, rename, rm, typed } from './files.ts';
+import { writeWhole } from './whole-file.ts';
 
 const LATEST = 'checkpoint.bin';
 const PREVIOUS = 'checkpoint.previous.bin';
@@ -19,43 +20,37 @@ export interface FoundCheckpoint {
 /**
  * Saves a checkpoint: at every moment the folder holds a whole one, also when the machine stops in the middle.
  *
- * @throws DataError when the folder cannot be written
+ * @param before called when it is on the disk, before it takes its place: what throws there leaves all as it was
+ * @throws FileError when the folder cannot be written, NumericsError for a number that no file can hold; what `before`
+ *   throws of ours
  */
-export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
+export async function saveCheckpoint(
+  folder: string,
+  checkpoint: Checkpoint,
+  before: () => Promise<void> = async () => undefined,
+): Promise<void> {
   const latest = join(folder, LATEST);
-  const part = `${latest}.part`;
-  try {
-    await mkdir(folder, { recursive: true });
-    await write(part, encodeCheckpoint(checkpoint));
+  await mkdir(folder);
+  await writeWhole(latest, encoding(checkpoint), async () => {
+    await before();
     await rename(latest, join(folder, PREVIOUS)).catch(unlessAbsent);
-    await rename(part, latest);
-    await synchroniseFolder(folder);
-  } catch (cause) {
-    await rm(part, { force: true }).catch(() => undefined);
-    throw new DataError(`The checkpoint '${latest}' cannot be written: ${(cause as Error).message}.`, {
-      cause,
-    });
-  }
+  });
+  await synchroniseFolder(folder);
 }
 
 /**
  * The latest checkpoint of a folder that can be read; undefined when it has none.
  *
- * @throws CheckpointError when there are some and none is whole, with the latest one's fault; DataError when one cannot
- *   be opened
+ * @throws CheckpointError when there are some and none is whole, with the latest one's fault; FileError when one cannot
+ *   be read
  */
 export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | undefined> {
   let skipped: CheckpointError | undefined;
   for (const name of [LATEST, PREVIOUS]) {
     const file = join(folder, name);
-    const bytes = await readFile(file)
-      .catch(unlessAbsent)
-      .catch((cause: Error) => {
-        throw new DataError(`The checkpoint '${file}' cannot be read: ${cause.message}.`, { cause });
-      });
-    if (!bytes) continue;
     try {
-      const checkpoint = decodeCheckpoint(bytes);
+      const checkpoint = await read(file);
+      if (!checkpoint) continue;
       return { checkpoint, file, ...(skipped ? { skipped } : {}) };
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
@@ -70,23 +65,29 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
 
 /** Removes a folder's checkpoints, as when its run has ended. */
 export async function removeCheckpoints(folder: string): Promise<void> {
-  for (const name of [LATEST, PREVIOUS, `${LATEST}.part`]) await rm(join(folder, name), { force: true });
+  for (const name of [LATEST, PREVIOUS]) await rm(join(folder, name));
 }
 
-async function write(file: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const handle = await open(file, 'w');
+/** The checkpoint in a file; undefined when there is no such file. */
+async function read(file: string): Promise<Checkpoint | undefined> {
+  const handle = await open(file, 'r').catch(unlessAbsent);
+  if (!handle) return undefined;
   try {
-    await writeAll(handle, pieces);
-    // On the disk before it gets its name.
-    await handle.sync();
+    return await typed(file, 'be read', async () => {
+      const decoder = decoding((await handle.stat()).size);
+      for (;;) {
+        const { value, done } = decoder.next();
+        if (done) return value;
+        for (let at = 0; at < value.length; ) {
+          const { bytesRead } = await handle.read(value, at, value.length - at);
+          if (bytesRead === 0)
+            throw new CheckpointError('truncated', 'The checkpoint has been cut off meanwhile.');
+          at += bytesRead;
+        }
+      }
+    });
   } finally {
     await handle.close();
-  }
-}
-
-async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
-  for (const piece of pieces) {
-    for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
   }
 }
 
@@ -97,6 +98,6 @@ async function synchroniseFolder(folder: string): Promise<void> {
   await handle?.close();
 }
 
-function unlessAbsent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
+function unlessAbsent(error: unknown): undefined {
+  if (!isAbsent(error)) throw error;
 }

@@ -6,6 +6,7 @@ import { type EstimatorChoice, missingNeeds, requireCompatible } from '../diverg
 import { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from '../divergences/registry.ts';
 import { boltzmann } from '../divergences/target.ts';
 import { UsageError } from '../errors.ts';
+import { requireHeld } from '../json.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { streamVersion } from '../math/streams.ts';
 import { mlp, type Network } from '../nn/index.ts';
@@ -230,7 +231,7 @@ export async function measureCost(
     const baseline = right[first]?.choice.name ?? usual;
     const rows = right.map(({ choice, update, agreement }, i): CostRow => {
       const ratios = timings[i].ms.map((ms, round) => ms / timings[first].ms[round]);
-      return {
+      const row = {
         estimator: choice.name,
         distribution: family.name,
         samples: samplesOf(choice, settings),
@@ -239,6 +240,8 @@ export async function measureCost(
         agreement,
         ...updateCost(update.program, timings[i]),
       };
+      requireHeld(row, `The cost of ${choice.name} on ${device.backend.name}`);
+      return row;
     });
     const { name, description, information, preferences } = device.backend;
     return {

@@ -2,26 +2,34 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { LocalVector } from '../envs/vector.ts';
-import { DivergradError } from '../errors.ts';
+import { packError } from '../errors.ts';
 import type { SliceAnswer, SliceRequest, WorkerSlice } from './environment-workers.ts';
 
 const { environment, count, first } = workerData as WorkerSlice;
-await prepareEnvironment(environment);
-const slice = new LocalVector(
-  Array.from({ length: count }, () => makeEnvironment(environment)),
-  first,
-);
 
-parentPort?.on('message', (request: SliceRequest) => {
+async function open(): Promise<LocalVector> {
+  await prepareEnvironment(environment);
+  return new LocalVector(
+    Array.from({ length: count }, () => makeEnvironment(environment)),
+    first,
+  );
+}
+
+// What fails here is the answer to every request.
+const slice = open();
+slice.catch(() => undefined);
+
+parentPort?.on('message', async (request: SliceRequest) => {
+  let given: SliceAnswer;
   try {
-    parentPort?.postMessage({ value: answer(request) } satisfies SliceAnswer);
+    given = { value: await answer(await slice, request) };
   } catch (error) {
-    const code = error instanceof DivergradError ? error.code : undefined;
-    parentPort?.postMessage({ error: error as Error, code } satisfies SliceAnswer);
+    given = { error: packError(error) };
   }
+  parentPort?.postMessage(given);
 });
 
-function answer(request: SliceRequest): unknown {
+function answer(slice: LocalVector, request: SliceRequest): unknown {
   switch (request.kind) {
     case 'reset':
       return slice.reset(request.seed);

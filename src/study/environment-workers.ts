@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { EnvironmentState } from '../envs/environment.ts';
-import type { VectorEnvironment, VectorTransition } from '../envs/vector.ts';
-import { EnvironmentError } from '../errors.ts';
+import { requireStates, type VectorEnvironment, type VectorTransition } from '../envs/vector.ts';
+import { EnvironmentError, type PackedError, unpackError } from '../errors.ts';
 
 /** The part of a run's environments that one worker holds. */
 export interface WorkerSlice {
@@ -17,12 +17,7 @@ export type SliceRequest =
   | { readonly kind: 'getStates' }
   | { readonly kind: 'setStates'; readonly states: readonly EnvironmentState[] };
 
-/** An error arrives without its class; `code` is that of ours. */
-export interface SliceAnswer {
-  readonly value?: unknown;
-  readonly error?: Error;
-  readonly code?: string | undefined;
-}
+export type SliceAnswer = { readonly value: unknown } | { readonly error: PackedError };
 
 /** One worker, which answers one request after the other. */
 class Slice {
@@ -32,21 +27,18 @@ class Slice {
 
   constructor(readonly part: WorkerSlice) {
     this.worker = new Worker(new URL('./environment-worker.js', import.meta.url), { workerData: part });
-    this.worker.on('message', ({ value, error, code }: SliceAnswer) => {
-      if (error)
-        this.settle?.fail(
-          code === 'environment' ? new EnvironmentError(error.message, { cause: error.cause }) : error,
-        );
-      else this.settle?.done(value);
+    this.worker.on('message', (answer: SliceAnswer) => {
+      if ('error' in answer) this.settle?.fail(unpackError(answer.error));
+      else this.settle?.done(answer.value);
     });
-    const gone = (error: Error) => {
-      this.failure = error;
-      this.settle?.fail(error);
+    const gone = (how: string, cause?: Error) => {
+      // An error is followed by the exit that it leads to.
+      this.failure ??= new EnvironmentError(`A worker of '${part.environment}' ${how}.`, { cause });
+      this.settle?.fail(this.failure);
     };
-    this.worker.on('error', gone);
-    this.worker.on('exit', (code) =>
-      gone(new EnvironmentError(`A worker of '${part.environment}' ended with code ${code}.`)),
-    );
+    for (const event of ['error', 'messageerror'] as const)
+      this.worker.on(event, (error) => gone(`failed: ${error.message.replace(/\.$/, '')}`, error));
+    this.worker.on('exit', (code) => gone(`ended with code ${code}`));
   }
 
   ask<T>(request: SliceRequest): Promise<T> {
@@ -100,6 +92,7 @@ export class WorkerVector implements VectorEnvironment {
   }
 
   async setStates(states: readonly EnvironmentState[]): Promise<void> {
+    requireStates(states, this.count);
     await Promise.all(
       this.slices.map((slice) => {
         const { first, count } = slice.part;

@@ -1,5 +1,7 @@
 // A plot with its question, its facts and its legend, as one SVG that stands alone.
+
 import { parseHTML } from 'linkedom';
+import { xmlText } from './text.ts';
 
 /** Readable by those who do not tell red from green. @source Petroff 2021, "Accessible color sequences" */
 export const colours = [
@@ -83,7 +85,7 @@ export function framed(
     if (child.nodeName.toLowerCase() !== 'style') group.appendChild(child as never);
   }
   outer.appendChild(group as never);
-  return `${outer.toString()}\n`;
+  return `${xmlText(outer.toString())}\n`;
 }
 
 /** 0.01 or 1,000 as they are, extremes as powers of ten. */

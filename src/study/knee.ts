@@ -1,4 +1,5 @@
 // Time against work: an overhead that work does not change, and a rate. Where the two cost the same is the knee.
+import { maximum } from '../math/extremes.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { expandedTail } from './statistics.ts';
 
@@ -72,7 +73,7 @@ export function fitLine(points: readonly WorkPoint[], seed = 0): Line | undefine
     msPerWorkInterval: bounds((fit) => fit.rate),
     knee: finite(kneeOf({ overhead, rate })),
     kneeInterval: { low: finite(knee.low), high: finite(knee.high) },
-    worstMisfit: Math.max(...points.map(({ ms }, i) => Math.abs(ms / fitted[i] - 1))),
+    worstMisfit: maximum(points.map(({ ms }, i) => Math.abs(ms / fitted[i] - 1))),
   };
 }
 

@@ -1,4 +1,5 @@
 // Statistics of learning runs, as Agarwal et al. 2021 ask for them: aggregates that few runs can carry, with intervals.
+import { minimum } from '../math/extremes.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { expandedTail, normalQuantile, quantile, studentQuantile } from './statistics.ts';
 
@@ -143,7 +144,7 @@ function spreadsOf(
       (_, k) => ((n - 1) ** 2 / n) * deviation(left.map((each) => each[k])) ** 2,
     );
   });
-  const least = Math.min(...strata.map(({ n }) => n));
+  const least = minimum(strata.map(({ n }) => n));
   return Array.from({ length: count }, (_, k) => {
     const own = strata.map(({ n }, i) => ({ n, v: variances[i][k] }));
     const total = own.reduce((sum, { v }) => sum + v, 0);

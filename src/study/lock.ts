@@ -1,9 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
+import { ending } from './ending.ts';
+import { faultOf, isAbsent, readdir, readFile, rm, rmSync, stat, writeFileSync } from './files.ts';
 
 export interface Lock {
+  /**
+   * @throws DataError when the folder is no longer the one that was locked: it was removed, or moved and another stands in its
+   *   place
+   */
+  requireHeld(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -24,30 +30,64 @@ const PATIENCE_MS = 5000;
 export async function takeLock(file: string): Promise<Lock> {
   const folder = dirname(file);
   const prefix = `${basename(file)}.`;
-  const own = `${prefix}${process.pid}-${randomBytes(4).toString('hex')}`;
-  const release = () => rm(join(folder, own), { force: true });
+  const claim = join(folder, `${prefix}${ownMark()}`);
+  const withdraw = () => rm(claim);
+  const forget = ending.whenKilled(() => rmSync(claim, { force: true }));
+  // One that cannot be removed goes when the next process sees that this one has ended.
+  const release = () =>
+    withdraw()
+      .catch(() => undefined)
+      .finally(forget);
+  const requireHeld = async () => {
+    const held = await stat(claim).catch((error: unknown) => {
+      if (isAbsent(error) || faultOf(error) === 'ENOTDIR') return undefined;
+      throw error;
+    });
+    if (held) return;
+    throw new DataError(`The folder '${folder}' is no longer the one that this process has locked.`, {
+      hint: 'It was removed, or moved and another stands in its place. Put it back, and the same command goes on.',
+    });
+  };
+  try {
+    await contend(folder, prefix, claim, withdraw);
+    return { release, requireHeld };
+  } catch (error) {
+    // A full disk may have left it empty.
+    await release();
+    throw error;
+  }
+}
+
+/** Comes back when no other living process has a claim. */
+async function contend(
+  folder: string,
+  prefix: string,
+  claim: string,
+  withdraw: () => Promise<void>,
+): Promise<void> {
+  const own = basename(claim);
   const { began } = await lookAt(process.pid);
   const since = performance.now();
   for (let claimed = false; ; ) {
-    if (!claimed)
-      await writeFile(join(folder, own), began, { flag: 'wx' }).catch((error: Error) => {
-        throw new DataError(`Cannot lock '${folder}': ${error.message}.`);
-      });
+    // At once, and not by a call that may end after the claim was withdrawn.
+    if (!claimed) writeFileSync(claim, began, { flag: 'wx' });
     claimed = true;
     const others = await livingClaims(folder, prefix, own);
-    if (others.length === 0) return { release };
-    const late = performance.now() - since > PATIENCE_MS;
-    if (late || others[0] < own) {
-      await release();
-      claimed = false;
-    }
-    if (late)
+    if (others.length === 0) return;
+    if (performance.now() - since > PATIENCE_MS)
       throw new UsageError(`Process ${holderOf(others[0], prefix)} is at work in '${folder}'.`, {
         hint: 'Wait until it ends, or end it.',
       });
+    if (others[0] < own) {
+      await withdraw();
+      claimed = false;
+    }
     await new Promise((done) => setTimeout(done, 20 + 40 * Math.random()));
   }
 }
+
+/** Names this process, and one use of it: no other has it. */
+export const ownMark = (): string => `${process.pid}-${randomBytes(4).toString('hex')}`;
 
 /** Whether a name in a folder is a claim to the lock of that name. */
 export const isClaim = (name: string, lock: string): boolean =>
@@ -62,7 +102,7 @@ async function livingClaims(folder: string, prefix: string, own: string): Promis
     if (!(holder > 0)) continue;
     const began = await readFile(join(folder, name), 'utf8').catch(() => '');
     if (await isAlive(holder, began)) living.push(name);
-    else await rm(join(folder, name), { force: true });
+    else await rm(join(folder, name));
   }
   return living;
 }
@@ -73,7 +113,7 @@ function holderOf(name: string, prefix: string): number {
 }
 
 /** Whether the process that had this number at that time still runs; of a time unknown, whether any has it. */
-async function isAlive(pid: number, began: string): Promise<boolean> {
+export async function isAlive(pid: number, began = ''): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {

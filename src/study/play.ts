@@ -1,4 +1,5 @@
 // A saved policy at work: episodes, their returns, and pictures of the first.
+import { breathe, listOf } from '../breathe.ts';
 import type { Device } from '../device.ts';
 import { checkedTogether } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
@@ -81,9 +82,7 @@ export async function play(
   };
   try {
     const batch = new Float32Array(count * observed);
-    environments.forEach((environment, i) => {
-      batch.set(environment.reset(seeds[i]), i * observed);
-    });
+    await listOf(count, (i) => batch.set(environments[i].reset(seeds[i]), i * observed));
     keep();
     const episodes = seeds.map((each) => ({
       seed: each,
@@ -98,6 +97,8 @@ export async function play(
       act.run();
       const actions = await act.read('action');
       for (const i of running) {
+        const pause = breathe();
+        if (pause) await pause;
         const action = map.toEnvironment(actions.subarray(i * file.actions, (i + 1) * file.actions));
         const { observation, reward, terminated, truncated } = environments[i].step(action);
         batch.set(observation, i * observed);

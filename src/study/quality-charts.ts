@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot';
+import { maximum } from '../math/extremes.ts';
 import { colours, framed, plainPower, plotDocument } from './figure.ts';
 import type { QualityReport, QualityRow } from './quality.ts';
 import type { Figure } from './quality-statistics.ts';
@@ -129,7 +130,7 @@ function panelsOf(rows: readonly QualityRow[]): Panel[] {
   return distributions.slice(0, panels).map((distribution) => {
     const own = rows.filter((row) => row.distribution === distribution);
     const [target] = ranked([...new Set(own.map((row) => row.target))], telling);
-    return { distribution, target, temperature: Math.max(...own.map(({ temperature }) => temperature)) };
+    return { distribution, target, temperature: maximum(own.map(({ temperature }) => temperature)) };
   });
 }
 

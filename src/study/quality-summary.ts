@@ -1,3 +1,5 @@
+import { jsonText } from '../json.ts';
+import { maximum, minimum } from '../math/extremes.ts';
 import type { QualityReport, QualityRow } from './quality.ts';
 import type { Figure } from './quality-statistics.ts';
 import { median } from './statistics.ts';
@@ -60,10 +62,8 @@ export function summarise({ rows }: Pick<QualityReport, 'rows'>): QualitySummary
 }
 
 const spread = (values: number[]): Figure | null =>
-  values.length === 0 ? null : { value: median(values), low: Math.min(...values), high: Math.max(...values) };
+  values.length === 0 ? null : { value: median(values), low: minimum(values), high: maximum(values) };
 
-/** JSON with numbers rounded: more digits would be noise. */
+/** JSON with numbers rounded: more digits would be noise. The end of an interval that has none is null. */
 export const compactJson = (value: unknown, digits = 6): string =>
-  JSON.stringify(value, (_key, x) =>
-    typeof x === 'number' && !Number.isInteger(x) ? Number(x.toPrecision(digits)) : x,
-  );
+  jsonText(value, 'The quality of estimators', { digits, unbounded: true });

@@ -5,6 +5,7 @@ import { distributionFamilies, distributionFamily } from '../distributions/regis
 import { type EstimatorChoice, missingNeeds, requireCompatible } from '../divergences/estimator.ts';
 import { chooseEstimator, estimatorChoices, estimators } from '../divergences/registry.ts';
 import { UsageError } from '../errors.ts';
+import { requireHeld } from '../json.ts';
 import { streamVersion } from '../math/streams.ts';
 import { version } from '../version.ts';
 import { type ExactGradient, norm } from './quality-exact.ts';
@@ -201,7 +202,10 @@ export async function measureQuality(
       );
       const limits: Limits = new Map();
       for (const samples of settings.samples) {
-        rows.push(...(await measureGroup(device, group, references, limits, samples, settings)));
+        for (const row of await measureGroup(device, group, references, limits, samples, settings)) {
+          requireHeld(row, `The quality of ${row.estimator} with ${row.distribution} on ${row.target}`, true);
+          rows.push(row);
+        }
         done += group.choices.length;
         onProgress((0.98 * done) / total);
       }

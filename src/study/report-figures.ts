@@ -1,9 +1,12 @@
 // The pictures of a report and the numbers behind each, as SVG and CSV.
+
 import * as Plot from '@observablehq/plot';
+import { maximum, minimum } from '../math/extremes.ts';
 import { type Figure, framed, plotDocument, colours as tenColours } from './figure.ts';
 import type { Estimate } from './learning-statistics.ts';
 import type { StudyReport } from './report.ts';
 import { median } from './statistics.ts';
+import { csvOf } from './text.ts';
 
 export interface ReportFigure {
   /** Of its files, without ending. */
@@ -16,19 +19,6 @@ export interface ReportFigure {
 
 const colours = [...tenColours, '#004488', '#117733', '#882255', '#555555', '#ddaa33', '#66ccee'];
 const width = 940;
-
-/** A value as one field of a CSV file; the ends of an interval that has none are empty. */
-const field = (value: string | number): string => {
-  const text = typeof value === 'number' && !Number.isFinite(value) ? '' : String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-};
-
-/** Rows of equal fields as CSV with a head. @source RFC 4180 */
-export function csvOf(rows: readonly Readonly<Record<string, string | number>>[]): string {
-  if (rows.length === 0) return '';
-  const names = Object.keys(rows[0]);
-  return `${[names, ...rows.map((row) => names.map((name) => row[name]))].map((line) => line.map(field).join(',')).join('\n')}\n`;
-}
 
 /** Every picture that the report's data can carry. */
 export function reportFigures(report: StudyReport): ReportFigure[] {
@@ -140,17 +130,17 @@ function robustDomain(
       const own = points.filter((point) => point.method === method);
       return {
         middle: median(own.map((point) => point.return)),
-        low: Math.min(...own.map((point) => (Number.isNaN(point.low) ? point.return : point.low))),
-        high: Math.max(...own.map((point) => (Number.isNaN(point.high) ? point.return : point.high))),
+        low: minimum(own.map((point) => (Number.isNaN(point.low) ? point.return : point.low))),
+        high: maximum(own.map((point) => (Number.isNaN(point.high) ? point.return : point.high))),
       };
     })
     .sort((a, b) => a.middle - b.middle);
   const others = ranges.slice(1);
-  const least = Math.min(...others.map(({ low }) => low));
-  const most = Math.max(...others.map(({ high }) => high));
+  const least = minimum(others.map(({ low }) => low));
+  const most = maximum(others.map(({ high }) => high));
   const apart = others.length > 0 && ranges[0].middle < least - (most - least);
-  const low = apart ? least : Math.min(...ranges.map((range) => range.low));
-  const high = Math.max(...ranges.map((range) => range.high));
+  const low = apart ? least : minimum(ranges.map((range) => range.low));
+  const high = maximum(ranges.map((range) => range.high));
   const margin = (high - low || 1) * 0.04;
   return [low - margin, high + margin];
 }

@@ -1,5 +1,6 @@
 // The paper's three findings, each with what the data say for or against it.
 
+import { maximum, minimum } from '../math/extremes.ts';
 import type { CostReport } from './cost.ts';
 import type { Estimate } from './learning-statistics.ts';
 import type { Matrix } from './matrix.ts';
@@ -102,7 +103,11 @@ function cost(costs: readonly CostReport[], matrix: Matrix): Finding {
     // them, so only estimators with equally many are compared.
     const rows = report.rows.filter(({ estimator }) => !estimator.startsWith('kl-penalty/'));
     const groups = new Map<number, (typeof rows)[number][]>();
-    for (const row of rows) groups.set(row.samples, [...(groups.get(row.samples) ?? []), row]);
+    for (const row of rows) {
+      const own = groups.get(row.samples);
+      if (own) own.push(row);
+      else groups.set(row.samples, [row]);
+    }
     const base = report.rows.find(({ estimator }) => estimator === report.baseline);
     return [...groups].flatMap(([samples, own]) => {
       if (own.length < 2) return [];
@@ -113,7 +118,7 @@ function cost(costs: readonly CostReport[], matrix: Matrix): Finding {
       spread ||= dearest.ratioInterval.low > 1.5 * cheapest.ratioInterval.high;
       const kernels = own.map((row) => row.kernelsPerUpdate);
       return [
-        `${report.adapter}, K = ${samples} for all ${own.length}: from ${say(cheapest)} to ${say(dearest)} times ${report.baseline} at K = ${base?.samples ?? 1}; kernels an update from ${Math.min(...kernels)} to ${Math.max(...kernels)}.`,
+        `${report.adapter}, K = ${samples} for all ${own.length}: from ${say(cheapest)} to ${say(dearest)} times ${report.baseline} at K = ${base?.samples ?? 1}; kernels an update from ${minimum(kernels)} to ${maximum(kernels)}.`,
       ];
     });
   });
@@ -125,7 +130,7 @@ function distributions(matrix: Matrix): Finding {
     const counts = rows.map(
       ({ cells }) => matrix.distributions.filter((name) => cells[name].length === 0).length,
     );
-    return { rows: rows.length, least: Math.min(...counts), most: Math.max(...counts) };
+    return { rows: rows.length, least: minimum(counts), most: maximum(counts) };
   };
   const say = (what: string, rows: Matrix['rows']) => {
     if (rows.length === 0) return '';

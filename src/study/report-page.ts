@@ -1,9 +1,11 @@
 // A report as one HTML file that needs nothing else: no script, no request, light and dark, and it prints.
+import { maximum, minimum } from '../math/extremes.ts';
 import type { CostReport } from './cost.ts';
 import type { Coverage } from './coverage.ts';
 import type { Matrix } from './matrix.ts';
 import { SCORED_EVALUATIONS, type StudyReport } from './report.ts';
 import { type Finding, withInterval } from './report-findings.ts';
+import { escaped } from './text.ts';
 
 /** A picture that was given with the report's data. */
 export interface Picture {
@@ -25,9 +27,6 @@ export interface ReportPage {
   readonly versions: Readonly<Record<string, string>>;
   readonly command: readonly string[];
 }
-
-const escaped = (value: unknown): string =>
-  String(value).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[], caption: string): string =>
   `<div class="wide" tabindex="0" role="region" aria-label="${escaped(caption.slice(0, 60))}"><table><caption>${escaped(caption)}</caption><thead><tr>${head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('')}</tr></thead><tbody>${rows
@@ -109,8 +108,8 @@ export function reportPage(page: ReportPage): string {
               withInterval(score, oneDigit),
               withInterval(curveMean, oneDigit),
               oneDigit(curve[curve.length - 1].seconds),
-              oneDigit(Math.min(...runs.map((run) => run.score))),
-              oneDigit(Math.max(...runs.map((run) => run.score))),
+              oneDigit(minimum(runs.map((run) => run.score))),
+              oneDigit(maximum(runs.map((run) => run.score))),
             ]),
           `${environment}: undiscounted returns, interquartile mean over seeds with its 95% interval; a run's score is the mean of its last ${SCORED_EVALUATIONS} evaluations`,
         ),

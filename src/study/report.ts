@@ -1,7 +1,9 @@
 // What a report says of studies: scores, curves and comparisons, each with an interval. Pictures and page are made of it.
+
 import { baselineEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
-import { DataError } from '../errors.ts';
+import { DataError, shortened } from '../errors.ts';
+import { minimum } from '../math/extremes.ts';
 import { type CoverageAt, coverageAt } from './coverage.ts';
 import {
   aggregate,
@@ -159,7 +161,7 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
   );
   const cellAt = (environment: string, method: string) =>
     cells.find((cell) => cell.environment === environment && cell.method === method);
-  const fewestSeeds = Math.min(...cells.map(({ seeds }) => seeds));
+  const fewestSeeds = minimum(cells.map(({ seeds }) => seeds));
   const shared = names.filter((environment) => methods.every((method) => cellAt(environment, method)));
   const scores = (method: string, of: (cell: Cell, i: number) => number): Scores =>
     shared.map((environment) => {
@@ -248,19 +250,28 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
 function requireAlike(runs: readonly RunRecord[]): void {
   const [first] = runs;
   const stepsOf = ({ points }: RunRecord) => points.map(({ step }) => step).join(', ');
+  const where = `The runs in ${first.environment}`;
   for (const run of runs) {
-    const where = `The runs in ${run.environment}`;
-    for (const name of new Set([...Object.keys(first.settings), ...Object.keys(run.settings)])) {
-      const [a, b] = [run, first].map(({ settings }) => JSON.stringify(settings[name]) ?? 'not set');
-      if (a !== b)
-        throw new DataError(
-          `${where} have different settings: ${name} is ${a} in '${run.folder}' and ${b} in '${first.folder}'.`,
-          { hint: 'Report them separately.' },
-        );
-    }
+    requireSame(where, run, first, ({ settings }) => settings);
     if (stepsOf(run) !== stepsOf(first))
       throw new DataError(
         `${where} were evaluated at different steps: '${run.folder}' at ${stepsOf(run)}, '${first.folder}' at ${stepsOf(first)}.`,
+        { hint: 'Report them separately.' },
+      );
+  }
+}
+
+function requireSame(
+  where: string,
+  run: RunRecord,
+  first: RunRecord,
+  of: (run: RunRecord) => Readonly<Record<string, unknown>>,
+): void {
+  for (const name of new Set([...Object.keys(of(first)), ...Object.keys(of(run))])) {
+    const [a, b] = [run, first].map((each) => JSON.stringify(of(each)[name]) ?? 'not set');
+    if (a !== b)
+      throw new DataError(
+        `${where} have different settings: ${name} is ${shortened(a)} in '${run.folder}' and ${shortened(b)} in '${first.folder}'.`,
         { hint: 'Report them separately.' },
       );
   }
@@ -272,6 +283,8 @@ function cellOf(
   runs: readonly RunRecord[],
   boot: { readonly resamples: number; readonly seed: number },
 ): Cell {
+  const where = `The runs of ${method} in ${environment}`;
+  for (const run of runs) requireSame(where, run, runs[0], ({ methodSettings }) => methodSettings);
   const seeds = runs.map(({ seed }) => seed);
   if (new Set(seeds).size < seeds.length)
     throw new DataError(

@@ -1,14 +1,17 @@
 // The folder of one training run: config.json, metrics.jsonl, checkpoints, policy.json, and result.json last, whose
 // presence says that the run is whole.
-import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
+import { jsonText, parseJson } from '../json.ts';
 import type { Checkpoint } from '../rl/checkpoint.ts';
-import type { PolicyFile } from '../rl/policy-file.ts';
+import { type PolicyFile, parsePolicy } from '../rl/policy-file.ts';
+import { requireSealed, sealed } from '../rl/seal.ts';
 import type { Evaluation } from '../rl/train.ts';
 import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
+import { appendFile, faultOf, isAbsent, mkdir, readdir, readEntries, readFile, rm } from './files.ts';
 import { isClaim, type Lock, takeLock } from './lock.ts';
-import { earlierSettings, type RunSettings } from './run-settings.ts';
+import { differences, type RunSettings } from './settings.ts';
+import { isPart, removeParts, writeWhole } from './whole-file.ts';
 
 /** What a run was made with, besides its settings. */
 export interface RunMaking {
@@ -28,24 +31,49 @@ export interface RunResult {
   readonly evaluations: readonly Metric[];
 }
 
-/** Writes a file whole or not at all, also when the machine stops. */
-export async function writeWhole(file: string, text: string): Promise<void> {
-  const part = `${file}.part`;
-  const handle = await open(part, 'w');
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(part, file);
-}
-
-const lines = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+/** The text of config.json. */
+const configOf = (settings: RunSettings, { versions, adapter, command }: RunMaking): string => {
+  const config = sealed({ kind: 'divergrad-run', ...settings, versions, adapter, command });
+  return `${jsonText(config, 'The settings of the run', { indent: 2 })}\n`;
+};
 
 /** The settings of a run as config.json holds them; undefined when there is no such file. */
 export async function readConfig(path: string): Promise<Record<string, unknown> | undefined> {
   return (await readJson(join(path, 'config.json'))) as Record<string, unknown> | undefined;
+}
+
+/** Names of the folders in one that hold a run, sorted: others, as those of an editor or a file manager, are none. */
+export async function listRuns(folder: string): Promise<string[]> {
+  const entries = await readEntries(folder);
+  const runs = await Promise.all(
+    entries.map(async (entry) => {
+      if (!entry.isDirectory() && !entry.isSymbolicLink()) return [];
+      const held = await readdir(join(folder, entry.name)).catch((error: unknown) => {
+        if (isAbsent(error) || faultOf(error) === 'ENOTDIR') return [];
+        throw error;
+      });
+      return held.some((name) => name === 'config.json' || name === 'result.json') ? [entry.name] : [];
+    }),
+  );
+  return runs.flat().sort();
+}
+
+/**
+ * What a run was made with, as its config.json says, or else its result.
+ *
+ * @throws DataError when they contradict each other
+ */
+export async function readHeld(path: string): Promise<Record<string, unknown> | undefined> {
+  const config = await readConfig(path);
+  const settings = (await readResult(path))?.made?.settings;
+  if (config && settings) {
+    const differing = differences({ ...settings }, config);
+    if (differing.length > 0)
+      throw new DataError(
+        `'${join(path, 'result.json')}' is of another run than its config.json: ${differing.join(', ')}.`,
+      );
+  }
+  return config ?? (settings && { ...settings });
 }
 
 /** The result of a run that is whole, else undefined. @throws DataError when the file is not a result */
@@ -58,33 +86,110 @@ export async function readResult(path: string): Promise<RunResult | undefined> {
   return value;
 }
 
-async function readJson(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new DataError(`'${file}' cannot be read: ${error.message}.`);
+/** What a file holds; undefined when there is none. @throws DataError when it cannot be read, is no JSON, or was changed */
+export async function readJson(file: string): Promise<unknown> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (isAbsent(error)) return undefined;
+    throw error;
   });
   if (text === undefined) return undefined;
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
     throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
   }
+  requireSealed(value, `'${file}'`);
+  return value;
 }
 
-/** Names of the settings in which a folder's config differs from those wanted, as `batch 64 instead of 128`. */
-export function differences(config: Readonly<Record<string, unknown>>, wanted: RunSettings): string[] {
-  return Object.entries(wanted).flatMap(([name, value]) => {
-    const held = { ...earlierSettings, ...config }[name];
-    const [a, b] = [held, value].map((x) => JSON.stringify(x) ?? 'none');
-    return a === b ? [] : [`${name} ${a} instead of ${b}`];
-  });
+/** The lines of metrics.jsonl. */
+const logOf = (metrics: readonly Metric[]): string =>
+  metrics.map((metric) => `${jsonText(metric, `The evaluation at step ${metric.step}`)}\n`).join('');
+
+/**
+ * Does what a process that was killed after it wrote the result had still to do, and mends what the result says too.
+ */
+async function tidyFinished(path: string, result: RunResult, lock: Lock): Promise<void> {
+  await removeParts(path, true);
+  await removeCheckpoints(path);
+  await rm(join(path, 'error.json'));
+  await renew(join(path, 'metrics.jsonl'), logOf(result.evaluations), lock);
+  const { made } = result;
+  if (made && !(await readConfig(path)))
+    await renew(join(path, 'config.json'), configOf(made.settings, made), lock);
 }
+
+/** @throws DataError when the policy of a finished run is gone or damaged */
+async function requirePolicy(path: string, result: RunResult): Promise<void> {
+  const policy = join(path, 'policy.json');
+  const hint = "Restore it, or remove the run's result.json: then the run is made again.";
+  const saved = await readJson(policy);
+  // Nobody asks for the policies of earlier releases, whose results have no checksum either.
+  if (saved !== undefined) parsePolicy(saved, `'${policy}'`);
+  else if (Object.hasOwn(result, 'checksum'))
+    throw new DataError(`'${policy}' is missing, though the run has ended.`, { hint });
+}
+
+/** Writes a file if it holds anything else. */
+async function renew(file: string, text: string, lock: Lock): Promise<void> {
+  const held = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  });
+  if (held !== text) await writeWhole(file, text, lock.requireHeld);
+}
+
+/**
+ * The result of a run that is whole, else undefined. Its folder is as it should be afterwards.
+ *
+ * @throws DataError when it is no result, or the folder is neither so nor can be made so
+ */
+export async function readFinished(path: string): Promise<RunResult | undefined> {
+  const result = await readResult(path);
+  if (!result) return undefined;
+  const lock = await takeLock(join(path, 'run.lock'));
+  try {
+    await requirePolicy(path, result);
+    await tidyFinished(path, result, lock);
+  } finally {
+    await lock.release();
+  }
+  return result;
+}
+
+/** A checkpoint without the seconds of its evaluations, as training made it. */
+const untimed = (checkpoint: Checkpoint): Checkpoint => ({
+  ...checkpoint,
+  evaluations: checkpoint.evaluations.map((evaluation) => {
+    const { seconds: _, ...measured } = evaluation as Metric;
+    return measured;
+  }),
+});
+
+/** Seconds by step, of the lines of a metrics.jsonl that can be read. */
+async function loggedSeconds(file: string): Promise<Map<number, number>> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const seconds = new Map<number, number>();
+  for (const line of text.split('\n')) {
+    try {
+      const metric = parseJson(line) as Partial<Metric> | null;
+      if (Number.isFinite(metric?.seconds)) seconds.set(Number(metric?.step), Number(metric?.seconds));
+    } catch {}
+  }
+  return seconds;
+}
+
+/** Whether a name is that of a file which file managers leave in folders. */
+export const isStray = (name: string): boolean =>
+  name === '.DS_Store' || name === 'Thumbs.db' || name === 'desktop.ini' || name.startsWith('._');
 
 /** The open folder of a run under way. Only one process has it open. */
 export class RunFolder {
-  /** Seconds the run had taken when the checkpoint it goes on from was made. */
+  /** Seconds the run had taken at the evaluation before the checkpoint it goes on from. */
   private secondsBefore = 0;
-  private metrics: Metric[] = [];
+  /** Seconds the run had taken at each evaluation, by its step. */
+  private readonly secondsAt = new Map<number, number>();
 
   private constructor(
     readonly path: string,
@@ -98,47 +203,61 @@ export class RunFolder {
   /**
    * Opens a new or empty folder, or that of an unfinished run of the same settings, which then goes on.
    *
+   * @param requireResumable throws when a run cannot go on from a checkpoint; the folder is then left as it was
    * @throws UsageError when it holds anything else: a run never overwrites another
    */
-  static async open(path: string, settings: RunSettings, making: RunMaking): Promise<RunFolder> {
-    const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw new DataError(`Cannot use '${path}' for the run: ${error.message}.`);
-    });
-    const config = await readConfig(path);
+  static async open(
+    path: string,
+    settings: RunSettings,
+    making: RunMaking,
+    requireResumable: (checkpoint: Checkpoint) => void = () => undefined,
+  ): Promise<RunFolder> {
     const refuse = (why: string) =>
       new UsageError(`The folder '${path}' ${why}.`, {
         hint: 'Name a new one; a run never overwrites another.',
       });
-    if (!config && held.some((name) => name !== 'config.json.part' && !isClaim(name, 'run.lock')))
-      throw refuse('is not empty');
-    if (config) {
-      const differing = differences(config, settings);
+    const ours = (name: string) => isStray(name) || isPart(name) || isClaim(name, 'run.lock');
+    const ownConfig = async () => {
+      const held = await readdir(path).catch((error: unknown) => {
+        if (isAbsent(error)) return [];
+        throw error;
+      });
+      const config = await readConfig(path);
+      if (!config && !held.every(ours)) throw refuse('is not empty');
+      const differing = config ? differences(config, settings) : [];
       if (differing.length > 0) throw refuse(`holds another run: ${differing.join(', ')}`);
-    }
-    await mkdir(path, { recursive: true }).catch((error: Error) => {
-      throw new DataError(`Cannot create '${path}': ${error.message}.`);
-    });
+      return config;
+    };
+    // Nothing of ours gets into a folder of something else.
+    await ownConfig();
+    await mkdir(path);
     const lock = await takeLock(join(path, 'run.lock'));
     try {
-      // The process that held the lock may have come to the end meanwhile.
-      if (await readResult(path)) throw refuse('holds a finished run');
+      // What counts is what the folder holds now: another process may have been at work in it meanwhile.
+      const config = await ownConfig();
+      const result = await readResult(path);
+      if (result) {
+        await tidyFinished(path, result, lock);
+        throw refuse('holds a finished run');
+      }
+      await removeParts(path, true);
       const found = await findCheckpoint(path);
-      const folder = new RunFolder(path, lock, found?.checkpoint, found?.skipped?.message, {
+      if (found) requireResumable(found.checkpoint);
+      const folder = new RunFolder(path, lock, found && untimed(found.checkpoint), found?.skipped?.message, {
         ...making,
         settings,
       });
-      await folder.keepUntil(found?.checkpoint.step ?? 0);
-      // What a run that goes on has done, it has done where it was before.
-      if (folder.resume && typeof config?.adapter === 'string') {
-        folder.made = { ...folder.made, adapter: config.adapter };
+      // What a run that goes on has done, it has done where it was before; one that begins anew has done nothing yet.
+      const before = found && config;
+      if (typeof before?.adapter === 'string') {
+        folder.made = { ...folder.made, adapter: before.adapter };
         folder.ranOn(making.adapter);
-        const { adapter } = folder.made;
-        if (adapter !== config.adapter)
-          await writeWhole(join(path, 'config.json'), lines({ ...config, adapter }));
       }
-      if (!config)
-        await writeWhole(join(path, 'config.json'), lines({ kind: 'divergrad-run', ...settings, ...making }));
+      const { adapter } = folder.made;
+      const { versions, command } = { ...making, ...before };
+      await folder.write('config.json', configOf(settings, { versions, adapter, command }));
+      // After the settings, without which a folder that holds something is nobody's.
+      await folder.rebuildLog(found?.checkpoint.evaluations ?? []);
       return folder;
     } catch (error) {
       await lock.release();
@@ -146,20 +265,34 @@ export class RunFolder {
     }
   }
 
-  /** Keeps the metrics up to the checkpoint; those after it come again. */
-  private async keepUntil(step: number): Promise<void> {
+  /**
+   * Makes metrics.jsonl what the checkpoint says. Only seconds are read from it, for checkpoints of earlier releases, which
+   * have none: a line that is lost or damaged has those of the one before.
+   */
+  private async rebuildLog(evaluations: readonly (Evaluation | Metric)[]): Promise<void> {
     const file = join(this.path, 'metrics.jsonl');
-    const text = await readFile(file, 'utf8').catch(() => '');
-    for (const line of text.split('\n')) {
-      // The last line may be half written.
-      try {
-        const metric = JSON.parse(line) as Metric;
-        if (metric.step <= step) this.metrics.push(metric);
-      } catch {}
+    const logged = evaluations.every((evaluation) => 'seconds' in evaluation)
+      ? new Map<number, number>()
+      : await loggedSeconds(file);
+    for (const evaluation of evaluations) {
+      const { step } = evaluation;
+      const seconds = 'seconds' in evaluation ? evaluation.seconds : logged.get(step);
+      this.secondsBefore = Math.max(this.secondsBefore, seconds ?? 0);
+      this.secondsAt.set(step, this.secondsBefore);
     }
-    this.secondsBefore = this.metrics.at(-1)?.seconds ?? 0;
-    if (text !== '') await writeWhole(file, this.metrics.map((m) => `${JSON.stringify(m)}\n`).join(''));
+    await this.writeLog(evaluations);
   }
+
+  private async writeLog(evaluations: readonly Evaluation[]): Promise<void> {
+    const text = logOf(evaluations.map(this.timed));
+    if (text === '') await rm(join(this.path, 'metrics.jsonl'));
+    else await this.write('metrics.jsonl', text);
+  }
+
+  private readonly timed = (evaluation: Evaluation): Metric => ({
+    ...evaluation,
+    seconds: this.secondsAt.get(evaluation.step) ?? this.secondsBefore,
+  });
 
   /** Notes an adapter that a part of the run was made on. */
   ranOn(adapter: string): void {
@@ -173,33 +306,48 @@ export class RunFolder {
   }
 
   async append(evaluation: Evaluation, since: number): Promise<void> {
-    const metric = { ...evaluation, seconds: this.seconds(since) };
-    this.metrics.push(metric);
-    await appendFile(join(this.path, 'metrics.jsonl'), `${JSON.stringify(metric)}\n`);
+    this.secondsAt.set(evaluation.step, this.seconds(since));
+    const line = logOf([this.timed(evaluation)]);
+    await this.lock.requireHeld();
+    await appendFile(join(this.path, 'metrics.jsonl'), line);
   }
 
-  save(checkpoint: Checkpoint): Promise<void> {
-    return saveCheckpoint(this.path, checkpoint);
+  /** The checkpoint has the seconds too: it alone is read when the run goes on. */
+  async save(checkpoint: Checkpoint): Promise<void> {
+    await this.lock.requireHeld();
+    const timed = { ...checkpoint, evaluations: checkpoint.evaluations.map(this.timed) };
+    await saveCheckpoint(this.path, timed, this.lock.requireHeld);
   }
 
-  /** Writes policy and result, and removes the checkpoints, which nothing needs any more. */
-  async finish(policy: PolicyFile, since: number): Promise<void> {
-    await writeWhole(join(this.path, 'policy.json'), `${JSON.stringify({ ...policy, made: this.made })}\n`);
+  /** Writes a file of the run, if the folder is still the run's. */
+  private async write(name: string, text: string): Promise<void> {
+    await this.lock.requireHeld();
+    await writeWhole(join(this.path, name), text, this.lock.requireHeld);
+  }
+
+  /**
+   * Writes policy and result, and removes the checkpoints, which nothing needs any more.
+   *
+   * @param evaluations of the whole run, as training gave them
+   */
+  async finish(policy: PolicyFile, evaluations: readonly Evaluation[], since: number): Promise<void> {
+    await this.write('policy.json', `${jsonText(sealed({ ...policy, made: this.made }), 'The policy')}\n`);
+    await this.writeLog(evaluations);
     const result: RunResult = {
       kind: 'divergrad-result',
       made: this.made,
       seconds: this.seconds(since),
-      evaluations: this.metrics,
+      evaluations: evaluations.map(this.timed),
     };
-    await writeWhole(join(this.path, 'result.json'), `${JSON.stringify(result)}\n`);
+    await this.write('result.json', `${jsonText(sealed(result), 'The result of the run')}\n`);
     await removeCheckpoints(this.path);
-    await rm(join(this.path, 'error.json'), { force: true });
+    await rm(join(this.path, 'error.json'));
   }
 
   /** Notes why the run failed; the next one over the folder tries again. */
   async fail(error: unknown): Promise<void> {
     const { name, message } = error as Error;
-    await writeWhole(join(this.path, 'error.json'), `${JSON.stringify({ name, message })}\n`);
+    await this.write('error.json', `${jsonText({ name, message }, 'The error')}\n`);
   }
 
   close(): Promise<void> {

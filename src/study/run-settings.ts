@@ -1,61 +1,12 @@
-import type { BackendChoice } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
-import { missingNeeds, requireCompatible } from '../divergences/estimator.ts';
+import { missingNeeds, requireCompatible, requireSamples } from '../divergences/estimator.ts';
 import { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from '../divergences/registry.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { UsageError } from '../errors.ts';
 import { actionMap } from '../rl/actions.ts';
-import {
-  ActorCritic,
-  actorCriticDefaults,
-  type CriticTarget,
-  criticTargetOf,
-  temperatureMode,
-} from '../rl/actor-critic.ts';
-import { trainDefaults } from '../rl/train.ts';
-
-/** Everything one training run is asked for. Names are those of `config.json`. */
-export interface RunSettings {
-  readonly environment: string;
-  /** `divergence/estimator`, with `:variant` where it has several. */
-  readonly estimator: string;
-  readonly distribution: string;
-  /** Actions sampled for each state; absent for the estimator's own number. */
-  readonly samples?: number;
-  readonly seed: number;
-  readonly steps: number;
-  readonly batch: number;
-  readonly hidden: readonly number[];
-  readonly learningRate: number;
-  readonly temperature: number | 'auto';
-  /** Of choices only; absent for a box, where it is `sample`. */
-  readonly criticTarget?: CriticTarget;
-  readonly warmup: number;
-  readonly updatesPerStep: number;
-  readonly evaluateEvery: number;
-  readonly evaluationEpisodes: number;
-  readonly capacity: number;
-  /** Environments stepped together with one policy call; absent for one. */
-  readonly parallelEnvironments?: number;
-  readonly backend: BackendChoice;
-}
-
-/** What settings meant that config.json of earlier versions does not have. */
-export const earlierSettings: Partial<RunSettings> = { criticTarget: 'sample' };
-
-/** What a run takes where nothing is said; {@link chosenSettings} has the rest. */
-export const runDefaults = {
-  steps: 10_000,
-  batch: trainDefaults.batch,
-  hidden: actorCriticDefaults.hidden,
-  learningRate: actorCriticDefaults.learningRate,
-  warmup: trainDefaults.warmup,
-  updatesPerStep: trainDefaults.updatesPerStep,
-  evaluateEvery: trainDefaults.evaluateEvery,
-  evaluationEpisodes: trainDefaults.evaluationEpisodes,
-  capacity: trainDefaults.capacity,
-  backend: 'auto' as BackendChoice,
-};
+import { ActorCritic, criticTargetOf, temperatureMode } from '../rl/actor-critic.ts';
+import { requireRounds } from '../rl/train-checks.ts';
+import { type RunSettings, runDefaults, settingsTable } from './settings.ts';
 
 /**
  * The distribution a task takes where none is named.
@@ -89,33 +40,40 @@ export function defaultEstimator(distribution: string): string {
   return found.name;
 }
 
-type Cell = Pick<RunSettings, 'environment' | 'estimator' | 'distribution'>;
-type Choices = Partial<Pick<RunSettings, 'temperature' | 'criticTarget'>>;
+type Asked = Partial<RunSettings> & Pick<RunSettings, 'environment'>;
 
 /**
- * What a run takes where estimator and distribution decide, and nothing is said.
+ * All settings of a run: those asked for, and for the others their defaults, or what environment, estimator and
+ * distribution decide.
  *
- * @throws UsageError for a temperature that cannot be tuned, an expectation that cannot be taken, a loss that never reads
- *   the critics
+ * @throws UsageError for unknown names, a temperature that cannot be tuned, an expectation that cannot be taken, a loss that
+ *   never reads the critics, too few samples
  */
-export async function chosenSettings(
-  cell: Cell,
-  asked: Choices,
-): Promise<Pick<RunSettings, 'temperature' | 'criticTarget'>> {
-  await prepareEnvironment(cell.environment);
-  const family = distributionFamily(cell.distribution);
+export async function completeSettings(asked: Asked): Promise<RunSettings> {
+  const said = Object.fromEntries(
+    Object.entries(asked).filter(([, value]) => value !== undefined),
+  ) as unknown as Asked;
+  const { environment } = said;
+  await prepareEnvironment(environment);
+  const distribution = said.distribution ?? (await defaultDistribution(environment));
+  const estimator = chooseEstimator(said.estimator ?? defaultEstimator(distribution));
   const parts = {
-    estimator: chooseEstimator(cell.estimator),
-    family,
-    actions: actionMap(makeEnvironment(cell.environment).actionSpace).kind,
-    ...(asked.temperature === undefined ? {} : { temperature: asked.temperature }),
-    ...(asked.criticTarget === undefined ? {} : { criticTarget: asked.criticTarget }),
+    ...said,
+    estimator,
+    family: distributionFamily(distribution),
+    actions: actionMap(makeEnvironment(environment).actionSpace).kind,
   };
+  const samples = said.samples ?? estimator.estimator.defaultSamples;
+  requireSamples(estimator, samples);
   const criticTarget = criticTargetOf(parts);
-  return {
-    temperature: temperatureMode(parts),
-    ...(family.capabilities.discrete ? { criticTarget } : {}),
+  const temperature = temperatureMode(parts);
+  const settings = {
+    ...{ seed: settingsTable.seed.default, ...runDefaults, ...said },
+    ...{ estimator: estimator.name, distribution, samples, temperature, criticTarget },
   };
+  const { steps, evaluateEvery, parallelEnvironments } = settings;
+  requireRounds({ steps, evaluateEvery }, parallelEnvironments);
+  return settings;
 }
 
 /**
@@ -124,7 +82,9 @@ export async function chosenSettings(
  *
  * @throws UsageError for unknown names
  */
-export async function refusal(settings: Cell & Choices): Promise<string | undefined> {
+export async function refusal(
+  settings: Asked & Pick<RunSettings, 'estimator' | 'distribution'>,
+): Promise<string | undefined> {
   await prepareEnvironment(settings.environment);
   const { kind } = actionMap(makeEnvironment(settings.environment).actionSpace);
   const family = distributionFamily(settings.distribution);
@@ -133,7 +93,7 @@ export async function refusal(settings: Cell & Choices): Promise<string | undefi
     return `the distribution '${family.name}' does not fit the ${kind.kind} actions of '${settings.environment}'`;
   try {
     requireCompatible(choice, family, estimators, kind.size);
-    await chosenSettings(settings, settings);
+    await completeSettings(settings);
     return undefined;
   } catch (error) {
     if (error instanceof UsageError) return error.message;
@@ -153,7 +113,7 @@ export function learnerOf(settings: RunSettings): ActorCritic {
     learningRate: settings.learningRate,
     temperature: settings.temperature,
     seed: settings.seed,
-    ...(settings.samples === undefined ? {} : { samples: settings.samples }),
-    ...(settings.criticTarget === undefined ? {} : { criticTarget: settings.criticTarget }),
+    samples: settings.samples,
+    criticTarget: settings.criticTarget,
   });
 }

@@ -3,14 +3,16 @@ import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { LocalVector, type VectorEnvironment } from '../envs/vector.ts';
 import { type BackendError, NumericsError } from '../errors.ts';
 import type { ActorCritic } from '../rl/actor-critic.ts';
+import { requireResumable, runSettings } from '../rl/checkpoint.ts';
 import { explainFault } from '../rl/numerics.ts';
-import { savePolicy } from '../rl/policy-file.ts';
+import { requireSavable, savePolicy } from '../rl/policy-file.ts';
 import { trainRecovering } from '../rl/recovery.ts';
-import { type Evaluation, type TrainOptions, trainingWork } from '../rl/train.ts';
+import { type Evaluation, type TrainOptions, trainDefaults, trainingWork } from '../rl/train.ts';
 import { findCheckpoint } from './checkpoint-file.ts';
 import { WorkerVector } from './environment-workers.ts';
 import { RunFolder, type RunMaking } from './run-folder.ts';
-import { learnerOf, type RunSettings } from './run-settings.ts';
+import { learnerOf } from './run-settings.ts';
+import type { RunSettings } from './settings.ts';
 
 export interface RunOptions {
   /** Where to keep the run; an unfinished run of the same settings goes on. */
@@ -49,6 +51,7 @@ export interface RunOutcome {
 export async function performRun(settings: RunSettings, options: RunOptions): Promise<RunOutcome> {
   await prepareEnvironment(settings.environment);
   const learner = learnerOf(settings);
+  if (options.folder !== undefined) requireSavable(learner);
   const work = settings.backend === 'auto' ? trainingWork(learner, settings.batch) : undefined;
   const reopen = () =>
     open({
@@ -63,33 +66,30 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
   let training: TrainOptions | undefined;
   const environments = vectorOf(settings, options.workers ?? 0);
   try {
-    folder =
-      options.folder === undefined
-        ? undefined
-        : await RunFolder.open(options.folder, settings, {
-            ...options.making,
-            adapter: device.backend.description,
-          });
-    options.onStart?.(device, learner, folder?.resume?.step ?? 0, folder?.warning);
-    const begun = performance.now();
-    const since = () => (performance.now() - begun) / 1000;
-    const kept = folder;
-    const {
-      environment: _e,
-      estimator: _s,
-      distribution: _d,
-      hidden: _h,
-      backend: _b,
-      parallelEnvironments: _p,
-      ...numbers
-    } = settings;
-    training = {
-      ...numbers,
+    const { batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed, steps } =
+      settings;
+    const asked: TrainOptions = {
+      ...{ batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed, steps },
       makeEnvironment: () => makeEnvironment(settings.environment),
       learner,
       environments,
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.onStep ? { onStep: options.onStep } : {}),
+    };
+    const making = { ...options.making, adapter: device.backend.description };
+    const identity = runSettings({ ...trainDefaults, ...asked }, asked.makeEnvironment().name);
+    folder =
+      options.folder === undefined
+        ? undefined
+        : await RunFolder.open(options.folder, settings, making, (checkpoint) =>
+            requireResumable(checkpoint, identity),
+          );
+    options.onStart?.(device, learner, folder?.resume?.step ?? 0, folder?.warning);
+    const begun = performance.now();
+    const since = () => (performance.now() - begun) / 1000;
+    const kept = folder;
+    training = {
+      ...asked,
       checkpoint: kept && {
         every: options.checkpointEvery,
         resume: kept.resume,
@@ -111,7 +111,10 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     });
     device = trained.device;
     const stopped = options.signal?.aborted === true;
-    if (!stopped) await folder?.finish(await savePolicy(device, learner, settings.environment), since());
+    if (!stopped) {
+      const policy = await savePolicy(device, learner, settings.environment);
+      await folder?.finish(policy, trained.evaluations, since());
+    }
     return {
       evaluations: trained.evaluations,
       seconds: folder?.seconds(since()) ?? since(),
@@ -124,15 +127,14 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
       throw await explained(error, training, reopen, options.folder);
     throw error;
   } finally {
-    await folder?.close();
-    await environments?.dispose();
-    await device.dispose().catch(() => undefined);
+    // Each whatever becomes of the others: a worker that is left keeps the process.
+    await Promise.allSettled([folder?.close(), environments?.dispose(), device.dispose()]);
   }
 }
 
 /** A run's parallel environments, if it has several. */
 function vectorOf(
-  { environment, parallelEnvironments = 1 }: RunSettings,
+  { environment, parallelEnvironments }: RunSettings,
   workers: number,
 ): VectorEnvironment | undefined {
   if (workers > 0) return new WorkerVector(environment, parallelEnvironments, workers);

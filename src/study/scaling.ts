@@ -2,6 +2,7 @@ import type { Device } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { BackendError, UsageError, unknownName } from '../errors.ts';
+import { maximum, minimum } from '../math/extremes.ts';
 import {
   type CostOptions,
   type CostReport,
@@ -224,7 +225,7 @@ function lawOf(
   });
   // Where work hardly grows, a line through the noise says nothing.
   const works = points.map(({ work }) => work);
-  if (Math.max(...works) < LEAST_GROWTH * Math.min(...works)) return [];
+  if (maximum(works) < LEAST_GROWTH * minimum(works)) return [];
   const line = fitLine(points);
   if (!line) return [];
   const { msPerWork, msPerWorkInterval, ...rest } = line;

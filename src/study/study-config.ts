@@ -2,15 +2,10 @@ import { parse } from 'yaml';
 import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
-import { closestMatch, DataError, shortened, unknownName } from '../errors.ts';
-import { criticTargets } from '../rl/actor-critic.ts';
-import {
-  chosenSettings,
-  defaultDistribution,
-  type RunSettings,
-  refusal,
-  runDefaults,
-} from './run-settings.ts';
+import { closestMatch, DataError, quoted, shortened, unknownName } from '../errors.ts';
+import { maximum } from '../math/extremes.ts';
+import { completeSettings, defaultDistribution, refusal } from './run-settings.ts';
+import { type RunSettings, type Setting, settingEntries } from './settings.ts';
 
 /** A study as its file says it, with every default filled in. */
 export interface StudyConfig {
@@ -37,8 +32,7 @@ export interface RefusedRun {
 type Check = (value: unknown, path: string) => unknown;
 
 const fail = (path: string, value: unknown, wanted: string): never => {
-  const seen = JSON.stringify(value) ?? 'nothing';
-  throw new DataError(`${path} is ${shortened(seen)}; it must be ${wanted}.`);
+  throw new DataError(`${path} is ${value === undefined ? 'nothing' : quoted(value)}; it must be ${wanted}.`);
 };
 
 const whole =
@@ -47,11 +41,6 @@ const whole =
     Number.isInteger(value) && (value as number) >= from && (value as number) <= to
       ? value
       : fail(path, value, `a whole number from ${from}${to < Number.MAX_SAFE_INTEGER ? ` to ${to}` : ''}`);
-
-const positive: Check = (value, path) =>
-  typeof value === 'number' && value > 0 && Number.isFinite(value)
-    ? value
-    : fail(path, value, 'a number above 0');
 
 const oneOf =
   (...known: readonly string[]): Check =>
@@ -66,23 +55,25 @@ const listOf =
     return value.map((item, i) => check(item, `${path}[${i}]`));
   };
 
+/** What a study says as lists, of which it makes every combination. */
+const listed = ['environment', 'estimator', 'distribution', 'seed'];
+
+const checkOf =
+  ({ kind }: Setting): Check =>
+  (value, path) => {
+    const [at, seen] = kind.fault(value) ?? [];
+    return at === undefined ? value : fail(`${path}${at}`, seen, kind.wanted);
+  };
+
 /** What a study may say of every run, and of those of one environment. */
-const settingChecks: Readonly<Record<string, Check>> = {
-  steps: whole(1),
-  samples: whole(1, 65_536),
-  batch: whole(1, 65_536),
-  hidden: listOf(whole(1, 65_536)),
-  learningRate: positive,
-  temperature: (value, path) => (value === 'auto' ? value : positive(value, path)),
-  criticTarget: oneOf(...criticTargets),
-  warmup: whole(1),
-  updatesPerStep: whole(0, 10_000),
-  evaluateEvery: whole(1),
-  evaluationEpisodes: whole(1, 10_000),
-  capacity: whole(1, 100_000_000),
-  parallelEnvironments: whole(1, 4096),
-  backend: oneOf('auto', 'wasm', 'cpu', 'webgpu'),
-};
+const settingChecks: Readonly<Record<string, Check>> = Object.fromEntries(
+  settingEntries.flatMap(([key, setting]) =>
+    setting.identity && !listed.includes(key) ? [[key, checkOf(setting)]] : [],
+  ),
+);
+
+/** Names of the settings that a study's file may have. */
+export const studySettings: readonly string[] = Object.keys(settingChecks);
 
 /** An object with known keys only. */
 function fields(value: unknown, path: string, known: readonly string[]): Record<string, unknown> {
@@ -192,7 +183,7 @@ export async function planStudy(
   config: StudyConfig,
   baseSeed: number,
 ): Promise<{ readonly runs: RunSettings[]; readonly refused: RefusedRun[] }> {
-  const cells: Omit<RunSettings, 'seed'>[] = [];
+  const cells: RunSettings[] = [];
   const refused: RefusedRun[] = [];
   for (const { name: environment, ...own } of config.environments) {
     const distributions =
@@ -202,12 +193,16 @@ export async function planStudy(
         const cell = { environment, estimator, distribution };
         const asked = { ...config.settings, ...own };
         const reason = await refusal({ ...cell, ...asked });
-        if (reason === undefined)
-          cells.push({ ...runDefaults, ...asked, ...cell, ...(await chosenSettings(cell, asked)) });
+        if (reason === undefined) cells.push(await completeSettings({ ...asked, ...cell }));
         else refused.push({ ...cell, reason });
       }
     }
   }
+  const highest = baseSeed + maximum(config.seeds);
+  if (!Number.isSafeInteger(highest))
+    throw new DataError(
+      `The seeds of the study end at ${maximum(config.seeds)}, to which --seed adds ${baseSeed}; the highest seed is ${Number.MAX_SAFE_INTEGER}.`,
+    );
   if (config.onIncompatible === 'error' && refused.length > 0) {
     const [first] = refused;
     throw new DataError(
@@ -224,30 +219,3 @@ export async function planStudy(
 /** A run's folder in its study. */
 export const runName = ({ environment, estimator, distribution, seed }: RunSettings): string =>
   [environment, estimator.replaceAll('/', '_').replaceAll(':', '+'), distribution, `seed-${seed}`].join('--');
-
-/** The options of `train` that make this run. */
-export function trainArguments(settings: RunSettings): string[] {
-  const values: Record<string, string | number | undefined> = {
-    env: settings.environment,
-    estimator: settings.estimator,
-    distribution: settings.distribution,
-    samples: settings.samples,
-    seed: settings.seed,
-    steps: settings.steps,
-    batch: settings.batch,
-    hidden: settings.hidden.join(','),
-    'learning-rate': settings.learningRate,
-    temperature: settings.temperature,
-    'critic-target': settings.criticTarget,
-    warmup: settings.warmup,
-    'updates-per-step': settings.updatesPerStep,
-    'evaluate-every': settings.evaluateEvery,
-    episodes: settings.evaluationEpisodes,
-    capacity: settings.capacity,
-    'parallel-environments': settings.parallelEnvironments,
-    backend: settings.backend,
-  };
-  return Object.entries(values).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name}`, String(value)],
-  );
-}

@@ -1,8 +1,10 @@
 // The results of studies as their folders hold them.
-import { readdir, readFile } from 'node:fs/promises';
+
 import { join } from 'node:path';
-import { DataError } from '../errors.ts';
-import { readConfig, readResult } from './run-folder.ts';
+import { DataError, quoted } from '../errors.ts';
+import { faultOf, isAbsent } from './files.ts';
+import { listRuns, readConfig, readHeld, readJson, readResult } from './run-folder.ts';
+import { type Setting, settingEntries, settingsOf } from './settings.ts';
 
 /** An evaluation of a run: undiscounted mean return of the deterministic policy. */
 export interface CurvePoint {
@@ -15,12 +17,6 @@ export interface CurvePoint {
   readonly meanReturn: number;
 }
 
-/** Settings of config.json in which runs of one task must agree. */
-const compared = [
-  ...['steps', 'batch', 'hidden', 'learningRate', 'temperature', 'warmup', 'updatesPerStep'],
-  ...['evaluateEvery', 'evaluationEpisodes', 'capacity', 'parallelEnvironments'],
-];
-
 /** Version of the random streams among a run's versions: runs of different ones are not independent by their seeds. */
 export const RANDOM_STREAMS = 'random streams';
 
@@ -32,8 +28,10 @@ export interface RunRecord {
   readonly distribution: string;
   readonly seed: number;
   readonly adapter: string;
-  /** What else it was asked for, as config.json holds it; runs that are compared must agree in it. */
+  /** What else it was asked for; runs of one environment must agree in it. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** The same of what follows from the method; runs of one method in one environment must agree in it. */
+  readonly methodSettings: Readonly<Record<string, unknown>>;
   readonly points: readonly CurvePoint[];
 }
 
@@ -54,15 +52,16 @@ export async function readStudyResults(folder: string): Promise<StudyResults> {
     const run = await readRun(folder);
     return { title: folder, runs: run ? [run] : [], unfinished: run ? 0 : 1 };
   }
-  const names = await readdir(join(folder, 'runs')).catch((error: NodeJS.ErrnoException) => {
-    throw new DataError(
-      `'${folder}' holds no study: ${error.code === 'ENOENT' ? "it has no folder 'runs'" : error.message}.`,
-      { hint: 'Name the folder that `divergrad study` wrote, the one with study.json in it.' },
-    );
+  const names = await listRuns(join(folder, 'runs')).catch((cause: unknown) => {
+    if (!isAbsent(cause) && faultOf(cause) !== 'ENOTDIR') throw cause;
+    throw new DataError(`'${folder}' holds no study: it has no folder 'runs'.`, {
+      hint: 'Name the folder that `divergrad study` wrote, the one with study.json in it.',
+      cause,
+    });
   });
   const runs: RunRecord[] = [];
   let unfinished = 0;
-  for (const name of names.sort()) {
+  for (const name of names) {
     const run = await readRun(join(folder, 'runs', name));
     if (run) runs.push(run);
     else unfinished++;
@@ -72,36 +71,38 @@ export async function readStudyResults(folder: string): Promise<StudyResults> {
 
 async function titleOf(folder: string): Promise<string> {
   const file = join(folder, 'study.json');
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) return folder;
-  try {
-    const title = JSON.parse(text)?.config?.title;
-    return typeof title === 'string' && title !== '' ? title : folder;
-  } catch (error) {
-    throw new DataError(`'${file}' is not JSON: ${(error as Error).message}.`);
-  }
+  const study = (await readJson(file)) as { config?: { title?: unknown } } | null | undefined;
+  const title = study?.config?.title;
+  return typeof title === 'string' && title !== '' ? title : folder;
 }
+
+const shown = (value: unknown): string => (value === undefined ? 'missing' : quoted(value));
 
 async function readRun(folder: string): Promise<RunRecord | undefined> {
   const result = await readResult(folder);
   if (!result) return undefined;
-  const config = await readConfig(folder);
+  const config = await readHeld(folder);
   const file = join(folder, 'config.json');
   const versions = config?.versions as Readonly<Record<string, unknown>> | undefined;
   const key = <T>(name: string, kind: 'string' | 'number'): T => {
     const value = config && Object.hasOwn(config, name) ? config[name] : undefined;
     if (typeof value !== kind)
-      throw new DataError(
-        `'${file}': ${name} is ${JSON.stringify(value) ?? 'missing'}; it must be a ${kind}.`,
-      );
+      throw new DataError(`'${file}': ${name} is ${shown(value)}; it must be a ${kind}.`);
     return value as T;
   };
+  const held = settingsOf(config ?? {});
+  const alikeOf = (which: Setting['alike']) =>
+    Object.fromEntries(
+      settingEntries.flatMap(([name, { alike }]) =>
+        alike === which && held.has(name) ? [[name, held.get(name)]] : [],
+      ),
+    );
   const points = result.evaluations.map((evaluation, i) => {
     const numbers = (['step', 'updates', 'seconds', 'meanReturn'] as const).map((name) => {
       const value = evaluation?.[name];
       if (typeof value !== 'number' || !Number.isFinite(value))
         throw new DataError(
-          `'${join(folder, 'result.json')}': evaluations[${i}].${name} is ${JSON.stringify(value) ?? 'missing'}; it must be a finite number.`,
+          `'${join(folder, 'result.json')}': evaluations[${i}].${name} is ${shown(value)}; it must be a finite number.`,
         );
       return value;
     });
@@ -122,10 +123,9 @@ async function readRun(folder: string): Promise<RunRecord | undefined> {
     distribution: key('distribution', 'string'),
     seed: key('seed', 'number'),
     adapter: typeof result.made?.adapter === 'string' ? result.made.adapter : key('adapter', 'string'),
+    methodSettings: alikeOf('method'),
     settings: {
-      ...Object.fromEntries(
-        compared.flatMap((name) => (config && Object.hasOwn(config, name) ? [[name, config[name]]] : [])),
-      ),
+      ...alikeOf('environment'),
       // Not said in runs of the first version.
       [RANDOM_STREAMS]: versions?.[RANDOM_STREAMS] ?? '1',
     },

@@ -1,13 +1,17 @@
 // Carries out the runs of a study in processes of their own, as many at a time as asked for. What is done stays done: a
 // run is skipped when its folder holds a result, and goes on from its last checkpoint when it does not.
-import { spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
+import { jsonText } from '../json.ts';
+import { sealed } from '../rl/seal.ts';
+import { stopMessage } from './ending.ts';
+import { mkdir } from './files.ts';
 import { takeLock } from './lock.ts';
-import { differences, readConfig, readResult, writeWhole } from './run-folder.ts';
-import type { RunSettings } from './run-settings.ts';
-import { type RefusedRun, runName, type StudyConfig, trainArguments } from './study-config.ts';
+import { listRuns, type RunResult, readFinished, readHeld } from './run-folder.ts';
+import { differences, type RunSettings, trainArguments } from './settings.ts';
+import { type RefusedRun, runName, type StudyConfig } from './study-config.ts';
+import { writeWhole } from './whole-file.ts';
 
 export interface StudyOptions {
   readonly folder: string;
@@ -46,8 +50,10 @@ export interface RunOutcome {
 export async function performStudy(options: StudyOptions): Promise<Map<string, RunOutcome>> {
   const { folder, runs, jobs, config, refused, making } = options;
   const runsFolder = join(folder, 'runs');
-  await mkdir(runsFolder, { recursive: true });
+  await mkdir(runsFolder);
   const lock = await takeLock(join(folder, 'study.lock'));
+  const broken = new AbortController();
+  const signal = AbortSignal.any([options.signal, broken.signal]);
   const outcomes = new Map<string, RunOutcome>();
   const stepsDone = new Map<string, number>();
   const total = runs.reduce((sum, run) => sum + run.steps, 0);
@@ -63,42 +69,72 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
     report();
   };
   try {
-    for (const run of runs) await requireOwn(join(runsFolder, runName(run)), run);
-    const document = { kind: 'divergrad-study', ...making, config, refused };
-    await writeWhole(join(folder, 'study.json'), `${JSON.stringify(document, null, 2)}\n`);
+    await requireOwn(runsFolder, runs);
+    const document = sealed({ kind: 'divergrad-study', ...making, config, refused });
+    await writeWhole(join(folder, 'study.json'), `${jsonText(document, 'The study', { indent: 2 })}\n`);
     const waiting: RunSettings[] = [];
     for (const run of runs) {
-      const result = await readResult(join(runsFolder, runName(run)));
-      if (result)
-        settle(run, { state: 'skipped', finalReturn: result.evaluations.at(-1)?.meanReturn ?? Number.NaN });
+      const result = await readFinished(join(runsFolder, runName(run)));
+      if (result) settle(run, { state: 'skipped', ...finalReturn(result) });
       else waiting.push(run);
     }
     const work = async () => {
-      for (let run = waiting.shift(); run && !options.signal.aborted; run = waiting.shift()) {
+      for (let run = waiting.shift(); run && !signal.aborted; run = waiting.shift()) {
+        // No run begins in the place of a folder that was moved away.
+        await lock.requireHeld();
+        // An abort that came meanwhile is no event any more.
+        if (signal.aborted) break;
         const name = runName(run);
         settle(
           run,
-          await performInProcess(run, join(runsFolder, name), options, (step) => {
+          await performInProcess(run, join(runsFolder, name), { ...options, signal }, (step) => {
             stepsDone.set(name, step);
             report();
           }),
         );
       }
     };
-    await Promise.all(Array.from({ length: jobs }, work));
+    // One that fails stops the others, and none is left behind.
+    const all = Array.from({ length: jobs }, () =>
+      work().catch((error: unknown) => {
+        broken.abort();
+        throw error;
+      }),
+    );
+    await Promise.allSettled(all);
+    await Promise.all(all);
   } finally {
     await lock.release();
   }
   return outcomes;
 }
 
-async function requireOwn(folder: string, run: RunSettings): Promise<void> {
-  const config = await readConfig(folder);
-  const differing = config ? differences(config, run) : [];
-  if (differing.length === 0) return;
-  throw new UsageError(`'${folder}' holds a run with other settings: ${differing.join(', ')}.`, {
-    hint: 'Name another folder for the changed study with --out.',
-  });
+/**
+ * A study may have grown since it wrote the folder: what is there must be of it, and all of it.
+ *
+ * @throws UsageError when the folder holds a run that the study does not have, or has with other settings
+ */
+async function requireOwn(runsFolder: string, runs: readonly RunSettings[]): Promise<void> {
+  const hint = 'Name another folder for the changed study with --out.';
+  const own = new Map(runs.map((run) => [runName(run), run]));
+  const names = await listRuns(runsFolder);
+  const strange = names.filter((name) => !own.has(name));
+  if (strange.length > 0)
+    throw new UsageError(
+      `'${runsFolder}' holds ${strange.length} runs that are not of this study; the first: ${strange[0]}.`,
+      { hint },
+    );
+  for (const name of names) {
+    const folder = join(runsFolder, name);
+    const differing = differences((await readHeld(folder)) ?? {}, own.get(name) as RunSettings);
+    if (differing.length > 0)
+      throw new UsageError(`'${folder}' holds a run with other settings: ${differing.join(', ')}.`, { hint });
+  }
+}
+
+function finalReturn({ evaluations }: RunResult): Pick<RunOutcome, 'finalReturn'> {
+  const last = evaluations.at(-1);
+  return last ? { finalReturn: last.meanReturn } : {};
 }
 
 async function performInProcess(
@@ -113,13 +149,17 @@ async function performInProcess(
   const child = spawn(program, [...before, ...args, ...extra], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  const stop = () => child.kill('SIGINT');
+  let hasBegun = false;
+  // By word, since a signal of ours after that of a terminal would be the second, which lets nothing be saved. One that
+  // has said nothing yet is still starting.
+  const stop = () => (hasBegun ? tell(child) : void child.kill('SIGTERM'));
   signal.addEventListener('abort', stop, { once: true });
   let complaint = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-4000);
   });
   child.on('message', (message: { step?: unknown }) => {
+    hasBegun = true;
     if (typeof message?.step === 'number') onStep(message.step);
   });
   const code = await new Promise<number | string>((done) => {
@@ -127,14 +167,19 @@ async function performInProcess(
     child.on('close', (status, ending) => done(status ?? ending ?? 'no exit code'));
   });
   signal.removeEventListener('abort', stop);
-  const result = await readResult(folder).catch(() => undefined);
-  if (result)
+  const result = await readFinished(folder).catch((error: Error) => error);
+  if (result && !(result instanceof Error))
     return {
       state: 'done',
-      finalReturn: result.evaluations.at(-1)?.meanReturn ?? Number.NaN,
+      ...finalReturn(result),
       seconds: result.seconds,
     };
   if (signal.aborted) return { state: 'stopped' };
   const last = complaint.trim().split('\n').at(-1);
-  return { state: 'failed', error: last || `ended with ${code}` };
+  return { state: 'failed', error: last || result?.message || `ended with ${code}` };
+}
+
+/** Asks a run to save and end. One that has closed its channel is about to. */
+function tell(child: ChildProcess): void {
+  if (child.connected) child.send(stopMessage, () => undefined);
 }

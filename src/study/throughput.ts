@@ -1,10 +1,12 @@
 // How fast training goes in each environment, and which of its parts the time is spent in.
+
 import type { Device } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { checked } from '../envs/checked.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { environmentSeed } from '../envs/vector.ts';
+import { requireHeld } from '../json.ts';
 import { actionMap } from '../rl/actions.ts';
 import { ActorCritic, actorCriticDefaults } from '../rl/actor-critic.ts';
 import { compileUpdate, replayFor, trainDefaults } from '../rl/train.ts';
@@ -57,13 +59,15 @@ function rowOf(
   const total = throughputParts.reduce((sum, part) => sum + seconds(part), 0);
   const each = (of: (part: ThroughputPart) => number) =>
     Object.fromEntries(throughputParts.map((part) => [part, of(part)])) as Record<ThroughputPart, number>;
-  return {
+  const row = {
     environment,
     estimator,
     stepsPerSecond: 1 / total,
     rates: each((part) => 1 / seconds(part)),
     shares: each((part) => seconds(part) / total),
   };
+  requireHeld(row, `The throughput in ${environment}`);
+  return row;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Shape, sizeOf } from '../math/shape.ts';
-import { axisOf, plain } from './shapes.ts';
+import { axisOf, MOST_INDEXED, plain, tooLongToIndex } from './shapes.ts';
 import { type Op, record, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, reshape } from './views.ts';
 
@@ -30,7 +30,7 @@ const gatherCall = (kernel: string, entries: number, [outer, picks, inner]: Shap
 
 /**
  * `y[..., j, ...] = x[..., index[..., j, ...], ...]` along `axis`; the index has x's other extents.
- * Indices are whole numbers in an f32 tensor (exact below 2^24); one outside the axis gives NaN.
+ * Indices are whole numbers in an f32 tensor, which is why the axis has at most 2^24 entries; one outside gives NaN.
  */
 export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
   const at = axisOf('gather', x, axis);
@@ -40,6 +40,7 @@ export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
   ) {
     throw shapeError('gather', [x, index], `the index must match x on every axis but ${at}`);
   }
+  if (x.shape[at] > MOST_INDEXED) throw shapeError('gather', [x, index], tooLongToIndex);
   const outer = sizeOf(x.shape.slice(0, at));
   const inner = sizeOf(x.shape.slice(at + 1));
   const flat = record(

@@ -1,5 +1,5 @@
 import { constant, div, equal, exp, mul, sub } from './elementwise.ts';
-import { axisOf, plain } from './shapes.ts';
+import { axisOf, MOST_INDEXED, plain, tooLongToIndex } from './shapes.ts';
 import { type Op, record, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, reshape, stopGradient } from './views.ts';
 
@@ -43,6 +43,8 @@ function reduce(kind: ReductionKind, x: Tensor, axis: Axes, keepDims: boolean): 
   if (axes.length === 0) return x;
   if (axes.some((a) => x.shape[a] === 0) && kind !== 'sum')
     throw shapeError(kind, [x], 'an empty axis has no such value');
+  if (kind === 'argMax' && axes.some((a) => x.shape[a] > MOST_INDEXED))
+    throw shapeError(kind, [x], tooLongToIndex);
   const shape = x.shape
     .map((extent, a) => (axes.includes(a) ? 1 : extent))
     .filter((_, a) => keepDims || !axes.includes(a));

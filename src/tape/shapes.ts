@@ -4,6 +4,10 @@ import { shapeError, type Tensor, type TensorType } from './tensor.ts';
 /** The type of one f32 output. */
 export const plain = (shape: Shape): TensorType[] => [{ shape, dtype: 'f32' }];
 
+/** Entries of an axis at most whose numbers are tensors: float32 holds no odd number past them. */
+export const MOST_INDEXED = 2 ** 24;
+export const tooLongToIndex = 'the axis has more than 2^24 entries, whose numbers float32 cannot hold';
+
 /** `-1` counts from the end. @throws ShapeError when there is no such axis */
 export function axisOf(op: string, x: Tensor, axis: number): number {
   const result = normalizeAxis(axis, x.shape.length);

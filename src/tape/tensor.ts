@@ -98,8 +98,11 @@ export class State {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly initial?: Float32Array | Uint32Array;
-  /** Throws while what it holds is not fit for use: asked before each run of a program that uses the state. */
-  guard?: () => void;
+  /**
+   * Throws while what it holds is not fit for use: asked before each run of a program that uses the state.
+   * @param memory the device's, in which the program has the state
+   */
+  guard?: (memory: object) => void;
 
   /**
    * @param name unique within a program; appears in the listing and in checkpoints

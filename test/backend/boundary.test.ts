@@ -352,6 +352,23 @@ test('a program that is disposed of leaves nothing but the states of its caller'
   assert.equal(backend.wrong, []);
 });
 
+test('a state that cannot be read leaves no memory behind, and one that could before keeps its own', async () => {
+  const backend = countingBackend();
+  const device = new Device(backend);
+  const kept = new State('kept', [1], Float32Array.of(3));
+  await device.read(kept);
+  const read = backend.read.bind(backend);
+  backend.read = async () => {
+    throw new BackendError('There is no memory.', { fault: 'memory' });
+  };
+  await refuses(BackendError, /no memory/, () => device.read(new State('s', [4])));
+  await refuses(BackendError, /no memory/, () => device.read(kept));
+  assert.equal([...backend.held.values()], ['kept']);
+  backend.read = read;
+  assert.equal([...(await device.read(kept))], [3]);
+  assert.equal(backend.wrong, []);
+});
+
 test('a state that another program uses outlives a program that failed', async () => {
   const backend = countingBackend();
   const device = new Device(backend);
@@ -389,8 +406,18 @@ test('wasm memory is given back by programs that do not load, and the next one i
   try {
     const device = new Device(await openWasm({ threads: 1 }));
     const good = () => device.compile(({ input }) => ({ y: exp(input('x', [64], 1)) }));
+    const scaled = (by: number) =>
+      device.compile(({ input }) => ({ y: mul(add(input('x', [64], 1), by), 12.5) }));
     (await good()).dispose();
+    (await scaled(2)).dispose();
     const before = held;
+    // Constants that programs have in common stay while one of them does.
+    const [one, two] = [await scaled(3), await scaled(4)];
+    one.dispose();
+    two.run();
+    assert.is((await two.read('y'))[63], 62.5);
+    two.dispose();
+    assert.is(held, before, 'constants of programs that have ended');
     const network = mlp({ inputs: 3, hidden: [8], outputs: 1 });
     await refuses(BackendError, /no kernel/, () =>
       device.compile(({ input }) => ({ y: exp(network(exp(input('x', [5, 3], 0)))) }), { mlp: 'layered' }),
@@ -398,10 +425,11 @@ test('wasm memory is given back by programs that do not load, and the next one i
     assert.is(held, before, 'a kernel that is missing');
     await refuses(BackendError, /cannot grow/, () =>
       device.compile(({ input }) => ({
-        y: matmul(exp(input('x', [64, 64], 0)), randomNormal([64, 1 << 26])),
+        y: matmul(exp(input('x', [64, 64], 0)), randomNormal([64, 1 << 24])),
       })),
     );
     assert.is(held, before, 'memory that is missing');
+    assert.ok((device.backend.information.memoryBytes as number) < 2 ** 25, 'and nothing was taken for it');
     const update = await good();
     update.run();
     assert.ok(Math.abs((await update.read('y'))[63] - Math.E) < 1e-6);

@@ -204,6 +204,7 @@ test('kernels in a row that do not wait for each other are one dispatch', async 
     executable.run(2);
     const taken = (backend.counters.dispatches - dispatches) / 2;
     const last = await Promise.all(buffers.map(async (buffer) => (await backend.read(buffer))[199]));
+    executable.dispose();
     for (const buffer of buffers) backend.free(buffer);
     return [taken, ...last];
   };

@@ -155,6 +155,17 @@ test('a device lost while it works', () =>
       'lost',
       /^The device was lost: /,
     );
+    // Known now, so that nothing more is asked of it.
+    const state = new State('z', [3]);
+    const uses = [
+      () => update.run(),
+      () => device.write(state, new Float32Array(3)),
+      () => device.read(state),
+    ];
+    for (const use of uses) await faultOf(use, 'lost', /^The device was lost: /);
+    update.dispose();
+    await device.dispose();
+    await faultOf(async () => update.run(), 'disposed', /program was disposed of/);
   }));
 
 test('a device that does not answer', () =>

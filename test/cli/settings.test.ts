@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { interruption } from '../../src/cli/common.ts';
 import { matrixCommand } from '../../src/cli/matrix.ts';
 import { type PlayReport, playCommand } from '../../src/cli/play.ts';
 import { reportCommand } from '../../src/cli/report.ts';
@@ -17,7 +16,7 @@ import type { Evaluation } from '../../src/rl/train.ts';
 import { findCheckpoint } from '../../src/study/checkpoint-file.ts';
 import { compatibilityMatrix, type Matrix } from '../../src/study/matrix.ts';
 import type { StudyReport } from '../../src/study/report.ts';
-import { type RunSettings, runDefaults } from '../../src/study/run-settings.ts';
+import { type RunSettings, runDefaults } from '../../src/study/settings.ts';
 import { planStudy, readStudy, runName } from '../../src/study/study-config.ts';
 import { commandOf, neverGiven, perform, performJson } from '../helpers/perform.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
@@ -49,7 +48,7 @@ test('train: each option is in the settings it ran with, and in what came of the
     ...{ environment: 'linear-quadratic', estimator: 'reverse-kl/score:loo', distribution: 'gaussian' },
     ...{ samples: 3, seed: 9, steps: 24, batch: 5, hidden: [6, 7], learningRate: 0.002, temperature: 0.25 },
     ...{ warmup: 8, updatesPerStep: 2, evaluateEvery: 12, evaluationEpisodes: 3, capacity: 40 },
-    ...{ parallelEnvironments: 2, backend: 'cpu' },
+    ...{ parallelEnvironments: 2, criticTarget: 'sample', backend: 'cpu' },
   };
   assert.equal(settings, expected);
   assert.equal(json('run', 'result.json').made.settings, expected);
@@ -72,7 +71,7 @@ test('train: where nothing is said it takes what a study takes', async () => {
   const [{ environment: _e, estimator: _s, distribution: _d, seed, ...planned }] = (
     await planStudy(config, 0)
   ).runs;
-  assert.equal(planned, { ...runDefaults, temperature: 'auto' });
+  assert.equal(planned, { ...runDefaults, temperature: 'auto', samples: 1, criticTarget: 'sample' });
   assert.is(given('seed'), seed);
   // A number in a line of the help is the default of that line.
   for (const { description, defaultValue, flags } of own) {
@@ -96,7 +95,7 @@ test('train: what estimator and distribution decide is in the settings, and aske
     ...{ temperature: 2, criticTarget: 'sample', estimator: 'reverse-kl/exact' },
   });
   assert.equal(await settings({ env: 'linear-quadratic', estimator: 'dpg/pathwise' }), {
-    ...{ temperature: 0.05, criticTarget: undefined, estimator: 'dpg/pathwise' },
+    ...{ temperature: 0.05, criticTarget: 'sample', estimator: 'dpg/pathwise' },
   });
   const refused = (more: Readonly<Record<string, string>>) =>
     settings({ env: 'linear-quadratic', ...more }).then(
@@ -456,22 +455,6 @@ test('every option was given, but for those that have tests of their own', () =>
   assert.equal(neverGiven(matrixCommand), ['--seed']);
   for (const command of [playCommand, reportCommand, studyCommand, throughputCommand, verifyCommand])
     assert.equal(neverGiven(command), []);
-});
-
-test('a request to end sets the exit code of a shell', () => {
-  const before = process.exitCode;
-  for (const [name, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    process.exitCode = undefined;
-    const stop = interruption();
-    process.emit(name, name);
-    assert.is(stop.signal.aborted, true);
-    stop.end();
-    assert.is(process.exitCode, code);
-  }
-  process.exitCode = before;
 });
 
 test.run();

@@ -131,6 +131,8 @@ test('a program takes buffers that fit it only', async () => {
   const executable = await backend.load(program, [x, large]);
   executable.run(1);
   assert.equal([...(await backend.read(large, 0, 3))], [1, 1, 1]);
+  assert.instance(await thrownBy(() => backend.free(large)), UsageError);
+  executable.dispose();
   for (const buffer of [x, y, small, words, large]) backend.free(buffer);
 });
 

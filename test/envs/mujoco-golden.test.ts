@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CompiledModel } from '../../src/envs/mujoco/engine.ts';
 import { Hopper, hopperModel } from '../../src/envs/mujoco/hopper.ts';
+import { CompiledModel } from '../../src/envs/mujoco/simulation.ts';
 import { prepareEnvironment } from '../../src/envs/registry.ts';
 import { parseJson } from '../../src/study/golden/format.ts';
 import { type MujocoCase, readMujoco, verifyMujoco } from '../../src/study/golden/mujoco.ts';

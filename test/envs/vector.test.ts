@@ -5,16 +5,16 @@ import { makeEnvironment } from '../../src/envs/registry.ts';
 import { environmentSeed, LocalVector } from '../../src/envs/vector.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 
-test('each environment does what it does alone, through resets', () => {
+test('each environment does what it does alone, through resets', async () => {
   const vector = new LocalVector([0, 1, 2].map(() => makeEnvironment('cartpole')));
   const alone = [0, 1, 2].map(() => makeEnvironment('cartpole'));
   const random = new PhiloxStream(4);
   let expected = alone.map((environment, i) => environment.reset(environmentSeed(7, i)));
-  assert.equal(vector.reset(7), expected);
+  assert.equal(await vector.reset(7), expected);
   let ends = 0;
   for (let step = 0; step < 200; step++) {
     const actions = alone.map(() => Float32Array.of(random.nextInt(2)));
-    const transitions = vector.step(actions);
+    const transitions = await vector.step(actions);
     expected = alone.map((environment, i) => {
       const transition = environment.step(actions[i]);
       const { next, ...rest } = transitions[i];
@@ -38,14 +38,14 @@ test('each has a seed of its own, which no other place or run has', () => {
   assert.ok(Math.max(...seeds) > 2 ** 51);
 });
 
-test('states go out and in', () => {
+test('states go out and in', async () => {
   const make = () => new LocalVector([0, 1].map(() => makeEnvironment('pendulum')));
   const [a, b] = [make(), make()];
-  a.reset(1);
+  await a.reset(1);
   const push = [Float32Array.of(0.3), Float32Array.of(-1)];
-  a.step(push);
+  await a.step(push);
   b.setStates(JSON.parse(JSON.stringify(a.getStates())));
-  assert.equal(a.step(push), b.step(push));
+  assert.equal(await a.step(push), await b.step(push));
 });
 
 test.run();

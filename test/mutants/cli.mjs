@@ -25,34 +25,16 @@ export default [
     to: "episode.truncated ? 'terminated' : 'truncated'",
   },
   {
-    fault: 'train takes the steps between evaluations for the warmup where none is given',
+    fault: 'train registers no defaults',
     file: 'src/cli/train.ts',
-    from: 'runDefaults.warmup,',
-    to: 'runDefaults.evaluateEvery,',
+    from: 'usual === undefined ? option : option.default(usual)',
+    to: 'option',
   },
   {
-    fault: 'train has another default of --steps than a study',
+    fault: 'train takes values that a setting may not have',
     file: 'src/cli/train.ts',
-    from: 'wholeNumber(1, most), 10_000)',
-    to: 'wholeNumber(1, most), 1_000)',
-  },
-  {
-    fault: 'train takes no notice of --episodes',
-    file: 'src/cli/train.ts',
-    from: 'evaluationEpisodes: options.episodes',
-    to: 'evaluationEpisodes: runDefaults.evaluationEpisodes',
-  },
-  {
-    fault: 'train takes no notice of --updates-per-step',
-    file: 'src/cli/train.ts',
-    from: 'updatesPerStep: options.updatesPerStep',
-    to: 'updatesPerStep: runDefaults.updatesPerStep',
-  },
-  {
-    fault: 'train takes the batch for the capacity of the replay buffer',
-    file: 'src/cli/train.ts',
-    from: 'capacity: options.capacity',
-    to: 'capacity: options.batch',
+    from: 'if (kind.fault(value)) throw',
+    to: 'if (!kind) throw',
   },
   {
     fault: 'train takes no notice of --checkpoint-every',
@@ -143,11 +125,5 @@ export default [
     file: 'src/cli/bench.ts',
     from: 'samples: options.samples ?? null',
     to: 'samples: null',
-  },
-  {
-    fault: 'an interrupt ends with the number of its signal alone',
-    file: 'src/cli/common.ts',
-    from: 'exitCode = 128 + constants.signals[name];',
-    to: 'exitCode = constants.signals[name];',
   },
 ];

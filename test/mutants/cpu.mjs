@@ -1,9 +1,9 @@
 export default [
   {
     fault: 'a buffer of another device is freed',
-    file: 'src/backend/cpu/backend.ts',
-    from: 'buffer instanceof CpuBuffer && buffer.owner === this',
-    to: 'buffer instanceof CpuBuffer',
+    file: 'src/backend/owning.ts',
+    from: 'buffer instanceof OwnedBuffer && buffer.owner === this',
+    to: 'buffer instanceof OwnedBuffer',
   },
   {
     fault: 'dispatches of a run of several updates are counted once',
@@ -13,15 +13,15 @@ export default [
   },
   {
     fault: 'a program runs after it was disposed of',
-    file: 'src/backend/cpu/backend.ts',
-    from: 'this.steps = undefined;',
+    file: 'src/backend/owning.ts',
+    from: "if (this.ended) throw gone('program');",
     to: '',
   },
   {
     fault: 'a read may pass the end of its buffer',
-    file: 'src/backend/cpu/backend.ts',
-    from: 'offset + count <= buffer.count',
-    to: 'offset <= buffer.count',
+    file: 'src/backend/owning.ts',
+    from: 'offset + count <= this.count',
+    to: 'offset <= this.count',
   },
   {
     fault: 'a padded outer axis reads one entry past its window',

@@ -32,8 +32,8 @@ export default [
   {
     fault: 'a state takes NaN',
     file: 'src/device.ts',
-    from: 'requireFinite(values, `state ',
-    to: 'requireFinite([], `state ',
+    from: 'requireStorable(values, `state ',
+    to: 'requireStorable([], `state ',
   },
   {
     fault: 'a state that was freed is used again',
@@ -49,13 +49,13 @@ export default [
   },
   {
     fault: 'no update at all counts as a run',
-    file: 'src/device.ts',
+    file: 'src/update.ts',
     from: 'if (times === 0) return;\n    this.begin();',
     to: 'this.begin();',
   },
   {
     fault: 'a fraction of an update is taken',
-    file: 'src/device.ts',
+    file: 'src/update.ts',
     from: '!Number.isInteger(times) || times < 0',
     to: 'times < 0',
   },
@@ -73,8 +73,8 @@ export default [
   },
   {
     fault: 'a traced step stays loaded',
-    file: 'src/device.ts',
-    from: 'single.executable.dispose();',
+    file: 'src/update.ts',
+    from: 'single.dispose();',
     to: '',
   },
   {
@@ -139,7 +139,7 @@ export default [
   },
   {
     fault: 'an input that was never written is zero',
-    file: 'src/device.ts',
+    file: 'src/update.ts',
     from: 'if (this.unwritten.size > 0) {',
     to: 'if (this.unwritten.size > 9) {',
   },
@@ -154,5 +154,71 @@ export default [
     file: 'src/device.ts',
     from: 'if (user)\n      throw',
     to: 'if (user && user.inputs.size > 99)\n      throw',
+  },
+  {
+    fault: 'memory is freed under a program',
+    file: 'src/backend/owning.ts',
+    from: 'if (own.users > 0)',
+    to: 'if (own.users > 99)',
+  },
+  {
+    fault: 'a program that ended still holds its memory',
+    file: 'src/backend/owning.ts',
+    from: 'this.leave();',
+    to: '',
+  },
+  {
+    fault: 'a device that was closed is used',
+    file: 'src/backend/owning.ts',
+    from: "if (this.ending) throw gone('device');",
+    to: '',
+  },
+  {
+    fault: 'a program comes to life on a device that has ended while it was loaded',
+    file: 'src/backend/owning.ts',
+    from: 'if (!this.closed) return loaded;',
+    to: 'if (loaded) return loaded;',
+  },
+  {
+    fault: 'a section outlives its update',
+    file: 'src/update.ts',
+    from: 'for (const section of [...this.sections]) section.dispose();',
+    to: '',
+  },
+  {
+    fault: 'a section keeps its update from giving its memory back',
+    file: 'src/update.ts',
+    from: 'if (this.disposed) this.end();',
+    to: '',
+  },
+  {
+    fault: 'a section that is being loaded loses its memory',
+    file: 'src/update.ts',
+    from: 'if (this.loading > 0) return;',
+    to: '',
+  },
+  {
+    fault: 'a program draws from a replay buffer on another device',
+    file: 'src/rl/replay.ts',
+    from: 'if (memory === this.home) return;',
+    to: 'if (memory) return;',
+  },
+  {
+    fault: 'more elements than a kernel counts',
+    file: 'src/backend/loadable.ts',
+    from: 'if (count <= most) return;',
+    to: 'if (count <= 2 * most) return;',
+  },
+  {
+    fault: 'a literal that float32 does not hold',
+    file: 'src/backend/loadable.ts',
+    from: "buffer.kind === 'literal' ? buffer.values.find(isBeyond) : undefined",
+    to: 'undefined',
+  },
+  {
+    fault: 'words take fractions',
+    file: 'src/backend/loadable.ts',
+    from: 'values[i] >>> 0 === values[i]',
+    to: 'values[i] >>> 0 === Math.floor(values[i])',
   },
 ];

@@ -104,9 +104,9 @@ export default [
   },
   {
     fault: 'an estimator refuses the least number of samples it needs',
-    file: 'src/divergences/registry.ts',
-    from: 'input.samples >= minimumSamples',
-    to: 'input.samples > minimumSamples',
+    file: 'src/divergences/estimator.ts',
+    from: 'samples >= minimumSamples',
+    to: 'samples > minimumSamples',
   },
   {
     fault: 'the particles of Stein’s gradient attract each other',

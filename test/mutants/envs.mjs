@@ -1,6 +1,12 @@
 // Planted faults of src/envs, all but vector.ts.
 export default [
   {
+    fault: 'a state that JSON changes is kept',
+    file: 'src/envs/checked.ts',
+    from: "requireHeld(state, 'its state');",
+    to: '',
+  },
+  {
     fault: 'a reset goes on counting the steps of the episode before',
     file: 'src/envs/episodic.ts',
     from: 'this.elapsedSteps = 0;\n',
@@ -182,19 +188,19 @@ export default [
   },
   {
     fault: 'a simulation that was reset in its midst goes on',
-    file: 'src/envs/mujoco/engine.ts',
+    file: 'src/envs/mujoco/simulation.ts',
     from: 'thorough || before === 0 || !advanced ?',
     to: 'thorough || before === 0 ?',
   },
   {
     fault: 'a simulation that was reset in its first step goes on',
-    file: 'src/envs/mujoco/engine.ts',
+    file: 'src/envs/mujoco/simulation.ts',
     from: 'thorough || before === 0 || !advanced ?',
     to: 'thorough || !advanced ?',
   },
   {
     fault: 'warnings after which the engine goes on are not looked for',
-    file: 'src/envs/mujoco/engine.ts',
+    file: 'src/envs/mujoco/simulation.ts',
     from: 'thorough || before === 0 || !advanced ?',
     to: 'before === 0 || !advanced ?',
   },
@@ -212,8 +218,44 @@ export default [
   },
   {
     fault: 'the first keyframe whichever is asked for',
-    file: 'src/envs/mujoco/engine.ts',
+    file: 'src/envs/mujoco/simulation.ts',
     from: 'key < nkey) return key;',
     to: 'key < nkey) return 0;',
+  },
+  {
+    fault: 'an engine that has ended is used again',
+    file: 'src/envs/mujoco/engine.ts',
+    from: 'cause instanceof WebAssembly.RuntimeError ||',
+    to: '',
+  },
+  {
+    fault: 'a model of the tasks outlives its engine',
+    file: 'src/envs/mujoco/base.ts',
+    from: 'if (known && !known.instance.ended) return known;',
+    to: 'if (known) return known;',
+  },
+  {
+    fault: 'what a replicate makes is not counted',
+    file: 'src/envs/mujoco/limits.ts',
+    from: "tag === 'replicate' ||",
+    to: '',
+  },
+  {
+    fault: 'the parts of a cable are not within each other',
+    file: 'src/envs/mujoco/limits.ts',
+    from: 'depth + count, MOST_LEVELS',
+    to: 'depth, MOST_LEVELS',
+  },
+  {
+    fault: 'what a model includes is within nothing',
+    file: 'src/envs/mujoco/limits.ts',
+    from: 'this.read(text, levels, times,',
+    to: 'this.read(text, 0, times,',
+  },
+  {
+    fault: 'numbers written by their characters pass as 1',
+    file: 'src/envs/mujoco/limits.ts',
+    from: "plain(double ?? single ?? '')",
+    to: "double ?? single ?? ''",
   },
 ];

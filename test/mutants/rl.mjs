@@ -1,6 +1,18 @@
 // Planted faults of src/rl and of parallel environments.
 export default [
   {
+    fault: 'a checkpoint holds numbers that are not finite',
+    file: 'src/rl/checkpoint-format.ts',
+    from: 'if (!Number.isFinite(values[i]))',
+    to: 'if (Number.isNaN(values[i]) && i > 1)',
+  },
+  {
+    fault: 'a policy is saved with parameters that are not finite',
+    file: 'src/rl/policy-file.ts',
+    from: "requireHeld(parameters, 'The parameters of the policy');",
+    to: '',
+  },
+  {
     fault: 'truncation stored as termination',
     file: 'src/rl/train.ts',
     from: 'transitions.forEach(({ observation, reward, terminated }, i) => {',
@@ -33,14 +45,14 @@ export default [
   {
     fault: 'a quarter of the updates',
     file: 'src/rl/train.ts',
-    from: '      else update.run(updatesPerStep * count);\n      updates += updatesPerStep * count;',
-    to: '        else update.run(Math.ceil((updatesPerStep * count) / 4));\n        updates += Math.ceil((updatesPerStep * count) / 4);',
+    from: 'finder.run(update, before, times) : update.run(times),',
+    to: 'finder.run(update, before, times) : update.run(Math.ceil(times / 4)),',
   },
   {
     fault: 'updates not times the environments',
     file: 'src/rl/train.ts',
-    from: 'else update.run(updatesPerStep * count);',
-    to: 'else update.run(updatesPerStep);',
+    from: 'owed = warming ? 0 : updatesPerStep * count;',
+    to: 'owed = warming ? 0 : updatesPerStep;',
   },
   {
     fault: 'evaluations share their starts',
@@ -129,7 +141,7 @@ export default [
   {
     fault: 'reward clipped',
     file: 'src/rl/replay.ts',
-    from: 'row[next - 2] = transition.reward;',
+    from: "this.hold('reward', transition.reward, next - 2);",
     to: 'row[next - 2] = Math.max(-1, Math.min(1, transition.reward));',
   },
   {
@@ -237,8 +249,8 @@ export default [
   {
     fault: 'updates before the transition is stored: none counted',
     file: 'src/rl/train.ts',
-    from: 'updates += updatesPerStep * count;',
-    to: 'updates += updatesPerStep;',
+    from: 'updates += made;',
+    to: 'updates += 1;',
   },
   {
     fault: 'defaults over options',
@@ -315,7 +327,7 @@ export default [
   {
     fault: 'reward doubled',
     file: 'src/rl/replay.ts',
-    from: 'row[next - 2] = transition.reward;',
+    from: "this.hold('reward', transition.reward, next - 2);",
     to: 'row[next - 2] = 2 * transition.reward;',
   },
   {
@@ -339,8 +351,8 @@ export default [
   {
     fault: 'an evaluation does not listen to a stop',
     file: 'src/rl/evaluator.ts',
-    from: 'if (signal?.aborted) return undefined;',
-    to: '',
+    from: 'if (stopped()) return undefined;\n        if (!running[i])',
+    to: 'if (!running[i])',
   },
   {
     fault: 'one environment for learning and evaluating is taken',
@@ -405,7 +417,7 @@ export default [
   {
     fault: 'an empty replay buffer is drawn from',
     file: 'src/rl/replay.ts',
-    from: 'if (this.held > 0) return;',
+    from: 'if (this.held > 0) return this.requireHome(memory);',
     to: 'if (this.held >= 0) return;',
   },
   {
@@ -419,5 +431,53 @@ export default [
     file: 'src/distributions/checks.ts',
     from: 'head.shape.length !== 2 || head.shape[1] !== width',
     to: 'head.shape.length !== 2 || head.shape[1] < width',
+  },
+  {
+    fault: 'a burst of updates is not cut',
+    file: 'src/rl/burst.ts',
+    from: 'private slice = 1;',
+    to: 'private slice = 1e9;',
+  },
+  {
+    fault: 'a burst that was stopped forgets the rest of its updates',
+    file: 'src/rl/train.ts',
+    from: '...(owed > 0 ? { owed } : {}),',
+    to: '',
+  },
+  {
+    fault: 'the event loop never turns in long work',
+    file: 'src/breathe.ts',
+    from: 'const BREATH_MS = 100;',
+    to: 'const BREATH_MS = 1e9;',
+  },
+  {
+    fault: 'an evaluation that was made up for is not saved where no step follows',
+    file: 'src/rl/train.ts',
+    from: 'evaluations.push(evaluation);\n    fresh = true;',
+    to: 'evaluations.push(evaluation);',
+  },
+  {
+    fault: 'the copy of a replay buffer in a checkpoint takes no memory',
+    file: 'src/rl/train-checks.ts',
+    from: 'const copied = checkpoint ? 4 * filled : 0;',
+    to: 'const copied = 0;',
+  },
+  {
+    fault: 'the memory of a replay buffer is not looked at before the run',
+    file: 'src/rl/train.ts',
+    from: 'requireMemory(replay, settings, device.backend);',
+    to: '',
+  },
+  {
+    fault: 'a transition is stored with an infinite number',
+    file: 'src/rl/replay.ts',
+    from: "if (typeof value === 'number' && Number.isFinite(this.row[at])) return;",
+    to: "if (typeof value === 'number') return;",
+  },
+  {
+    fault: 'a checkpoint is written in one piece',
+    file: 'src/rl/checkpoint-format.ts',
+    from: 'const PIECE = 2 ** 26;',
+    to: 'const PIECE = 2 ** 40;',
   },
 ];

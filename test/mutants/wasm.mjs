@@ -20,20 +20,20 @@ export default [
   {
     fault: 'memory that was used before is not cleared',
     file: 'src/backend/wasm/memory.ts',
-    from: 'this.u32.fill(0, address / 4, (address + size) / 4);',
+    from: 'if (used > address) this.u32.fill(0, address / 4, used / 4);',
     to: '',
   },
   {
     fault: 'a buffer can be freed twice',
-    file: 'src/backend/wasm/backend.ts',
-    from: 'buffer.freed = true;',
+    file: 'src/backend/owning.ts',
+    from: 'own.freed = true;',
     to: '',
   },
   {
     fault: 'a program that was disposed of keeps its memory',
     file: 'src/backend/wasm/backend.ts',
-    from: 'this.disposed = true;\n    this.memory.release();',
-    to: 'this.disposed = true;',
+    from: 'dispose(): void {\n    this.memory.release();',
+    to: 'dispose(): void {',
   },
   {
     fault: 'threads outlive their device',
@@ -144,6 +144,18 @@ export default [
     to: '++row;',
   },
   {
+    fault: 'memory that was never used counts as used, and the other way round',
+    file: 'src/backend/wasm/memory.ts',
+    from: 'Math.max(this.fresh, address + size)',
+    to: 'Math.min(this.fresh, address + size)',
+  },
+  {
+    fault: 'memory grows for a program that does not fit',
+    file: 'src/backend/wasm/memory.ts',
+    from: 'if (!range) throw this.exhausted(size, label);',
+    to: 'if (!range) return;',
+  },
+  {
     fault: 'a program that wasm does not load keeps its memory',
     file: 'src/backend/wasm/backend.ts',
     from: '    } catch (problem) {\n      memory.release();',
@@ -154,5 +166,17 @@ export default [
     file: 'src/backend/wasm/assembly/nodes.ts',
     from: 'const part = LANES < lanes - first ? LANES : lanes - first;',
     to: 'const part = 1;',
+  },
+  {
+    fault: 'a constant outlives the programs that read it',
+    file: 'src/backend/wasm/backend.ts',
+    from: 'for (const key of this.literals.keys()) this.backend.leaveLiteral(key);',
+    to: '',
+  },
+  {
+    fault: 'a constant ends with the first of the programs that read it',
+    file: 'src/backend/wasm/backend.ts',
+    from: 'if (!literal || --literal.users > 0) return;',
+    to: 'if (!literal) return;',
   },
 ];

@@ -50,7 +50,7 @@ export default [
   {
     fault: 'a program that was disposed of keeps its table',
     file: 'src/backend/webgpu/backend.ts',
-    from: 'table?.destroy();',
+    from: 'each.table.destroy();',
     to: '',
   },
   {
@@ -80,7 +80,7 @@ export default [
   {
     fault: 'steps of a program that was disposed of stay ready',
     file: 'src/backend/webgpu/backend.ts',
-    from: 'for (const step of steps) made.delete(step);',
+    from: 'if (made.get(step) === each) made.delete(step);',
     to: '',
   },
   {

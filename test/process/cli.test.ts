@@ -73,7 +73,7 @@ for (const [args, expected, env] of [
   [['verify', '/nowhere/at/all'], /\/nowhere\/at\/all/, {}],
   [
     ['bench', '--backend', 'cpu', ...tiny, '--json', '/nowhere/x.json'],
-    /Cannot write '\/nowhere\/x.json'/,
+    /'\/nowhere\/x.json': there is no folder '\/nowhere'/,
     {},
   ],
   [['bench', '--backend', 'webgpu', ...tiny], /no adapter/, noAdapter],

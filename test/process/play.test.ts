@@ -66,7 +66,7 @@ test('what cannot be played is refused in one line with an exit code', async () 
   await refused(policy, 1, /'pendulum' has 3 and 1/, '--env', 'pendulum', '--backend', 'cpu');
   await refused(policy, 2, /Unknown environment 'pendulm'\. Did you mean/, '--env', 'pendulm');
   await refused(policy, 2, /cannot write '\.gif'/, '--render', join(folder, 'film.gif'));
-  assert.match((await command('play', join(folder, 'nowhere'))).stderr, /cannot be read: ENOENT/);
+  assert.match((await command('play', join(folder, 'nowhere'))).stderr, /cannot be read: it does not exist/);
   const help = (await command('play', '--help')).stdout;
   for (const flag of ['--seed', '--json', '--debug', '--render', '--stochastic'])
     assert.ok(help.includes(flag));

@@ -138,7 +138,7 @@ test('a newer version is refused by name, whatever follows', () => {
   const newer = bytes.slice(0, 40);
   new DataView(newer.buffer).setUint32(8, checkpointVersion + 1, true);
   assert.is(faultOf(newer), 'newer');
-  assert.throws(() => decodeCheckpoint(newer), /version 4; this release reads up to 3\. Update divergrad/);
+  assert.throws(() => decodeCheckpoint(newer), /version 5; this release reads up to 4\. Update divergrad/);
 });
 
 test('any bytes give a checkpoint or the typed error, also where the checksum is right', () => {

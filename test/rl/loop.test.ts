@@ -528,7 +528,10 @@ test('settings out of range are refused by name', async () => {
   const counts = ['steps', 'batch', 'capacity', 'warmup', 'evaluateEvery'] as const;
   for (const name of counts) {
     for (const value of [0, 1.5, -1, Number.NaN])
-      await refused({ [name]: value }, new RegExp(`^${name} must be a whole number from 1; got ${value}`));
+      await refused(
+        { [name]: value },
+        new RegExp(`^train: ${name} must be a whole number from 1( to \\d+)?; got ${value}`),
+      );
   }
   for (const value of [-1, 0.5, 1e9])
     await refused({ updatesPerStep: value }, /^train: updatesPerStep must be a whole number from 0 to 10000/);
@@ -537,6 +540,10 @@ test('settings out of range are refused by name', async () => {
       { evaluationEpisodes: value },
       /^train: evaluationEpisodes must be a whole number from 1 to 10000/,
     );
+  await refused(
+    { steps: 2 ** 20, evaluateEvery: 2 ** 20, updatesPerStep: 4096 },
+    /^steps times updatesPerStep must be below 4294967296; got 1048576 times 4096/,
+  );
   await refused({ steps: 15 }, /^steps is 15; with 2 environments it must be a multiple of 2/, 2);
   await refused(
     { evaluateEvery: 9 },
@@ -657,19 +664,19 @@ test('actions: boxes affinely and clipped, choices by the first of the largest, 
     assert.throws(() => actionMap({ kind: 'box', low, high }), /no finite bounds/);
 });
 
-test('a part of the environments starts as its places among all do, and states go back to their own', () => {
+test('a part of the environments starts as its places among all do, and states go back to their own', async () => {
   const make = (count: number, first: number) =>
     new LocalVector(
       Array.from({ length: count }, () => new Slide()),
       first,
     );
   const whole = make(4, 0);
-  const starts = whole.reset(6);
-  assert.equal(make(3, 1).reset(6), starts.slice(1));
+  const starts = await whole.reset(6);
+  assert.equal(await make(3, 1).reset(6), starts.slice(1));
   const again = make(4, 0);
   again.setStates(whole.getStates());
   const actions = starts.map((_, i) => Float32Array.of(0.5 * i, 0.1 * i));
-  assert.equal(again.step(actions), whole.step(actions));
+  assert.equal(await again.step(actions), await whole.step(actions));
 });
 
 test.run();

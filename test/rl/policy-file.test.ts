@@ -40,6 +40,9 @@ for (const family of distributionFamilies) {
     await first.dispose();
     const device = new Device(createCpuBackend());
     const policy = new SavedPolicy(parsePolicy(JSON.parse(text), 'the text'));
+    // On every device, loaded or not, also where its memory was freed.
+    allclose(await modes(device, policy), expected, { rtol: 0, atol: 0 });
+    device.write(policy.network.parameters, new Float32Array(policy.network.parameters.size));
     policy.load(device);
     allclose(await modes(device, policy), expected, { rtol: 0, atol: 0 });
     await device.dispose();

@@ -6,10 +6,11 @@ import type { CostReport } from '../../src/study/cost.ts';
 import { meanHeight } from '../../src/study/learning-statistics.ts';
 import { compatibilityMatrix } from '../../src/study/matrix.ts';
 import { reportOf } from '../../src/study/report.ts';
-import { csvOf, reportFigures } from '../../src/study/report-figures.ts';
+import { reportFigures } from '../../src/study/report-figures.ts';
 import { findingsOf } from '../../src/study/report-findings.ts';
 import { reportPage } from '../../src/study/report-page.ts';
 import type { RunRecord } from '../../src/study/study-results.ts';
+import { csvOf } from '../../src/study/text.ts';
 import { tableRows } from '../helpers/page-document.ts';
 
 const test = suite('columns of a report');
@@ -42,7 +43,7 @@ const runs: RunRecord[] = methods.flatMap((estimator, m) =>
       distribution: 'tanh-gaussian',
       seed,
     },
-    ...{ adapter: 'a test', settings: {} },
+    ...{ adapter: 'a test', ...{ settings: {}, methodSettings: {} } },
     points: steps.map((step, i) => ({
       ...{ step, updates: 7 * step + 10 * m + i, seconds: (m + 1) * step * 1e-3 + seed },
       meanReturn: levels[estimator] - 600 / (i + 1) + 11 * ((seed * (m + 1)) % 5),

@@ -10,10 +10,11 @@ import { PhiloxStream } from '../../src/math/philox.ts';
 import type { CostReport } from '../../src/study/cost.ts';
 import { compatibilityMatrix } from '../../src/study/matrix.ts';
 import { normalised, reportOf } from '../../src/study/report.ts';
-import { csvOf, reportFigures } from '../../src/study/report-figures.ts';
+import { reportFigures } from '../../src/study/report-figures.ts';
 import { comparisonOf, findingsOf, withInterval } from '../../src/study/report-findings.ts';
 import { reportPage } from '../../src/study/report-page.ts';
 import { type RunRecord, readStudyResults } from '../../src/study/study-results.ts';
+import { csvOf } from '../../src/study/text.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 
 const test = suite('report');
@@ -33,7 +34,7 @@ const runOf = (): RunRecord => ({
     estimator: 'reverse-kl/pathwise',
     distribution: 'tanh-gaussian',
   },
-  ...{ seed: 0, adapter: 'a test', settings: {} },
+  ...{ seed: 0, adapter: 'a test', ...{ settings: {}, methodSettings: {} } },
   points: [{ step: 1, updates: 1, seconds: 1, meanReturn: -1 }],
 });
 

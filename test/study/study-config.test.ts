@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DataError } from '../../src/errors.ts';
-import { planStudy, readStudy, runName, trainArguments } from '../../src/study/study-config.ts';
+import { trainArguments } from '../../src/study/settings.ts';
+import { planStudy, readStudy, runName } from '../../src/study/study-config.ts';
 
 const small = 'estimators: [reverse-kl/pathwise]\nenvironments: [pendulum]\n';
 
@@ -55,9 +56,12 @@ const wrong: readonly [text: string, message: RegExp][] = [
     `${small}settings: { learningrate: 1 }`,
     /settings\.learningrate is not a setting; did you mean 'learningRate'\?/,
   ],
-  [`${small}settings: { batch: 0 }`, /settings\.batch is 0; it must be a whole number from 1 to 65536/],
+  [`${small}settings: { batch: 0 }`, /settings\.batch is 0; it must be a whole number from 1 to 16777216/],
   [`${small}settings: { hidden: [64, x] }`, /settings\.hidden\[1\] is "x"/],
-  [`${small}settings: { temperature: hot }`, /settings\.temperature is "hot"; it must be a number above 0/],
+  [
+    `${small}settings: { temperature: hot }`,
+    /settings\.temperature is "hot"; it must be auto, or a finite number from 0.000001 to 1000000/,
+  ],
   [`${small}seeds: []`, /seeds is \[\]; it must be a list of at least 1/],
   [`${small}seeds: [1, -1]`, /seeds\[1\] is -1/],
   [

@@ -7,6 +7,7 @@ import {
   type Scene,
   version,
 } from '../../src/index.ts';
+import { jsonText } from '../../src/json.ts';
 import { LineChart } from '../shell/chart.ts';
 import { type RunningJob, startJob } from '../shell/client.ts';
 import { button, download, h, logarithmic, newId, number, select, slider } from '../shell/dom.ts';
@@ -366,6 +367,10 @@ export class LearnTab implements Tab {
     }));
     const versions = { divergrad: version, browser: navigator.userAgent };
     const document = { kind: 'divergrad-page-training', date: new Date().toISOString(), versions, runs };
-    download('divergrad-training.json', 'application/json', `${JSON.stringify(document, null, 2)}\n`);
+    download(
+      'divergrad-training.json',
+      'application/json',
+      `${jsonText(document, 'The training', { indent: 2 })}\n`,
+    );
   }
 }

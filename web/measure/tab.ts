@@ -8,6 +8,7 @@ import {
   missingNeeds,
   scalingDefaults,
 } from '../../src/index.ts';
+import { jsonText } from '../../src/json.ts';
 import { benchDocument, readFile } from '../report/read.ts';
 import { type RunningJob, startJob } from '../shell/client.ts';
 import { button, download, h, newId, number, select } from '../shell/dom.ts';
@@ -90,7 +91,7 @@ export class MeasureTab implements Tab {
         download(
           `divergrad-bench-${stamp()}.json`,
           'application/json',
-          `${JSON.stringify(this.document, null, 2)}\n`,
+          `${jsonText(this.document, 'The result', { indent: 2 })}\n`,
         ),
       ),
       button('Save CSV', () =>

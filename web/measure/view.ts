@@ -1,4 +1,5 @@
 import { agreementLine } from '../../src/index.ts';
+import { csvOf } from '../../src/study/text.ts';
 import { LineChart, type Series } from '../shell/chart.ts';
 import { h, table } from '../shell/dom.ts';
 import { dotChart } from '../shell/dots.ts';
@@ -243,7 +244,7 @@ function settingsDiffering(here: BenchDocument, there: BenchDocument): string[] 
 export function benchCsv({ date, reports }: BenchDocument): string {
   const lines = reports.flatMap(
     ({ backend, adapter: description, precision, versions, baseline, settings, rows }) =>
-      rows.map(({ msInterval, ratioInterval, shares: _, ...row }) => ({
+      rows.map(({ msInterval, ratioInterval, shares: _s, agreement: _a, ...row }) => ({
         ...{ backend, adapter: description, estimator: row.estimator },
         ...{ ...settings, hidden: settings.hidden.join('-') },
         ...row,
@@ -256,10 +257,5 @@ export function benchCsv({ date, reports }: BenchDocument): string {
         ...{ baseline, precision, date, versions: Object.entries(versions).flat().join(' ') },
       })),
   );
-  const heads = [...new Set(lines.flatMap((line) => Object.keys(line)))] as (keyof (typeof lines)[number])[];
-  const quoted = (value: unknown) => {
-    const text = String(value ?? '');
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return `${[heads, ...lines.map((line) => heads.map((head) => line[head]))].map((line) => line.map(quoted).join(',')).join('\n')}\n`;
+  return csvOf(lines);
 }

@@ -1,15 +1,10 @@
-import { BackendError, ShapeError } from '../../errors.ts';
+import { BackendError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
 import { type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
-import {
-  type Backend,
-  type Counters,
-  type DeviceBuffer,
-  type Executable,
-  requireFit,
-  type Values,
-} from '../backend.ts';
+import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
+import { requireHostMemory } from '../host-memory.ts';
+import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { type Floats, KernelCall, Scratch } from './call.ts';
 import { interpretFused } from './fused.ts';
 import { cpuKernels } from './kernels.ts';
@@ -27,23 +22,19 @@ export function createCpuBackend({ precision = 'f32' }: CpuOptions = {}): Backen
   return new CpuBackend(precision);
 }
 
-class CpuBuffer implements DeviceBuffer {
-  readonly count: number;
-  /** `undefined` once freed. */
-  data: Values | undefined;
-
+class CpuBuffer extends OwnedBuffer {
   constructor(
-    readonly owner: CpuBackend,
-    readonly dtype: 'f32' | 'u32',
-    readonly label: string,
-    data: Values,
+    owner: CpuBackend,
+    dtype: 'f32' | 'u32',
+    label: string,
+    /** Empty once freed. */
+    public data: Values,
   ) {
-    this.count = data.length;
-    this.data = data;
+    super(owner, data.length, dtype, label);
   }
 }
 
-class CpuBackend implements Backend {
+class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
   readonly name = 'cpu';
   readonly description: string;
   readonly information: Readonly<Record<string, string | number | boolean>>;
@@ -59,47 +50,65 @@ class CpuBackend implements Backend {
   private readonly floats: typeof Float32Array | typeof Float64Array;
 
   constructor(precision: Precision) {
+    super();
     this.floats = precision === 'f64' ? Float64Array : Float32Array;
     this.description = `cpu: plain JavaScript, float64 arithmetic, ${precision} storage`;
     this.information = { precision, simd: false, threads: 1 };
   }
 
   allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer {
+    this.requireOpen();
+    requireHostMemory(count * this.floats.BYTES_PER_ELEMENT, `Buffer '${label}' of ${count} elements`);
     try {
       const data = dtype === 'u32' ? new Uint32Array(count) : new this.floats(count);
       this.counters.buffersCreated++;
       return new CpuBuffer(this, dtype, label, data);
     } catch (cause) {
-      throw new BackendError(`Buffer '${label}' of ${count} elements is past the limit of a typed array.`, {
-        cause,
-        fault: 'memory',
-      });
+      throw exhausted(`Buffer '${label}' of ${count} elements`, cause);
     }
   }
 
   write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const data = this.dataOf(buffer);
-    checkRange(buffer as CpuBuffer, offset, values.length);
-    data.set(values, offset);
+    const own = this.own(buffer);
+    own.requireRange(offset, values.length);
+    own.data.set(values, offset);
   }
 
   async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const data = this.dataOf(buffer);
-    checkRange(buffer as CpuBuffer, offset, count);
+    const own = this.own(buffer);
+    own.requireRange(offset, count);
     this.counters.readbacks++;
-    return data.slice(offset, offset + count);
+    return own.data.slice(offset, offset + count);
   }
 
-  free(buffer: DeviceBuffer): void {
-    if (buffer instanceof CpuBuffer && buffer.owner === this) buffer.data = undefined;
+  requireRoom(buffers: readonly Room[]): void {
+    const count = buffers.reduce((total, each) => total + each.count, 0);
+    const largest = buffers.reduce((most, each) => (each.count > most.count ? each : most), {
+      count: 0,
+      label: 'nothing',
+    });
+    const what = `A program of ${buffers.length} buffers, '${largest.label}' the largest,`;
+    requireHostMemory(count * this.floats.BYTES_PER_ELEMENT, what);
   }
 
-  async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
-    requireFit(program, buffers);
+  protected release(buffer: CpuBuffer): void {
+    buffer.data = new Float32Array(0);
+  }
+
+  protected async prepare(program: Program, buffers: readonly CpuBuffer[]): Promise<Executable> {
+    try {
+      return this.bound(program, buffers);
+    } catch (cause) {
+      // Of working memory: an array that is too long.
+      if (cause instanceof RangeError) throw exhausted('What the program works with', cause);
+      throw cause;
+    }
+  }
+
+  private bound(program: Program, buffers: readonly CpuBuffer[]): Executable {
     const arrays = buffers.map((buffer, i) => {
       const { count, dtype } = program.buffers[i];
-      const data = this.dataOf(buffer);
-      if (buffer.dtype === dtype) return data;
+      if (buffer.dtype === dtype) return buffer.data;
       // On a device, words and floats may take turns in one temporary slot; typed arrays cannot.
       return dtype === 'u32' ? new Uint32Array(count) : new this.floats(count);
     });
@@ -108,9 +117,11 @@ class CpuBackend implements Backend {
     return new CpuExecutable(steps, this.counters);
   }
 
-  async synchronize(): Promise<void> {}
+  async synchronize(): Promise<void> {
+    this.requireOpen();
+  }
 
-  async dispose(): Promise<void> {}
+  protected async end(): Promise<void> {}
 
   private bind(step: SingleStep, arrays: readonly Values[]): () => void {
     const unused: Floats = new this.floats(0);
@@ -129,25 +140,23 @@ class CpuBackend implements Backend {
         return step satisfies never;
     }
   }
-
-  private dataOf(buffer: DeviceBuffer): Values {
-    if (!(buffer instanceof CpuBuffer) || buffer.owner !== this) {
-      throw new BackendError('The buffer belongs to another backend.');
-    }
-    if (!buffer.data) throw new BackendError(`Buffer '${buffer.label}' was freed.`);
-    return buffer.data;
-  }
 }
+
+const exhausted = (what: string, cause: unknown): BackendError =>
+  new BackendError(`${what} is past the limit of a typed array, or of this machine's memory.`, {
+    cause,
+    fault: 'memory',
+    hint: 'Use a smaller batch, network or replay buffer.',
+  });
 
 class CpuExecutable implements Executable {
   constructor(
-    private steps: readonly (() => void)[] | undefined,
+    private steps: readonly (() => void)[],
     private readonly counters: Counters,
   ) {}
 
   run(times: number): void {
     const { steps } = this;
-    if (!steps) throw new BackendError('The program was disposed of.');
     for (let time = 0; time < times; time++) {
       for (let i = 0; i < steps.length; i++) steps[i]();
     }
@@ -156,13 +165,6 @@ class CpuExecutable implements Executable {
   }
 
   dispose(): void {
-    this.steps = undefined;
+    this.steps = [];
   }
-}
-
-function checkRange(buffer: CpuBuffer, offset: number, count: number): void {
-  if (offset >= 0 && count >= 0 && offset + count <= buffer.count) return;
-  throw new ShapeError(
-    `Buffer '${buffer.label}' has ${buffer.count} elements; ${count} from ${offset} on are not all inside.`,
-  );
 }

@@ -1,15 +1,10 @@
-import { BackendError, ShapeError, UsageError } from '../../errors.ts';
+import { BackendError, UsageError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
 import { type KernelStep, type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
-import {
-  type Backend,
-  type Counters,
-  type DeviceBuffer,
-  type Executable,
-  requireFit,
-  type Values,
-} from '../backend.ts';
+import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
+import { requireHostMemory } from '../host-memory.ts';
+import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { assembleFused, BLOCK, type Placer } from './fused.ts';
 import { Arena } from './memory.ts';
 import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
@@ -44,19 +39,19 @@ const PROGRAM_WORTH_THREADS_NS = 100_000;
 /** Work of a step below which it stays on one thread. */
 const STEP_WORTH_THREADS_NS = 5_000;
 
-class WasmBuffer implements DeviceBuffer {
-  freed = false;
-
+class WasmBuffer extends OwnedBuffer {
   constructor(
-    readonly owner: WasmBackend,
-    readonly count: number,
-    readonly dtype: 'f32' | 'u32',
-    readonly label: string,
+    owner: WasmBackend,
+    count: number,
+    dtype: 'f32' | 'u32',
+    label: string,
     readonly address: number,
-  ) {}
+  ) {
+    super(owner, count, dtype, label);
+  }
 }
 
-class WasmBackend implements Backend {
+class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
   readonly name = 'wasm';
   readonly preferences: RecordingOptions = { mlp: 'fused', joinedBindings: 0 };
   readonly counters: Counters = {
@@ -67,7 +62,8 @@ class WasmBackend implements Backend {
     pipelinesCreated: 0,
   };
   private readonly arena: Arena;
-  private readonly literals = new Map<number, number>();
+  /** Blocks of equal floats by their bits, with the programs that read them. */
+  private readonly literals = new Map<number, { readonly address: number; users: number }>();
   private readonly gemmScratch: number;
   /** Scratch memory: `scratchPitch` bytes for each thread. */
   private scratch = 0;
@@ -77,12 +73,12 @@ class WasmBackend implements Backend {
   /** Threads that large programs run on, once {@link pool} has been measured. */
   private threads = 1;
   private sync = 0;
-  private disposed = false;
 
   constructor(
     private readonly loaded: LoadedModule,
     private readonly wantedThreads: number | undefined,
   ) {
+    super();
     const { memory, mostPages, kernels } = loaded;
     this.arena = new Arena(memory, mostPages, kernels.heapBase());
     this.gemmScratch = kernels.gemmScratch();
@@ -106,35 +102,39 @@ class WasmBackend implements Backend {
   }
 
   allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer {
+    this.requireOpen();
     const address = this.arena.allocate(4 * count, label);
     this.counters.buffersCreated++;
     return new WasmBuffer(this, count, dtype, label, address);
   }
 
   write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const { address, dtype } = this.own(buffer);
-    checkRange(buffer as WasmBuffer, offset, values.length);
-    this.arena[dtype].set(values, address / 4 + offset);
+    const own = this.own(buffer);
+    own.requireRange(offset, values.length);
+    this.arena[own.dtype].set(values, own.address / 4 + offset);
   }
 
   async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const { address, dtype } = this.own(buffer);
-    checkRange(buffer as WasmBuffer, offset, count);
+    const own = this.own(buffer);
+    own.requireRange(offset, count);
     this.counters.readbacks++;
-    const from = address / 4 + offset;
-    return this.arena[dtype].slice(from, from + count);
+    const from = own.address / 4 + offset;
+    return this.arena[own.dtype].slice(from, from + count);
   }
 
-  free(buffer: DeviceBuffer): void {
-    if (!(buffer instanceof WasmBuffer) || buffer.owner !== this || buffer.freed) return;
-    buffer.freed = true;
-    this.arena.release(buffer.address, 4 * buffer.count);
+  requireRoom(buffers: readonly Room[]): void {
+    const count = buffers.reduce((total, each) => total + each.count, 0);
+    this.arena.requireRoom(buffers);
+    requireHostMemory(4 * count, `A program of ${buffers.length} buffers`);
   }
 
-  async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
-    requireFit(program, buffers);
-    const addresses = buffers.map((buffer) => this.own(buffer).address);
-    const memory = new ProgramMemory(this.arena, (value) => this.literal(value));
+  protected release({ address, count }: WasmBuffer): void {
+    this.arena.release(address, 4 * count);
+  }
+
+  protected async prepare(program: Program, buffers: readonly WasmBuffer[]): Promise<Executable> {
+    const addresses = buffers.map(({ address }) => address);
+    const memory = new ProgramMemory(this.arena, this);
     try {
       return await this.loadInto(memory, program, addresses);
     } catch (problem) {
@@ -169,11 +169,11 @@ class WasmBackend implements Backend {
     return new WasmExecutable(this, memory, table, steps.length, worth, this.wantedThreads === undefined);
   }
 
-  async synchronize(): Promise<void> {}
+  async synchronize(): Promise<void> {
+    this.requireOpen();
+  }
 
-  async dispose(): Promise<void> {
-    if (this.disposed) return;
-    this.disposed = true;
+  protected async end(): Promise<void> {
     const pool = await this.pool;
     pool?.dispose();
   }
@@ -185,7 +185,6 @@ class WasmBackend implements Backend {
 
   /** Counts a run of `times` updates. */
   count(times: number, steps: number): void {
-    if (this.disposed) throw new BackendError('The device was disposed of.');
     this.counters.submits++;
     this.counters.dispatches += times * steps;
   }
@@ -225,15 +224,23 @@ class WasmBackend implements Backend {
     }
   }
 
-  private literal(value: number): number {
-    const key = floatBits(value);
-    let address = this.literals.get(key);
-    if (address === undefined) {
-      address = this.arena.allocate(4 * BLOCK, 'a literal');
-      this.arena.u32.fill(key, address / 4, address / 4 + BLOCK);
-      this.literals.set(key, address);
+  /** The address of BLOCK equal floats, for one more program. */
+  takeLiteral(key: number): number {
+    let literal = this.literals.get(key);
+    if (!literal) {
+      literal = { address: this.arena.allocate(4 * BLOCK, 'a literal'), users: 0 };
+      this.arena.u32.fill(key, literal.address / 4, literal.address / 4 + BLOCK);
+      this.literals.set(key, literal);
     }
-    return address;
+    literal.users++;
+    return literal.address;
+  }
+
+  leaveLiteral(key: number): void {
+    const literal = this.literals.get(key);
+    if (!literal || --literal.users > 0) return;
+    this.literals.delete(key);
+    this.arena.release(literal.address, 4 * BLOCK);
   }
 
   private reserveScratch(bytes: number): void {
@@ -273,7 +280,7 @@ class WasmBackend implements Backend {
 
   /** The fewest threads, from 2, within a tenth of the fastest at a matrix product of the size of a large layer. */
   private measureThreads(most: number): number {
-    const memory = new ProgramMemory(this.arena, () => 0);
+    const memory = new ProgramMemory(this.arena, this);
     try {
       return this.fewestUsefulThreads(most, memory);
     } finally {
@@ -318,24 +325,25 @@ class WasmBackend implements Backend {
     const fastest = Math.min(...best);
     return counts[best.findIndex((time) => time <= 1.1 * fastest)];
   }
-
-  private own(buffer: DeviceBuffer): WasmBuffer {
-    if (!(buffer instanceof WasmBuffer) || buffer.owner !== this) {
-      throw new BackendError('The buffer belongs to another backend.');
-    }
-    if (buffer.freed) throw new BackendError(`Buffer '${buffer.label}' was freed.`);
-    return buffer;
-  }
 }
 
 /** Memory that belongs to one program: its table, parameter blocks and bytecode. */
 class ProgramMemory implements Placer {
   private readonly blocks: [address: number, bytes: number][] = [];
+  /** Addresses of literals by their bits. */
+  private readonly literals = new Map<number, number>();
 
   constructor(
     private readonly arena: Arena,
-    readonly literal: (value: number) => number,
+    private readonly backend: Pick<WasmBackend, 'takeLiteral' | 'leaveLiteral'>,
   ) {}
+
+  literal(value: number): number {
+    const key = floatBits(value);
+    const address = this.literals.get(key) ?? this.backend.takeLiteral(key);
+    this.literals.set(key, address);
+    return address;
+  }
 
   reserve(bytes: number): number {
     const address = this.arena.allocate(bytes, 'a program');
@@ -375,11 +383,12 @@ class ProgramMemory implements Placer {
 
   release(): void {
     for (const [address, bytes] of this.blocks.splice(0)) this.arena.release(address, bytes);
+    for (const key of this.literals.keys()) this.backend.leaveLiteral(key);
+    this.literals.clear();
   }
 }
 
 class WasmExecutable implements Executable {
-  private disposed = false;
   private readonly choice: ThreadChoice | undefined;
 
   constructor(
@@ -395,7 +404,6 @@ class WasmExecutable implements Executable {
   }
 
   run(times: number): void {
-    if (this.disposed) throw new BackendError('The program was disposed of.');
     const { backend, table, steps, choice } = this;
     backend.count(times, steps);
     const share = this.share && backend.hasThreads;
@@ -412,8 +420,6 @@ class WasmExecutable implements Executable {
   }
 
   dispose(): void {
-    if (this.disposed) return;
-    this.disposed = true;
     this.memory.release();
   }
 }
@@ -425,11 +431,4 @@ const asFloat = new Float32Array(bits.buffer);
 function floatBits(value: number): number {
   asFloat[0] = value;
   return bits[0];
-}
-
-function checkRange(buffer: WasmBuffer, offset: number, count: number): void {
-  if (offset >= 0 && count >= 0 && offset + count <= buffer.count) return;
-  throw new ShapeError(
-    `Buffer '${buffer.label}' has ${buffer.count} elements; ${count} from ${offset} on are not all inside.`,
-  );
 }

@@ -1,5 +1,6 @@
 import { BackendError } from '../../errors.ts';
 import { formatCount } from '../../program/program.ts';
+import type { Room } from '../backend.ts';
 
 /** Every block starts on a cache line and ends on one, so that a kernel may write whole vectors at its end. */
 const ALIGNMENT = 64;
@@ -7,7 +8,8 @@ const PAGE = 65_536;
 /** Kept free at the end: kernels read whole vectors, and so a little past the last block. */
 const GUARD = 4096;
 
-const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+/** Bytes of a block. */
+const blockSize = (bytes: number): number => Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
 
 /** Blocks of one WebAssembly memory, which grows as needed: first fit over a list of free ranges. */
 export class Arena {
@@ -17,6 +19,8 @@ export class Arena {
   f64: Float64Array;
   /** Free ranges [begin, end) in order of address. */
   private readonly free: [begin: number, end: number][];
+  /** First byte that was never given out: from there on all are zeros, and take no memory of the machine yet. */
+  private fresh: number;
 
   constructor(
     readonly memory: WebAssembly.Memory,
@@ -28,12 +32,13 @@ export class Arena {
     this.f32 = new Float32Array(memory.buffer);
     this.u32 = new Uint32Array(memory.buffer);
     this.f64 = new Float64Array(memory.buffer);
-    this.free = [[aligned(base), memory.buffer.byteLength - GUARD]];
+    this.fresh = blockSize(base);
+    this.free = [[this.fresh, this.end]];
   }
 
   /** @returns the address of a block of zeros. @throws BackendError when the memory cannot grow that far */
   allocate(bytes: number, label: string): number {
-    const size = Math.max(ALIGNMENT, aligned(bytes));
+    const size = blockSize(bytes);
     let at = this.free.findIndex(([begin, end]) => end - begin >= size);
     if (at < 0) {
       this.grow(size, label);
@@ -43,12 +48,14 @@ export class Arena {
     const address = range[0];
     range[0] += size;
     if (range[0] === range[1]) this.free.splice(at, 1);
-    this.u32.fill(0, address / 4, (address + size) / 4);
+    const used = Math.min(this.fresh, address + size);
+    if (used > address) this.u32.fill(0, address / 4, used / 4);
+    this.fresh = Math.max(this.fresh, address + size);
     return address;
   }
 
   release(address: number, bytes: number): void {
-    const end = address + Math.max(ALIGNMENT, aligned(bytes));
+    const end = address + blockSize(bytes);
     let at = this.free.findIndex(([begin]) => begin > address);
     if (at < 0) at = this.free.length;
     this.free.splice(at, 0, [address, end]);
@@ -60,9 +67,36 @@ export class Arena {
     }
   }
 
+  /** @throws BackendError unless these blocks can be had, one after the other */
+  requireRoom(blocks: readonly Room[]): void {
+    const free = this.free.map(([begin, end]) => [begin, end]);
+    const most = this.mostPages * PAGE - GUARD;
+    const last = free.at(-1);
+    if (last?.[1] === this.end) last[1] = most;
+    else free.push([this.end, most]);
+    for (const { count, label } of blocks) {
+      const size = blockSize(4 * count);
+      const range = free.find(([begin, end]) => end - begin >= size);
+      if (!range) throw this.exhausted(size, label);
+      range[0] += size;
+    }
+  }
+
+  /** Where the last block can end, as the memory stands. */
+  private get end(): number {
+    return this.memory.buffer.byteLength - GUARD;
+  }
+
+  private exhausted(size: number, label: string, cause?: unknown): BackendError {
+    const [needed, has, most] = [size, this.memory.buffer.byteLength, this.mostPages * PAGE].map(formatCount);
+    return new BackendError(
+      `'${label}' needs ${needed}B, and WebAssembly memory of ${has}B cannot grow by as much (its limit is ${most}B).`,
+      { cause, fault: 'memory', hint: 'Use a smaller batch or replay buffer, or the cpu backend.' },
+    );
+  }
+
   private grow(size: number, label: string): void {
-    const { memory } = this;
-    const end = memory.buffer.byteLength - GUARD;
+    const { memory, end } = this;
     const last = this.free.at(-1);
     const spare = last && last[1] === end ? end - last[0] : 0;
     const needed = Math.ceil((size - spare) / PAGE);
@@ -73,16 +107,12 @@ export class Arena {
       if (pages < needed) throw new RangeError('past the limit');
       memory.grow(pages);
     } catch (cause) {
-      throw new BackendError(
-        `'${label}' needs ${formatCount(size)}B, and WebAssembly memory of ${formatCount(has * PAGE)}B cannot grow by as much (its limit is ${formatCount(this.mostPages * PAGE)}B).`,
-        { cause, fault: 'memory', hint: 'Use a smaller batch or replay buffer, or the cpu backend.' },
-      );
+      throw this.exhausted(size, label, cause);
     }
     this.f32 = new Float32Array(memory.buffer);
     this.u32 = new Uint32Array(memory.buffer);
     this.f64 = new Float64Array(memory.buffer);
-    const newEnd = memory.buffer.byteLength - GUARD;
-    if (spare > 0 && last) last[1] = newEnd;
-    else this.free.push([end, newEnd]);
+    if (spare > 0 && last) last[1] = this.end;
+    else this.free.push([end, this.end]);
   }
 }

@@ -1,16 +1,10 @@
-import { BackendError, type DeviceDetails, type DeviceFault, ShapeError } from '../../errors.ts';
+import { BackendError, type DeviceDetails, type DeviceFault } from '../../errors.ts';
 import { MOST_JOINED_BINDINGS } from '../../program/join.ts';
 import { MLP_WIDTH } from '../../program/kernels.ts';
 import { formatCount, type Program, type Step } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
-import {
-  type Backend,
-  type Counters,
-  type DeviceBuffer,
-  type Executable,
-  requireFit,
-  type Values,
-} from '../backend.ts';
+import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
+import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { type Heap, Heaps, type Range } from './heaps.ts';
 import { ENTRY, place, writeEntry } from './place.ts';
 import { restWhilePending } from './rest.ts';
@@ -36,6 +30,9 @@ const STAGE_COMPUTE = 0x4;
 
 /** Queries in a set at most, on every adapter. */
 const MOST_QUERIES = 4096;
+
+/** Pipelines that are kept for programs to come: those of programs that are loaded last as long as these. */
+const MOST_KEPT_PIPELINES = 4096;
 
 /** Sizes of staging buffers begin here, bytes. */
 const LEAST_STAGING = 256;
@@ -63,22 +60,30 @@ const remedies: Readonly<Record<DeviceFault, string>> = {
   limit: 'Use a smaller batch, network or replay buffer, or the wasm backend.',
   validation: 'Update the driver, or use the wasm backend.',
   shader: 'Update the driver, or use the wasm backend.',
+  disposed: 'Open the device anew.',
   timeout: 'Open the device anew with fewer updates a run, or use the wasm backend.',
 };
 
 /** Longest wait for the device: more than any run that is cut into pieces should take. */
 const PATIENCE_SECONDS = 600;
 
-class WebGpuBuffer implements DeviceBuffer {
-  freed = false;
-
+class WebGpuBuffer extends OwnedBuffer {
   constructor(
-    readonly owner: WebGpuBackend,
+    owner: WebGpuBackend,
     readonly range: Range,
-    readonly count: number,
-    readonly dtype: 'f32' | 'u32',
-    readonly label: string,
-  ) {}
+    count: number,
+    dtype: 'f32' | 'u32',
+    label: string,
+  ) {
+    super(owner, count, dtype, label);
+  }
+}
+
+/** Steps made ready at once, with the table of their values, which ends with the last program that runs one of them. */
+interface Made {
+  readonly table: GPUBuffer;
+  readonly ready: Map<Step, ReadyStep>;
+  users: number;
 }
 
 /**
@@ -99,7 +104,7 @@ function isNode(): boolean {
 }
 
 /** Programs on a GPU through WebGPU: pipelines and bind groups built at load, one submit a run. */
-export class WebGpuBackend implements Backend {
+export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backend {
   readonly name = 'webgpu';
   readonly description: string;
   readonly information: Readonly<Record<string, string | number | boolean>>;
@@ -118,7 +123,7 @@ export class WebGpuBackend implements Backend {
   private readonly layouts = new Map<number, GPUBindGroupLayout>();
   private readonly heaps: Heaps;
   /** Steps ready by the memory they work on: sections of a program need nothing new. */
-  private readonly made = new WeakMap<readonly DeviceBuffer[], Map<Step, ReadyStep>>();
+  private readonly made = new WeakMap<readonly WebGpuBuffer[], Map<Step, Made>>();
   /** Staging buffers not in use; a read takes one and gives it back. */
   private readonly staging: GPUBuffer[] = [];
   /** Error scopes whose result has not come yet. */
@@ -128,13 +133,13 @@ export class WebGpuBackend implements Backend {
   private readonly patienceSeconds: number;
   private failure: BackendError | undefined;
   private lost = false;
-  private disposed = false;
 
   constructor(
     adapter: GPUAdapter,
     readonly device: GPUDevice,
     { patienceSeconds = PATIENCE_SECONDS, f16 = false }: { patienceSeconds?: number; f16?: boolean } = {},
   ) {
+    super();
     this.patienceSeconds = patienceSeconds;
     const info = adapter.info;
     const software = isSoftwareAdapter(info);
@@ -172,7 +177,7 @@ export class WebGpuBackend implements Backend {
       this.fail(kindOf(error), `The device reports: ${error.message}`);
     });
     device.lost.then((reason) => {
-      if (this.disposed) return;
+      if (this.closed) return;
       this.lost = true;
       this.failure = undefined; // whatever came before is explained by this
       this.fail('lost', `The device was lost: ${(reason.message || reason.reason).replace(/\.$/, '')}.`);
@@ -191,7 +196,13 @@ export class WebGpuBackend implements Backend {
     this.heaps = new Heaps(heapDevice, HEAPS.first, most);
   }
 
+  protected override requireOpen(): void {
+    super.requireOpen();
+    if (this.lost && this.failure) throw this.failure;
+  }
+
   allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer {
+    this.requireOpen();
     const bytes = Math.max(4, 4 * count);
     for (const limit of ['maxStorageBufferBindingSize', 'maxBufferSize'] as const) {
       const most = this.device.limits[limit];
@@ -207,8 +218,9 @@ export class WebGpuBackend implements Backend {
   }
 
   write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const { range, count, dtype, label } = this.own(buffer);
-    checkRange(label, count, offset, values.length);
+    const own = this.own(buffer);
+    own.requireRange(offset, values.length);
+    const { range, dtype } = own;
     const Storage = dtype === 'f32' ? Float32Array : Uint32Array;
     const data = values instanceof Storage ? values : Storage.from(values);
     this.device.queue.writeBuffer(
@@ -219,8 +231,9 @@ export class WebGpuBackend implements Backend {
   }
 
   async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const { range, count: total, dtype, label } = this.own(buffer);
-    checkRange(label, total, offset, count);
+    const own = this.own(buffer);
+    own.requireRange(offset, count);
+    const { range, dtype, label } = own;
     if (count === 0) return dtype === 'f32' ? new Float32Array(0) : new Uint32Array(0);
     const staging = this.takeStaging(4 * count);
     const encoder = this.device.createCommandEncoder();
@@ -242,55 +255,44 @@ export class WebGpuBackend implements Backend {
     return dtype === 'f32' ? new Float32Array(bytes) : new Uint32Array(bytes);
   }
 
-  free(buffer: DeviceBuffer): void {
-    if (!(buffer instanceof WebGpuBuffer) || buffer.owner !== this || buffer.freed) return;
-    buffer.freed = true;
-    this.heaps.free(buffer.range);
+  protected release({ range }: WebGpuBuffer): void {
+    this.heaps.free(range);
   }
 
-  async load(program: Program, buffers: readonly DeviceBuffer[]): Promise<Executable> {
-    requireFit(program, buffers);
-    for (const buffer of buffers) this.own(buffer);
-    const made = this.made.get(buffers) ?? new Map<Step, ReadyStep>();
+  protected async prepare(program: Program, buffers: readonly WebGpuBuffer[]): Promise<Executable> {
+    const made = this.made.get(buffers) ?? new Map<Step, Made>();
     this.made.set(buffers, made);
-    const steps = [...new Set(program.steps)].filter((step) => !made.has(step));
-    let table: GPUBuffer | undefined;
+    const distinct = [...new Set(program.steps)];
+    const used = new Set(distinct.flatMap((step) => made.get(step) ?? []));
+    for (const each of used) each.users++;
     const release = () => {
-      for (const step of steps) made.delete(step);
-      table?.destroy();
+      for (const each of used) {
+        if (--each.users > 0) continue;
+        each.table.destroy();
+        for (const step of each.ready.keys()) if (made.get(step) === each) made.delete(step);
+      }
     };
     try {
-      const sharers = sharePipelines(this.placed(steps, buffers));
+      const missing = distinct.filter((step) => !made.has(step));
+      const sharers = sharePipelines(this.placed(missing, buffers));
       const pipelines = await Promise.all(sharers.map((each) => this.pipeline(each)));
-      table = this.table(sharers);
-      await this.bind(sharers, pipelines, table, made);
+      const own: Made = { table: this.table(sharers), ready: new Map(), users: 1 };
+      used.add(own);
+      await this.bind(sharers, pipelines, own);
+      for (const step of missing) made.set(step, own);
     } catch (problem) {
       release();
       throw problem;
     }
-    const ready = program.steps.map((step) => made.get(step) as ReadyStep);
+    const readySteps = new Map([...used].flatMap(({ ready }) => [...ready]));
+    const ready = program.steps.map((step) => readySteps.get(step) as ReadyStep);
     const dispatches = dispatchesOf(ready);
-    let ended = false;
-    const requireLoaded = () => {
-      if (ended) throw new BackendError('The program was disposed of.');
-    };
     return {
-      run: (times) => {
-        requireLoaded();
-        this.run(dispatches, times);
-      },
+      run: (times) => this.run(dispatches, times),
       ...(this.device.features.has('timestamp-query') && 2 * ready.length <= MOST_QUERIES
-        ? {
-            timeSteps: async (updates: number) => {
-              requireLoaded();
-              return this.timeSteps(ready, updates);
-            },
-          }
+        ? { timeSteps: (updates: number) => this.timeSteps(ready, updates) }
         : {}),
-      dispose: () => {
-        ended = true;
-        release();
-      },
+      dispose: release,
     };
   }
 
@@ -298,8 +300,7 @@ export class WebGpuBackend implements Backend {
   private async bind(
     sharers: readonly Sharers[],
     pipelines: readonly GPUComputePipeline[],
-    table: GPUBuffer,
-    made: Map<Step, ReadyStep>,
+    { table, ready }: Made,
   ): Promise<void> {
     this.device.pushErrorScope('validation');
     const groups = new Map<string, GPUBindGroup>();
@@ -307,7 +308,7 @@ export class WebGpuBackend implements Backend {
       const chunk = Math.floor(slot / ENTRIES);
       steps.forEach(({ step, heaps, size, read, written }, at) => {
         const group = this.group(groups, heaps, table, chunk);
-        made.set(step, { pipeline: pipelines[i], group, size, numbering, number: at + 1, read, written });
+        ready.set(step, { pipeline: pipelines[i], group, size, numbering, number: at + 1, read, written });
       });
     });
     const error = await this.device.popErrorScope();
@@ -316,6 +317,7 @@ export class WebGpuBackend implements Backend {
   }
 
   async synchronize(): Promise<void> {
+    this.requireOpen();
     try {
       await this.answer(this.device.queue.onSubmittedWorkDone(), 'the end of its work');
     } catch (cause) {
@@ -327,9 +329,7 @@ export class WebGpuBackend implements Backend {
     await this.check();
   }
 
-  async dispose(): Promise<void> {
-    if (this.disposed) return;
-    this.disposed = true;
+  protected async end(): Promise<void> {
     // Work in flight when a device ends has crashed drivers.
     if (!this.lost) {
       await this.device.queue.onSubmittedWorkDone().catch(() => undefined);
@@ -412,17 +412,9 @@ export class WebGpuBackend implements Backend {
     this.counters.submits++;
   }
 
-  private own(buffer: DeviceBuffer): WebGpuBuffer {
-    if (!(buffer instanceof WebGpuBuffer) || buffer.owner !== this) {
-      throw new BackendError('The buffer belongs to another backend.');
-    }
-    if (buffer.freed) throw new BackendError(`Buffer '${buffer.label}' was freed.`);
-    return buffer;
-  }
-
   /** @throws BackendError when a step works on more heaps than the adapter binds */
-  private placed(steps: readonly Step[], buffers: readonly DeviceBuffer[]): PlacedStep[] {
-    const placed = placeSteps(steps, (buffer) => this.own(buffers[buffer]).range, this.device);
+  private placed(steps: readonly Step[], buffers: readonly WebGpuBuffer[]): PlacedStep[] {
+    const placed = placeSteps(steps, (buffer) => buffers[buffer].range, this.device);
     const { maxStorageBuffersPerShaderStage: most } = this.device.limits;
     for (const { step, heaps } of placed) {
       if (heaps.length <= most) continue;
@@ -496,6 +488,8 @@ export class WebGpuBackend implements Backend {
       this.pipelines.set(wgsl, pipeline);
       // Another program may have more luck, as after a want of memory.
       pipeline.catch(() => this.pipelines.delete(wgsl));
+      const [oldest] = this.pipelines.keys();
+      if (this.pipelines.size > MOST_KEPT_PIPELINES) this.pipelines.delete(oldest);
     }
     return pipeline;
   }
@@ -623,9 +617,4 @@ export class WebGpuBackend implements Backend {
 /** What WebGPU calls the error. */
 function kindOf(error: GPUError): DeviceFault {
   return error.constructor?.name === 'GPUOutOfMemoryError' ? 'memory' : 'validation';
-}
-
-function checkRange(label: string, count: number, offset: number, length: number): void {
-  if (offset >= 0 && length >= 0 && offset + length <= count) return;
-  throw new ShapeError(`Elements ${offset} to ${offset + length} of '${label}' lie outside its ${count}.`);
 }

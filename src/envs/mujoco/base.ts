@@ -5,8 +5,9 @@ import type { PhiloxStream } from '../../math/philox.ts';
 import type { EnvironmentState } from '../environment.ts';
 import { EpisodicEnvironment, type Outcome } from '../episodic.ts';
 import type { Scene } from '../scene.ts';
-import { CompiledModel, type PhysicsArrays, Simulation, stateSize } from './engine.ts';
+import type { PhysicsArrays } from './engine.ts';
 import { type Camera, modelScene } from './scene.ts';
+import { CompiledModel, Simulation, stateSize } from './simulation.ts';
 
 export interface MujocoSettings {
   readonly name: string;
@@ -199,9 +200,11 @@ const models = new Map<string, CompiledModel>();
 
 /** The model of one of our tasks, compiled once. */
 export function sharedModel(name: string, xml: () => string): CompiledModel {
-  const known = models.get(name) ?? new CompiledModel(xml());
-  models.set(name, known);
-  return known;
+  const known = models.get(name);
+  if (known && !known.instance.ended) return known;
+  const made = new CompiledModel(xml());
+  models.set(name, made);
+  return made;
 }
 
 /** Adds to each entry a number uniform in [−scale, scale). */

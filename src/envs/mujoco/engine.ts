@@ -1,10 +1,11 @@
-// The physics engine, an optional package of 10 MB: loaded when first asked for, once a process. What is used of it
-// is typed here, since the package's own types are loose and are absent where the package is.
+// The physics engine, an optional package of 10 MB. What is used of it is typed here, since the package's own types are
+// loose and are absent where the package is. The tasks have one instance of it in common; each model that a user brings has
+// one of its own, so that what ends an instance costs that model alone.
 
-import { BackendError, DataError, EnvironmentError, UsageError } from '../../errors.ts';
+import { BackendError, type DivergradError, EnvironmentError, UsageError } from '../../errors.ts';
 
 /** A compiled model. Its memory is the engine's and is not collected: see `CompiledModel`. */
-interface Model {
+export interface Model {
   readonly nq: number;
   readonly nv: number;
   readonly nu: number;
@@ -63,7 +64,7 @@ export interface PhysicsArrays {
 }
 
 /** A simulation's state and whatever follows from it. */
-interface Data extends PhysicsArrays {
+export interface Data extends PhysicsArrays {
   time: number;
   /** Of each kind how often it came since the last reset, which clears them; 10 µs to look at one. */
   readonly warning: { size(): number; get(kind: number): WarningCount | undefined };
@@ -82,7 +83,7 @@ interface Files {
   delete(): void;
 }
 
-interface Engine {
+export interface Engine {
   readonly MjModel: { from_xml_string(xml: string, files: Files): Model };
   readonly MjVFS: new () => Files;
   readonly mjtObj: { readonly mjOBJ_KEY: { readonly value: number } };
@@ -96,16 +97,65 @@ interface Engine {
   mj_rnePostConstraint(model: Model, data: Data): void;
 }
 
-let loaded: Engine | undefined;
-let loading: Promise<Engine> | undefined;
+/** One start of the engine, with the memory of its models and simulations. */
+export class Instance {
+  /** Why nothing more can be asked of it. */
+  private end: string | undefined;
+
+  constructor(private readonly engine: Engine) {}
+
+  get ended(): boolean {
+    return this.end !== undefined;
+  }
+
+  /** The engine. @throws EnvironmentError when it has ended, with all that it held */
+  live(): Engine {
+    if (this.end === undefined) return this.engine;
+    throw new EnvironmentError(`The MuJoCo engine that holds this model has ended: ${this.end}.`, {
+      hint: 'Make the environment anew; other models are not affected.',
+    });
+  }
+
+  /** Notes whether an error of the engine's has ended it. @returns the error in a line */
+  note(cause: unknown): string {
+    if (cause instanceof EnvironmentError) return cause.message;
+    const said = reasonOf(cause);
+    // The engine's own errors leave it sound; those of WebAssembly come from its middle.
+    if (cause instanceof WebAssembly.RuntimeError || cause instanceof RangeError) this.end ??= said;
+    return said;
+  }
+
+  /** The error to throw where a simulation fails. */
+  failed(cause: unknown): DivergradError {
+    if (cause instanceof EnvironmentError) return cause;
+    const said = this.note(cause);
+    if (this.ended) return new EnvironmentError(`The model has ended MuJoCo's engine: ${said}.`, { cause });
+    return new EnvironmentError(`MuJoCo cannot simulate the model: ${said}.`, {
+      cause,
+      ...(/memory/.test(said) ? { hint: 'Give it more: <size memory="64M"/>.' } : {}),
+    });
+  }
+}
+
+/** What an error of the engine's says, in a line. */
+const reasonOf = (cause: unknown): string =>
+  ((cause as Error | undefined)?.message ?? String(cause))
+    .replace(/\s+/g, ' ')
+    .replace(/^(MuJoCo Error: |Loading error: |Error: )+/, '')
+    .replace(/[.\s]+$/, '')
+    .trim();
+
+let loaded: Instance | undefined;
+let loading: Promise<Instance> | undefined;
 
 /**
- * Loads the engine; later calls return at once.
+ * Loads the engine of the tasks; later calls return at once, unless it has ended meanwhile.
  *
  * @throws BackendError when the package is not installed or its WebAssembly does not start
  */
 export async function loadMujoco(): Promise<void> {
-  loading ??= load();
+  if (loaded?.ended) loading = undefined;
+  loading ??= startInstance();
   try {
     loaded = await loading;
   } catch (cause) {
@@ -114,12 +164,17 @@ export async function loadMujoco(): Promise<void> {
   }
 }
 
-async function load(): Promise<Engine> {
+/**
+ * Starts an instance of the engine: some 70 ms and 10 MB.
+ *
+ * @throws BackendError when the package is not installed or its WebAssembly does not start
+ */
+export async function startInstance(): Promise<Instance> {
   try {
     const { default: start } = await import('@mujoco/mujoco');
     // What the engine has to say must not mix with a program's own output.
     const say = (text: string) => console.warn(`MuJoCo: ${text}`);
-    return (await start({ print: say, printErr: say })) as unknown as Engine;
+    return new Instance((await start({ print: say, printErr: say })) as unknown as Engine);
   } catch (cause) {
     const reason = (cause as Error).message.split('\n', 1)[0].replace(/\.$/, '');
     throw new BackendError(
@@ -129,223 +184,12 @@ async function load(): Promise<Engine> {
   }
 }
 
-function engine(): Engine {
-  if (loaded === undefined) {
+/** The engine of the tasks. @throws UsageError when it is not loaded */
+export function taskInstance(): Instance {
+  if (loaded === undefined || loaded.ended) {
     throw new UsageError('The MuJoCo engine is not loaded.', {
       hint: 'Await prepareEnvironment(name) before makeEnvironment(name).',
     });
   }
   return loaded;
-}
-
-/** Frees what belongs to an object when that has been collected. */
-const collected = new FinalizationRegistry<{ delete(): void }>((memory) => memory.delete());
-
-/** A model, shared by all simulations of it, with its memory freed when the last of them has gone. */
-export class CompiledModel {
-  readonly handle: Model;
-
-  /** The keyframe that simulations begin at; the reference configuration without one. */
-  readonly keyframe: number | undefined;
-
-  /**
-   * @param files contents of what the XML includes or takes meshes, height fields and textures from, by the names that it has
-   * @param keyframe name or number of the one to begin at; by default the first, if there is one; null for none
-   * @throws DataError when the XML is not a model, with the engine's reason; UsageError for a keyframe that it has not
-   */
-  constructor(
-    xml: string,
-    files: Readonly<Record<string, string | Uint8Array>> = {},
-    keyframe?: string | number | null,
-  ) {
-    this.handle = compile(xml, files);
-    collected.register(this, this.handle);
-    this.keyframe = this.keyOf(keyframe);
-  }
-
-  private keyOf(wanted: string | number | null | undefined): number | undefined {
-    const { nkey } = this.handle;
-    if (wanted === null || (wanted === undefined && nkey === 0)) return undefined;
-    const { mj_name2id, mjtObj } = engine();
-    const key =
-      typeof wanted === 'string' ? mj_name2id(this.handle, mjtObj.mjOBJ_KEY.value, wanted) : (wanted ?? 0);
-    if (Number.isSafeInteger(key) && key >= 0 && key < nkey) return key;
-    throw new UsageError(`The model has no keyframe '${wanted}'.`, {
-      hint: nkey === 0 ? 'It has none.' : `It has ${nkey}, numbered from 0.`,
-    });
-  }
-}
-
-function compile(xml: string, files: Readonly<Record<string, string | Uint8Array>>): Model {
-  const { MjModel, MjVFS } = engine();
-  const held = new MjVFS();
-  try {
-    for (const [name, content] of Object.entries(files))
-      held.addBuffer(name, typeof content === 'string' ? new TextEncoder().encode(content) : content);
-    return MjModel.from_xml_string(xml, held);
-  } catch (cause) {
-    const reason = (cause as Error).message
-      .replace(/\s+/g, ' ')
-      .replace(/^(MuJoCo Error: |Loading error: |Error: )+/, '')
-      .trim();
-    throw new DataError(`The MJCF is not a model that MuJoCo can compile: ${reason}.`, {
-      cause,
-      ...(/opening file/.test(reason) ? { hint: 'Give its contents: files: { name: contents }.' } : {}),
-    });
-  } finally {
-    held.delete();
-  }
-}
-
-/** The lengths of a state, so that room can be made for it before there is a simulation. */
-export const stateSize = ({ handle: { nq, nv, na } }: CompiledModel): number => 1 + nq + 2 * nv + na;
-
-/** One simulation of a model. */
-export class Simulation {
-  /** Look them up anew after every step: the engine moves them when its memory grows. */
-  arrays: PhysicsArrays;
-  private readonly data: Data;
-  /** s */
-  private readonly timestep: number;
-  private disposed = false;
-
-  constructor(readonly model: CompiledModel) {
-    const { MjData } = engine();
-    this.timestep = model.handle.opt.timestep;
-    try {
-      this.data = new MjData(model.handle);
-    } catch (cause) {
-      throw new BackendError('MuJoCo has no memory for another simulation.', {
-        cause,
-        hint: 'Dispose of environments that are no longer used, or start another process.',
-      });
-    }
-    collected.register(this, this.data, this);
-    this.arrays = viewsOf(this.data);
-  }
-
-  /**
-   * Back to where the model begins, its keyframe or its reference configuration, at rest, at time 0; nothing derived is
-   * computed.
-   */
-  zero(): void {
-    const { keyframe, handle } = this.model;
-    if (keyframe === undefined) engine().mj_resetData(handle, this.live());
-    else engine().mj_resetDataKeyframe(handle, this.live(), keyframe);
-    this.look();
-  }
-
-  /** Computes everything that follows from positions, velocities and controls. */
-  forward(): void {
-    engine().mj_forward(this.model.handle, this.live());
-    this.look();
-  }
-
-  /**
-   * Advances by `count` time steps under constant controls. Positions and velocities are new then, but whatever is
-   * derived from them is what the last pass inside the step has left: Gymnasium reads it so, and so do its rewards.
-   *
-   * @param contacts also computes `cfrc_ext`, of the last step
-   * @param thorough also looks for warnings after which the engine goes on
-   * @returns what the engine warns of, where it does: among others that it has reset the simulation to time 0
-   */
-  step(action: ArrayLike<number>, count: number, contacts: boolean, thorough: boolean): string | undefined {
-    const { handle } = this.model;
-    const data = this.live();
-    const before = data.time;
-    const { mj_step } = engine();
-    this.look();
-    const { ctrl } = this.arrays;
-    for (let i = 0; i < ctrl.length; i++) ctrl[i] = action[i];
-    for (let k = 0; k < count; k++) mj_step(handle, data);
-    if (contacts) engine().mj_rnePostConstraint(handle, data);
-    this.look();
-    // In a first step a reset cannot be told by the time.
-    const advanced = Math.abs(data.time - before - count * this.timestep) < 0.5 * this.timestep;
-    return thorough || before === 0 || !advanced ? this.warning() : undefined;
-  }
-
-  /** The first warning of the engine since the simulation began. */
-  warning(): string | undefined {
-    const { warning } = this.live();
-    for (let kind = 0; kind < warning.size(); kind++) {
-      const count = warning.get(kind);
-      const [number, info] = [count?.number ?? 0, count?.lastinfo ?? 0];
-      count?.delete();
-      if (number > 0) return engine().mju_warningText(kind, info);
-    }
-    return undefined;
-  }
-
-  /** Writes the state: time, positions, velocities, activations, warm start. */
-  save(state: Float64Array): void {
-    state[0] = this.live().time;
-    this.look();
-    let at = 1;
-    for (const part of stateArrays(this.arrays)) {
-      state.set(part, at);
-      at += part.length;
-    }
-  }
-
-  /** Continues from a state written by `save`, bit for bit. */
-  restore(state: Float64Array): void {
-    this.zero();
-    this.live().time = state[0];
-    let at = 1;
-    for (const part of stateArrays(this.arrays)) {
-      part.set(state.subarray(at, at + part.length));
-      at += part.length;
-    }
-    // A forward pass would start the solver from its own result, which is not where the interrupted run stood.
-    const warmStart = this.arrays.qacc_warmstart.slice();
-    this.forward();
-    this.arrays.qacc_warmstart.set(warmStart);
-  }
-
-  /** Frees the memory now instead of when this is collected. */
-  dispose(): void {
-    if (this.disposed) return;
-    this.disposed = true;
-    collected.unregister(this);
-    this.data.delete();
-  }
-
-  private live(): Data {
-    if (this.disposed) throw new EnvironmentError('The environment has been disposed of.');
-    return this.data;
-  }
-
-  /** Growing memory leaves the old views empty. */
-  private look(): void {
-    if (this.arrays.qpos.length === 0) this.arrays = viewsOf(this.data);
-  }
-}
-
-const stateArrays = ({ qpos, qvel, act, qacc_warmstart }: PhysicsArrays): Float64Array[] => [
-  qpos,
-  qvel,
-  act,
-  qacc_warmstart,
-];
-
-/** Every access to an array of the engine's makes a new view, so they are kept. */
-function viewsOf(data: Data): PhysicsArrays {
-  return {
-    qpos: data.qpos,
-    qvel: data.qvel,
-    act: data.act,
-    ctrl: data.ctrl,
-    qacc_warmstart: data.qacc_warmstart,
-    xpos: data.xpos,
-    xipos: data.xipos,
-    geom_xpos: data.geom_xpos,
-    geom_xmat: data.geom_xmat,
-    site_xpos: data.site_xpos,
-    cinert: data.cinert,
-    cvel: data.cvel,
-    cfrc_ext: data.cfrc_ext,
-    qfrc_actuator: data.qfrc_actuator,
-    qfrc_constraint: data.qfrc_constraint,
-  };
 }

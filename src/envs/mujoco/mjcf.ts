@@ -4,7 +4,8 @@ import { UsageError, unknownName } from '../../errors.ts';
 import type { PhiloxStream } from '../../math/philox.ts';
 import type { Outcome } from '../episodic.ts';
 import { addUniform, MujocoEnvironment } from './base.ts';
-import { CompiledModel, loadMujoco, type PhysicsArrays } from './engine.ts';
+import { type Instance, type PhysicsArrays, startInstance } from './engine.ts';
+import { CompiledModel, Simulation } from './simulation.ts';
 
 /** What a reward may depend on. */
 export interface MjcfStep {
@@ -43,7 +44,7 @@ export interface MjcfOptions {
 }
 
 /**
- * Compiles a model in MJCF, MuJoCo's XML, into a task, and loads the engine for it where needed. Actions are the
+ * Compiles a model in MJCF, MuJoCo's XML, into a task, in an engine of its own, which is started for it. Actions are the
  * controls, within each actuator's `ctrlrange`. What the XML names is taken from `files`.
  *
  * ```ts
@@ -54,7 +55,8 @@ export interface MjcfOptions {
  * The arrays given to the functions are the engine's own: read them, and do not keep them.
  *
  * @returns makes environments, as many as wanted, that share the compiled model
- * @throws DataError when the XML cannot be compiled, with the engine's reason
+ * @throws DataError when the XML cannot be compiled, with the engine's reason, or asks for more than the engine survives
+ * @throws EnvironmentError when it cannot be simulated
  * @throws UsageError for options that are unknown or out of range, or a model with nothing to move or to control
  * @throws BackendError when the engine cannot be loaded
  */
@@ -76,8 +78,24 @@ export async function fromMjcf(xml: string, options: MjcfOptions): Promise<() =>
   const { startNoise = 0 } = options;
   if (!(startNoise >= 0 && startNoise < Number.POSITIVE_INFINITY))
     throw new UsageError(`startNoise must be a number from 0; got ${startNoise}.`);
-  await loadMujoco();
-  const model = new CompiledModel(xml, options.files, options.keyframe);
+  const instance = spare && !spare.ended ? spare : await startInstance();
+  spare = undefined;
+  try {
+    const model = compiled(xml, options, instance);
+    return () => new MjcfEnvironment(model, options);
+  } catch (problem) {
+    // What was refused has taken nothing of it.
+    spare = instance;
+    throw problem;
+  }
+}
+
+/** An instance of the engine without a model in use. */
+let spare: Instance | undefined;
+
+/** @throws as {@link fromMjcf} does */
+function compiled(xml: string, options: MjcfOptions, instance: Instance): CompiledModel {
+  const model = new CompiledModel(xml, options.files, options.keyframe, instance);
   const { nq, nu, nhistory, actuator_ctrlrange: range } = model.handle;
   if (nq === 0) throw new UsageError('The model has no joints: nothing in it can move.');
   if (nu === 0) throw new UsageError('The model has no actuators: there are no actions.');
@@ -88,7 +106,15 @@ export async function fromMjcf(xml: string, options: MjcfOptions): Promise<() =>
         hint: 'Every actuator needs one: it bounds the action.',
       });
   }
-  return () => new MjcfEnvironment(model, options);
+  // Whether it can be simulated at all.
+  const trial = new Simulation(model);
+  try {
+    trial.zero();
+    trial.forward();
+  } finally {
+    trial.dispose();
+  }
+  return model;
 }
 
 const known: Readonly<Record<keyof MjcfOptions, (value: unknown) => boolean>> = {

@@ -1,7 +1,8 @@
 // A model's shapes as a flat drawing: seen along an axis, without perspective, by a camera that follows a body.
 
 import { circle, line, type Point, polygon, type Scene, type Shape, type Tone } from '../scene.ts';
-import type { CompiledModel, PhysicsArrays } from './engine.ts';
+import type { PhysicsArrays } from './engine.ts';
+import type { CompiledModel } from './simulation.ts';
 
 /** From where a model is looked at. */
 export interface Camera {

@@ -1,7 +1,8 @@
 // The one file here that reads the disk.
-import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DataError } from '../../errors.ts';
+import { readEntries, readFile } from '../files.ts';
+import { isStray } from '../run-folder.ts';
 import { type GoldenTrajectory, readTrajectories } from './environments.ts';
 import { type GoldenCase, parseJson, readGolden } from './format.ts';
 import { type MujocoCase, readMujoco } from './mujoco.ts';
@@ -30,18 +31,31 @@ export async function readFolder(folder: string): Promise<GoldenGroup[]> {
   const groups: GoldenGroup[] = [];
   const trajectories: GoldenTrajectory[] = [];
   for (const file of [...top.files, ...(await subfolder(folder, ENVIRONMENTS, top.folders))]) {
-    const document = parseJson(await read(join(folder, file)), file);
+    const document = parseJson(await readFile(join(folder, file), 'utf8'), file);
     const family = document.get('group').text();
-    if (family === ENVIRONMENTS) trajectories.push(...readTrajectories(document));
-    else groups.push({ ...empty(basename(file, '.json'), family), cases: readGolden(document).cases });
+    if (family === ENVIRONMENTS)
+      for (const each of some(readTrajectories(document), file)) trajectories.push(each);
+    else
+      groups.push({
+        ...empty(basename(file, '.json'), family),
+        cases: some(readGolden(document).cases, file),
+      });
   }
   if (trajectories.length > 0) groups.push({ ...empty(ENVIRONMENTS, ENVIRONMENTS), trajectories });
   const physics = await deepJsonFiles(folder, MUJOCO, top.folders);
   const mujoco: MujocoCase[] = [];
-  for (const file of physics) mujoco.push(...readMujoco(parseJson(await read(join(folder, file)), file)));
+  for (const file of physics)
+    for (const each of some(readMujoco(parseJson(await readFile(join(folder, file), 'utf8'), file)), file))
+      mujoco.push(each);
   if (mujoco.length > 0) groups.push({ ...empty(MUJOCO, MUJOCO), mujoco });
   if (groups.length === 0) throw new DataError(`${folder} holds no golden vectors (*.json).`);
   return groups;
+}
+
+/** @throws DataError where there is nothing to compare with */
+function some<T>(cases: readonly T[], file: string): readonly T[] {
+  if (cases.length === 0) throw new DataError(`${file} holds no cases.`);
+  return cases;
 }
 
 const empty = (name: string, family: string): GoldenGroup => ({
@@ -53,17 +67,15 @@ const empty = (name: string, family: string): GoldenGroup => ({
 });
 
 async function jsonFiles(folder: string): Promise<{ files: string[]; folders: string[] }> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    const files = entries.filter((entry) => !entry.isDirectory() && entry.name.endsWith('.json'));
-    const folders = entries.filter((entry) => entry.isDirectory());
-    return {
-      files: files.map(({ name }) => name).sort(),
-      folders: folders.map(({ name }) => name),
-    };
-  } catch (cause) {
-    throw new DataError(`The folder ${folder} cannot be read: ${reason(cause)}.`, { cause });
-  }
+  const entries = await readEntries(folder);
+  const files = entries.filter(
+    (entry) => !entry.isDirectory() && entry.name.endsWith('.json') && !isStray(entry.name),
+  );
+  const folders = entries.filter((entry) => entry.isDirectory());
+  return {
+    files: files.map(({ name }) => name).sort(),
+    folders: folders.map(({ name }) => name),
+  };
 }
 
 /** Files of a subfolder, if it is there, relative to the folder. */
@@ -80,24 +92,4 @@ async function deepJsonFiles(folder: string, name: string, folders: readonly str
     inner.folders.sort().map((child) => deepJsonFiles(join(folder, name), child, inner.folders)),
   );
   return [...inner.files, ...deeper.flat()].map((file) => join(name, file));
-}
-
-async function read(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new DataError(`${file} cannot be read: ${reason(cause)}.`, { cause });
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'it does not exist',
-  ENOTDIR: 'it is not a folder',
-  EISDIR: 'it is a folder',
-  EACCES: 'permission denied',
-};
-
-function reason(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return (code !== undefined ? reasons[code] : undefined) ?? message;
 }

@@ -1,6 +1,8 @@
 // The golden-vector format: reference values of an independent implementation, as JSON. A document holds a
 // group of cases; a case holds inputs, parameters, and the expected results with their tolerances.
+
 import { DataError } from '../../errors.ts';
+import { parseJson as parse } from '../../json.ts';
 import { formatShape, type Shape, sizeOf } from '../../math/shape.ts';
 import { Place } from './place.ts';
 
@@ -69,7 +71,7 @@ const MOST_ELEMENTS = 2 ** 26;
 /** Parses JSON. @throws DataError naming the file */
 export function parseJson(text: string, file: string): Place {
   try {
-    return new Place(JSON.parse(text), file);
+    return new Place(parse(text), file);
   } catch (cause) {
     throw new DataError(`${file}: is not JSON: ${(cause as Error).message}`, { cause });
   }

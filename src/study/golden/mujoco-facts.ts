@@ -1,6 +1,7 @@
 // The figures of a compiled MuJoCo model against published ones.
 
 import type { MujocoEnvironment } from '../../envs/mujoco/base.ts';
+import { maximum } from '../../math/extremes.ts';
 import { type Deviation, worse } from './compare.ts';
 import type { Place } from './place.ts';
 
@@ -230,7 +231,7 @@ class Report {
   /** Against the largest entry: a vector's zero may be anything that is small beside the others. */
   numbers(what: string, actual: Numbers, expected: Numbers): void {
     this.same(`${what} length`, actual.length, expected.length);
-    const scale = Math.max(...Array.from(expected, Math.abs)) || 1;
+    const scale = maximum(Array.from(expected, Math.abs)) || 1;
     for (let i = 0; i < expected.length; i++) {
       const factor = Math.abs(actual[i] - expected[i]) / scale / TOLERANCE;
       this.note(

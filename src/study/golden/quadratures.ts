@@ -1,3 +1,4 @@
+import { maximum, minimum } from '../../math/extremes.ts';
 import { gaussLegendre, type QuadratureRule } from '../../math/quadrature.ts';
 
 export interface Normal {
@@ -26,8 +27,8 @@ export function ruleFor(policy: Normal, target: Normal, products: readonly Norma
   const ends = normals.flatMap(({ mean, std }) =>
     Array.from({ length: 2 * reach + 1 }, (_, i) => mean + (i - reach) * std),
   );
-  const low = Math.min(...ends);
-  const high = Math.max(...ends);
+  const low = minimum(ends);
+  const high = maximum(ends);
   const kinks = crossings(policy, target).filter((x) => x > low && x < high);
   const sorted = [...ends, ...kinks].sort((a, b) => a - b);
   const shortest = 1e-9 * Math.min(policy.std, target.std);
@@ -38,8 +39,8 @@ export function ruleFor(policy: Normal, target: Normal, products: readonly Norma
     // Ends that coincide but for rounding.
     if (end - from < shortest) continue;
     const panel = gaussLegendre(points, from, end);
-    nodes.push(...panel.nodes);
-    weights.push(...panel.weights);
+    for (const node of panel.nodes) nodes.push(node);
+    for (const weight of panel.weights) weights.push(weight);
     from = end;
   }
   return { nodes, weights };

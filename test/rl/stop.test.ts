@@ -1,0 +1,210 @@
+// A request to stop is noticed in every long part of a run, and what was stopped goes on bit for bit. The request comes from
+// the event loop, as a signal does: where that never turns, a run goes to its end. No clock decides.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
+import { openWasm } from '../../src/backend/wasm/backend.ts';
+import { Device } from '../../src/device.ts';
+import type { Environment } from '../../src/envs/environment.ts';
+import { makeEnvironment } from '../../src/envs/registry.ts';
+import { LocalVector } from '../../src/envs/vector.ts';
+import type { Checkpoint } from '../../src/rl/checkpoint.ts';
+import { decodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
+import { type TrainOptions, train } from '../../src/rl/train.ts';
+import { bytesOf, type Cell, learnerFor, quick, runCell } from '../helpers/training.ts';
+
+const backends = {
+  cpu: async () => new Device(createCpuBackend()),
+  wasm: async () => new Device(await openWasm()),
+};
+const pendulum: Cell = { environment: 'pendulum', estimator: 'reverse-kl/pathwise' };
+
+/** A request that the event loop brings. */
+function requested(): AbortSignal {
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 20);
+  return stop.signal;
+}
+
+/** Takes some time of the thread, as physics does. */
+function work(ms: number): void {
+  for (const until = performance.now() + ms; performance.now() < until; );
+}
+
+/** Pendulum as a caller may have it. @param cost of each of these, ms */
+function slow(cost: { make?: number; reset?: number; step?: number }, change: Partial<Environment> = {}) {
+  const counts = { make: 0, reset: 0, step: 0 };
+  const made = (part: keyof typeof counts) => {
+    counts[part]++;
+    work(cost[part] ?? 0);
+  };
+  const make = (): Environment => {
+    made('make');
+    const inner = makeEnvironment('pendulum');
+    return {
+      name: 'slow',
+      observationSpace: inner.observationSpace,
+      actionSpace: inner.actionSpace,
+      maxEpisodeSteps: inner.maxEpisodeSteps,
+      reset(seed?: number) {
+        made('reset');
+        return inner.reset(seed);
+      },
+      step(action: ArrayLike<number>) {
+        made('step');
+        return inner.step(action);
+      },
+      getState: () => inner.getState(),
+      setState: (state) => inner.setState(state),
+      ...change,
+    } as Environment;
+  };
+  return { make, counts };
+}
+
+async function stoppedRun(options: Partial<TrainOptions> & Pick<TrainOptions, 'makeEnvironment'>) {
+  const device = await backends.cpu();
+  const saved: Checkpoint[] = [];
+  const evaluations = await train(device, {
+    learner: learnerFor(pendulum),
+    ...quick,
+    signal: requested(),
+    checkpoint: { every: 1e6, save: (checkpoint) => void saved.push(checkpoint) },
+    ...options,
+  });
+  return { evaluations, saved };
+}
+
+test('a burst of updates is stopped in its middle', async () => {
+  const { saved } = await stoppedRun({
+    makeEnvironment: () => makeEnvironment('pendulum'),
+    ...{ warmup: 1, updatesPerStep: 10_000 },
+  });
+  assert.is(saved.length, 1);
+  const [{ step, updates, owed = 0 }] = saved;
+  assert.equal([step, updates + owed], [2, 10_000]);
+  assert.ok(owed > 0);
+});
+
+test('an evaluation is stopped whose episodes never end', async () => {
+  let steps = 0;
+  const endless = {
+    maxEpisodeSteps: Number.MAX_SAFE_INTEGER,
+    step: () => {
+      steps++;
+      return { observation: [0, 0, 0], reward: 0, terminated: false, truncated: false };
+    },
+  };
+  const { make } = slow({}, endless as unknown as Partial<Environment>);
+  const { evaluations } = await stoppedRun({
+    ...{ makeEnvironment: make, evaluateEvery: 20, checkpoint: undefined },
+  });
+  assert.equal(evaluations, []);
+  assert.ok(steps > 20);
+});
+
+test('an evaluation is stopped between two of many environments', async () => {
+  const { make, counts } = slow({ step: 2 });
+  await stoppedRun({ makeEnvironment: make, evaluateEvery: 1, evaluationEpisodes: 1000 });
+  assert.ok(counts.step < 1000, `${counts.step}`);
+});
+
+test('making and resetting many environments to evaluate in is stopped', async () => {
+  for (const part of ['make', 'reset'] as const) {
+    const { make, counts } = slow({ [part]: 2 });
+    const { saved } = await stoppedRun({ makeEnvironment: make, evaluateEvery: 1, evaluationEpisodes: 1000 });
+    assert.ok(counts[part] < 1000, `${part} ${counts[part]}`);
+    assert.equal(
+      saved.map(({ step }) => step),
+      [part === 'make' ? 0 : 1],
+    );
+  }
+});
+
+test('many environments stepped and reset together let the event loop turn', async () => {
+  const { make } = slow({ reset: 4, step: 4 });
+  const vector = new LocalVector(Array.from({ length: 100 }, make));
+  for (const act of [() => vector.reset(1), () => vector.step(Array(100).fill(Float32Array.of(0)))]) {
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    let over = false;
+    const all = act().then(() => {
+      over = true;
+    });
+    while (!turned && !over) await new Promise((done) => setTimeout(done, 0));
+    assert.not.ok(over, 'it turns before the end');
+    await all;
+  }
+});
+
+for (const [name, open] of Object.entries(backends))
+  test(`${name}: a run stopped among the updates of a step goes on to the same end, also when stopped again`, async () => {
+    const cell: Cell = { ...pendulum, options: { steps: 20, updatesPerStep: 50, evaluateEvery: 10 } };
+    const run = async (resume?: Checkpoint, stopAfter?: number) => {
+      const device = await open();
+      const stop = new AbortController();
+      // Waited for between the slices of a burst whose updates take nobody knows how long.
+      const synchronize = device.backend.synchronize.bind(device.backend);
+      let waited = 0;
+      device.backend.synchronize = async () => {
+        await synchronize();
+        if (++waited === stopAfter) stop.abort();
+      };
+      const saved: Checkpoint[] = [];
+      const evaluations = await runCell(
+        device,
+        { ...cell, options: { ...cell.options, signal: stop.signal } },
+        { every: 10, resume, save: (checkpoint) => void saved.push(checkpoint) },
+      );
+      await device.dispose();
+      return { saved, evaluations };
+    };
+    const whole = await run();
+    const first = await run(undefined, 3);
+    const second = await run(decodeCheckpoint(bytesOf(first.saved[1])), 2);
+    const [one, two] = [first.saved.at(-1), second.saved.at(-1)];
+    assert.ok(one?.owed && two?.owed && one.owed > two.owed, `${one?.owed} ${two?.owed}`);
+    assert.is(one.step, two.step);
+    assert.is(one.updates + one.owed, 50);
+    const third = await run(two && decodeCheckpoint(bytesOf(two)));
+    assert.equal(third.evaluations, whole.evaluations);
+    assert.equal(third.saved.map(bytesOf), whole.saved.slice(1).map(bytesOf));
+  });
+
+test('what a resumed run has made up for is saved, though no step follows', async () => {
+  const device = await backends.wasm();
+  const saved: Checkpoint[] = [];
+  const save = (checkpoint: Checkpoint) => void saved.push(checkpoint);
+  const stop = new AbortController();
+  // Stopped in the evaluation that is due at step 20.
+  const at = (step: number) => step === 20 && stop.abort();
+  await runCell(device, { ...pendulum, options: { signal: stop.signal, onStep: at } }, { every: 50, save });
+  assert.ok(saved[0].pending);
+  const again = new AbortController();
+  const made = { signal: again.signal, onEvaluation: () => again.abort() };
+  await runCell(device, { ...pendulum, options: made }, { every: 50, resume: saved[0], save });
+  assert.equal(
+    saved.slice(1).map(({ step, pending, evaluations }) => [step, pending, evaluations.length]),
+    [[20, undefined, 1]],
+  );
+  await device.dispose();
+});
+
+test('a run stopped before its first step goes on from a checkpoint of its start', async () => {
+  const run = async (signal: AbortSignal | undefined, resume?: Checkpoint) => {
+    const device = await backends.wasm();
+    const saved: Checkpoint[] = [];
+    const cell = signal ? { ...pendulum, options: { signal } } : pendulum;
+    await runCell(device, cell, { every: 20, resume, save: (checkpoint) => void saved.push(checkpoint) });
+    await device.dispose();
+    return saved;
+  };
+  const [start] = await run(AbortSignal.abort());
+  assert.is(start.step, 0);
+  const again = await run(undefined, decodeCheckpoint(bytesOf(start)));
+  assert.equal(again.map(bytesOf), (await run(undefined)).map(bytesOf));
+});
+
+test.run();
