@@ -99,7 +99,9 @@ test('a device over a backend that another has closed knows it', async () => {
   const device = await openDevice();
   const state = new State('s', [4]);
   const update = await counter(device, state);
+  const loading = faultOf(() => counter(device, new State('t', [4])));
   await device.backend.dispose();
+  assert.is(await loading, 'disposed');
   for (const use of [() => update.run(), () => update.read('y'), () => device.read(state)])
     assert.is(await faultOf(use), 'disposed', String(use));
   update.dispose();
