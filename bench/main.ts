@@ -68,6 +68,7 @@ async function main(): Promise<void> {
   if (options.kernels) {
     const report = await measureKernels(quick);
     await output(json, report, () => printKernels(report));
+    if (report.wrong.length > 0) process.exitCode = 1;
     return;
   }
   const report = await measureRoofline({

@@ -1,7 +1,10 @@
 // One dense layer, y = relu(x·W + b), forward and backward, on this library's backends and on a peer.
-import type { Device, Update } from '../../src/device.ts';
+import type { Values } from '../../src/backend/backend.ts';
+import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
+import { Device, type Update } from '../../src/device.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { dense } from '../../src/nn/mlp-op.ts';
+import { type Agreement, agreementOf } from '../../src/study/referee.ts';
 import { median } from '../../src/study/statistics.ts';
 import { grad, reshape } from '../../src/tape/index.ts';
 
@@ -25,6 +28,8 @@ export interface DenseRunner {
   forward(): Promise<void>;
   /** Forward, then the gradients of x, weight and bias. */
   backward(): Promise<void>;
+  /** What the last passes computed, row-major: y, dx, dWeight and dBias. */
+  results(): Promise<ReadonlyMap<string, Values>>;
   dispose(): void | Promise<void>;
 }
 
@@ -77,11 +82,35 @@ export async function ownDense(device: Device, size: DenseSize, data: DenseData)
     name: device.backend.name,
     forward: () => pass(updates.forward),
     backward: () => pass(updates.backward),
+    results: async () => {
+      const results = new Map<string, Values>();
+      for (const update of Object.values(updates))
+        for (const name of update.program.outputs.keys()) results.set(name, await update.read(name));
+      return results;
+    },
     dispose: () => {
       updates.forward.dispose();
       updates.backward.dispose();
     },
   };
+}
+
+/** How far a pass of each runner is from this library's on the cpu in float64, in their order. */
+export async function judgeDense(
+  runners: readonly DenseRunner[],
+  size: DenseSize,
+  data: DenseData,
+): Promise<Agreement[]> {
+  const reference = await ownDense(new Device(createCpuBackend({ precision: 'f64' })), size, data);
+  const [expected, ...found] = await Promise.all(
+    [reference, ...runners].map(async (runner) => {
+      await runner.forward();
+      await runner.backward();
+      return runner.results();
+    }),
+  );
+  await reference.dispose();
+  return found.map((results) => agreementOf(results, expected, 'the cpu in float64'));
 }
 
 export interface DenseRow {

@@ -3,8 +3,9 @@
 import type { OpenedDevice } from '../../src/backend/select.ts';
 import { open } from '../../src/backend/select.ts';
 import type { SimdVariant } from '../../src/backend/wasm/module.ts';
-import type { Update } from '../../src/device.ts';
+import type { Device, Update } from '../../src/device.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
+import { type Agreement, isWrong, Referee } from '../../src/study/referee.ts';
 import { type Interval, median, medianInterval } from '../../src/study/statistics.ts';
 import { matmul } from '../../src/tape/index.ts';
 import { hasVariant, type PeakVariant, WasmPeak } from '../peak/wasm.ts';
@@ -54,16 +55,27 @@ const MINIMUM_MS = 4;
 /**
  * Measures the product with every build this engine accepts, for every number of threads.
  * @param size rows, columns and inner dimension
+ * @param onWrong is told of what is not timed, because it is not what the reference says
  */
 export async function measureGemm(
   size: number,
   threadCounts: readonly number[],
   rounds: number,
+  onWrong: (what: string, agreement: Agreement) => void,
 ): Promise<GemmReport> {
   const contenders: Contender[] = [];
   try {
     for (const simd of (['relaxed', 'simd'] as const).filter(hasVariant))
-      for (const threads of threadCounts) contenders.push(await contend(simd, threads, size));
+      for (const threads of threadCounts) {
+        const device = await open({ backend: 'wasm', wasm: { simd: simd satisfies SimdVariant, threads } });
+        const update = await product(device, size);
+        const agreement = await new Referee(device).judge(update, (on) => product(on, size));
+        if (!isWrong(agreement)) contenders.push(await contend(simd, threads, device, update));
+        else {
+          onWrong(`product of two ${size}×${size} matrices, ${simd}, ${threads} threads`, agreement);
+          await device.dispose();
+        }
+      }
     const flops = 2 * size ** 3;
     for (let round = 0; round < rounds; round++) {
       for (const { update, peak, times, gflops, peakGflops } of contenders) {
@@ -83,14 +95,22 @@ export async function measureGemm(
   }
 }
 
-async function contend(simd: PeakVariant, threads: number, size: number): Promise<Contender> {
-  const device = await open({ backend: 'wasm', wasm: { simd: simd satisfies SimdVariant, threads } });
+async function product(device: Device, size: number): Promise<Update> {
   const update = await device.compile(({ input }) => ({
     y: matmul(input('a', [size, size]), input('b', [size, size])),
   }));
   const random = new PhiloxStream(0, 'benchInputs');
   const normals = () => Float32Array.from({ length: size * size }, () => random.nextNormal());
   update.write({ a: normals(), b: normals() });
+  return update;
+}
+
+async function contend(
+  simd: PeakVariant,
+  threads: number,
+  device: OpenedDevice,
+  update: Update,
+): Promise<Contender> {
   let times = 1;
   // Also warms the engine's compiler.
   for (let spent = 0; spent < 200; ) {

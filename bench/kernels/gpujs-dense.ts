@@ -10,11 +10,6 @@ export interface GpuJsOptions {
   readonly activation?: 'relu' | 'tanh';
 }
 
-export interface GpuJsDense extends DenseRunner {
-  /** What the last passes computed, row-major. */
-  readonly results: Readonly<Record<'y' | 'dx' | 'dWeight' | 'dBias', Float32Array>>;
-}
-
 type Rows = Float32Array[];
 interface Constants {
   readonly inner: number;
@@ -67,7 +62,7 @@ export function gpuJsDense(
   { rows, inputs, outputs }: DenseSize,
   data: DenseData,
   { mode = 'cpu', activation = 'relu' }: GpuJsOptions = {},
-): GpuJsDense {
+): DenseRunner {
   const gpu = new GPU({ mode });
   const tanh = Number(activation === 'tanh');
   // Asynchronous in some modes, so every result is awaited.
@@ -104,14 +99,15 @@ export function gpuJsDense(
       last.dWeight = (await toDWeight(x, dz)) as Rows;
       last.dBias = (await toDBias(dz)) as Float32Array;
     },
-    get results() {
-      return {
-        y: flat(last.y),
-        dx: flat(last.dx),
-        dWeight: flat(last.dWeight),
-        dBias: last.dBias,
-      };
-    },
+    results: async () =>
+      new Map(
+        Object.entries({
+          y: flat(last.y),
+          dx: flat(last.dx),
+          dWeight: flat(last.dWeight),
+          dBias: last.dBias,
+        }),
+      ),
     dispose: async () => {
       await gpu.destroy();
     },

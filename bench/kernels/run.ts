@@ -1,12 +1,15 @@
 // npm run bench -- --kernels: one dense layer beside gpu.js, and the matrix product beside the peak of the machine.
 import { type OpenedDevice, open } from '../../src/backend/select.ts';
 import { BackendError } from '../../src/errors.ts';
+import { type Agreement, agreementLine, isWrong } from '../../src/study/referee.ts';
 import {
   type DenseRow,
   type DenseRunner,
+  type DenseSize,
   denseData,
   denseFlops,
   denseSizes,
+  judgeDense,
   measureDense,
   ownDense,
 } from './dense.ts';
@@ -19,6 +22,13 @@ export interface KernelsReport {
   readonly adapters: readonly string[];
   readonly rows: readonly DenseRow[];
   readonly gemm: GemmReport;
+  /** What is not timed, because it is not what the reference says. */
+  readonly wrong: readonly WrongKernel[];
+}
+
+export interface WrongKernel {
+  readonly what: string;
+  readonly agreement: Agreement;
 }
 
 export async function measureKernels(quick: boolean): Promise<KernelsReport> {
@@ -34,6 +44,7 @@ export async function measureKernels(quick: boolean): Promise<KernelsReport> {
     }
   }
   const rows: DenseRow[] = [];
+  const wrong: WrongKernel[] = [];
   try {
     for (const size of denseSizes) {
       const data = denseData(size, 0);
@@ -41,7 +52,11 @@ export async function measureKernels(quick: boolean): Promise<KernelsReport> {
       try {
         for (const device of devices) runners.push(await ownDense(device, size, data));
         for (const mode of peers) runners.push(gpuJsDense(size, data, { mode }));
-        rows.push(...(await measureDense(runners, size, quick ? 3 : 11)));
+        const agreements = await judgeDense(runners, size, data);
+        const right = runners.filter((_, i) => !isWrong(agreements[i]));
+        for (const [i, agreement] of agreements.entries())
+          if (isWrong(agreement)) wrong.push({ what: `${sizeName(size)} on ${runners[i].name}`, agreement });
+        rows.push(...(await measureDense(right, size, quick ? 3 : 11)));
       } finally {
         for (const runner of runners) await runner.dispose();
       }
@@ -50,15 +65,21 @@ export async function measureKernels(quick: boolean): Promise<KernelsReport> {
     for (const device of devices) await device.dispose();
   }
 
-  const gemm = await measureGemm(256, [1, 2], quick ? 7 : 101);
+  const gemm = await measureGemm(256, [1, 2], quick ? 7 : 101, (what, agreement) =>
+    wrong.push({ what, agreement }),
+  );
 
   const adapters = devices.map(({ backend }) => backend.description);
-  return { kind: 'divergrad-kernels', adapters, rows, gemm };
+  return { kind: 'divergrad-kernels', adapters, rows, gemm, wrong };
 }
 
+const sizeName = ({ rows, inputs, outputs }: DenseSize): string => `${rows}×${inputs}×${outputs}`;
+
 /** The report as text for people. */
-export function printKernels({ adapters, rows, gemm }: KernelsReport): void {
+export function printKernels({ adapters, rows, gemm, wrong }: KernelsReport): void {
   for (const adapter of adapters) console.log(adapter);
+  for (const { what, agreement } of wrong)
+    console.log(`WRONG, not timed: ${what}: ${agreementLine(agreement)}`);
   console.log(
     'relu(x·W + b), rows × inputs × outputs: median ms a pass that waits for its result, and GFLOP/s;\n' +
       'gpu.js takes its operands from the host and returns its results there in every pass.\n',
@@ -76,9 +97,8 @@ export function printKernels({ adapters, rows, gemm }: KernelsReport): void {
       backwardMs,
       flops.backward / backwardMs / 1e6,
     ];
-    const label = `${size.rows}×${size.inputs}×${size.outputs}`;
     const cells = numbers.map((value) => value.toPrecision(3).padStart(11));
-    console.log([label.padEnd(14), name.padEnd(16), ...cells].join('  '));
+    console.log([sizeName(size).padEnd(14), name.padEnd(16), ...cells].join('  '));
   }
   console.log(
     `\nproduct of two ${gemm.size}×${gemm.size} matrices on wasm beside multiply-adds in registers: medians of ${gemm.rounds}` +

@@ -3,14 +3,13 @@ import {
   abs,
   add,
   clamp,
-  digamma,
   div,
   exp,
   greater,
   literal,
   log,
   log1p,
-  logGamma,
+  minimum,
   mul,
   neg,
   pow,
@@ -29,7 +28,15 @@ import {
   where,
 } from '../tape/index.ts';
 import { noiseOf, requireAlike, requireEvents } from './checks.ts';
-import { digammaRest, log1pSeries, logRatioMinus, nearOne, stirlingRest, withValue } from './differences.ts';
+import {
+  digammaRest,
+  expm1Series,
+  log1pSeries,
+  logRatioMinus,
+  nearOne,
+  stirlingRest,
+  withValue,
+} from './differences.ts';
 import type { BoxDensity, Distribution, DistributionFamily, Sample, SampleOptions } from './distribution.ts';
 
 /** Largest action with a finite log-density: one float32 below 1. */
@@ -132,12 +139,7 @@ export class Beta implements Distribution {
       const rest = add(sub(stirlingRest(y), stirlingRest(x)), mul(digammaRest(x), change));
       return mul(sign, add(spread, rest));
     });
-    const moments = sub(
-      add(mul(da, digamma(this.alpha)), mul(db, digamma(this.beta))),
-      mul(add(da, db), digamma(total)),
-    );
-    const plain = add(sub(other.rest(logGamma), this.rest(logGamma)), moments);
-    return sum(withValue(plain, sub(add(add(others[0], others[1]), others[2]), means)), -1);
+    return sum(sub(add(add(others[0], others[1]), others[2]), means), -1);
   }
 
   /** α log x + β log(1 − x) + log 2 − log B(α, β) with x = σ(2u), whose digits the tails keep. */
@@ -181,8 +183,9 @@ export class Beta implements Distribution {
       power(beta, neg(div(gap, beta)), log1mX, log1mM),
     );
     const height = sub(mul(0.5, add(add(logM, log1mM), log(total))), this.rest(stirlingRest));
-    const plain = sub(add(mul(alpha, logX), mul(beta, log1mX)), this.rest(logGamma));
-    return withValue(plain, add(kernel, sub(height, 0.5 * Math.log(2 * Math.PI))));
+    // The same without the series: its gradient keeps the digits too, and is shorter.
+    const plain = add(mul(alpha, sub(logX, logM)), mul(beta, sub(log1mX, log1mM)));
+    return add(withValue(plain, kernel), sub(height, 0.5 * Math.log(2 * Math.PI)));
   }
 
   /** log m and log(1 − m) of the mean m = α/(α + β) on (0, 1): each [batch, actions] */
@@ -225,26 +228,59 @@ export class Beta implements Distribution {
       shape,
     );
     const a = reshape(actions, [1, samples, batch, size]);
-    const logX = sub(log1p(a), Math.LN2);
-    const log1mX = sub(log1p(neg(a)), Math.LN2);
-    const y = sub(logX, log1mX);
+    const total = add(alpha, beta);
     const spread = sqrt(add(div(1, alpha), div(1, beta)));
-    const side = sub(1, mul(2, greater(mul(add(a, 1), add(alpha, beta)), mul(2, alpha))));
-    const t = sub(y, mul(side, mul(spread, distance)));
-    const [logT, log1mT] = [neg(softplus(neg(t))), neg(softplus(t))];
-    // p(t)·t(1 − t) over p(x): the density of y, relative to that of a.
-    const ratio = exp(
-      add(add(mul(alpha, sub(logT, logX)), mul(beta, sub(log1mT, log1mX))), add(logX, log1mX)),
-    );
-    const mass = mul(mul(ratio, weight), spread);
-    const total = digamma(add(alpha, beta));
-    const slope = (logs: Tensor, parameter: Tensor): Tensor => {
-      const centred = sub(logs, sub(digamma(parameter), total));
+    const side = sub(1, mul(2, greater(mul(add(a, 1), total), mul(2, alpha))));
+    // t − y of each node
+    const step = neg(mul(side, mul(spread, distance)));
+    const [x, rest] = [mul(0.5, add(a, 1)), mul(0.5, sub(1, a))];
+    const bend = softplusBend(sub(log1p(a), log1p(neg(a))), x, rest, step);
+    // total·(x − mean): log p(t)/p(y), and logarithms of x and of their mean, are taken from differences that the
+    // concentration does not make small.
+    const gap = mul(total, mul(0.5, sub(a, div(sub(alpha, beta), total))));
+    const ratio = exp(neg(add(mul(gap, step), mul(total, bend))));
+    // The density of y, relative to that of a.
+    const mass = mul(mul(ratio, weight), mul(spread, mul(x, rest)));
+    const slope = (
+      moved: Tensor,
+      parameter: Tensor,
+      excess: Tensor,
+      log: Tensor,
+      logMean: Tensor,
+    ): Tensor => {
+      const near = greater(nearOne, abs(excess));
+      const own = where(near, log1p(where(near, excess, 0)), sub(log, logMean));
+      const centred = add(sub(moved, bend), add(own, logMeanRest(parameter, total)));
       const tail = sum(mul(mass, centred), 0);
       return stopGradient(mul(-2, mul(reshape(side, [samples, batch, size]), tail)));
     };
-    return { dAlpha: slope(logT, alpha), dBeta: slope(log1mT, beta) };
+    const [logM, log1mM] = this.logMeans();
+    return {
+      dAlpha: slope(mul(rest, step), alpha, div(gap, alpha), log(x), logM),
+      dBeta: slope(neg(mul(x, step)), beta, neg(div(gap, beta)), log(rest), log1mM),
+    };
   }
+}
+
+/** log m − (ψ(α) − ψ(α + β)) of the mean m = α/(α + β), α the parameter: what E log x lies below log m. */
+const logMeanRest = (parameter: Tensor, total: Tensor): Tensor =>
+  add(sub(div(0.5, parameter), div(0.5, total)), sub(digammaRest(parameter), digammaRest(total)));
+
+/** |step| up to which {@link softplusBend} is taken from series. */
+const shortStep = 0.45;
+
+/**
+ * log(1 + e^(y + step)) − log(1 + e^y) − x·step with x = σ(y), rest = σ(−y): about ½·x·rest·step², with its digits. It is the
+ * same from the other end, where y and step have the other sign: taken from the end that is nearer.
+ */
+function softplusBend(y: Tensor, x: Tensor, rest: Tensor, step: Tensor): Tensor {
+  const turn = sub(1, mul(2, greater(y, 0)));
+  const [from, share, by] = [mul(turn, y), minimum(x, rest), mul(turn, step)];
+  const isShort = greater(shortStep, abs(by));
+  const short = where(isShort, by, 0);
+  const grown = expm1Series(short);
+  const series = add(log1pSeries(mul(share, add(grown, short))), mul(share, grown));
+  return where(isShort, series, sub(sub(softplus(add(from, by)), softplus(from)), mul(share, by)));
 }
 
 /**

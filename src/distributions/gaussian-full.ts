@@ -2,6 +2,7 @@ import {
   add,
   clamp,
   exp,
+  expm1,
   literal,
   mul,
   neg,
@@ -87,19 +88,19 @@ export class FullGaussian implements Distribution {
   }
 
   /**
-   * ½(‖M‖² + ‖L₂⁻¹(μ₁ − μ₂)‖² − n) − Σ log diag M with M = L₂⁻¹L₁, whose diagonal is e^(l₁ − l₂): there ½(M² − 1) − log M
-   * keeps its digits where the distributions are nearly equal.
+   * ½(‖M‖² + ‖L₂⁻¹(μ₁ − μ₂)‖² − n) − Σ log diag M with M = L₂⁻¹L₁ = I + L₂⁻¹(L₁ − L₂), whose diagonal is e^(l₁ − l₂): all of it
+   * from differences, which keep their digits where the distributions are nearly equal, however thin they are.
    */
   kl(second: Distribution): Tensor {
     const other = requireAlike<FullGaussian>(this, second);
     const shift = other.solve(columns(sub(this.mean, other.mean)));
-    const lower = this.lower();
     const ratio = sub(this.logDiagonal, other.logDiagonal);
+    const [stretch, apart] = [columns(expm1(ratio)), sub(this.raw, other.raw)];
     let squares = sum(expm1Minus(mul(2, ratio)), -1);
     for (const value of shift) squares = add(squares, square(value));
     for (let j = 0; j < this.actions; j++) {
-      const column = Array.from({ length: this.actions }, (_, i) => entry(lower, i, j));
-      for (const value of other.solve(column).slice(j + 1)) squares = add(squares, square(value));
+      const below = Array.from({ length: this.actions - j - 1 }, (_, i) => entry(apart, j + 1 + i, j));
+      for (const value of other.solve(below, [stretch[j]])) squares = add(squares, square(value));
     }
     return mul(0.5, squares);
   }
@@ -135,17 +136,22 @@ export class FullGaussian implements Distribution {
   /**
    * y with Ly = d by forward substitution; d and y are lists of coordinates [..., batch]. The diagonal's reciprocal
    * is e^−l: a quotient's derivative would square the diagonal, which at its lower bound leaves float32.
+   *
+   * @param d the last coordinates, as many as there are
+   * @param known y of the one before them, if any; those before that are 0
+   * @returns y of the same coordinates as d
    */
-  private solve(d: readonly Tensor[]): Tensor[] {
-    const lower = this.lower();
+  private solve(d: readonly Tensor[], known: readonly Tensor[] = []): Tensor[] {
     const scale = columns(exp(neg(this.logDiagonal)));
-    const y: Tensor[] = [];
-    for (let i = 0; i < this.actions; i++) {
-      let rest = d[i];
-      for (let j = 0; j < i; j++) rest = sub(rest, mul(entry(lower, i, j), y[j]));
-      y.push(mul(rest, scale[i]));
+    const y = [...known];
+    const first = this.actions - d.length;
+    for (const [at, value] of d.entries()) {
+      let rest = value;
+      for (const [k, each] of y.entries())
+        rest = sub(rest, mul(entry(this.raw, first + at, first - known.length + k), each));
+      y.push(mul(rest, scale[first + at]));
     }
-    return y;
+    return y.slice(known.length);
   }
 
   private mask(keep: (row: number, column: number) => boolean): Tensor {

@@ -1,4 +1,18 @@
-import { abs, add, exp, log1p, mul, neg, randomUniform, sign, sub } from '../tape/index.ts';
+import {
+  abs,
+  add,
+  exp,
+  greater,
+  log,
+  log1p,
+  minimum,
+  mul,
+  neg,
+  randomUniform,
+  sign,
+  sub,
+  where,
+} from '../tape/index.ts';
 import { expm1Minus } from './differences.ts';
 import type { DistributionFamily } from './distribution.ts';
 import { scaledRange } from './entropy-range.ts';
@@ -12,7 +26,10 @@ export const standardLaplace: Standard = {
   noise: randomUniform,
   variates: (u) => {
     const centred = sub(u, 0.5);
-    return neg(mul(sign(centred), log1p(mul(-2, abs(centred)))));
+    // Near 0 and 1 from the distance to them, whose digits that to ½ has lost.
+    const tail = log(mul(2, minimum(u, sub(1, u))));
+    const magnitude = where(greater(abs(centred), 0.25), tail, log1p(mul(-2, abs(centred))));
+    return neg(mul(sign(centred), magnitude));
   },
   logDensity: (z) => sub(neg(abs(z)), Math.LN2),
   entropy: standardEntropy,

@@ -316,6 +316,7 @@ export async function compilePolicyUpdate(
     },
     { clock: clockState(seed, 'clock', 'update') },
   );
+  moveReference(device, learner);
   const random = new PhiloxStream(seed, 'costInputs');
   for (const [name, { shape }] of update.program.inputs) {
     const count = shape.reduce((total, extent) => total * extent, 1);
@@ -325,6 +326,21 @@ export async function compilePolicyUpdate(
     update.write({ [name]: name === 'replayedActions' ? normals.map((_, i) => action(i)) : normals });
   }
   return update;
+}
+
+/**
+ * Takes a reference policy away from the policy, as a copy of which it starts: other weights, and each output's bias moved
+ * by 1, up and down in turn. What tells a policy from itself is 0 by cancellation, and from one nearby it may be 0 by chance.
+ */
+export function moveReference(device: Device, { reference, options }: PolicyLearner): void {
+  if (!reference) return;
+  const { dims, activation } = reference.shape;
+  const shape = { inputs: dims[0], hidden: dims.slice(1, -1), outputs: dims[dims.length - 1], activation };
+  const { parameters, entries } = mlp({ ...shape, seed: options.seed, purpose: 'network' });
+  const values = Float32Array.from(parameters.initial as Float32Array);
+  const { offset } = entries[entries.length - 1];
+  for (let i = 0; i < shape.outputs; i++) values[offset + i] += i % 2 === 0 ? 1 : -1;
+  device.write(reference.parameters, values);
 }
 
 /** Critics at actions [samples, batch, actions] → [critics, samples, batch]; discrete actions are one-hot. */

@@ -38,12 +38,39 @@ export const disagreement = (device: Device, what: string, agreement: Agreement)
 
 /** Of the largest value: what the goldens allow estimators in float32. */
 const TOLERANCE = 6e-5;
-/** A loss of differences that vanish, as of a policy from itself, is 0 only to rounding. */
-const LEAST = 0.01;
 /** Where hidden layers are handed on as float16. */
 const HALF_TOLERANCE = 2e-2;
 /** Work of an update above which float64 in plain JavaScript takes too long, FLOP. */
 const CPU_FLOPS = 2e9;
+
+/**
+ * How far named results are from those of a reference, all that it has.
+ *
+ * @param moved what the reference gives when its inputs move by their last digit
+ */
+export function agreementOf(
+  found: ReadonlyMap<string, Values>,
+  expected: ReadonlyMap<string, Values>,
+  reference: string,
+  moved: ReadonlyMap<string, Values> = expected,
+  tolerance = TOLERANCE,
+): Agreement {
+  let worst: Deviation = noDeviation;
+  let where = [...expected.keys()][0];
+  for (const [key, values] of expected) {
+    const off = deviation(found.get(key) ?? new Float32Array(), values, moved.get(key), tolerance);
+    if (off.factor > worst.factor) where = key;
+    worst = larger(worst, off);
+  }
+  const { factor, found: value, expected: wanted } = worst;
+  return {
+    factor: Number.isFinite(factor) ? factor : null,
+    where,
+    found: value,
+    expected: wanted,
+    reference,
+  };
+}
 
 /** Compares first updates with the cpu in float64; large ones of other backends with wasm. */
 export class Referee {
@@ -73,22 +100,7 @@ export class Referee {
       for (const [state, values] of start) reference.write(state, nudged(values));
       const moved = await firstUpdate(reference, twin);
       const half = this.device.backend.preferences.halfHidden;
-      const tolerance = half ? HALF_TOLERANCE : TOLERANCE;
-      let worst: Deviation = noDeviation;
-      let where = [...expected.keys()][0];
-      for (const [key, values] of expected) {
-        const off = deviation(found.get(key) as Values, values, moved.get(key), tolerance, LEAST);
-        if (off.factor > worst.factor) where = key;
-        worst = larger(worst, off);
-      }
-      const { factor, found: value, expected: wanted } = worst;
-      return {
-        factor: Number.isFinite(factor) ? factor : null,
-        where,
-        found: value,
-        expected: wanted,
-        reference: name,
-      };
+      return agreementOf(found, expected, name, moved, half ? HALF_TOLERANCE : TOLERANCE);
     } finally {
       twin.dispose();
       for (const state of twin.program.states) reference.free(state);
@@ -106,12 +118,11 @@ export class Referee {
   }
 }
 
-/** Scalars that an update gives, and the gradient of each optimiser: a fixed part of the first moments. */
+/** What an update gives, and the gradient of each optimiser: a fixed part of the first moments. */
 async function firstUpdate(device: Device, update: Update): Promise<Map<string, Values>> {
   update.run(1);
   const results = new Map<string, Values>();
-  for (const [name, { shape }] of update.program.outputs)
-    if (shape.length === 0) results.set(name, await update.read(name));
+  for (const name of update.program.outputs.keys()) results.set(name, await update.read(name));
   for (const state of update.program.states) {
     const [, name] = /^(.+)\.moments$/.exec(state.name) ?? [];
     if (name) results.set(`the gradient of ${name}`, await device.read(state, 0, state.size / 2));

@@ -6,7 +6,14 @@ import { ActorCritic } from '../rl/actor-critic.ts';
 import type { ReplayBuffer } from '../rl/replay.ts';
 import { compileUpdate, replayFor } from '../rl/train.ts';
 import { clockState, type MlpKernels } from '../tape/index.ts';
-import { type CostSettings, release, type UpdateCost, updateCost, type WrongRow } from './cost.ts';
+import {
+  type CostSettings,
+  moveReference,
+  release,
+  type UpdateCost,
+  updateCost,
+  type WrongRow,
+} from './cost.ts';
 import { type Agreement, disagreement, isWrong, Referee } from './referee.ts';
 import { median } from './statistics.ts';
 import { interleave, type OnProgress } from './timing.ts';
@@ -154,16 +161,14 @@ export async function compileWholeUpdate(
   });
   const replay = replayFor(learner, TRANSITIONS);
   fill(device, replay, kind === 'discrete', settings.seed, TRANSITIONS);
-  const clock = clockState(settings.seed, 'clock', 'update');
-  return {
-    replay,
-    update: await compileUpdate(device, learner, replay, {
-      batch: settings.batch,
-      clock,
-      mlp,
-      ...(halfHidden === undefined ? {} : { halfHidden }),
-    }),
-  };
+  const update = await compileUpdate(device, learner, replay, {
+    batch: settings.batch,
+    clock: clockState(settings.seed, 'clock', 'update'),
+    mlp,
+    ...(halfHidden === undefined ? {} : { halfHidden }),
+  });
+  moveReference(device, learner.policyLearner);
+  return { replay, update };
 }
 
 /** {@link compileWholeUpdate} for as long as `body` takes. @param body gets a function that stores one more transition */

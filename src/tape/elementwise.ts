@@ -103,8 +103,8 @@ export const elementwiseOps = {
   ),
   sin: elementwise('sin', Math.sin, (g, [x]) => [mul(g, cos(x))]),
   cos: elementwise('cos', Math.cos, (g, [x]) => [neg(mul(g, sin(x)))]),
-  tanh: elementwise('tanh', Math.tanh, (g, _x, y) => [mul(g, sub(1, square(y)))]),
-  sigmoid: elementwise('sigmoid', sigmoidOf, (g, _x, y) => [mul(g, mul(y, sub(1, y)))]),
+  tanh: elementwise('tanh', Math.tanh, (g, [x]) => [mul(g, sechSquared(x))]),
+  sigmoid: elementwise('sigmoid', sigmoidOf, (g, [x], y) => [mul(g, mul(y, sigmoid(neg(x))))]),
   logSigmoid: elementwise('logSigmoid', logSigmoidOf, (g, [x]) => [mul(g, sigmoid(neg(x)))]),
   softplus: elementwise('softplus', softplusOf, (g, [x]) => [mul(g, sigmoid(x))]),
   relu: elementwise(
@@ -311,6 +311,12 @@ export function clamp(x: Operand, low: number, high: number): Tensor {
     [toTensor(x), constant(Math.max(low, -largest)), constant(Math.min(high, largest))],
     null,
   );
+}
+
+/** 1 − tanh² x, whose digits 1 − tanh·tanh loses for large |x|. */
+function sechSquared(x: Tensor): Tensor {
+  const e = exp(mul(-2, abs(x)));
+  return div(mul(4, e), square(add(1, e)));
 }
 
 /** x·sigmoid(x) */

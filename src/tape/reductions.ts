@@ -7,6 +7,8 @@ export type ReductionKind = 'sum' | 'max' | 'min' | 'logSumExp' | 'argMax';
 export interface Reduction {
   readonly kind: ReductionKind;
   readonly axes: readonly number[];
+  /** Of logSumExp: the largest value is 0, beside which the result is rounded by less than it matters. */
+  readonly shifted?: boolean;
 }
 
 /** Keeps reduced axes with extent 1; {@link reduce} drops them by a reshape. */
@@ -14,7 +16,7 @@ export const reduceOp: Op<Reduction> = {
   name: 'reduce',
   infer: ([x], { axes }) => plain(x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent))),
   reduction: true,
-  vjp: ({ cotangents: [g], inputs: [x], outputs: [y], attributes: { kind, axes } }) => {
+  vjp: ({ cotangents: [g], inputs: [x], outputs: [y], attributes: { kind, axes, shifted } }) => {
     if (!g) return [undefined];
     switch (kind) {
       case 'sum':
@@ -24,8 +26,11 @@ export const reduceOp: Op<Reduction> = {
         const ties = equal(x, y);
         return [mul(ties, div(g, record(reduceOp, [ties], { kind: 'sum', axes })))];
       }
-      case 'logSumExp':
-        return [mul(g, exp(sub(x, y)))];
+      case 'logSumExp': {
+        const shares = exp(sub(x, y));
+        // Where y is large its rounding is a factor of all of them: they add up to 1 only once divided by their sum.
+        return [mul(shares, shifted ? g : div(g, record(reduceOp, [shares], { kind: 'sum', axes })))];
+      }
       case 'argMax':
         return [undefined];
       default:
@@ -36,7 +41,7 @@ export const reduceOp: Op<Reduction> = {
 
 export type Axes = number | readonly number[] | null;
 
-function reduce(kind: ReductionKind, x: Tensor, axis: Axes, keepDims: boolean): Tensor {
+function reduce(kind: ReductionKind, x: Tensor, axis: Axes, keepDims: boolean, shifted = false): Tensor {
   const axes = (axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis).map((a) =>
     axisOf(kind, x, a),
   );
@@ -51,7 +56,7 @@ function reduce(kind: ReductionKind, x: Tensor, axis: Axes, keepDims: boolean): 
   // Over axes of extent 1 nothing is left to fold.
   if (axes.every((a) => x.shape[a] === 1))
     return kind === 'argMax' ? broadcastTo(constant(0), shape) : reshape(x, shape);
-  return reshape(record(reduceOp, [x], { kind, axes }), shape);
+  return reshape(record(reduceOp, [x], { kind, axes, ...(shifted ? { shifted } : {}) }), shape);
 }
 
 /** Sum over `axis` (a number, several, or null for all). */
@@ -88,7 +93,7 @@ export function logMeanExp(x: Tensor, axis: Axes = null, keepDims = false): Tens
  */
 export function logSoftmax(x: Tensor, axis: number): Tensor {
   const shifted = sub(x, stopGradient(max(x, axis, true)));
-  return sub(shifted, logSumExp(shifted, axis, true));
+  return sub(shifted, reduce('logSumExp', shifted, axis, true, true));
 }
 /** exp(x)/Σ exp(x) along `axis`, without overflow. */
 export const softmax = (x: Tensor, axis: number): Tensor => exp(logSoftmax(x, axis));

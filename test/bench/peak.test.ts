@@ -1,12 +1,16 @@
 // The measured peak does the work it counts, and a matrix product cannot be faster.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { denseData, judgeDense, ownDense } from '../../bench/kernels/dense.ts';
 import { measureGemm } from '../../bench/kernels/gemm.ts';
 import { bandwidthAt } from '../../bench/peak/peak.ts';
 import { hasVariant, measureStreams, WasmPeak } from '../../bench/peak/wasm.ts';
 import relaxedBytes from '../../dist/wasm/peak-relaxed.wasm';
 import simdBytes from '../../dist/wasm/peak-simd.wasm';
+import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { allowRelaxedSimd } from '../../src/cli/relaxed-simd.ts';
+import { Device } from '../../src/device.ts';
+import { isWrong } from '../../src/study/referee.ts';
 
 allowRelaxedSimd();
 
@@ -57,7 +61,9 @@ for (const [variant, bytes] of [
 }
 
 test('a matrix product stays below the multiply-adds in registers, on one thread and on two', async () => {
-  const { rows } = await measureGemm(128, [1, 2], 25);
+  const wrong: string[] = [];
+  const { rows } = await measureGemm(128, [1, 2], 25, (what) => wrong.push(what));
+  assert.equal(wrong, []);
   assert.equal(
     rows.map(({ simd, threads }) => `${simd} ${threads}`),
     ['relaxed 1', 'relaxed 2', 'simd 1', 'simd 2'],
@@ -71,6 +77,24 @@ test('a matrix product stays below the multiply-adds in registers, on one thread
     assert.ok(gflops.best > 0.02 * most, text);
     assert.ok(gflops.best < 1.15 * most, text);
   }
+});
+
+test('a dense layer that is 1 % off somewhere is wrong, and so is one that gives nothing', async () => {
+  const size = { rows: 7, inputs: 5, outputs: 3 };
+  const data = denseData(size, 0);
+  const right = await ownDense(new Device(createCpuBackend()), size, data);
+  const planted = (part: string, values: (right: ArrayLike<number>) => ArrayLike<number>) => ({
+    ...right,
+    results: async () => {
+      const results = new Map(await right.results());
+      return results.set(part, Float32Array.from(values(results.get(part) as ArrayLike<number>)));
+    },
+  });
+  const off = planted('dWeight', (all) => Array.from(all, (value) => 1.01 * value));
+  const agreements = await judgeDense([right, off, planted('y', () => [])], size, data);
+  assert.equal(agreements.map(isWrong), [false, true, true]);
+  assert.is(agreements[1].where, 'dWeight');
+  right.dispose();
 });
 
 test('threads are measured together: no more comes of two than twice what one does', async () => {

@@ -1,6 +1,24 @@
 // Planted faults of src/distributions.
 export default [
   {
+    fault: "Laplace's noise near 0 and 1 counts from the middle, where float32 has lost its digits",
+    file: 'src/distributions/laplace.ts',
+    from: 'where(greater(abs(centred), 0.25), tail,',
+    to: 'where(greater(abs(centred), 2), tail,',
+  },
+  {
+    fault: "the bend of Beta's implicit gradient is taken from one end only",
+    file: 'src/distributions/beta.ts',
+    from: 'const turn = sub(1, mul(2, greater(y, 0)));',
+    to: 'const turn = sub(1, mul(0, greater(y, 0)));',
+  },
+  {
+    fault: 'the divergence of full covariances leaves out what lies below the diagonal',
+    file: 'src/distributions/gaussian-full.ts',
+    from: 'for (const value of other.solve(below, [stretch[j]])) squares',
+    to: 'for (const value of other.solve(below)) squares',
+  },
+  {
     fault: 'a masked logit keeps its −∞',
     file: 'src/distributions/mask.ts',
     from: 'const finite = maximum(logits, maskedLog);',

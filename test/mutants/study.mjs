@@ -1,6 +1,18 @@
 // Planted faults of src/study.
 export default [
   {
+    fault: 'first updates are checked with a reference policy that is the policy',
+    file: 'src/study/cost.ts',
+    from: 'device.write(reference.parameters, values);',
+    to: '',
+  },
+  {
+    fault: 'a result that is off is compared with what was found elsewhere',
+    file: 'src/study/referee.ts',
+    from: 'found.get(key) ?? new',
+    to: 'expected.get(key) ?? new',
+  },
+  {
     fault: 'the mean height of a curve divides by its last x, not by its range',
     file: 'src/study/learning-statistics.ts',
     from: 'area / (x[x.length - 1] - x[0])',

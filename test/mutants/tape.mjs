@@ -1,5 +1,17 @@
 export default [
   {
+    fault: 'shares of a large sum are off by the rounding of its logarithm',
+    file: 'src/tape/reductions.ts',
+    from: 'shifted ? g : div(',
+    to: 'true ? g : div(',
+  },
+  {
+    fault: 'the slope of tanh is 0 where tanh rounds to 1',
+    file: 'src/tape/elementwise.ts',
+    from: '(g, [x]) => [mul(g, sechSquared(x))]',
+    to: '(g, _x, y) => [mul(g, sub(1, square(y)))]',
+  },
+  {
     fault: 'ties of a minimum give the whole cotangent to the first',
     file: 'src/tape/elementwise.ts',
     from: 'add(greaterEqual(b, a), greater(b, a))',

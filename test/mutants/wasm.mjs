@@ -1,5 +1,11 @@
 export default [
   {
+    fault: 'the slope of the squashing has no square below it',
+    file: 'src/backend/wasm/assembly/math.ts',
+    from: 'return div(mul(splat(4), e), mul(d, d));',
+    to: 'return div(mul(splat(4), e), d);',
+  },
+  {
     fault: 'a long product is one long sum',
     file: 'src/backend/wasm/assembly/gemm.ts',
     from: 'const LONG: i32 = 64 * INNER;',

@@ -4,9 +4,12 @@ import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { open } from '../../src/backend/select.ts';
 import { Device } from '../../src/device.ts';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import type { EstimatorChoice } from '../../src/divergences/estimator.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
-import { compilePolicyUpdate, costSettings, release } from '../../src/study/cost.ts';
+import { compilePolicyUpdate, costChoices, costSettings, release } from '../../src/study/cost.ts';
 import { agreementLine, isWrong, Referee } from '../../src/study/referee.ts';
+import { add, mul, stopGradient } from '../../src/tape/index.ts';
 
 const settings = costSettings({ batch: 5, hidden: [4], rounds: 1, minimumMs: 0 });
 
@@ -30,6 +33,34 @@ test('what is right is near the reference, whichever it is', async () => {
     await referee.dispose();
   }
   await device.dispose();
+});
+
+/** How far the first update of an estimator is off where its loss, and only that, is `relative` too large. */
+async function judged(device: Device, choice: EstimatorChoice, relative: number) {
+  const referee = new Referee(device);
+  const planted: EstimatorChoice = {
+    ...choice,
+    loss: (input) => {
+      const result = choice.loss(input);
+      return { ...result, loss: add(result.loss, mul(relative, stopGradient(result.loss))) };
+    },
+  };
+  const update = await compilePolicyUpdate(device, planted, settings);
+  const agreement = await referee.judge(update, (on) => compilePolicyUpdate(on, choice, settings));
+  release(device, update);
+  return agreement;
+}
+
+test('a loss is checked by its own size: 1 % too much is seen in every estimator, also where the policy is beside a reference', async () => {
+  const device = new Device(createCpuBackend());
+  const { choices } = costChoices(distributionFamily('tanh-gaussian'), 1);
+  for (const choice of [...choices, chooseEstimator('reverse-kl/pathwise+kl-penalty/k3@0.1')]) {
+    const right = await judged(device, choice, 0);
+    assert.not.ok(isWrong(right), `${choice.name}: ${agreementLine(right)}`);
+    const wrong = await judged(device, choice, 0.01);
+    assert.ok(isWrong(wrong), `${choice.name}: ${agreementLine(wrong)}`);
+    assert.is(wrong.where, 'loss', choice.name);
+  }
 });
 
 test.run();

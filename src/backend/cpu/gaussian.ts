@@ -12,6 +12,12 @@ const clamp = (x: number, low: number, high: number): number => (x < low ? low :
 /** log(1 − tanh² u) */
 const logJacobian = (u: number): number => 2 * (Math.LN2 - u - softplus(-2 * u));
 
+/** 1 − tanh² u, whose digits 1 − tanh·tanh loses for large |u|. */
+const tanhSlope = (u: number): number => {
+  const e = Math.exp(-2 * Math.abs(u));
+  return (4 * e) / ((1 + e) * (1 + e));
+};
+
 /** Adds nothing outside the clamp's bounds; NaN passes, so that a broken head shows in its gradient. */
 const throughClamp = (g: number, raw: number, low: number, high: number): number =>
   raw < low || raw > high ? 0 : g;
@@ -67,12 +73,12 @@ export const gaussianSampleBackward: CpuKernel = (call) => {
         for (let s = 0; s < samples; s++) {
           const item = s * batch + b;
           const at = item * actions + a;
-          const tanh = squash ? Math.tanh(head[mean] + std * noise[at]) : 0;
+          const u = head[mean] + std * noise[at];
           let du = 0;
-          if (hasAction) du += dAction[at] * (1 - tanh * tanh);
+          if (hasAction) du += dAction[at] * (squash ? tanhSlope(u) : 1);
           if (hasPreTanh) du += dPreTanh[at];
           if (hasLogProb) {
-            du += 2 * tanh * dLogProb[item];
+            if (squash) du += 2 * Math.tanh(u) * dLogProb[item];
             toLogStd -= dLogProb[item];
           }
           toMean += du;

@@ -21,7 +21,6 @@ const MOVES = 16;
  * How far values are from the reference: from each element by {@link TOLERANCE} of the largest, and by a few times what the
  * reference moves. Words must be equal, and so must what is not finite.
  *
- * @param least size that the largest value counts as at least: what is 0 by cancellation is so only to rounding
  * @param moved what the reference gives when its inputs move by their last digit ({@link nudged})
  */
 export function deviation(
@@ -29,7 +28,6 @@ export function deviation(
   expected: Values,
   moved: Values = expected,
   tolerance = TOLERANCE,
-  least = 0,
 ): Deviation {
   let largest = 0;
   let move = 0;
@@ -39,7 +37,7 @@ export function deviation(
     if (Number.isFinite(moved[i])) move = Math.max(move, Math.abs(moved[i] - expected[i]));
   }
   const words = expected instanceof Uint32Array;
-  const allowed = words ? 0 : tolerance * Math.max(largest, least) + MOVES * move + Number.MIN_VALUE;
+  const allowed = words ? 0 : tolerance * largest + MOVES * move + Number.MIN_VALUE;
   let worst = noDeviation;
   for (let i = 0; i < expected.length; i++) {
     if (Object.is(found[i], expected[i]) || found[i] === expected[i]) continue;

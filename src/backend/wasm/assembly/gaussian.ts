@@ -2,7 +2,7 @@
 // is a block of batch rows: their means and log-stds are gathered once, then each sample is one pass over
 // contiguous floats. Scratch holds eight arrays of the block's size.
 import { address, bytes, float, word } from './block';
-import { exp, logJacobian, tanh } from './math';
+import { exp, logJacobian, tanh, tanhSlope } from './math';
 import {
   add, atLeast, atMost, LANES, load, madd, mul, neg, nmadd, SIZE, splat, store, storePart, sub, V,
 } from './vec';
@@ -180,14 +180,14 @@ export function gaussianSampleBackward(p: usize, item: i32, scratch: usize): voi
     for (let at: usize = 0; at < bytes(count); at += SIZE) {
       const n = load(noise + at);
       const s = load(std + at);
-      const t = squash ? tanh(madd(s, n, load(mean + at))) : splat(0);
+      const u = madd(s, n, load(mean + at));
       let du = splat(0);
       let dl = load(toLogStd + at);
-      if (hasAction) du = mul(load(dAction + at), nmadd(t, t, splat(1)));
+      if (hasAction) du = squash ? mul(load(dAction + at), tanhSlope(u)) : load(dAction + at);
       if (hasPreTanh) du = add(du, load(dPreTanh + at));
       if (hasLogProb) {
         const d = load(g + at);
-        du = madd(mul(splat(2), t), d, du);
+        if (squash) du = madd(mul(splat(2), tanh(u)), d, du);
         dl = sub(dl, d);
       }
       store(toMean + at, add(load(toMean + at), du));

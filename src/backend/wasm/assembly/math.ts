@@ -109,6 +109,13 @@ const LN2_LOW: f32 = -2.12194440e-4;
   return mul(splat(2), sub(sub(splat(0.69314718055994531), a), log1p(e)));
 }
 
+/** 1 − tanh² u, whose digits 1 − tanh·tanh loses for large |u|. */
+@inline export function tanhSlope(u: V): V {
+  const e = exp(mul(splat(-2), abs(u)));
+  const d = add(splat(1), e);
+  return div(mul(splat(4), e), mul(d, d));
+}
+
 @inline function sinNear(r: V, z: V): V {
   let p = madd(splat(-1.9515295891e-4), z, splat(8.3321608736e-3));
   p = madd(p, z, splat(-1.6666654611e-1));
