@@ -19,11 +19,13 @@ const backends = {
 };
 const pendulum: Cell = { environment: 'pendulum', estimator: 'reverse-kl/pathwise' };
 
-/** A request that the event loop brings. */
-function requested(): AbortSignal {
+/** A request that the event loop brings once it turns, after something has come so many times. */
+function request() {
   const stop = new AbortController();
-  setTimeout(() => stop.abort(), 20);
-  return stop.signal;
+  const come = (times: number, after: number): void => {
+    if (times === after) setTimeout(() => stop.abort(), 0);
+  };
+  return { signal: stop.signal, come };
 }
 
 /** Takes some time of the thread, as physics does. */
@@ -31,11 +33,14 @@ function work(ms: number): void {
   for (const until = performance.now() + ms; performance.now() < until; );
 }
 
-/** Pendulum as a caller may have it. @param cost of each of these, ms */
-function slow(cost: { make?: number; reset?: number; step?: number }, change: Partial<Environment> = {}) {
+/** Pendulum as a caller may have it. @param cost of each of these, ms @param seen told of each */
+function slow(
+  cost: { make?: number; reset?: number; step?: number },
+  seen: (part: 'make' | 'reset' | 'step', times: number) => void = () => undefined,
+) {
   const counts = { make: 0, reset: 0, step: 0 };
   const made = (part: keyof typeof counts) => {
-    counts[part]++;
+    seen(part, ++counts[part]);
     work(cost[part] ?? 0);
   };
   const make = (): Environment => {
@@ -56,19 +61,17 @@ function slow(cost: { make?: number; reset?: number; step?: number }, change: Pa
       },
       getState: () => inner.getState(),
       setState: (state) => inner.setState(state),
-      ...change,
-    } as Environment;
+    };
   };
   return { make, counts };
 }
 
-async function stoppedRun(options: Partial<TrainOptions> & Pick<TrainOptions, 'makeEnvironment'>) {
+async function stoppedRun(options: Partial<TrainOptions> & Pick<TrainOptions, 'makeEnvironment' | 'signal'>) {
   const device = await backends.cpu();
   const saved: Checkpoint[] = [];
   const evaluations = await train(device, {
     learner: learnerFor(pendulum),
     ...quick,
-    signal: requested(),
     checkpoint: { every: 1e6, save: (checkpoint) => void saved.push(checkpoint) },
     ...options,
   });
@@ -76,8 +79,10 @@ async function stoppedRun(options: Partial<TrainOptions> & Pick<TrainOptions, 'm
 }
 
 test('a burst of updates is stopped in its middle', async () => {
+  const { signal, come } = request();
+  const { make } = slow({}, (part, times) => part === 'step' && come(times, 2));
   const { saved } = await stoppedRun({
-    makeEnvironment: () => makeEnvironment('pendulum'),
+    ...{ makeEnvironment: make, signal },
     ...{ warmup: 1, updatesPerStep: 10_000 },
   });
   assert.is(saved.length, 1);
@@ -87,36 +92,37 @@ test('a burst of updates is stopped in its middle', async () => {
 });
 
 test('an evaluation is stopped whose episodes never end', async () => {
+  const { signal, come } = request();
   let steps = 0;
-  const endless = {
+  const { make } = slow({});
+  const endless = (): Environment => ({
+    ...make(),
     maxEpisodeSteps: Number.MAX_SAFE_INTEGER,
     step: () => {
-      steps++;
-      return { observation: [0, 0, 0], reward: 0, terminated: false, truncated: false };
+      // The first 20 are of training.
+      come(++steps, 21);
+      return { observation: new Float32Array(3), reward: 0, terminated: false, truncated: false };
     },
-  };
-  const { make } = slow({}, endless as unknown as Partial<Environment>);
-  const { evaluations } = await stoppedRun({
-    ...{ makeEnvironment: make, evaluateEvery: 20, checkpoint: undefined },
   });
-  assert.equal(evaluations, []);
-  assert.ok(steps > 20);
+  const options = { makeEnvironment: endless, evaluateEvery: 20, checkpoint: undefined, signal };
+  assert.equal((await stoppedRun(options)).evaluations, []);
 });
 
-test('an evaluation is stopped between two of many environments', async () => {
-  const { make, counts } = slow({ step: 2 });
-  await stoppedRun({ makeEnvironment: make, evaluateEvery: 1, evaluationEpisodes: 1000 });
-  assert.ok(counts.step < 1000, `${counts.step}`);
-});
-
-test('making and resetting many environments to evaluate in is stopped', async () => {
-  for (const part of ['make', 'reset'] as const) {
-    const { make, counts } = slow({ [part]: 2 });
-    const { saved } = await stoppedRun({ makeEnvironment: make, evaluateEvery: 1, evaluationEpisodes: 1000 });
+test('an evaluation of many environments is stopped while they are made, reset and stepped', async () => {
+  for (const [part, step] of [
+    ['make', 0],
+    ['reset', 1],
+    ['step', 1],
+  ] as const) {
+    const { signal, come } = request();
+    // The first is the one to learn in.
+    const { make, counts } = slow({ [part]: 2 }, (seen, times) => seen === part && come(times, 2));
+    const many = { evaluateEvery: 1, evaluationEpisodes: 1000 };
+    const { saved } = await stoppedRun({ makeEnvironment: make, signal, ...many });
     assert.ok(counts[part] < 1000, `${part} ${counts[part]}`);
     assert.equal(
-      saved.map(({ step }) => step),
-      [part === 'make' ? 0 : 1],
+      saved.map((checkpoint) => checkpoint.step),
+      [step],
     );
   }
 });
