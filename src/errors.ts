@@ -192,7 +192,8 @@ const QUOTED = 60;
 /** Characters of a message. */
 const LONGEST_MESSAGE = 8000;
 
-const limited = (message: string): string =>
+/** At most a page of a text. */
+export const limited = (message: string): string =>
   message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message;
 
 /** At most 60 characters of a text in one line: what a message may quote of data. */

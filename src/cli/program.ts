@@ -1,6 +1,6 @@
 // The commands of the command line, and how an error becomes a line and an exit code.
 import { Command, CommanderError } from 'commander';
-import { DivergradError, UsageError, unknownName } from '../errors.ts';
+import { DivergradError, limited, UsageError, unknownName } from '../errors.ts';
 import { Stopped } from '../study/ending.ts';
 import { fileError } from '../study/files.ts';
 import { version } from '../version.ts';
@@ -62,7 +62,9 @@ export function report(error: unknown): number | undefined {
   if (named !== error) return report(named);
   if (error instanceof CommanderError && error.exitCode === 0) return undefined; // help or version, already printed
   const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
-  const problem = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const problem = limited(message)
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ');
   const expected = error instanceof DivergradError || error instanceof CommanderError;
   warn(`divergrad: ${expected ? problem : `unexpected: ${problem}`}`);
   if (process.argv.includes('--debug') && stack) warn(withCauses(stack, error));

@@ -90,6 +90,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
       signal: ending.signal,
       onStart: (device, learner, from, warning) => {
         ending.saving();
+        ending.tell({ step: from });
         const { estimator, family } = learner.options;
         if (warning) warn(`divergrad: ${warning} The one before it is used.`);
         say(

@@ -40,6 +40,11 @@ export function requireSettings(settings: TrainOptions & typeof trainDefaults, c
     if (!Number.isInteger(value) || value < 1)
       throw new UsageError(`${name} must be a whole number from 1; got ${value}.`);
   }
+  // The device counts updates in a word.
+  if (steps * updatesPerStep >= 2 ** 32)
+    throw new UsageError(
+      `steps times updatesPerStep must be below 4294967296; got ${steps} times ${updatesPerStep}.`,
+    );
   requireRounds({ steps, evaluateEvery }, count);
 }
 

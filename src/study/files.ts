@@ -1,5 +1,6 @@
 // The system's files, with errors of ours: each names the path, what is wrong with it, and what to do. Whatever reads or
 // writes files does it through here.
+import * as now from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { FileError } from '../errors.ts';
 
@@ -77,6 +78,22 @@ export async function typed<T>(path: string, doing: Doing, work: () => Promise<T
     throw fileError(path, doing, error);
   }
 }
+
+/** As {@link typed}, at once: no signal comes in between. */
+function typedNow<T>(path: string, doing: Doing, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw fileError(path, doing, error);
+  }
+}
+
+export const writeFileSync = (path: string, text: string, options: { readonly flag?: string } = {}): void =>
+  typedNow(path, 'be written', () => now.writeFileSync(path, text, options));
+
+/** Makes a folder, and those that it is in. */
+export const mkdirSync = (path: string): void =>
+  void typedNow(path, 'be made', () => now.mkdirSync(path, { recursive: true }));
 
 export function readFile(path: string): Promise<Buffer>;
 export function readFile(path: string, encoding: 'utf8'): Promise<string>;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { DataError, UsageError } from '../errors.ts';
 import { ending } from './ending.ts';
-import { faultOf, isAbsent, readdir, readFile, rm, rmSync, stat, writeFile } from './files.ts';
+import { faultOf, isAbsent, readdir, readFile, rm, rmSync, stat, writeFileSync } from './files.ts';
 
 export interface Lock {
   /**
@@ -69,7 +69,8 @@ async function contend(
   const { began } = await lookAt(process.pid);
   const since = performance.now();
   for (let claimed = false; ; ) {
-    if (!claimed) await writeFile(claim, began, { flag: 'wx' });
+    // At once, and not by a call that may end after the claim was withdrawn.
+    if (!claimed) writeFileSync(claim, began, { flag: 'wx' });
     claimed = true;
     const others = await livingClaims(folder, prefix, own);
     if (others.length === 0) return;

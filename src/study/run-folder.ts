@@ -283,8 +283,10 @@ export class RunFolder {
     await this.writeLog(evaluations);
   }
 
-  private writeLog(evaluations: readonly Evaluation[]): Promise<void> {
-    return this.write('metrics.jsonl', logOf(evaluations.map(this.timed)));
+  private async writeLog(evaluations: readonly Evaluation[]): Promise<void> {
+    const text = logOf(evaluations.map(this.timed));
+    if (text === '') await rm(join(this.path, 'metrics.jsonl'));
+    else await this.write('metrics.jsonl', text);
   }
 
   private readonly timed = (evaluation: Evaluation): Metric => ({
@@ -305,8 +307,9 @@ export class RunFolder {
 
   async append(evaluation: Evaluation, since: number): Promise<void> {
     this.secondsAt.set(evaluation.step, this.seconds(since));
+    const line = logOf([this.timed(evaluation)]);
     await this.lock.requireHeld();
-    await appendFile(join(this.path, 'metrics.jsonl'), logOf([this.timed(evaluation)]));
+    await appendFile(join(this.path, 'metrics.jsonl'), line);
   }
 
   /** The checkpoint has the seconds too: it alone is read when the run goes on. */

@@ -82,6 +82,8 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
       for (let run = waiting.shift(); run && !signal.aborted; run = waiting.shift()) {
         // No run begins in the place of a folder that was moved away.
         await lock.requireHeld();
+        // An abort that came meanwhile is no event any more.
+        if (signal.aborted) break;
         const name = runName(run);
         settle(
           run,
@@ -147,14 +149,17 @@ async function performInProcess(
   const child = spawn(program, [...before, ...args, ...extra], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  // By word, since a signal of ours after that of a terminal would be the second, which lets nothing be saved.
-  const stop = () => tell(child);
+  let hasBegun = false;
+  // By word, since a signal of ours after that of a terminal would be the second, which lets nothing be saved. One that
+  // has said nothing yet is still starting.
+  const stop = () => (hasBegun ? tell(child) : void child.kill('SIGTERM'));
   signal.addEventListener('abort', stop, { once: true });
   let complaint = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-4000);
   });
   child.on('message', (message: { step?: unknown }) => {
+    hasBegun = true;
     if (typeof message?.step === 'number') onStep(message.step);
   });
   const code = await new Promise<number | string>((done) => {

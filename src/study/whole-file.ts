@@ -3,7 +3,18 @@
 import { dirname, join, resolve } from 'node:path';
 import { FileError } from '../errors.ts';
 import { ending } from './ending.ts';
-import { type FileHandle, fileError, mkdir, open, readdir, rename, rm, rmSync, typed } from './files.ts';
+import {
+  type FileHandle,
+  fileError,
+  mkdirSync,
+  open,
+  readdir,
+  rename,
+  rm,
+  rmSync,
+  typed,
+  writeFileSync,
+} from './files.ts';
 import { isAlive, ownMark } from './lock.ts';
 
 /** What is written: a text, or pieces one after the other. */
@@ -34,7 +45,7 @@ export async function removeParts(folder: string, alone = false): Promise<void> 
 
 /**
  * Makes something under a name of its own and lets it be put in its place. It is gone again when that fails, and when
- * a signal ends the process meanwhile.
+ * a signal ends the process meanwhile: so it is created at once, and not by a call that may end after its removal.
  *
  * @param place puts it in its place
  */
@@ -49,7 +60,8 @@ async function inPart(
     await removeParts(folder);
   }
   const part = partOf(path);
-  const forget = ending.whenKilled(() => rmSync(part, { recursive: true, force: true }));
+  // A file may be on its way into a folder while that is removed.
+  const forget = ending.whenKilled(() => rmSync(part, { recursive: true, force: true, maxRetries: 5 }));
   try {
     await make(part);
     await place(part);
@@ -87,7 +99,7 @@ export const writeFolder = (path: string, files: ReadonlyMap<string, string>): P
   inPart(
     resolve(path),
     async (part) => {
-      await mkdir(part);
+      mkdirSync(part);
       for (const [name, text] of files) await writeNew(join(part, name), text);
     },
     (part) => rename(part, path),
@@ -95,7 +107,8 @@ export const writeFolder = (path: string, files: ReadonlyMap<string, string>): P
 
 const writeNew = (file: string, content: Content): Promise<void> =>
   typed(file, 'be written', async () => {
-    const handle = await open(file, 'wx');
+    writeFileSync(file, '', { flag: 'wx' });
+    const handle = await open(file, 'r+');
     try {
       for (const piece of typeof content === 'string' ? [Buffer.from(content)] : content)
         await writeAll(handle, piece);

@@ -406,8 +406,18 @@ test('wasm memory is given back by programs that do not load, and the next one i
   try {
     const device = new Device(await openWasm({ threads: 1 }));
     const good = () => device.compile(({ input }) => ({ y: exp(input('x', [64], 1)) }));
+    const scaled = (by: number) =>
+      device.compile(({ input }) => ({ y: mul(add(input('x', [64], 1), by), 12.5) }));
     (await good()).dispose();
+    (await scaled(2)).dispose();
     const before = held;
+    // Constants that programs have in common stay while one of them does.
+    const [one, two] = [await scaled(3), await scaled(4)];
+    one.dispose();
+    two.run();
+    assert.is((await two.read('y'))[63], 62.5);
+    two.dispose();
+    assert.is(held, before, 'constants of programs that have ended');
     const network = mlp({ inputs: 3, hidden: [8], outputs: 1 });
     await refuses(BackendError, /no kernel/, () =>
       device.compile(({ input }) => ({ y: exp(network(exp(input('x', [5, 3], 0)))) }), { mlp: 'layered' }),

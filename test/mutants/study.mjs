@@ -15,8 +15,8 @@ export default [
   {
     fault: 'a resumed run keeps the log as it was',
     file: 'src/study/run-folder.ts',
-    from: 'await this.writeLog(evaluations);\n  }\n\n  private writeLog',
-    to: '}\n\n  private writeLog',
+    from: 'await this.writeLog(evaluations);\n  }\n\n  private async writeLog',
+    to: '}\n\n  private async writeLog',
   },
   {
     fault: 'the seconds of a resumed run are those of the log, not of the checkpoint',
@@ -309,8 +309,8 @@ export default [
   {
     fault: 'an error of the system passes as it is',
     file: 'src/study/files.ts',
-    from: 'throw fileError(path, doing, error);',
-    to: 'throw error;',
+    from: 'return await work();\n  } catch (error) {\n    throw fileError(path, doing, error);',
+    to: 'return await work();\n  } catch (error) {\n    throw error;',
   },
   {
     fault: 'an error in a worker loses its class',

@@ -161,4 +161,16 @@ export default [
     from: '    } catch (problem) {\n      memory.release();',
     to: '    } catch (problem) {',
   },
+  {
+    fault: 'a constant outlives the programs that read it',
+    file: 'src/backend/wasm/backend.ts',
+    from: 'for (const key of this.literals.keys()) this.backend.leaveLiteral(key);',
+    to: '',
+  },
+  {
+    fault: 'a constant ends with the first of the programs that read it',
+    file: 'src/backend/wasm/backend.ts',
+    from: 'if (!literal || --literal.users > 0) return;',
+    to: 'if (!literal) return;',
+  },
 ];

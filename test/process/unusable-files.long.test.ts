@@ -116,4 +116,13 @@ test('deep values and long ones are told in a short line', async () => {
   }
 });
 
+test('a long argument is told in a page at most', async () => {
+  const long = 'x'.repeat(100_000);
+  for (const args of [[`--${long}`], [long], ['train', '--env', long], ['bench', '--hidden', long]]) {
+    const { code, stderr } = await command(...args);
+    assert.is(code, 2);
+    assert.ok(stderr.length < 9000, `${args[0].slice(0, 20)}: ${stderr.length}`);
+  }
+});
+
 test.run();

@@ -178,7 +178,7 @@ test('so it is with a policy, and with the lines of a log', async () => {
     (await failure(run.append(evaluation, 1))).message,
     /The evaluation at step 10: meanReturn is NaN; no file can hold that/,
   );
-  assert.is(await readFile(join(folder, 'metrics.jsonl'), 'utf8'), '');
+  assert.equal(await readFile(join(folder, 'metrics.jsonl')).catch(() => 'none'), 'none');
   await run.close();
   await rm(folder, { recursive: true });
 });

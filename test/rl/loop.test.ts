@@ -540,6 +540,10 @@ test('settings out of range are refused by name', async () => {
       { evaluationEpisodes: value },
       /^train: evaluationEpisodes must be a whole number from 1 to 10000/,
     );
+  await refused(
+    { steps: 2 ** 20, evaluateEvery: 2 ** 20, updatesPerStep: 4096 },
+    /^steps times updatesPerStep must be below 4294967296; got 1048576 times 4096/,
+  );
   await refused({ steps: 15 }, /^steps is 15; with 2 environments it must be a multiple of 2/, 2);
   await refused(
     { evaluateEvery: 9 },

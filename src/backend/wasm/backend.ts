@@ -62,7 +62,8 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
     pipelinesCreated: 0,
   };
   private readonly arena: Arena;
-  private readonly literals = new Map<number, number>();
+  /** Blocks of equal floats by their bits, with the programs that read them. */
+  private readonly literals = new Map<number, { readonly address: number; users: number }>();
   private readonly gemmScratch: number;
   /** Scratch memory: `scratchPitch` bytes for each thread. */
   private scratch = 0;
@@ -133,7 +134,7 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
 
   protected async prepare(program: Program, buffers: readonly WasmBuffer[]): Promise<Executable> {
     const addresses = buffers.map(({ address }) => address);
-    const memory = new ProgramMemory(this.arena, (value) => this.literal(value));
+    const memory = new ProgramMemory(this.arena, this);
     try {
       return await this.loadInto(memory, program, addresses);
     } catch (problem) {
@@ -223,15 +224,23 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
     }
   }
 
-  private literal(value: number): number {
-    const key = floatBits(value);
-    let address = this.literals.get(key);
-    if (address === undefined) {
-      address = this.arena.allocate(4 * BLOCK, 'a literal');
-      this.arena.u32.fill(key, address / 4, address / 4 + BLOCK);
-      this.literals.set(key, address);
+  /** The address of BLOCK equal floats, for one more program. */
+  takeLiteral(key: number): number {
+    let literal = this.literals.get(key);
+    if (!literal) {
+      literal = { address: this.arena.allocate(4 * BLOCK, 'a literal'), users: 0 };
+      this.arena.u32.fill(key, literal.address / 4, literal.address / 4 + BLOCK);
+      this.literals.set(key, literal);
     }
-    return address;
+    literal.users++;
+    return literal.address;
+  }
+
+  leaveLiteral(key: number): void {
+    const literal = this.literals.get(key);
+    if (!literal || --literal.users > 0) return;
+    this.literals.delete(key);
+    this.arena.release(literal.address, 4 * BLOCK);
   }
 
   private reserveScratch(bytes: number): void {
@@ -271,7 +280,7 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
 
   /** The fewest threads, from 2, within a tenth of the fastest at a matrix product of the size of a large layer. */
   private measureThreads(most: number): number {
-    const memory = new ProgramMemory(this.arena, () => 0);
+    const memory = new ProgramMemory(this.arena, this);
     try {
       return this.fewestUsefulThreads(most, memory);
     } finally {
@@ -321,11 +330,20 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
 /** Memory that belongs to one program: its table, parameter blocks and bytecode. */
 class ProgramMemory implements Placer {
   private readonly blocks: [address: number, bytes: number][] = [];
+  /** Addresses of literals by their bits. */
+  private readonly literals = new Map<number, number>();
 
   constructor(
     private readonly arena: Arena,
-    readonly literal: (value: number) => number,
+    private readonly backend: Pick<WasmBackend, 'takeLiteral' | 'leaveLiteral'>,
   ) {}
+
+  literal(value: number): number {
+    const key = floatBits(value);
+    const address = this.literals.get(key) ?? this.backend.takeLiteral(key);
+    this.literals.set(key, address);
+    return address;
+  }
 
   reserve(bytes: number): number {
     const address = this.arena.allocate(bytes, 'a program');
@@ -365,6 +383,8 @@ class ProgramMemory implements Placer {
 
   release(): void {
     for (const [address, bytes] of this.blocks.splice(0)) this.arena.release(address, bytes);
+    for (const key of this.literals.keys()) this.backend.leaveLiteral(key);
+    this.literals.clear();
   }
 }
 

@@ -31,6 +31,9 @@ const STAGE_COMPUTE = 0x4;
 /** Queries in a set at most, on every adapter. */
 const MOST_QUERIES = 4096;
 
+/** Pipelines that are kept for programs to come: those of programs that are loaded last as long as these. */
+const MOST_KEPT_PIPELINES = 4096;
+
 /** Sizes of staging buffers begin here, bytes. */
 const LEAST_STAGING = 256;
 
@@ -485,6 +488,8 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
       this.pipelines.set(wgsl, pipeline);
       // Another program may have more luck, as after a want of memory.
       pipeline.catch(() => this.pipelines.delete(wgsl));
+      const [oldest] = this.pipelines.keys();
+      if (this.pipelines.size > MOST_KEPT_PIPELINES) this.pipelines.delete(oldest);
     }
     return pipeline;
   }

@@ -9,14 +9,15 @@ const MOST_XML_BYTES = 2 ** 23;
 const MOST_FILE_BYTES = 2 ** 29;
 /** Elements within each other; a cable's parts are. The engine's stack ends at some 135. */
 const MOST_LEVELS = 100;
-/** Elements with those that `replicate` makes. */
-const MOST_ELEMENTS = 50_000;
+/** Elements with those that `replicate` makes, and bodies among them: the engine's time grows with the square of these. */
+const MOST_ELEMENTS = 20_000;
+const MOST_BODIES = 3000;
 
 /** By element and attribute: the most that one may ask for. Of several numbers in an attribute, or attributes, the product. */
 const most: Readonly<Record<string, readonly { readonly of: readonly string[]; readonly most: number }[]>> = {
   // The engine's time grows with the square.
   replicate: [{ of: ['count'], most: 2000 }],
-  flexcomp: [{ of: ['count'], most: 4000 }],
+  flexcomp: [{ of: ['count'], most: 3000 }],
   hfield: [{ of: ['nrow', 'ncol'], most: 2 ** 24 }],
   texture: [{ of: ['width', 'height'], most: 2 ** 24 }],
   size: [
@@ -62,6 +63,7 @@ const attribute = /([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g;
 /** Tags and attributes of a model and of what it includes, one after the other. What is no XML, MuJoCo refuses. */
 class Scan {
   private elements = 0;
+  private bodies = 0;
   private xmlBytes = 0;
 
   constructor(private readonly files: Files) {}
@@ -95,8 +97,10 @@ class Scan {
       const count = product(['count'], attributes);
       // Each part of a composite is within the last.
       if (tag === 'composite') requireMost('elements within each other', depth + count, MOST_LEVELS);
-      const made = around * (tag === 'replicate' || tag === 'flexcomp' || tag === 'composite' ? count : 1);
+      const made = around * (tag === 'replicate' || makesBodies(tag) ? count : 1);
       this.elements += made;
+      if (tag === 'body' || makesBodies(tag)) this.bodies += made;
+      requireMost('bodies, replicated ones among them', this.bodies, MOST_BODIES);
       requireMost('elements, replicated ones among them', this.elements, MOST_ELEMENTS);
       const file = attributes.get('file');
       if (tag === 'include' && file !== undefined) this.include(file, depth, around, within);
@@ -112,6 +116,8 @@ class Scan {
     this.read(text, levels, times, [...within, name]);
   }
 }
+
+const makesBodies = (tag: string): boolean => tag === 'flexcomp' || tag === 'composite';
 
 /** The numbers of these attributes multiplied; 1 for those that are absent or hold none. */
 const product = (names: readonly string[], attributes: ReadonlyMap<string, string>): number =>
