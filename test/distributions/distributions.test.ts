@@ -1,8 +1,10 @@
 // Distributions against quadrature, sample moments and each other; tails stay finite.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
+import { Device } from '../../src/device.ts';
 import type { Distribution } from '../../src/distributions/distribution.ts';
-import { Gaussian } from '../../src/distributions/gaussian.ts';
+import { Gaussian, inverseTanh } from '../../src/distributions/gaussian.ts';
 import { distributionFamilies, distributionFamily } from '../../src/distributions/registry.ts';
 import { UsageError } from '../../src/errors.ts';
 import { grad, literal, mul, sum, type Tensor } from '../../src/tape/index.ts';
@@ -238,6 +240,25 @@ test('tails: finite values and gradients at the box, at both clamps of log-std, 
   );
   for (const [part, values] of Object.entries({ logProb, sampled, d, entropy })) finite(part, values);
   allclose(logProb, [-160, -160 - Math.LN2], { rtol: 1e-12 });
+});
+
+test('the latent of a stored action is as near as the float32 of the action lets it be', async () => {
+  const known = Float32Array.from({ length: 4001 }, (_, i) => -10 + i / 200);
+  const stored = known.map((u) => Math.tanh(u));
+  for (const precision of ['f64', 'f32'] as const) {
+    const device = new Device(createCpuBackend({ precision }));
+    const { u } = await evaluate(
+      ({ input }) => ({ u: inverseTanh(input('a', [known.length])) }),
+      { a: stored },
+      { device },
+    );
+    known.forEach((expected, i) => {
+      const most = (1.1 * 2 ** -25) / (1 - Math.tanh(expected) ** 2) + 3e-7 * Math.abs(expected);
+      if (Math.abs(expected) <= 8) assert.ok(Math.abs(u[i] - expected) <= most, `${u[i]}, not ${expected}`);
+      assert.ok(Math.abs(Math.tanh(u[i]) - Math.tanh(expected)) <= 1.01 * 2 ** -24);
+      assert.ok(Math.abs(u[i]) < 9.02);
+    });
+  }
 });
 
 test('log-std passes its gradient at the bounds and not beyond', async () => {

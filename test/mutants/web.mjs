@@ -1,6 +1,12 @@
 // Planted faults of the page.
 export default [
   {
+    fault: 'divergences are told however much two rules differ',
+    file: 'web/see/fit.ts',
+    from: 'whole && near(fine[i], coarse[i]) ? fine[i] : Number.NaN',
+    to: 'fine[i]',
+  },
+  {
     fault: "the page's link holds the seed for the learning rate",
     file: 'web/learn/tab.ts',
     from: 'rate: String(this.rate.value)',

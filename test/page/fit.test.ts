@@ -58,4 +58,28 @@ for (const [family, space] of [
     assert.ok(share > 0.02 && share < 0.9, 'the share tells nothing');
   });
 
+test('divergences that two rules do not agree on are not told', async () => {
+  const device = await openDevice();
+  const settings = {
+    dimensions: 1,
+    family: 'tanh-gaussian',
+    estimator: 'reverse-kl/pathwise',
+    order: 0.5,
+  } as const;
+  const fit = await Fit.open(device, { ...settings, samples: 4, learningRate: 0, seed: 2 });
+  const target = presets.find(({ name }) => name === 'bimodal');
+  if (!target) throw new Error('no such target');
+  fit.follow({ bumps: target.bumps(1), temperature: 0.5 });
+  const told = async (head: readonly number[]) => {
+    fit.start(head);
+    return (await fit.advance(1)).divergences.map(Number.isFinite);
+  };
+  assert.equal(await told([0.3, -0.9]), [true, true, true, true, true]);
+  // A deviation of a tenth of the nodes' distance, and a policy beyond the last node.
+  assert.equal(await told([0.31, -5.5]), [false, false, false, false, false]);
+  assert.equal(await told([9, -2]), [false, false, false, false, false]);
+  fit.dispose();
+  await device.dispose();
+});
+
 test.run();

@@ -47,6 +47,9 @@ const quadrature: Readonly<
   line: { 1: { nodes: 385, reach: 4.5 }, 2: { nodes: 81, reach: 3 } },
 };
 
+/** By how much of itself, and of 1, an integral may differ between the rule and that of every second node. */
+const RESOLVED = 0.01;
+
 /** How far an arrow goes: the head moves this far, in its own units, before movements are scaled for display. */
 const NUDGE = 0.05;
 
@@ -160,13 +163,13 @@ export class Fit {
     const nudged = head.map((value, i) => value - (length > 0 ? (NUDGE * slope[i]) / length : 0));
     const moved = await this.draw(nudged);
     const grid = gridAxis(dimensions, spaceOf(this.learner.options.family)).length ** dimensions;
-    const counts = [divergences.length, 1, CLOUD * dimensions, grid, grid];
-    const [values, share, cloud, policy, target] = split(now, counts);
-    const [, , movedCloud] = split(moved, counts);
+    const counts = [divergences.length + 1, divergences.length + 1, 1, CLOUD * dimensions, grid, grid];
+    const [fine, coarse, share, cloud, policy, target] = split(now, counts);
+    const [, , , movedCloud] = split(moved, counts);
     return {
       step: this.step,
       loss,
-      divergences: [...values],
+      divergences: resolved(fine, coarse),
       effectiveSampleShare: share[0],
       cloud,
       arrows: directions(cloud, movedCloud, dimensions),
@@ -206,6 +209,13 @@ const weightsOf = (head: readonly number[]): Float32Array =>
 function firstHead(learner: PolicyLearner, parameters: number): number[] {
   const initial = learner.policy.parameters.initial as Float32Array;
   return Array.from(initial.slice(parameters, 2 * parameters), (value) => 0.4 * value);
+}
+
+/** The divergences where two rules agree, and the policy's mass, which is beside them, is 1; NaN elsewhere. */
+function resolved(fine: Float32Array, coarse: Float32Array): number[] {
+  const near = (a: number, b: number) => Math.abs(a - b) <= RESOLVED * (1 + Math.abs(b));
+  const whole = near(fine[divergences.length], 1);
+  return divergences.map((_, i) => (whole && near(fine[i], coarse[i]) ? fine[i] : Number.NaN));
 }
 
 function split(values: Float32Array, counts: readonly number[]): Float32Array[] {
@@ -253,19 +263,22 @@ function recordPicture(recorder: Recorder, { dimensions, family: name }: FitSett
   const atNodes = densities(literal(rule.nodes, [nodes, 1, dimensions]));
   const logNormaliser = logSumExp(add(atNodes.logTarget, logWeight), 0, true);
   const log = { p: sub(atNodes.logTarget, logNormaliser), pi: atNodes.logPolicy };
-  const integral = (integrand: Tensor) => reshape(sum(mul(exp(logWeight), integrand)), [1]);
   const p = exp(log.p);
   const pi = exp(log.pi);
   // log of the mixture's density to either's: log ½(1 + e^±difference)
   const difference = sub(log.pi, log.p);
   const toMixture = (sign: 1 | -1) => sub(Math.LN2, softplus(mul(-sign, difference)));
-  const exact = [
-    integral(mul(pi, difference)),
-    integral(mul(p, neg(difference))),
-    mul(0.5, add(integral(mul(pi, toMixture(1))), integral(mul(p, toMixture(-1))))),
-    integral(mul(0.5, square(sub(sqrt(p), sqrt(pi))))),
-    integral(mul(0.5, abs(sub(p, pi)))),
+  const integrands = [
+    mul(pi, difference),
+    mul(p, neg(difference)),
+    mul(0.5, add(mul(pi, toMixture(1)), mul(p, toMixture(-1)))),
+    mul(0.5, square(sub(sqrt(p), sqrt(pi)))),
+    mul(0.5, abs(sub(p, pi))),
+    pi,
   ];
+  const exact = [exp(logWeight), literal(rule.coarseWeights, [nodes, 1])].flatMap((weight) =>
+    integrands.map((integrand) => reshape(sum(mul(weight, integrand)), [1])),
+  );
   const drawn = policy.sample(CLOUD);
   const logWeights = sub(target.logDensityOf(target.critics(drawn.actions), drawn.actions), drawn.logProb);
   const first = logSumExp(logWeights, 0);
@@ -290,11 +303,14 @@ function recordPicture(recorder: Recorder, { dimensions, family: name }: FitSett
   return { picture };
 }
 
-/** The trapezoidal rule in u with a = tanh u over the box, or a = sinh u over the line: product rule in the plane. */
+/**
+ * The trapezoidal rule in u with a = tanh u over the box, or a = sinh u over the line: product rule in the plane; and the
+ * weights of the rule of every second node along each axis.
+ */
 export function quadratureRule(
   dimensions: Dimensions,
   space: Space,
-): { nodes: number[]; logWeights: number[] } {
+): { nodes: number[]; logWeights: number[]; coarseWeights: number[] } {
   const { nodes: count, reach } = quadrature[space][dimensions];
   const step = (2 * reach) / (count - 1);
   const line = Array.from({ length: count }, (_, i) => {
@@ -304,10 +320,13 @@ export function quadratureRule(
       ? { at: Math.tanh(u), logWeight: Math.log(step) - 2 * logStretch }
       : { at: Math.sinh(u), logWeight: Math.log(step) + logStretch };
   });
-  if (dimensions === 1)
-    return { nodes: line.map(({ at }) => at), logWeights: line.map(({ logWeight }) => logWeight) };
+  const plane = dimensions === 2 ? line.map((second, i) => ({ ...second, i })) : [undefined];
+  const points = plane.flatMap((second) => line.map((first, i) => ({ ...first, i, second })));
   return {
-    nodes: line.flatMap((second) => line.flatMap((first) => [first.at, second.at])),
-    logWeights: line.flatMap((second) => line.map((first) => first.logWeight + second.logWeight)),
+    nodes: points.flatMap(({ at, second }) => (second ? [at, second.at] : [at])),
+    logWeights: points.map(({ logWeight, second }) => logWeight + (second?.logWeight ?? 0)),
+    coarseWeights: points.map(({ i, logWeight, second }) =>
+      i % 2 || (second?.i ?? 0) % 2 ? 0 : 2 ** dimensions * Math.exp(logWeight + (second?.logWeight ?? 0)),
+    ),
   };
 }

@@ -363,20 +363,28 @@ export class SeeTab implements Tab {
       if (!frame) return;
       drawFrame(canvas, frame, { dimensions: this.dimensions, space, series });
       facts.step.textContent = String(frame.step);
-      facts.divergence.textContent = frame.divergences[shown].toFixed(4);
+      facts.divergence.textContent = told(frame.divergences[shown], 4);
       facts.loss.textContent = frame.loss.toFixed(4);
       facts.share.textContent = `${(100 * frame.effectiveSampleShare).toFixed(1)} %`;
-      const text = `${estimator} after ${frame.step} steps: ${divergences[shown].title} ${frame.divergences[shown].toFixed(3)}`;
+      const text = `${estimator} after ${frame.step} steps: ${divergences[shown].title} ${told(frame.divergences[shown], 3)}`;
       canvas.setAttribute('aria-label', text);
     });
     const series = (value: (entry: Panel['history'][number]) => number) =>
       this.panels.map(({ estimator, history }, color) => ({
         name: estimator,
         color,
-        points: history.map((entry) => [entry.step, value(entry)] as const),
+        points: history
+          .map((entry) => [entry.step, value(entry)] as const)
+          .filter(([, height]) => !Number.isNaN(height)),
       }));
     this.charts.divergence.draw(series((entry) => Math.max(1e-6, entry.divergences[shown])));
     this.charts.loss.draw(series(({ loss }) => loss));
     this.charts.share.draw(series(({ share }) => share));
   }
 }
+
+/** A divergence as text; one that no rule of the picture resolves is NaN. */
+const told = (divergence: number, digits: number): string =>
+  Number.isNaN(divergence)
+    ? 'not resolved: the policy is too narrow, or too near an end'
+    : divergence.toFixed(digits);
