@@ -90,7 +90,6 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
     new DataError(`${where} ${problem}.`, hint === undefined ? {} : { hint });
   if (typeof value !== 'object' || value === null || !('kind' in value) || value.kind !== 'divergrad-policy')
     throw wrong('is not a saved policy', "Name a policy.json that 'train --out' wrote.");
-  requireSealed(value, where);
   const file = value as Readonly<Record<keyof PolicyFile, unknown>>;
   if (file.version !== 1) {
     const newer = typeof file.version === 'number' && file.version > 1;
@@ -99,6 +98,7 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
       newer ? 'Use the newer divergrad that wrote it.' : undefined,
     );
   }
+  requireSealed(value, where);
   for (const name of ['environment', 'estimator'] as const)
     if (typeof file[name] !== 'string') throw wrong(`has ${name} ${quoted(file[name])}, not a name`);
   const family = distributionFamilies.find((candidate) => candidate.name === file.distribution);

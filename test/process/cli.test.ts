@@ -174,7 +174,7 @@ endings('a reader that goes away ends the command quietly', async () => {
   const { code, signal, stderr } = await reading.ended;
   assert.is(signal, null);
   assert.is(stderr, '');
-  // As a shell reports by SIGPIPE: what was asked for has not been done.
+  // As a shell reports a broken pipe: what was asked for has not been done.
   assert.is(code, 141);
 });
 
