@@ -83,7 +83,7 @@ for (const [runtime, backend] of [
 }
 for (const runtime of everywhere) {
   results(`${runtime}: ends after an error that follows WebGPU's use`, async () => {
-    const args = ['bench', '--backend', 'webgpu', ...tiny, '--json', '/nowhere/x.json'];
+    const args = ['bench', '--backend', 'webgpu', ...tiny, '--json', '/dev/full'];
     const outcome = await cliIn(runtime, args);
     assert.match(errorLine(outcome), /cannot be (written|made)/);
     assert.is(outcome.code, 1);
