@@ -1,6 +1,7 @@
 // Who asked this process to stop, and how it ends: signals, a parent that has gone, readers that have gone, errors that
 // nobody caught. They come at any moment and in any order, so they are owned in one place, which never throws and never
 // writes where it could not write before.
+import type { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 
 interface Output {
@@ -9,7 +10,7 @@ interface Output {
 }
 
 /** What an ending needs of a process; tests give one of their own. */
-export interface Host {
+export interface Host extends Pick<EventEmitter, 'on' | 'off'> {
   readonly pid: number;
   exitCode?: number | string | null | undefined;
   readonly stdout: Output;
@@ -18,10 +19,6 @@ export interface Host {
   readonly send?: ((message: unknown, ...rest: never[]) => unknown) | undefined;
   readonly connected: boolean;
   disconnect?(): void;
-  // biome-ignore lint/suspicious/noExplicitAny: as of an EventEmitter
-  on(event: string, listener: (...args: any[]) => void): unknown;
-  // biome-ignore lint/suspicious/noExplicitAny: as of an EventEmitter
-  off(event: string, listener: (...args: any[]) => void): unknown;
   kill(pid: number, signal: NodeJS.Signals): unknown;
   exit(code: number): void;
 }
