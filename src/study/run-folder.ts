@@ -42,20 +42,31 @@ export async function readConfig(path: string): Promise<Record<string, unknown> 
   return (await readJson(join(path, 'config.json'))) as Record<string, unknown> | undefined;
 }
 
-/** Names of the folders in one that hold a run, sorted: others, as those of an editor or a file manager, are none. */
-export async function listRuns(folder: string): Promise<string[]> {
+/** A folder that holds a run, by its name, and whether the run has a result. */
+export interface ListedRun {
+  readonly name: string;
+  readonly isFinished: boolean;
+}
+
+/**
+ * The folders in one that hold a run, by name: others, as those of an editor or a file manager, are none.
+ *
+ * @throws FileError when one cannot be looked into, as one that has gone meanwhile
+ */
+export async function listRuns(folder: string): Promise<ListedRun[]> {
   const entries = await readEntries(folder);
   const runs = await Promise.all(
     entries.map(async (entry) => {
       if (!entry.isDirectory() && !entry.isSymbolicLink()) return [];
-      const held = await readdir(join(folder, entry.name)).catch((error: unknown) => {
-        if (isAbsent(error) || faultOf(error) === 'ENOTDIR') return [];
+      const held = await readdir(join(folder, entry.name)).catch((error: unknown): string[] => {
+        if (faultOf(error) === 'ENOTDIR') return [];
         throw error;
       });
-      return held.some((name) => name === 'config.json' || name === 'result.json') ? [entry.name] : [];
+      const isFinished = held.includes('result.json');
+      return isFinished || held.includes('config.json') ? [{ name: entry.name, isFinished }] : [];
     }),
   );
-  return runs.flat().sort();
+  return runs.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /**

@@ -52,7 +52,7 @@ export async function readStudyResults(folder: string): Promise<StudyResults> {
     const run = await readRun(folder);
     return { title: folder, runs: run ? [run] : [], unfinished: run ? 0 : 1 };
   }
-  const names = await listRuns(join(folder, 'runs')).catch((cause: unknown) => {
+  const listed = await listRuns(join(folder, 'runs')).catch((cause: unknown) => {
     if (!isAbsent(cause) && faultOf(cause) !== 'ENOTDIR') throw cause;
     throw new DataError(`'${folder}' holds no study: it has no folder 'runs'.`, {
       hint: 'Name the folder that `divergrad study` wrote, the one with study.json in it.',
@@ -61,9 +61,14 @@ export async function readStudyResults(folder: string): Promise<StudyResults> {
   });
   const runs: RunRecord[] = [];
   let unfinished = 0;
-  for (const name of names) {
-    const run = await readRun(join(folder, 'runs', name));
+  for (const { name, isFinished } of listed) {
+    const path = join(folder, 'runs', name);
+    const run = await readRun(path);
     if (run) runs.push(run);
+    else if (isFinished)
+      throw new DataError(`'${join(path, 'result.json')}' has gone while the study was read.`, {
+        hint: 'Ask again.',
+      });
     else unfinished++;
   }
   return { title: await titleOf(folder), runs, unfinished };

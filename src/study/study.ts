@@ -117,7 +117,7 @@ export async function performStudy(options: StudyOptions): Promise<Map<string, R
 async function requireOwn(runsFolder: string, runs: readonly RunSettings[]): Promise<void> {
   const hint = 'Name another folder for the changed study with --out.';
   const own = new Map(runs.map((run) => [runName(run), run]));
-  const names = await listRuns(runsFolder);
+  const names = (await listRuns(runsFolder)).map(({ name }) => name);
   const strange = names.filter((name) => !own.has(name));
   if (strange.length > 0)
     throw new UsageError(

@@ -1,11 +1,12 @@
 // A study's way into its runs and out of them: every setting as an argument of train, every run without a result counted.
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { trainCommand } from '../../src/cli/train.ts';
+import { FileError } from '../../src/errors.ts';
 import { type RunSettings, trainArguments } from '../../src/study/settings.ts';
 import { runName } from '../../src/study/study-config.ts';
 import { readStudyResults } from '../../src/study/study-results.ts';
@@ -49,6 +50,19 @@ test('runs without a result are counted, wherever they stand among the others', 
     await rm(join(folder, 'runs', names[i], 'result.json'));
     const { runs, unfinished } = await readStudyResults(folder);
     assert.equal([runs.length, unfinished], [6 - left, left]);
+  }
+});
+
+test('a run whose folder is gone is named, not left out', async () => {
+  const folder = join(root, 'moved');
+  writeStudy(folder, [{ estimator: 'reverse-kl/pathwise', final: -200, noise: 5 }], { seeds: 2 });
+  await symlink(join(root, 'nowhere'), join(folder, 'runs', 'zz'), 'junction');
+  try {
+    await readStudyResults(folder);
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, FileError);
+    assert.match((error as Error).message, /zz' cannot be read: it does not exist/);
   }
 });
 
