@@ -1,7 +1,7 @@
 // The results of studies as their folders hold them.
 
 import { join } from 'node:path';
-import { DataError, quoted } from '../errors.ts';
+import { DataError, type FileError, quoted } from '../errors.ts';
 import { faultOf, isAbsent } from './files.ts';
 import { listRuns, readConfig, readHeld, readJson, readResult } from './run-folder.ts';
 import { type Setting, settingEntries, settingsOf } from './settings.ts';
@@ -52,8 +52,11 @@ export async function readStudyResults(folder: string): Promise<StudyResults> {
     const run = await readRun(folder);
     return { title: folder, runs: run ? [run] : [], unfinished: run ? 0 : 1 };
   }
-  const listed = await listRuns(join(folder, 'runs')).catch((cause: unknown) => {
-    if (!isAbsent(cause) && faultOf(cause) !== 'ENOTDIR') throw cause;
+  const runsFolder = join(folder, 'runs');
+  const listed = await listRuns(runsFolder).catch((cause: unknown) => {
+    const isNone = isAbsent(cause) || faultOf(cause) === 'ENOTDIR';
+    // Of a run in it that has gone, the error is its own.
+    if (!isNone || (cause as FileError).path !== runsFolder) throw cause;
     throw new DataError(`'${folder}' holds no study: it has no folder 'runs'.`, {
       hint: 'Name the folder that `divergrad study` wrote, the one with study.json in it.',
       cause,
@@ -62,7 +65,7 @@ export async function readStudyResults(folder: string): Promise<StudyResults> {
   const runs: RunRecord[] = [];
   let unfinished = 0;
   for (const { name, isFinished } of listed) {
-    const path = join(folder, 'runs', name);
+    const path = join(runsFolder, name);
     const run = await readRun(path);
     if (run) runs.push(run);
     else if (isFinished)
