@@ -111,6 +111,15 @@ const failingCall: Draw = (draws, { calls }) => {
   );
 };
 
+/** Of the calls that write into an open file there are few: among all others they are seldom met. */
+const failingWrite: Draw = (draws) => {
+  const action = draws.of(['ENOSPC', 'EIO', 'EDQUOT', 'half']);
+  const at = 1 + draws.below(12);
+  return inject(`${action} at write ${at}`, (under) => ({ under, at, action, only: 'write' }), {
+    mayLeave: true,
+  });
+};
+
 const nowhere: Draw = (draws) => {
   const which = draws.of([1, 2, 3]);
   const how = draws.of(['closed', '/dev/full', 'a reader that goes', 'a reader that goes']);
@@ -296,6 +305,7 @@ const faults: readonly (readonly [times: number, draw: Draw])[] = [
   [5, signal],
   [4, atCall],
   [4, failingCall],
+  [2, failingWrite],
   [3, nowhere],
   [0.3, noInput],
   [2, fullDisk],

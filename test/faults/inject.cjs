@@ -1,10 +1,11 @@
 // Loaded before the command line (node --require), in each of its processes: something happens at the N-th call that
 // touches files of one folder. DIVERGRAD_INJECT says what:
-//   { under, at, action, stays, process, count }
+//   { under, at, action, only, stays, process, count }
 //   under    the folder whose files count
 //   at       the call, counted from 1 in each process
 //   action   an error's code (ENOSPC, EIO, ...), a signal that the process sends to itself, or `half`: half of a write is
 //            made, then SIGKILL
+//   only     the one kind of call that counts, as `write` for what is written into an open file; all where it is absent
 //   stays    whether every later call fails too
 //   count    a folder where each process tells its number of calls
 const fs = require('node:fs');
@@ -14,7 +15,7 @@ const { isMainThread } = require('node:worker_threads');
 const plan = process.env.DIVERGRAD_INJECT ? JSON.parse(process.env.DIVERGRAD_INJECT) : undefined;
 if (plan && isMainThread) begin(plan);
 
-function begin({ under, at, action, stays, count }) {
+function begin({ under, at, action, only, stays, count }) {
   let calls = 0;
   const messages = {
     ENOSPC: 'no space left on device',
@@ -41,6 +42,7 @@ function begin({ under, at, action, stays, count }) {
   };
   /** @returns whether half of the write is to be made before the end */
   const strike = (name, path) => {
+    if (only !== undefined && name !== only) return false;
     calls++;
     const now = calls === at || (stays && calls > at);
     if (!now) return false;

@@ -31,7 +31,7 @@ const faults: readonly Planted[] = [
   {
     name: 'what does not fit on the disk is left out',
     ...{ from: /await writeAll\(handle\w*, piece\)/, to: '$&.catch(() => undefined)' },
-    ...{ kind: 'train', fault: 'ENOSPC at file call', found: /differs at|missing|refuses/ },
+    ...{ kind: 'train', fault: 'at write', found: /differs at|missing|refuses/ },
   },
   {
     name: 'errors of files have no type',

@@ -25,16 +25,16 @@ export const study = (out: string, ...more: string[]) => [
   ...more,
 ];
 
+/** What differs between two runs of one command, and the checksum of all, these included. */
+const own = ['seconds', 'made', 'checksum'];
+
 /** Every result of a study without its wall-clock times and the command that made it. */
 export function results(out: string): Record<string, unknown> {
   const runs = readdirSync(join(out, 'runs'));
   return Object.fromEntries(
     runs.sort().map((run) => {
       const text = readFileSync(join(out, 'runs', run, 'result.json'), 'utf8');
-      return [
-        run,
-        JSON.parse(text, (key, value) => (key === 'seconds' || key === 'made' ? undefined : value)),
-      ];
+      return [run, JSON.parse(text, (key, value) => (own.includes(key) ? undefined : value))];
     }),
   );
 }
