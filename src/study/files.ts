@@ -2,6 +2,7 @@
 // writes files does it through here.
 import * as now from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { FileError } from '../errors.ts';
 
 export { rmSync } from 'node:fs';
@@ -91,9 +92,20 @@ function typedNow<T>(path: string, doing: Doing, work: () => T): T {
 export const writeFileSync = (path: string, text: string, options: { readonly flag?: string } = {}): void =>
   typedNow(path, 'be written', () => now.writeFileSync(path, text, options));
 
+/** One folder after another: Node's own way tries for ever where a folder that is there takes none, as in /proc. */
+function makeFolders(path: string): void {
+  try {
+    now.mkdirSync(path);
+  } catch (error) {
+    if (now.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    if (faultOf(error) !== 'ENOENT' || now.existsSync(dirname(path))) throw error;
+    makeFolders(dirname(path));
+    makeFolders(path);
+  }
+}
+
 /** Makes a folder, and those that it is in. */
-export const mkdirSync = (path: string): void =>
-  void typedNow(path, 'be made', () => now.mkdirSync(path, { recursive: true }));
+export const mkdirSync = (path: string): void => typedNow(path, 'be made', () => makeFolders(path));
 
 export function readFile(path: string): Promise<Buffer>;
 export function readFile(path: string, encoding: 'utf8'): Promise<string>;
@@ -111,8 +123,7 @@ export const appendFile = (path: string, text: string): Promise<void> =>
   typed(path, 'be written', () => fs.appendFile(path, text));
 
 /** Makes a folder, and those that it is in. */
-export const mkdir = (path: string): Promise<unknown> =>
-  typed(path, 'be made', () => fs.mkdir(path, { recursive: true }));
+export const mkdir = (path: string): Promise<void> => typed(path, 'be made', async () => makeFolders(path));
 
 /** Names in a folder. */
 export const readdir = (path: string): Promise<string[]> => typed(path, 'be read', () => fs.readdir(path));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FileError } from '../../src/errors.ts';
+import { mkdirSync as makeFolder } from '../../src/study/files.ts';
 import { isPart, removeParts, writeFolder, writeWhole } from '../../src/study/whole-file.ts';
 
 const test = suite<{ folder: string }>('whole files');
@@ -102,6 +103,11 @@ test('what dead processes have left is removed by the next write, and nothing el
   // One that is alone in a folder knows that nobody is writing there.
   await removeParts(folder, true);
   assert.equal((await readdir(folder)).sort(), ['file', ...foreign.slice(1)].sort());
+});
+
+test('a folder below one that takes none is refused, and not tried for ever', () => {
+  if (process.platform !== 'linux') return;
+  assert.throws(() => makeFolder('/proc/none/deeper'), /'\/proc\/none\/deeper' cannot be made/);
 });
 
 test.run();
