@@ -3,6 +3,7 @@ import { breathe, listOf } from '../breathe.ts';
 import type { Device, Update } from '../device.ts';
 import type { Environment } from '../envs/environment.ts';
 import { checkedVector, LocalVector, type VectorEnvironment } from '../envs/vector.ts';
+import { UsageError } from '../errors.ts';
 import { requireHeld } from '../json.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { streamVersion } from '../math/streams.ts';
@@ -136,7 +137,7 @@ export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer 
  * on the device. Returns the evaluations, the first at `evaluateEvery` steps; of a resumed run also those before. A
  * resumed run continues bit for bit where the backend computes the same bits every time, as cpu and wasm do.
  *
- * @throws UsageError for settings out of range, NumericsError when a loss stops being finite, CheckpointError when
+ * @throws UsageError for settings out of range or a learner that another run trains, NumericsError when a loss stops being finite, CheckpointError when
  *   the checkpoint to resume from is of another run
  */
 export async function train(device: Device, options: TrainOptions): Promise<Evaluation[]> {
@@ -148,6 +149,9 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   }
 }
 
+/** Those that a run works on: two at once would have one memory. */
+const inTraining = new WeakSet<ActorCritic>();
+
 /** @param atEnd takes what gives back a part of what was opened; the last comes first */
 async function trained(
   device: Device,
@@ -158,6 +162,12 @@ async function trained(
   const settings = { ...trainDefaults, ...options };
   const { learner, steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed } =
     settings;
+  if (inTraining.has(learner))
+    throw new UsageError('This learner is being trained already.', {
+      hint: 'Wait for that run to end, or make a learner for each.',
+    });
+  inTraining.add(learner);
+  atEnd(() => inTraining.delete(learner));
   const make = freshEnvironments(settings.makeEnvironment);
   const environment = make();
   const environments = settings.environments

@@ -213,4 +213,15 @@ test('a run stopped before its first step goes on from a checkpoint of its start
   assert.equal(again.map(bytesOf), (await run(undefined)).map(bytesOf));
 });
 
+test('a learner is trained by one run at a time, and again when that has ended', async () => {
+  const device = await backends.cpu();
+  const learner = learnerFor(pendulum);
+  const run = () => train(device, { ...quick, learner, makeEnvironment: () => makeEnvironment('pendulum') });
+  const [first, second] = await Promise.allSettled([run(), run()]);
+  assert.is(first.status, 'fulfilled');
+  assert.is(second.status, 'rejected');
+  assert.match(String((second as PromiseRejectedResult).reason), /This learner is being trained already/);
+  await run();
+});
+
 test.run();
