@@ -57,14 +57,20 @@ export function faultOf(error: unknown): string | undefined {
 /** Whether there is no such file or folder. */
 export const isAbsent = (error: unknown): boolean => faultOf(error) === 'ENOENT';
 
+/** Why nothing can be put at a path. */
+function nowhere(path: string, doing: Doing): Fault {
+  if (!now.existsSync(dirname(path)))
+    return { reason: 'its folder does not exist', hint: 'Make the folder, or name another place.' };
+  if (doing === 'be put in its place') return { reason: 'what was written for it has gone' };
+  return { reason: 'its folder takes nothing new', hint: elsewhere };
+}
+
 /** An error of the system's as one of ours; any other as it is. */
 export function fileError(path: string, doing: Doing, error: unknown): unknown {
   const fault = error instanceof FileError ? undefined : faultOf(error);
   if (fault === undefined) return error;
   const known = Object.hasOwn(faults, fault) ? faults[fault] : { reason: (error as Error).message };
-  const folderless = fault === 'ENOENT' && doing !== 'be read';
-  const reason = folderless ? 'its folder does not exist' : known.reason;
-  const hint = folderless ? 'Make the folder, or name another place.' : known.hint;
+  const { reason, hint } = fault === 'ENOENT' && doing !== 'be read' ? nowhere(path, doing) : known;
   return new FileError(`'${path}' cannot ${doing}: ${reason}.`, {
     ...{ path, fault, cause: error },
     ...(hint === undefined ? {} : { hint }),
