@@ -1,21 +1,5 @@
 // Nodes of a quadrature that gather around centres: u_i with y(u_i) = y(−reach) + i·step, where
 // y(u) = Σ_k weight_k·(asinh((u − centre_k)/scale_k) − asinh((u − centre_k)/far_k)). One invocation walks along a lane.
-// @include math
-
-struct Params {
-  centres: u32,
-  lanes: u32,
-  count: u32,
-}
-
-@group(0) @binding(0) var<storage, read> centre: array<f32>;
-@group(0) @binding(1) var<storage, read> scale: array<f32>;
-@group(0) @binding(2) var<storage, read> far: array<f32>;
-@group(0) @binding(3) var<storage, read> weight: array<f32>;
-@group(0) @binding(4) var<storage, read> reach: array<f32>;
-@group(0) @binding(5) var<storage, read_write> nodes: array<f32>;
-@group(0) @binding(6) var<storage, read_write> logLength: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
 
 // A node is found where y is within this part of a step of what is wanted, as close as float32 can tell: one more step of
 // Newton's method follows.
@@ -39,13 +23,13 @@ fn measure(lane: u32, u: f32) -> vec2f {
   return sum;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lane = (group.y * groups.x + group.x) * 64u + local;
+  let lane = (group.y * groups.x + group.x) * WORKGROUP + local;
   if (lane >= params.lanes) {
     return;
   }

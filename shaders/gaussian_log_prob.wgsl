@@ -1,28 +1,13 @@
 // Log-density in nats of given values before the tanh: Σ −½ ((value − mean)/σ)² − log σ − ½ log 2π, less
 // log(1 − tanh² value) where squash is 1.
-// @include gaussian
 
-struct Params {
-  batch: u32,
-  samples: u32,
-  actions: u32,
-  squash: u32,
-  logStdMin: f32,
-  logStdMax: f32,
-}
-
-@group(0) @binding(0) var<storage, read> head: array<f32>;
-@group(0) @binding(1) var<storage, read> value: array<f32>;
-@group(0) @binding(2) var<storage, read_write> logProb: array<f32>;
-@group(0) @binding(3) var<uniform> params: Params;
-
-@compute @workgroup_size(64)
+@compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let item = (group.y * groups.x + group.x) * 64u + local;
+  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
   if (item >= params.samples * params.batch) {
     return;
   }
@@ -33,7 +18,7 @@ fn main(
     let v = value[item * params.actions + a];
     let z = (v - head[head_row + a]) * safe_exp(-log_std);
     log_prob -= 0.5 * z * z + log_std + HALF_LOG_TWO_PI;
-    if (params.squash != 0u) {
+    if (SQUASH != 0u) {
       log_prob -= log_tanh_slope(v);
     }
   }

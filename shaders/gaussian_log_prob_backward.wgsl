@@ -1,33 +1,13 @@
 // Gradient of gaussian_log_prob with respect to head (summed over samples; the log-std gets none where the clamp
 // moved it) and to the values.
-// @include gaussian
-// @include long_sum
 
-struct Params {
-  batch: u32,
-  samples: u32,
-  actions: u32,
-  squash: u32,
-  storeDHead: u32,
-  storeDValue: u32,
-  logStdMin: f32,
-  logStdMax: f32,
-}
-
-@group(0) @binding(0) var<storage, read> head: array<f32>;
-@group(0) @binding(1) var<storage, read> value: array<f32>;
-@group(0) @binding(2) var<storage, read> dLogProb: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dHead: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dValue: array<f32>;
-@group(0) @binding(5) var<uniform> params: Params;
-
-@compute @workgroup_size(64)
+@compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let item = (group.y * groups.x + group.x) * 64u + local;
+  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
   if (item >= params.batch * params.actions) {
     return;
   }
@@ -47,15 +27,15 @@ fn main(
     let z = (v - mean) * inverse_std;
     d_mean = add_term(d_mean, s, g * z * inverse_std);
     d_log_std = add_term(d_log_std, s, g * (z * z - 1.0));
-    if (params.storeDValue != 0u) {
+    if (STORE_D_VALUE != 0u) {
       var slope = -z * inverse_std;
-      if (params.squash != 0u) {
+      if (SQUASH != 0u) {
         slope += 2.0 * safe_tanh(v);
       }
       dValue[at] = g * slope;
     }
   }
-  if (params.storeDHead != 0u) {
+  if (STORE_D_HEAD != 0u) {
     dHead[at_mean] = sum_of(d_mean);
     let passes = is_nan(raw) || (raw >= params.logStdMin && raw <= params.logStdMax);
     dHead[at_mean + params.actions] = select(0.0, sum_of(d_log_std), passes);

@@ -1,29 +1,10 @@
 // loss = mean(logProb − min over networks of q/temperature) over samples and batch, with its gradients.
 // Networks that tie for the minimum share its cotangent.
-// @include math
-// @include sum
-
-struct Params {
-  nets: u32,
-  samples: u32,
-  batch: u32,
-  storeLoss: u32,
-  storeDLogProb: u32,
-  storeDQ: u32,
-}
-
-@group(0) @binding(0) var<storage, read> logProb: array<f32>;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read> temperature: array<f32>;
-@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dLogProb: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dQ: array<f32>;
-@group(0) @binding(6) var<uniform> params: Params;
 
 // The smallest of the networks' values for one item.
 fn smallest(item: u32, count: u32) -> f32 {
   var least = q[item];
-  for (var net = 1u; net < params.nets; net++) {
+  for (var net = 1u; net < NETS; net++) {
     least = safe_min(least, q[net * count + item]);
   }
   return least;
@@ -38,22 +19,22 @@ fn main(@builtin(local_invocation_index) thread: u32) {
   for (var i = thread; i < count; i += THREADS) {
     let least = smallest(i, count);
     total += logProb[i] - least * inverse_temperature;
-    if (params.storeDLogProb != 0u) {
+    if (STORE_D_LOG_PROB != 0u) {
       dLogProb[i] = scale;
     }
-    if (params.storeDQ != 0u) {
+    if (STORE_D_Q != 0u) {
       var ties = 0.0;
-      for (var net = 0u; net < params.nets; net++) {
+      for (var net = 0u; net < NETS; net++) {
         ties += select(0.0, 1.0, q[net * count + i] == least);
       }
-      for (var net = 0u; net < params.nets; net++) {
+      for (var net = 0u; net < NETS; net++) {
         let share = select(select(0.0, 1.0 / ties, q[net * count + i] == least), least, is_nan(least));
         dQ[net * count + i] = -share * scale * inverse_temperature;
       }
     }
   }
   let sum = sum_workgroup(thread, total);
-  if (thread == 0u && params.storeLoss != 0u) {
+  if (thread == 0u && STORE_LOSS != 0u) {
     loss[0] = sum * scale;
   }
 }

@@ -1,31 +1,11 @@
 // Score-function form of the reverse divergence: f = logProb − min q/temperature, loss = mean f, and
 // dLogProb = (f − baseline)/(samples·batch). Baselines: 0 none, 1 mean over samples (its own included), 2 mean over
 // the other samples, 3 a given value for each state.
-// @include math
-// @include sum
-// @include long_sum
-
-struct Params {
-  nets: u32,
-  samples: u32,
-  batch: u32,
-  baseline: u32,
-  storeLoss: u32,
-  storeDLogProb: u32,
-}
-
-@group(0) @binding(0) var<storage, read> logProb: array<f32>;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read> temperature: array<f32>;
-@group(0) @binding(3) var<storage, read> value: array<f32>;
-@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dLogProb: array<f32>;
-@group(0) @binding(6) var<uniform> params: Params;
 
 // The smallest of the networks' values for one item.
 fn smallest(item: u32, count: u32) -> f32 {
   var least = q[item];
-  for (var net = 1u; net < params.nets; net++) {
+  for (var net = 1u; net < NETS; net++) {
     least = safe_min(least, q[net * count + item]);
   }
   return least;
@@ -50,13 +30,13 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     }
     let sum = sum_of(terms);
     total += sum;
-    if (params.storeDLogProb == 0u) {
+    if (STORE_D_LOG_PROB == 0u) {
       continue;
     }
     for (var i = row; i < count; i += params.batch) {
       let f = f_of(i, count, inverse_temperature);
       var baseline = 0.0;
-      switch params.baseline {
+      switch BASELINE {
         case 1u: { baseline = sum / samples; }
         case 2u: { baseline = (sum - f) / (samples - 1.0); }
         case 3u: { baseline = value[row]; }
@@ -66,7 +46,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     }
   }
   let sum = sum_workgroup(thread, total);
-  if (thread == 0u && params.storeLoss != 0u) {
+  if (thread == 0u && STORE_LOSS != 0u) {
     loss[0] = sum * scale;
   }
 }

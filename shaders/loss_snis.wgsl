@@ -1,32 +1,11 @@
 // Self-normalised importance sampling of the forward divergence: w = softmax over samples of
 // min q/temperature − logProposal, loss = −mean over the batch of Σ w logProb, effectiveSampleSize = mean 1/Σ w²,
 // dLogProb = −w/batch.
-// @include math
-// @include sum
-// @include long_sum
-
-struct Params {
-  nets: u32,
-  samples: u32,
-  batch: u32,
-  storeLoss: u32,
-  storeEss: u32,
-  storeDLogProb: u32,
-}
-
-@group(0) @binding(0) var<storage, read> logProb: array<f32>;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read> logProposal: array<f32>;
-@group(0) @binding(3) var<storage, read> temperature: array<f32>;
-@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(5) var<storage, read_write> effectiveSampleSize: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dLogProb: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
 
 // The smallest of the networks' values for one item.
 fn smallest(item: u32, count: u32) -> f32 {
   var least = q[item];
-  for (var net = 1u; net < params.nets; net++) {
+  for (var net = 1u; net < NETS; net++) {
     least = safe_min(least, q[net * count + item]);
   }
   return least;
@@ -62,7 +41,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     let sum = sum_of(weights);
     loss_total -= sum_of(weighted) / sum;
     size_total += sum * sum / sum_of(squares);
-    if (params.storeDLogProb != 0u) {
+    if (STORE_D_LOG_PROB != 0u) {
       for (var i = row; i < count; i += params.batch) {
         let weight = safe_exp(log_weight(i, count, inverse_temperature) - largest);
         dLogProb[i] = -weight / (sum * batch);
@@ -72,10 +51,10 @@ fn main(@builtin(local_invocation_index) thread: u32) {
   let loss_sum = sum_workgroup(thread, loss_total);
   let size_sum = sum_workgroup(thread, size_total);
   if (thread == 0u) {
-    if (params.storeLoss != 0u) {
+    if (STORE_LOSS != 0u) {
       loss[0] = loss_sum / batch;
     }
-    if (params.storeEss != 0u) {
+    if (STORE_ESS != 0u) {
       effectiveSampleSize[0] = size_sum / batch;
     }
   }

@@ -1,53 +1,44 @@
 // y = activation(a·b + bias) over a batch of matrices with any strides.
-// A workgroup of 8×8 invocations makes a 32×32 tile of y, each invocation 4×4 of it in registers: eight loads
-// serve sixteen multiply-adds. No workgroup memory and no barriers, which software adapters pay dearly for.
-// @include activation
+// A workgroup of 8×8 invocations makes a tile of y, each invocation 8×4 of it in registers: twelve loads serve thirty-two
+// multiply-adds. No workgroup memory and no barriers.
 
-struct Params {
-  batch: u32,
-  rows: u32,
-  columns: u32,
-  inner: u32,
-  aOffset: u32,
-  aBatch: u32,
-  aRow: u32,
-  aColumn: u32,
-  bOffset: u32,
-  bBatch: u32,
-  bRow: u32,
-  bColumn: u32,
-  biasOffset: u32,
-  biasBatch: u32,
-  hasBias: u32,
-  activation: u32,
-  storeZ: u32,
+// Four rows by four columns each; a row of the tile is a column of a matrix.
+struct Tile {
+  top: mat4x4f,
+  bottom: mat4x4f,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read_write> z: array<f32>;
-@group(0) @binding(5) var<uniform> params: Params;
+fn both(x: Tile, y: Tile) -> Tile {
+  return Tile(x.top + y.top, x.bottom + y.bottom);
+}
 
-// The rows of a, and columns of b, of this invocation: indices past the edge repeat the last one.
+fn outer(left: vec4f, right: vec4f) -> mat4x4f {
+  return mat4x4f(left.x * right, left.y * right, left.z * right, left.w * right);
+}
+
+// Four rows or columns: past the edge the last one again.
 fn four(first: u32, count: u32) -> vec4u {
   return min(vec4u(first, first + 1u, first + 2u, first + 3u), vec4u(count - 1u));
 }
 
-fn store(batch: u32, row: u32, first: u32, sum: vec4f) {
-  if (row >= params.rows) {
-    return;
-  }
-  for (var j = 0u; j < 4u; j++) {
-    let column = first + j;
-    if (column < params.columns) {
-      var value = sum[j];
-      if (params.hasBias != 0u) {
+fn four_of_a(at: vec4u) -> vec4f {
+  return vec4f(a[at.x], a[at.y], a[at.z], a[at.w]);
+}
+
+fn four_of_b(at: vec4u) -> vec4f {
+  return vec4f(b[at.x], b[at.y], b[at.z], b[at.w]);
+}
+
+fn store(batch: u32, first_row: u32, first_column: u32, part: mat4x4f) {
+  for (var i = 0u; i < 4u && first_row + i < params.rows; i++) {
+    for (var j = 0u; j < 4u && first_column + j < params.columns; j++) {
+      let column = first_column + j;
+      var value = part[i][j];
+      if (HAS_BIAS != 0u) {
         value += bias[params.biasOffset + batch * params.biasBatch + column];
       }
-      let at = (batch * params.rows + row) * params.columns + column;
-      if (params.storeZ != 0u) {
+      let at = (batch * params.rows + first_row + i) * params.columns + column;
+      if (STORE_Z != 0u) {
         z[at] = value;
       }
       y[at] = activate(value);
@@ -62,53 +53,41 @@ fn main(
   @builtin(local_invocation_id) local: vec3u,
 ) {
   let number = group.z * groups.x + group.x;
-  let across = (params.columns + 31u) / 32u;
-  let down = (params.rows + 31u) / 32u;
+  let across = (params.columns + TILE_COLUMNS - 1u) / TILE_COLUMNS;
+  let down = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
   let batch = number / across / down;
-  let row = number / across % down * 32u + local.y * 4u;
-  let column = number % across * 32u + local.x * 4u;
+  let row = number / across % down * TILE_ROWS + local.y * 8u;
+  let column = number % across * TILE_COLUMNS + local.x * 4u;
   if (batch >= params.batch || row >= params.rows || column >= params.columns) {
     return;
   }
-  var at_a = params.aOffset + batch * params.aBatch + four(row, params.rows) * params.aRow;
+  let begin_a = params.aOffset + batch * params.aBatch;
+  var at_top = begin_a + four(row, params.rows) * params.aRow;
+  var at_bottom = begin_a + four(row + 4u, params.rows) * params.aRow;
   var at_b = params.bOffset + batch * params.bBatch + four(column, params.columns) * params.bColumn;
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
+  let step_a = params.aColumn;
+  let step_b = params.bRow;
+  let inner = params.inner;
   // Sums of sums of short sums, so that a long one loses no more than those.
-  for (var begin = 0u; begin < params.inner; begin += 16384u) {
-    let end = min(params.inner, begin + 16384u);
-    var blocks0 = vec4f();
-    var blocks1 = vec4f();
-    var blocks2 = vec4f();
-    var blocks3 = vec4f();
+  var total = Tile();
+  for (var begin = 0u; begin < inner; begin += 16384u) {
+    let end = min(inner, begin + 16384u);
+    var blocks = Tile();
     for (var first = begin; first < end; first += 128u) {
-      var block0 = vec4f();
-      var block1 = vec4f();
-      var block2 = vec4f();
-      var block3 = vec4f();
-      for (var k = first; k < min(end, first + 128u); k++) {
-        let right = vec4f(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w]);
-        block0 += a[at_a.x] * right;
-        block1 += a[at_a.y] * right;
-        block2 += a[at_a.z] * right;
-        block3 += a[at_a.w] * right;
-        at_a += params.aColumn;
-        at_b += params.bRow;
+      let last = min(end, first + 128u);
+      var block = Tile();
+      for (var k = first; k < last; k++) {
+        let right = four_of_b(at_b);
+        block.top += outer(four_of_a(at_top), right);
+        block.bottom += outer(four_of_a(at_bottom), right);
+        at_top += step_a;
+        at_bottom += step_a;
+        at_b += step_b;
       }
-      blocks0 += block0;
-      blocks1 += block1;
-      blocks2 += block2;
-      blocks3 += block3;
+      blocks = both(blocks, block);
     }
-    sum0 += blocks0;
-    sum1 += blocks1;
-    sum2 += blocks2;
-    sum3 += blocks3;
+    total = both(total, blocks);
   }
-  store(batch, row, column, sum0);
-  store(batch, row + 1u, column, sum1);
-  store(batch, row + 2u, column, sum2);
-  store(batch, row + 3u, column, sum3);
+  store(batch, row, column, total.top);
+  store(batch, row + 4u, column, total.bottom);
 }

@@ -1,36 +1,23 @@
 // One Philox block an invocation: four words with counter (block, clock[2], draw, clock[3]) and key
 // (clock[0], clock[1]), as bits (0), uniforms in (0, 1) (1) or standard normals (2), stored by their bits. Draws of `each`
 // words follow each other.
-// @include draws
 
-struct Params {
-  count: u32,
-  draw: u32,
-  kind: u32,
-  each: u32,
-  drawStep: u32,
-}
-
-@group(0) @binding(0) var<storage, read> clock: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<u32>;
-@group(0) @binding(2) var<uniform> params: Params;
-
-@compute @workgroup_size(64)
+@compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let item = (group.y * groups.x + group.x) * 64u + local;
+  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
   if (item * 4u >= params.count) {
     return;
   }
   let draw = params.draw + item * 4u / params.each * params.drawStep;
   let block = item * 4u % params.each / 4u;
   var words = philox(vec4u(block, clock[2], draw, clock[3]), vec2u(clock[0], clock[1]));
-  if (params.kind == 1u) {
+  if (KIND == 1u) {
     words = bitcast<vec4u>(vec4f(uniform_of(words.x), uniform_of(words.y), uniform_of(words.z), uniform_of(words.w)));
-  } else if (params.kind == 2u) {
+  } else if (KIND == 2u) {
     words = bitcast<vec4u>(vec4f(normals(words.x, words.y), normals(words.z, words.w)));
   }
   for (var j = 0u; j < 4u; j++) {

@@ -1,45 +1,16 @@
 // Samples from Gaussians, each from noise drawn on the spot: philox and gaussian_sample in one.
-// @include drawn_noise
-// @include gaussian_sample
-
-struct Params {
-  count: u32,
-  draw: u32,
-  kind: u32,
-  each: u32,
-  drawStep: u32,
-  batch: u32,
-  samples: u32,
-  actions: u32,
-  squash: u32,
-  storeAction: u32,
-  storePreTanh: u32,
-  storeLogProb: u32,
-  logStdMin: f32,
-  logStdMax: f32,
-  noiseOffset: u32,
-  storeNoise: u32,
-}
-
-@group(0) @binding(0) var<storage, read> clock: array<u32>;
-@group(0) @binding(1) var<storage, read_write> noise: array<f32>;
-@group(0) @binding(2) var<storage, read> head: array<f32>;
-@group(0) @binding(3) var<storage, read_write> action: array<f32>;
-@group(0) @binding(4) var<storage, read_write> preTanh: array<f32>;
-@group(0) @binding(5) var<storage, read_write> logProb: array<f32>;
-@group(0) @binding(6) var<uniform> params: Params;
 
 fn head_at(row: u32, column: u32) -> f32 {
   return head[row * 2u * params.actions + column];
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let item = (group.y * groups.x + group.x) * 64u + local;
+  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
   if (item >= params.samples * params.batch) {
     return;
   }

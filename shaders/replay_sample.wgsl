@@ -1,29 +1,14 @@
 // Rows drawn evenly, with replacement, from the filled part of a replay buffer: row i is
 // storage[⌊bits_i·fill[0]/2^32⌋], bits_i the words of draw `draw`.
-// @include philox
-
 // Columns an invocation copies, since the words of a draw cost more than a few copies.
-const COLUMNS = 16u;
 
-struct Params {
-  batch: u32,
-  width: u32,
-  draw: u32,
-}
-
-@group(0) @binding(0) var<storage, read> storage_: array<f32>;
-@group(0) @binding(1) var<storage, read> fill: array<u32>;
-@group(0) @binding(2) var<storage, read> clock: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<uniform> params: Params;
-
-@compute @workgroup_size(64)
+@compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let item = (group.y * groups.x + group.x) * 64u + local;
+  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
   let runs = (params.width + COLUMNS - 1u) / COLUMNS;
   let row = item / runs;
   if (row >= params.batch) {

@@ -1,20 +1,6 @@
 // clock[2] += 1: the number of updates done, which every draw and Adam's step read. Before, the first of the watched
 // scalars that is NaN or infinite is noted as in adam.wgsl.
 
-struct Params {
-  watched: u32,
-  place: u32,
-}
-
-@group(0) @binding(0) var<storage, read_write> clock: array<u32>;
-@group(0) @binding(1) var<storage, read> watched0: array<f32>;
-@group(0) @binding(2) var<storage, read> watched1: array<f32>;
-@group(0) @binding(3) var<storage, read> watched2: array<f32>;
-@group(0) @binding(4) var<storage, read> watched3: array<f32>;
-@group(0) @binding(5) var<storage, read> watched4: array<f32>;
-@group(0) @binding(6) var<storage, read> watched5: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
-
 @compute @workgroup_size(1)
 fn main() {
   let scalars = array<f32, 6>(watched0[0], watched1[0], watched2[0], watched3[0], watched4[0], watched5[0]);

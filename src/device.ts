@@ -280,6 +280,5 @@ function requireRange(state: State, offset: number, count: number, verb: string)
 const definedOnly = (options: CompileOptions): Partial<RecordingOptions> => ({
   ...(options.mlp === undefined ? {} : { mlp: options.mlp }),
   ...(options.joinedBindings === undefined ? {} : { joinedBindings: options.joinedBindings }),
-  ...(options.joinedPasses === undefined ? {} : { joinedPasses: options.joinedPasses }),
   ...(options.halfHidden === undefined ? {} : { halfHidden: options.halfHidden }),
 });

@@ -1,5 +1,4 @@
-// @include math
-// Activations by number, in `params.activation`: 0 identity, 1 relu, 2 tanh, 3 silu, 4 elu, 5 softplus, 6 gelu
+// Activations by number, in `ACTIVATION`: 0 identity, 1 relu, 2 tanh, 3 silu, 4 elu, 5 softplus, 6 gelu
 // (tanh form).
 
 // The argument of gelu's tanh.
@@ -8,7 +7,7 @@ fn gelu_inner(z: f32) -> f32 {
 }
 
 fn activate(z: f32) -> f32 {
-  switch params.activation {
+  switch ACTIVATION {
     case 1u: { return relu(z); }
     case 2u: { return safe_tanh(z); }
     case 3u: { return z * sigmoid(z); }
@@ -22,12 +21,12 @@ fn activate(z: f32) -> f32 {
 // What the backward pass needs: the input of silu and gelu, whose derivative their output does not determine,
 // the output of the others.
 fn to_save(z: vec4f, y: vec4f) -> vec4f {
-  return select(y, z, params.activation == 3u || params.activation == 6u);
+  return select(y, z, ACTIVATION == 3u || ACTIVATION == 6u);
 }
 
 // The activation's output from what was saved.
 fn from_saved(saved: f32) -> f32 {
-  if (params.activation == 3u || params.activation == 6u) {
+  if (ACTIVATION == 3u || ACTIVATION == 6u) {
     return activate(saved);
   }
   return saved;
@@ -35,7 +34,7 @@ fn from_saved(saved: f32) -> f32 {
 
 // The derivative with respect to the activation's input from what was saved.
 fn derivative(saved: f32) -> f32 {
-  switch params.activation {
+  switch ACTIVATION {
     case 1u: { return select(0.0, 1.0, saved > 0.0); }
     case 2u: { return 1.0 - saved * saved; }
     case 3u: {

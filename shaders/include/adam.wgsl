@@ -1,4 +1,3 @@
-// @include math
 // 1 − β^t without the cancellation of a β near 1. Every invocation computes it anew, so it is kept cheap.
 fn bias_correction(beta: f32, complement: f32, t: f32) -> f32 {
   let rate = t * select(log(max(beta, 1e-30)), log_core(-complement, 0.0), beta > 0.71);
@@ -33,7 +32,7 @@ fn end_adam() {
 fn adam_step(item: u32, second: u32, gradient: f32) {
   var p = parameters[item];
   var g = gradient;
-  if (params.decoupled != 0u) {
+  if (DECOUPLED != 0u) {
     p *= 1.0 - params.learningRate * params.weightDecay;
   } else {
     g += params.weightDecay * p;
@@ -46,7 +45,7 @@ fn adam_step(item: u32, second: u32, gradient: f32) {
   parameters[item] = p;
   // By its bits: a compiler may take for granted that floats are finite.
   adam_exponent = max(adam_exponent, max(bitcast<u32>(p) & 0x7f800000u, bitcast<u32>(v) & 0x7f800000u));
-  if (params.hasTarget != 0u) {
+  if (HAS_TARGET != 0u) {
     let old = target_[item];
     target_[item] = old + params.tau * (p - old);
   }

@@ -1,5 +1,3 @@
-// @include math
-// @include philox
 // The 23 high bits and a half: every step is exact, and neither 0 nor 1 can come out.
 fn uniform_of(word: u32) -> f32 {
   return (f32(word >> 9u) + 0.5) * 1.1920929e-7;

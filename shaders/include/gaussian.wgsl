@@ -1,4 +1,3 @@
-// @include math
 const HALF_LOG_TWO_PI = 0.9189385;
 const LOG_TWO = 0.6931472;
 

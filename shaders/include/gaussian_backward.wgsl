@@ -1,5 +1,3 @@
-// @include gaussian
-// @include long_sum
 // The gradients of one row's mean and log-sigma of action `a`. The kernel declares `d_action_at`.
 fn head_gradient(row: u32, a: u32) -> vec2f {
   let at_mean = row * 2u * params.actions + a;
@@ -16,18 +14,18 @@ fn head_gradient(row: u32, a: u32) -> vec2f {
     let u = mean + sigma * e;
     var du = 0.0;
     var dl = 0.0;
-    if (params.hasAction != 0u) {
+    if (HAS_ACTION != 0u) {
       du += d_action_at(at);
-      if (params.squash != 0u) {
+      if (SQUASH != 0u) {
         du *= sech_squared(u);
       }
     }
-    if (params.hasPreTanh != 0u) {
+    if (HAS_PRE_TANH != 0u) {
       du += dPreTanh[at];
     }
-    if (params.hasLogProb != 0u) {
+    if (HAS_LOG_PROB != 0u) {
       let g = dLogProb[sample];
-      if (params.squash != 0u) {
+      if (SQUASH != 0u) {
         du += g * 2.0 * safe_tanh(u);
       }
       dl = -g;

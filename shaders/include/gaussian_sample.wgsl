@@ -1,4 +1,3 @@
-// @include gaussian
 // One sample of one row. The kernel declares `head_at` and `noise_at`.
 fn draw_sample(item: u32) {
   let row = item % params.batch;
@@ -8,22 +7,22 @@ fn draw_sample(item: u32) {
     let at = item * params.actions + a;
     let e = noise_at(at);
     let u = head_at(row, a) + safe_exp(log_std) * e;
-    if (params.storePreTanh != 0u) {
+    if (STORE_PRE_TANH != 0u) {
       preTanh[at] = u;
     }
     log_prob -= 0.5 * e * e + log_std + HALF_LOG_TWO_PI;
-    if (params.squash != 0u) {
+    if (SQUASH != 0u) {
       log_prob -= log_tanh_slope(u);
     }
-    if (params.storeAction != 0u) {
-      if (params.squash != 0u) {
+    if (STORE_ACTION != 0u) {
+      if (SQUASH != 0u) {
         action[at] = safe_tanh(u);
       } else {
         action[at] = u;
       }
     }
   }
-  if (params.storeLogProb != 0u) {
+  if (STORE_LOG_PROB != 0u) {
     logProb[item] = log_prob;
   }
 }

@@ -3,12 +3,10 @@
 
 // Whether two rows share a word, and by what cotangents are multiplied before they become so small a number: the rows
 // by which a loss divides them. The host writes both.
-const HALF = false;
-const SCALE = 1.0;
 
 // Where a row of a hidden layer begins; with HALF that of its pair. `layer`: where its layer begins among float32.
 fn hidden_row(layer: u32, net: u32, row: u32, width: u32) -> u32 {
-  if (HALF) {
+  if (HALF == 1u) {
     return (layer / params.rows + net * width) * ((params.rows + 1u) / 2u) + row / 2u * width;
   }
   return layer + (net * params.rows + row) * width;
@@ -27,7 +25,7 @@ fn to_pair(value: vec2f) -> u32 {
 
 // The value of one row in a word.
 fn from_word(word: u32, row: u32) -> f32 {
-  if (HALF) {
+  if (HALF == 1u) {
     let pair = unpack2x16float(word);
     return select(pair.x, pair.y, (row & 1u) == 1u);
   }

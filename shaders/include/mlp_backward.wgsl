@@ -1,9 +1,4 @@
-// @include activation
-// @include hidden
-const THREADS = 64u;
-const ROWS = 8u;
 // Widest layer; the host writes the network's own here.
-const WIDTH = 256u;
 
 // Two tiles, one read and one written in turn: column c of a tile is tile[2c] (rows 0–3) and tile[2c + 1].
 var<workgroup> tile: array<vec4f, 4u * WIDTH>;
@@ -30,7 +25,7 @@ fn cotangents(net: u32, row: u32, rows: u32, column: u32) -> vec4f {
 fn slopes(at: u32, stride: u32, rows: u32) -> vec4f {
   let last = max(rows, 1u) - 1u;
   var value: vec4f;
-  if (HALF) {
+  if (HALF == 1u) {
     value = vec4f(unpack2x16float(saved[at]), unpack2x16float(saved[at + min(1u, last / 2u) * stride]));
   } else {
     value = bitcast<vec4f>(vec4u(
@@ -62,13 +57,13 @@ fn backward(first: u32, thread: u32) {
   let bottom_rows = max(rows, 4u) - 4u;
   var count = 0u;
   var widths = 0u;
-  for (var layer = 0u; layer < params.layers; layer++) {
+  for (var layer = 0u; layer < LAYERS; layer++) {
     count += (dim(layer) + 1u) * dim(layer + 1u);
     widths += select(0u, dim(layer), layer > 0u);
   }
-  let width_y = dim(params.layers);
+  let width_y = dim(LAYERS);
 
-  for (var net = 0u; net < params.nets; net++) {
+  for (var net = 0u; net < NETS; net++) {
     // The tiles may still be read for the network before.
     workgroupBarrier();
     for (var i = thread; i < 2u * width_y; i += THREADS) {
@@ -78,14 +73,14 @@ fn backward(first: u32, thread: u32) {
     }
 
     var weights = (net + 1u) * count;
-    var saved_layer = params.nets * params.rows * widths;
+    var saved_layer = NETS * params.rows * widths;
     var source = 0u;
-    for (var layer = params.layers - 1u; layer > 0u; layer--) {
+    for (var layer = LAYERS - 1u; layer > 0u; layer--) {
       let inputs = dim(layer);
       let outputs = dim(layer + 1u);
       let destination = 2u * WIDTH - source;
       weights -= (inputs + 1u) * outputs;
-      saved_layer -= params.nets * params.rows * inputs;
+      saved_layer -= NETS * params.rows * inputs;
       workgroupBarrier();
       for (var c = thread; c < inputs; c += THREADS) {
         let at = hidden_row(saved_layer, net, first, inputs) + c;
@@ -95,7 +90,7 @@ fn backward(first: u32, thread: u32) {
         let bottom = sums[1] * slopes(below, inputs, bottom_rows);
         tile[destination + 2u * c] = top;
         tile[destination + 2u * c + 1u] = bottom;
-        if (params.storeDz != 0u) {
+        if (STORE_DZ != 0u) {
           write_dz(at, inputs, rows, top);
           write_dz(below, inputs, bottom_rows, bottom);
         }
@@ -103,14 +98,14 @@ fn backward(first: u32, thread: u32) {
       source = destination;
     }
 
-    if (params.storeDx0 == 0u && params.storeDx1 == 0u) {
+    if (STORE_DX0 == 0u && STORE_DX1 == 0u) {
       continue;
     }
     weights -= (params.d0 + 1u) * params.d1;
     workgroupBarrier();
     // The same invocation meets the same element for every network, so it may add to what it wrote.
-    let begin = select(params.x0Width, 0u, params.storeDx0 != 0u);
-    let end = params.x0Width + select(0u, params.x1Width, params.storeDx1 != 0u);
+    let begin = select(params.x0Width, 0u, STORE_DX0 != 0u);
+    let end = params.x0Width + select(0u, params.x1Width, STORE_DX1 != 0u);
     for (var c = begin + thread; c < end; c += THREADS) {
       let sums = back_top_bottom(source, weights + c * params.d1, params.d1);
       for (var r = 0u; r < rows; r++) {

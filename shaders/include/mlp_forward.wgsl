@@ -1,9 +1,4 @@
-// @include activation
-// @include hidden
-const THREADS = 64u;
-const ROWS = 8u;
 // Widest layer; the host writes the network's own here.
-const WIDTH = 256u;
 
 // Two tiles, one read and one written in turn: column c of a tile is tile[2c] (rows 0–3) and tile[2c + 1].
 var<workgroup> tile: array<vec4f, 4u * WIDTH>;
@@ -30,7 +25,7 @@ fn input(row_or_past: u32, column: u32) -> f32 {
 
 // Writes one column of up to four rows.
 fn write_saved(at: u32, stride: u32, rows: u32, value: vec4f) {
-  if (HALF) {
+  if (HALF == 1u) {
     if (rows > 0u) { saved[at] = to_pair(value.xy); }
     if (rows > 2u) { saved[at + stride] = to_pair(value.zw); }
     return;
@@ -53,18 +48,18 @@ fn forward(net: u32, first: u32, thread: u32) -> u32 {
   }
 
   var count = 0u;
-  for (var layer = 0u; layer < params.layers; layer++) {
+  for (var layer = 0u; layer < LAYERS; layer++) {
     count += (dim(layer) + 1u) * dim(layer + 1u);
   }
   var weights = net * count;
   var saved_layer = 0u;
   var source = 0u;
-  for (var layer = 0u; layer < params.layers; layer++) {
+  for (var layer = 0u; layer < LAYERS; layer++) {
     let inputs = dim(layer);
     let outputs = dim(layer + 1u);
     let biases = weights + inputs * outputs;
     let destination = 2u * WIDTH - source;
-    let last = layer + 1u == params.layers;
+    let last = layer + 1u == LAYERS;
     workgroupBarrier();
     for (var c = thread; c < outputs; c += THREADS) {
       var top = vec4f(parameters[biases + c]);
@@ -85,7 +80,7 @@ fn forward(net: u32, first: u32, thread: u32) -> u32 {
         let bottom_value = activate4(bottom);
         tile[destination + 2u * c] = top_value;
         tile[destination + 2u * c + 1u] = bottom_value;
-        if (params.storeSaved != 0u) {
+        if (STORE_SAVED != 0u) {
           let here = hidden_row(saved_layer, net, first, outputs) + c;
           let below = hidden_row(saved_layer, net, first + 4u, outputs) + c;
           write_saved(here, outputs, rows, to_save(top, top_value));
@@ -94,7 +89,7 @@ fn forward(net: u32, first: u32, thread: u32) -> u32 {
       }
     }
     weights = biases + outputs;
-    saved_layer += params.nets * params.rows * outputs;
+    saved_layer += NETS * params.rows * outputs;
     source = destination;
   }
   return source;

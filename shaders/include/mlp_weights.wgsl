@@ -1,6 +1,3 @@
-// @include activation
-// @include hidden
-const TILE = 16u;
 const SLICES = 4u;
 
 // Slice, then row of the tile, then column in vectors of four.
@@ -50,7 +47,7 @@ fn dz4(at: vec4u, r: u32) -> vec4f {
 // One tile of the gradient of one network's parameters. The kernel declares `emit`, which gets each element once.
 fn weight_tile(group: vec3u, groups: vec3u, thread: u32) {
   var tiles_of_net = 0u;
-  for (var l = 0u; l < params.layers; l++) {
+  for (var l = 0u; l < LAYERS; l++) {
     tiles_of_net += (dim(l) + TILE) / TILE * ((dim(l + 1u) + TILE - 1u) / TILE);
   }
   let net = (group.z * groups.x + group.x) / tiles_of_net;
@@ -64,7 +61,7 @@ fn weight_tile(group: vec3u, groups: vec3u, thread: u32) {
   var across = 0u;
   var count = 0u;
   var found = false;
-  for (var l = 0u; l < params.layers; l++) {
+  for (var l = 0u; l < LAYERS; l++) {
     let inputs = dim(l);
     let outputs = dim(l + 1u);
     let columns = (outputs + TILE - 1u) / TILE;
@@ -78,17 +75,17 @@ fn weight_tile(group: vec3u, groups: vec3u, thread: u32) {
       } else {
         number -= tiles;
         saved_layer = dz_layer;
-        dz_layer += params.nets * params.rows * outputs;
+        dz_layer += NETS * params.rows * outputs;
       }
     }
     count += (inputs + 1u) * outputs;
   }
-  if (!found || net >= params.nets) {
+  if (!found || net >= NETS) {
     return;
   }
   let inputs = dim(layer);
   let outputs = dim(layer + 1u);
-  let last = layer + 1u == params.layers;
+  let last = layer + 1u == LAYERS;
   let slice = thread / 16u;
   let row = (number / across) * TILE + (thread % 16u) / 4u * 4u;
   let column = (number % across) * TILE + thread % 4u * 4u;
@@ -145,7 +142,7 @@ fn weight_tile(group: vec3u, groups: vec3u, thread: u32) {
   parts[at + 8u] = sum2;
   parts[at + 12u] = sum3;
   workgroupBarrier();
-  let scale = select(1.0 / SCALE, 1.0, last);
+  let scale = select(1.0 / f32(SCALE), 1.0, last);
   let total = scale * (parts[thread] + parts[thread + 64u] + parts[thread + 128u] + parts[thread + 192u]);
   let i = (number / across) * TILE + thread / 4u;
   for (var j = 0u; j < 4u; j++) {

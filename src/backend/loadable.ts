@@ -1,7 +1,7 @@
 // What a backend can count and hold: asked before anything is allocated, so that a program is right or refused by name.
 import { BackendError, NumericsError } from '../errors.ts';
+import { kernelSpec } from '../kernels/index.ts';
 import { formatShape, sizeOf } from '../math/shape.ts';
-import { kernelSpec } from '../program/kernels.ts';
 import { formatCount, type Program, type SingleStep, separateSteps } from '../program/program.ts';
 import type { Backend, BackendName } from './backend.ts';
 

@@ -1,4 +1,4 @@
-import { type ScoreBaseline, scoreBaselines } from '../program/kernels.ts';
+import { type ScoreBaseline, scoreBaselines } from '../kernels/index.ts';
 import {
   type KernelBinding,
   type KernelCall,

@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.ts';
-import type { ScoreBaseline } from '../program/kernels.ts';
+import type { ScoreBaseline } from '../kernels/index.ts';
 import { div, exp, mean, mul, reshape, stopGradient, sub, sum, type Tensor } from '../tape/index.ts';
 import { type Estimator, type EstimatorInput, type EstimatorResult, ratioBias } from './estimator.ts';
 import { exactly, integrate } from './exact.ts';

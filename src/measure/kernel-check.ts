@@ -71,7 +71,7 @@ type Compile = (device: Device) => Promise<Update>;
 
 /** Programs that between them have every kernel that the backend has. */
 function programs(device: Device, tried: number): readonly Compile[] {
-  const variants = mlpVariants(device);
+  const variants = mlpVariants;
   const preferred = device.backend.preferences.mlp;
   return shapes.slice(0, tried).flatMap((shape, i) => {
     const settings = costSettings(shape);
@@ -218,7 +218,7 @@ export async function kernelsOf(
         (on) =>
           compilePolicyUpdate(on, choice, settings),
     ),
-    ...mlpVariants(device).map(
+    ...mlpVariants.map(
       (mlp): Compile =>
         async (on) =>
           (await compileWholeUpdate(on, baseline, settings, mlp)).update,

@@ -52,8 +52,7 @@ const HOST_ROUNDS = 5;
 const TRANSITIONS = 1024;
 
 /** Ways in which a backend computes networks. */
-export const mlpVariants = (device: Device): readonly MlpKernels[] =>
-  device.backend.name === 'webgpu' ? ['fused', 'layered', 'tiled'] : ['fused', 'tiled'];
+export const mlpVariants: readonly MlpKernels[] = ['fused', 'tiled'];
 
 /**
  * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with each way that
@@ -66,7 +65,7 @@ export async function measureWholeUpdate(
   estimator: string,
   settings: CostSettings,
   onProgress?: OnProgress,
-  { variants = mlpVariants(device), host = true, checkedFlops, onWrong }: WholeUpdateOptions = {},
+  { variants = mlpVariants, host = true, checkedFlops, onWrong }: WholeUpdateOptions = {},
 ): Promise<WholeUpdateCost[]> {
   const timed = host && device.backend.name === 'webgpu';
   const share = timed ? 0.7 : 1;

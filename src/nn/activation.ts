@@ -1,4 +1,4 @@
-import { type Activation, activations } from '../program/kernels.ts';
+import { type Activation, activations } from '../kernels/index.ts';
 import {
   add,
   elu,

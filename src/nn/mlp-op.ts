@@ -1,6 +1,6 @@
+import { MLP_LAYERS } from '../kernels/index.ts';
 import { sizeOf } from '../math/shape.ts';
 import { isPadded, isPlain, type View } from '../math/view.ts';
-import { MLP_LAYERS } from '../program/kernels.ts';
 import {
   flatMatrix,
   type KernelBinding,
@@ -26,15 +26,12 @@ export interface MlpShape {
   readonly activation: Activation;
 }
 
-/**
- * Whether the kernels of whole networks, or of their layers, hold this one; otherwise it takes the tiled path. A kernel
- * of a layer takes any width.
- */
+/** Whether the kernels of whole networks hold this one; otherwise it takes the tiled path. */
 export function fitsFused(
   { dims }: MlpShape,
-  { mlp, fusedWidth = Number.POSITIVE_INFINITY }: Pick<RecordingOptions, 'mlp' | 'fusedWidth'>,
+  { fusedWidth = Number.POSITIVE_INFINITY }: Pick<RecordingOptions, 'fusedWidth'>,
 ): boolean {
-  return dims.length - 1 <= MLP_LAYERS && (mlp === 'layered' || Math.max(...dims) <= fusedWidth);
+  return dims.length - 1 <= MLP_LAYERS && Math.max(...dims) <= fusedWidth;
 }
 
 /** Elements of one network's parameters: W0 [d0, d1], b0 [d1], W1, b1, ... */

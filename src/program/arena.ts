@@ -1,7 +1,7 @@
 import { maximum } from '../math/extremes.ts';
-import type { Step } from './program.ts';
+import type { Draft } from './draft.ts';
 
-/** A temporary's elements, and the first and last row of steps that binds it. */
+/** A temporary's elements, and the first and last step that binds it. */
 interface Lifetime {
   readonly buffer: number;
   readonly count: number;
@@ -19,19 +19,16 @@ interface Slots {
 /**
  * Gives each temporary a slot such that two alive at once never share one. A step's results never share a slot with
  * its operands, so a kernel never reads and writes one buffer.
- * What steps that can be dispatched at once work on is alive at once.
  *
  * No order of placement is best for every program, so a few are tried and the smallest arena is kept: the largest
- * first; by the row at which most is alive, the fullest first; and as they come into use.
+ * first; by the step at which most is alive, the fullest first; and as they come into use.
  *
  * @source greedy by size and by breadth over shared objects (Pisarchyk & Lee 2020, sections 4.2 and 4.3)
  */
-export function assignSlots(
-  rows: readonly (readonly Step[])[],
-  buffers: readonly { readonly kind: string; readonly count: number }[],
-): Slots {
-  const lifetimes = lifetimesOf(rows, buffers);
-  const alive = rows.map((_, at) =>
+export function assignSlots(draft: Draft): Slots {
+  const { steps, buffers } = draft;
+  const lifetimes = lifetimesOf(draft);
+  const alive = steps.map((_, at) =>
     lifetimes.reduce((sum, { first, last, count }) => sum + (first <= at && at <= last ? count : 0), 0),
   );
   const fullest = ({ first, last }: Lifetime) => maximum(alive.slice(first, last + 1));
@@ -46,20 +43,17 @@ export function assignSlots(
   return tried.reduce((best, next) => (total(next) < total(best) ? next : best));
 }
 
-function lifetimesOf(
-  rows: readonly (readonly Step[])[],
-  buffers: readonly { readonly kind: string; readonly count: number }[],
-): Lifetime[] {
+function lifetimesOf({ steps, buffers }: Draft): Lifetime[] {
   const found = new Map<number, { first: number; last: number }>();
-  rows.forEach((row, at) => {
-    for (const buffer of row.flatMap((step) => step.buffers)) {
-      if (buffer < 0 || buffers[buffer].kind !== 'temporary') continue;
+  steps.forEach((step, at) => {
+    for (const buffer of step.buffers) {
+      if (buffers[buffer]?.kind !== 'temporary') continue;
       const known = found.get(buffer);
       if (known) known.last = at;
       else found.set(buffer, { first: at, last: at });
     }
   });
-  return [...found].map(([buffer, life]) => ({ buffer, count: buffers[buffer].count, ...life }));
+  return [...found].map(([buffer, life]) => ({ buffer, count: buffers[buffer]?.count ?? 0, ...life }));
 }
 
 /** Each into the tightest slot that is free for all its life, else into the largest free one, which grows, else into a new one. */

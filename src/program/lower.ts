@@ -1,3 +1,4 @@
+import { kernelSpec } from '../kernels/index.ts';
 import { formatShape } from '../math/shape.ts';
 import type { View } from '../math/view.ts';
 import {
@@ -13,38 +14,36 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 import { assignSlots } from './arena.ts';
-import { Body, type Built, MAX_BINDINGS, reductionSpace, TooWide } from './fuse.ts';
-import { halveHidden } from './half.ts';
-import { joinSteps } from './join.ts';
-import { kernelSpec } from './kernels.ts';
-import { takeLayersApart } from './layers.ts';
-import { mergeNeighbours } from './merge.ts';
-import { pairSteps } from './pair.ts';
+import type { Draft, DraftBuffer, Interface } from './draft.ts';
+import { Body, type Built, reductionSpace, TooWide } from './fuse.ts';
+import { runPasses, type Stage } from './passes/index.ts';
 import { Plan } from './plan.ts';
 import {
-  type FusedStep,
   fusedLabel,
-  type KernelStep,
   Program,
   type ProgramBuffer,
   type ProgramPort,
   type Step,
   withBuffers,
 } from './program.ts';
-import { joinSegments } from './segments.ts';
-import { bringTogether } from './together.ts';
 
 /**
  * Lowers a recording to a program: dead operations dropped, elementwise chains fused into the kernels that use
- * them, one step a kernel in recording order, temporaries placed by lifetime.
+ * them, one step a kernel in recording order; then the passes; then temporaries placed by lifetime, and work counted.
  *
+ * @param onStage gets a listing after each pass
  * @throws UsageError when an operation reads a state after the update that replaced it
  */
-export function lower(recording: Recording): Program {
+export function lower(recording: Recording, onStage?: (stage: Stage) => void): Program {
+  const { draft, ...known } = draftOf(recording);
+  return finish(runPasses(draft, recording.options, onStage), known);
+}
+
+function draftOf(recording: Recording): Interface & { readonly draft: Draft } {
   const forced = new Set<Node>();
   for (;;) {
     try {
-      return new Lowering(recording, new Plan(recording, forced)).program();
+      return new Lowering(recording, new Plan(recording, forced)).draft();
     } catch (problem) {
       if (!(problem instanceof TooWide)) throw problem;
       if (forced.has(problem.node)) throw new Error(`${problem.node.outputs[0]} cannot be lowered`);
@@ -53,9 +52,22 @@ export function lower(recording: Recording): Program {
   }
 }
 
-type Draft<B> = B extends unknown ? Omit<B, 'slot'> : never;
-/** A buffer whose slot is not chosen yet. */
-type DraftBuffer = Draft<ProgramBuffer>;
+/** Gives temporaries their slots, and leaves out what needs no memory since merged kernels pass it on inside themselves. */
+function finish(draft: Draft, { inputs, outputs, states }: Interface): Program {
+  const { slots, slotOf } = assignSlots(draft);
+  const kept = [...draft.buffers.entries()].filter(
+    ([i, { kind }]) => kind !== 'temporary' || (slotOf[i] ?? -1) >= 0,
+  );
+  const renumbered = new Map(kept.map(([old], i) => [old, i]));
+  const at = (buffer: number) => renumbered.get(buffer) ?? -1;
+  const buffers = kept.map(
+    ([i, buffer]) => (buffer.kind === 'temporary' ? { ...buffer, slot: slotOf[i] } : buffer) as ProgramBuffer,
+  );
+  const steps = draft.steps.map((step) => withBuffers(step, at));
+  const moved = (ports: Interface['inputs']) =>
+    new Map([...ports].map(([name, port]) => [name, { ...port, buffer: at(port.buffer) }]));
+  return new Program(steps, buffers, slots, moved(inputs), moved(outputs), states);
+}
 
 class Lowering {
   private readonly buffers: DraftBuffer[] = [];
@@ -72,7 +84,7 @@ class Lowering {
     this.outputs = new Set(bases);
   }
 
-  program(): Program {
+  draft(): Interface & { readonly draft: Draft } {
     for (const node of this.recording.nodes) {
       if (!this.plan.live.has(node)) continue;
       if (node.op.call) this.emitCall(node);
@@ -89,36 +101,13 @@ class Lowering {
     const outputBuffers = buffersOf(outputs, (tensor) =>
       this.buffer(this.plan.locate(tensor)?.base ?? tensor),
     );
-    const { mlp, joinedBindings, joinedPasses = false, halfHidden } = this.recording.options;
-    const whole = mergeNeighbours(this.steps.map(joinSegments), this.buffers, MAX_BINDINGS);
-    const merged = halfHidden && mlp === 'fused' ? halveHidden(whole, this.buffers, this.resize) : whole;
-    const apart =
-      mlp === 'layered'
-        ? pairSteps(takeLayersApart(merged, this.buffers, this.temporary), this.buffers, this.resize)
-        : merged;
-    const joined = joinedBindings > 0 ? joinSteps(apart, this.buffers, joinedBindings, joinedPasses) : apart;
-    const rows = mlp === 'layered' ? bringTogether(joined) : joined.map((step) => [step]);
-    const steps = rows.flat();
-    const { slots, slotOf } = assignSlots(rows, this.buffers);
-    // What merged kernels pass on inside themselves needs no memory.
-    const kept = [...this.buffers.keys()].filter(
-      (i) => this.buffers[i].kind !== 'temporary' || slotOf[i] >= 0,
-    );
-    const renumbered = new Map(kept.map((old, i) => [old, i]));
-    const at = (buffer: number) => renumbered.get(buffer) ?? -1;
-    const buffers = kept.map((i) => {
-      const buffer = this.buffers[i];
-      return (buffer.kind === 'temporary' ? { ...buffer, slot: slotOf[i] } : buffer) as ProgramBuffer;
-    });
     const states = [...this.bufferOf.keys()].filter((key): key is State => !('node' in key));
-    return new Program(
-      steps.map((step) => withBuffers(step, at)),
-      buffers,
-      slots,
-      ports(inputs, inputBuffers, at),
-      ports(outputs, outputBuffers, at),
+    return {
+      draft: { steps: this.steps, buffers: this.buffers },
+      inputs: ports(inputs, inputBuffers),
+      outputs: ports(outputs, outputBuffers),
       states,
-    );
+    };
   }
 
   // ---- buffers ------------------------------------------------------------------------------------
@@ -174,13 +163,6 @@ class Lowering {
     return this.buffers.length - 1;
   }
 
-  private readonly temporary = (name: string, count: number): number =>
-    this.buffers.push({ kind: 'temporary', name, count, dtype: 'f32' }) - 1;
-
-  private readonly resize = (buffer: number, count: number): void => {
-    this.buffers[buffer] = { ...this.buffers[buffer], count };
-  };
-
   // ---- hand-written kernels -----------------------------------------------------------------------
 
   private emitCall(node: Node): void {
@@ -193,7 +175,7 @@ class Lowering {
     const call = node.op.call?.({ node, attributes: node.attributes, view, live });
     if (!call) return;
     const spec = kernelSpec(call.kernel);
-    const missing = spec.params.filter((name) => call.params[name] === undefined && name !== 'unused');
+    const missing = spec.params.filter((name) => call.params[name] === undefined);
     if (missing.length > 0 || call.bindings.length !== spec.bindings.length) {
       throw new Error(
         `call of ${call.kernel} lacks ${missing.join(', ') || `bindings: ${call.bindings.length} of ${spec.bindings.length}`}`,
@@ -206,20 +188,17 @@ class Lowering {
         return this.buffer(this.plan.locate(node.inputs[binding.input])?.base as Tensor);
       return live(binding.output) ? this.buffer(node.outputs[binding.output]) : -1;
     });
-    const step: KernelStep = {
+    this.steps.push({
       kind: 'kernel',
       kernel: call.kernel,
       label: node.op.name,
       params: call.params,
       buffers,
-      flops: spec.flops(call.params),
-      bytes: 0, // counted once neighbours are merged
       shapes: `${node.inputs.map((input) => formatShape(input.shape)).join(' ')} → ${node.outputs
         .filter((_, i) => live(i))
         .map((output) => formatShape(output.shape))
         .join(' ')}`,
-    };
-    this.steps.push(step);
+    });
   }
 
   // ---- generated kernels --------------------------------------------------------------------------
@@ -228,17 +207,13 @@ class Lowering {
     const built = node.op.reduction ? this.buildReduction(node) : this.buildElementwise(node);
     const output = this.buffer(node.outputs[0]);
     const buffers = [...built.inputBuffers, output];
-    const step: FusedStep = {
+    this.steps.push({
       kind: 'fused',
       label: built.label,
       fused: built.fused,
       buffers,
-      // Both counted once neighbours are merged.
-      flops: 0,
-      bytes: 0,
       shapes: fusedLabel(built.fused),
-    };
-    this.steps.push(step);
+    });
   }
 
   private body(root: Node): Body {
@@ -306,12 +281,11 @@ class Lowering {
 const ports = (
   tensors: ReadonlyMap<string, Tensor>,
   buffers: ReadonlyMap<string, number>,
-  at: (buffer: number) => number,
 ): Map<string, ProgramPort> =>
   new Map(
     [...tensors].map(([name, { node, shape, dtype }]) => {
       const { initial } = (node.op === inputOp ? node.attributes : {}) as Partial<Input>;
-      const port = { buffer: at(buffers.get(name) as number), shape, dtype };
+      const port = { buffer: buffers.get(name) as number, shape, dtype };
       return [name, initial === undefined ? port : { ...port, initial }];
     }),
   );

@@ -1,26 +1,44 @@
+import { kernelSpec } from '../kernels/index.ts';
 import { sizeOf } from '../math/shape.ts';
 import type { View } from '../math/view.ts';
-import { kernelSpec } from './kernels.ts';
-import { type FusedKernel, fusedOutputs, type SingleStep, type Step } from './program.ts';
+import {
+  boundBy,
+  type CountedStep,
+  type FusedKernel,
+  fusedOutputs,
+  type SingleStep,
+  type Step,
+  separateSteps,
+} from './steps.ts';
 
 interface BufferFacts {
   readonly count: number;
 }
 
-/** What a step is before its bytes are known. */
-type Uncounted<S> = S extends unknown ? Omit<S, 'bytes'> : never;
+/** The step with what it costs; one that was counted stays the same object. */
+export const counted = (step: Step, buffers: readonly BufferFacts[]): CountedStep =>
+  'flops' in step && 'bytes' in step
+    ? (step as CountedStep)
+    : { ...step, flops: flopsOf(step), bytes: bytesMoved(step, buffers) };
+
+/** Floating-point operations of a step; those of a joined one are those of its parts. */
+const flopsOf = (step: Step): number =>
+  separateSteps([step]).reduce(
+    (total, part) =>
+      total + (part.kind === 'fused' ? fusedFlops(part.fused) : kernelSpec(part.kernel).flops(part.params)),
+    0,
+  );
 
 /**
  * Bytes a step reads and bytes it writes, added: every element that it must touch, once each way, however often the
  * kernel comes back to it. A state that is updated counts twice. What the parts of a joined step hand on to each other
  * is written, not read again.
  */
-export function bytesMoved(step: Uncounted<Step>, buffers: readonly BufferFacts[]): number {
-  const parts: readonly Uncounted<SingleStep>[] = step.kind === 'joined' ? step.parts : [step];
-  const bound = new Set(step.kind === 'joined' ? step.bound : step.buffers);
+function bytesMoved(step: Step, buffers: readonly BufferFacts[]): number {
+  const bound = new Set(boundBy(step));
   const read = new Map<number, number>();
   const written = new Map<number, number>();
-  for (const part of parts) {
+  for (const part of separateSteps([step])) {
     const before = new Set(written.keys());
     for (const { buffer, reads, writes } of touched(part, buffers)) {
       if (!bound.has(buffer)) continue;
@@ -39,7 +57,7 @@ const add = (counts: Map<number, number>, buffer: number, count: number): void =
 };
 
 /** Floating-point operations of a generated kernel: one for each operation at each point, and one for each fold. */
-export function fusedFlops({ shape, reducedAxes, element, reductions, result }: FusedKernel): number {
+function fusedFlops({ shape, reducedAxes, element, reductions, result }: FusedKernel): number {
   const operations = (list: FusedKernel['element']) =>
     list.filter((expression) => expression.kind === 'operation').length;
   const kept = sizeOf(shape.slice(0, shape.length - reducedAxes));
@@ -48,7 +66,7 @@ export function fusedFlops({ shape, reducedAxes, element, reductions, result }: 
 
 /** Elements of each binding that the step reads and writes. */
 function touched(
-  step: Uncounted<SingleStep>,
+  step: SingleStep,
   buffers: readonly BufferFacts[],
 ): { readonly buffer: number; readonly reads: number; readonly writes: number }[] {
   if (step.kind === 'fused') {

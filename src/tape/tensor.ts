@@ -131,19 +131,16 @@ export class State {
 }
 
 /**
- * How networks are computed: one fused kernel a pass; the same taken apart, a kernel a layer; or a tiled matrix product
- * a layer with everything else on its own, which networks that do not fit the others and those with layer normalisation
- * take anyway.
+ * How networks are computed: one fused kernel a pass, or a tiled matrix product a layer with everything else on its own,
+ * which networks that do not fit the fused kernels and those with layer normalisation take anyway.
  */
-export type MlpKernels = 'fused' | 'layered' | 'tiled';
+export type MlpKernels = 'fused' | 'tiled';
 
 /** Choices that recording depends on, given by the device that will run the program. */
 export interface RecordingOptions {
   readonly mlp: MlpKernels;
   /** Most buffers that a kernel made of several may bind; 0 keeps them apart. */
   readonly joinedBindings: number;
-  /** Whether rows go through several layers of a `layered` network in one kernel; false when absent. */
-  readonly joinedPasses?: boolean;
   /** Whether `fused` networks hand hidden layers on as float16, which loses digits; false when absent. */
   readonly halfHidden?: boolean;
   /** Widest layer of `fused` networks, where a device has no room for more; any when absent. */

@@ -1,5 +1,5 @@
+import { type Activation, activations, savesInput } from '../../kernels/index.ts';
 import { sigmoid, softplus } from '../../math/special.ts';
-import { type Activation, activations, savesInput } from '../../program/kernels.ts';
 
 export { savesInput };
 

@@ -1,4 +1,4 @@
-import type { KernelSpec, Params } from '../../program/kernels.ts';
+import type { KernelSpec, Params } from '../../kernels/index.ts';
 import type { Values } from '../backend.ts';
 
 /** Storage of an `f32` buffer: float32, or float64 when the backend was opened with that precision. */

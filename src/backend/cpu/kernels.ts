@@ -9,7 +9,6 @@ import {
 import { lossReverseKl, lossScore, lossSnis, lossSoftBellman } from './losses.ts';
 import { assign, gather, matmul, scatterAdd } from './matrix.ts';
 import { mlpBackwardInputs, mlpBackwardWeights, mlpForward } from './mlp.ts';
-import { mlpLayerBackward, mlpLayerBackwardWeights, mlpLayerForward } from './mlp-layer.ts';
 import { adam, temperatureStep, tick } from './optimiser.ts';
 import { philox, replaySample } from './random.ts';
 
@@ -19,9 +18,6 @@ export const cpuKernels: Readonly<Record<string, CpuKernel>> = {
   mlp_forward: mlpForward,
   mlp_backward_inputs: mlpBackwardInputs,
   mlp_backward_weights: mlpBackwardWeights,
-  mlp_layer_forward: mlpLayerForward,
-  mlp_layer_backward: mlpLayerBackward,
-  mlp_layer_backward_weights: mlpLayerBackwardWeights,
   gaussian_sample: gaussianSample,
   gaussian_sample_backward: gaussianSampleBackward,
   gaussian_log_prob: gaussianLogProb,

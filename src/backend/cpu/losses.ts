@@ -1,7 +1,7 @@
 // Losses of entropy-regularised reinforcement learning with their gradients. The target density is
 // p(a | s) ∝ exp(min over nets of q/temperature). Arrays over samples are [samples, batch], q has the nets in
 // front. Where several nets share the minimum, its gradient is split evenly among them.
-import { scoreBaselines } from '../../program/kernels.ts';
+import { scoreBaselines } from '../../kernels/index.ts';
 import type { CpuKernel, Floats } from './call.ts';
 
 /** Smallest of q[at], q[at + stride], … over the nets; NaN if any is NaN. */

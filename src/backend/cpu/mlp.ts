@@ -1,4 +1,4 @@
-import type { Params } from '../../program/kernels.ts';
+import type { Params } from '../../kernels/index.ts';
 import { activate, activationOf, differentiate, savesInput } from './activation.ts';
 import type { CpuKernel, Floats, KernelCall } from './call.ts';
 import { multiply, pack, packedSize, padded, ROW_BLOCK } from './gemm.ts';

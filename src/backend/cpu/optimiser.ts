@@ -1,4 +1,4 @@
-import { kernelSpec } from '../../program/kernels.ts';
+import { kernelSpec } from '../../kernels/index.ts';
 import type { CpuKernel } from './call.ts';
 
 /**

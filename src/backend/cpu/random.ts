@@ -1,5 +1,5 @@
+import { randomKinds } from '../../kernels/index.ts';
 import { integerFromBits, normalsFromBits, philox4x32, uniformFromBits } from '../../math/philox.ts';
-import { randomKinds } from '../../program/kernels.ts';
 import type { CpuKernel } from './call.ts';
 
 /** Writes a block of a draw to `out` [4]: counter (index, clock[2], draw, clock[3]), key (clock[0], clock[1]). */

@@ -1,5 +1,5 @@
 import { BackendError, UsageError } from '../../errors.ts';
-import { kernelSpec } from '../../program/kernels.ts';
+import { kernelSpec } from '../../kernels/index.ts';
 import { type KernelStep, type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';

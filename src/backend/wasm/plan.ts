@@ -1,4 +1,4 @@
-import { kernelSpec, type Params } from '../../program/kernels.ts';
+import { kernelSpec, type Params } from '../../kernels/index.ts';
 
 /** Kernels by the number under which assembly/index.ts runs them. */
 const kernelNumbers = [

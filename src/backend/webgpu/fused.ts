@@ -1,16 +1,16 @@
+import { type Grid, WORKGROUP } from '../../kernels/index.ts';
 import { sizeOf } from '../../math/shape.ts';
 import { isPadded, type View } from '../../math/view.ts';
 import { collapse } from '../../program/collapse.ts';
-import { WORKGROUP } from '../../program/kernels.ts';
 import { type Expression, type FusedKernel, fusedOutputs } from '../../program/program.ts';
 import type { ElementwiseName, ReductionKind } from '../../tape/index.ts';
-import { mathFor } from './shaders.ts';
+import { mathText } from './texts.ts';
 
 /** A generated kernel: bindings are the inputs, then the outputs. */
 export interface FusedShader {
   readonly wgsl: string;
-  /** As in `KernelSpec.grid`: invocations, or one workgroup for each output. */
-  readonly grid: { items: number } | { workgroups: number };
+  /** Invocations, or one workgroup for each output. */
+  readonly grid: Grid;
 }
 
 /** Reductions of at least so many elements, into at most so many outputs, get a workgroup for each output. */
@@ -208,7 +208,7 @@ export function generateFused(
     ...fused.outputs.map((_, i) => `var<storage, read_write> y${i}`),
   ].map((text, i) => `@group(0) @binding(${i}) ${text}: array<f32>;\n`);
   return {
-    wgsl: `${mathFor(body)}${bindings.join('')}\n${body}`,
+    wgsl: `${bindings.join('')}${mathText}\n${body}`,
     grid: isLong(fused, outputs) ? { workgroups: outputs } : { items: outputs },
   };
 }

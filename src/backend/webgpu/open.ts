@@ -1,5 +1,6 @@
 import { BackendError } from '../../errors.ts';
-import { isSoftwareAdapter, WebGpuBackend } from './backend.ts';
+import { WebGpuBackend } from './backend.ts';
+import { dawnSettings } from './profile.ts';
 
 export interface WebGpuOptions {
   /** Where to get adapters; by default the platform's own `navigator.gpu`, in Node the package `webgpu`. */
@@ -7,11 +8,6 @@ export interface WebGpuOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Longest wait for an answer of the device before it counts as hanging, s; 600 when absent. */
   readonly patienceSeconds?: number;
-  /**
-   * Whether invocations of a subgroup work together, in sums over a workgroup and kernels of a layer. When absent, where a
-   * software adapter offers them; on GPUs not until one has shown them to be faster.
-   */
-  readonly subgroups?: boolean;
   /**
    * Whether hidden layers are handed from kernel to kernel as float16, which halves their memory and changes gradients by
    * some 1e-4 of their size (`divergrad bench --f16` shows it); false when absent. Values past 65504 are cut off there.
@@ -36,8 +32,7 @@ const raisedLimits = [
 /**
  * Opens the WebGPU device.
  *
- * @throws BackendError when there is no WebGPU, no adapter, the adapter gives no device, or subgroups were asked for
- * and it has none
+ * @throws BackendError when there is no WebGPU, no adapter, or the adapter gives no device
  */
 export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const gpu = options.gpu ?? (await platformGpu());
@@ -46,16 +41,7 @@ export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBac
   });
   if (!adapter) throw new BackendError('WebGPU offers no adapter.', { hint: whatToDo, fault: 'absent' });
   const limits = Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]]));
-  const offered = adapter.features.has('subgroups');
-  const { subgroups = offered && isSoftwareAdapter(adapter.info) } = options;
-  if (subgroups && !offered) {
-    throw new BackendError(`The adapter (${adapter.info.description}) offers no subgroups.`, {
-      hint: 'Leave the option `subgroups` out.',
-      fault: 'absent',
-    });
-  }
   const features: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
-  if (subgroups) features.push('subgroups');
   try {
     const device = await adapter.requestDevice({ requiredLimits: limits, requiredFeatures: features });
     return new WebGpuBackend(adapter, device, options);
@@ -86,12 +72,7 @@ async function platformGpu(): Promise<GPU> {
   try {
     if (dawn) return dawn;
     const { create } = await import('webgpu');
-    // Every kernel writes its workgroup memory before it reads it. Clearing it first is dear: on SwiftShader it
-    // takes seconds to compile. Timestamps are cut to tenths of a millisecond against spying pages; here is none.
-    dawn ??= create([
-      'enable-dawn-features=disable_workgroup_init',
-      'disable-dawn-features=timestamp_quantization',
-    ]);
+    dawn ??= create(dawnSettings);
     return dawn;
   } catch (cause) {
     throw new BackendError('The package `webgpu`, which gives Node a WebGPU, cannot be loaded.', {

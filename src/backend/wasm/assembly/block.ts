@@ -1,4 +1,4 @@
-// How a kernel reads its block of parameters: words, in the order of src/program/kernels.ts, first the byte
+// How a kernel reads its block of parameters: words, in the order of src/kernels, first the byte
 // address of each binding (0 when unused), then the fields of `Params`, then what the host has worked out.
 
 @inline export function word(block: usize, index: i32): i32 {

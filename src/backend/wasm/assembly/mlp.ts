@@ -5,7 +5,7 @@ import { address, bytes, word } from './block';
 import { columnSums, gemm, GEMM_SCRATCH } from './gemm';
 import { add, LANES, load, storePart } from './vec';
 
-/** Most layers of a network, as in src/program/kernels.ts: its widths take one word more. */
+/** Most layers of a network, as in src/kernels: its widths take one word more. */
 const LAYERS: i32 = 12;
 /** Rows of the input taken at a time into the weight gradient of a first layer with two segments. */
 const GATHER_ROWS: i32 = 256;

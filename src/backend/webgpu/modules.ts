@@ -1,0 +1,129 @@
+import {
+  type BindingSpec,
+  joinedKernel,
+  type KernelSpec,
+  kernelSpec,
+  type Params,
+  WORKGROUP,
+} from '../../kernels/index.ts';
+import type { FusedStep, JoinedStep, KernelStep, Step } from '../../program/program.ts';
+import { generateFused } from './fused.ts';
+import { kernelText } from './texts.ts';
+
+/** A buffer that a module binds. */
+export interface Bound {
+  /** Index into the program's buffers. */
+  readonly buffer: number;
+  readonly type: 'read-only-storage' | 'storage';
+}
+
+/** What a step needs to become a dispatch. Bindings are numbered in order; the parameters, if there are any, come last. */
+export interface Module {
+  readonly label: string;
+  readonly wgsl: string;
+  readonly bound: readonly Bound[];
+  /** Parameters as they lie in memory. */
+  readonly values: ArrayBuffer | undefined;
+  readonly workgroups: Workgroups;
+}
+
+export type Workgroups = readonly [x: number, y: number, z: number];
+
+/**
+ * Puts the module of a step together: declarations from the kernel's layout, then its text.
+ *
+ * @param most workgroups along a dimension at most
+ */
+export function moduleOf(step: Step, most: number): Module {
+  return step.kind === 'fused' ? generated(step, most) : handWritten(step, most);
+}
+
+function handWritten(step: KernelStep | JoinedStep, most: number): Module {
+  const spec = step.kind === 'joined' ? joinedKernel(step.kernel) : kernelSpec(step.kernel);
+  const places = step.kind === 'joined' ? step.bound : step.buffers;
+  const bindings = spec.bindings.map((binding, i) => ({ ...binding, buffer: places[i] ?? -1 }));
+  const present = bindings.filter(({ buffer }) => buffer >= 0);
+  const fields = spec.params.filter((name) => spec.types[name] !== 'choice');
+  return {
+    label: step.kernel,
+    wgsl: [
+      constantsOf(spec, step.params),
+      ...present.map((binding, i) => declared(binding, i)),
+      // Named, but not reached.
+      ...bindings.filter(({ buffer }) => buffer < 0).map(absent),
+      ...(fields.length > 0 ? [parametersOf(spec, fields, present.length)] : []),
+      kernelText(step.kernel),
+    ].join(''),
+    bound: present.map(({ buffer, access }) => ({
+      buffer,
+      type: access === 'read' ? 'read-only-storage' : 'storage',
+    })),
+    values: fields.length > 0 ? valuesOf(spec, fields, step.params) : undefined,
+    workgroups: folded(spec.grid(step.params), most),
+  };
+}
+
+function generated({ fused, buffers, label }: FusedStep, most: number): Module {
+  const inputs = buffers.slice(0, fused.inputs.length);
+  const distinct = [...new Set(inputs)];
+  const { wgsl, grid } = generateFused(
+    fused,
+    inputs.map((buffer) => distinct.indexOf(buffer)),
+  );
+  return {
+    ...{ label, wgsl },
+    bound: [
+      ...distinct.map((buffer) => ({ buffer, type: 'read-only-storage' as const })),
+      ...buffers.slice(inputs.length).map((buffer) => ({ buffer, type: 'storage' as const })),
+    ],
+    values: undefined,
+    workgroups: folded(grid, most),
+  };
+}
+
+const types = { f32: 'f32', u32: 'u32', bits: 'u32', atomic: 'atomic<u32>' } as const;
+
+/** A binding's name in WGSL, which has some of them as words of its own. */
+const named = (name: string): string => (['target', 'storage'].includes(name) ? `${name}_` : name);
+
+const declared = ({ name, access, type }: BindingSpec, at: number): string =>
+  `@group(0) @binding(${at}) var<storage, ${access === 'read' ? 'read' : 'read_write'}> ${named(name)}: array<${types[type]}>;\n`;
+
+const absent = ({ name, type }: BindingSpec): string =>
+  `var<private> ${named(name)}: array<${types[type]}, 1>;\n`;
+
+/** `storeSaved` as `STORE_SAVED`. */
+const capitals = (name: string): string => name.replace(/([A-Z])/g, '_$1').toUpperCase();
+
+function constantsOf(spec: KernelSpec, params: Params): string {
+  const choices = spec.params
+    .filter((name) => spec.types[name] === 'choice')
+    .map((name): [string, number] => [capitals(name), params[name] ?? 0]);
+  return [['WORKGROUP', WORKGROUP] as const, ...Object.entries(spec.constants?.(params) ?? {}), ...choices]
+    .map(([name, value]) => `const ${name} = ${value}u;\n`)
+    .join('');
+}
+
+const parametersOf = ({ types }: KernelSpec, fields: readonly string[], at: number): string =>
+  `struct Params {\n${fields.map((name) => `  ${name}: ${types[name]},\n`).join('')}}\n` +
+  `@group(0) @binding(${at}) var<uniform> params: Params;\n`;
+
+function valuesOf({ types }: KernelSpec, fields: readonly string[], params: Params): ArrayBuffer {
+  const values = new DataView(new ArrayBuffer(4 * fields.length));
+  fields.forEach((name, i) => {
+    if (types[name] === 'f32') values.setFloat32(4 * i, params[name] ?? 0, true);
+    else values.setUint32(4 * i, params[name] ?? 0, true);
+  });
+  return values.buffer;
+}
+
+/**
+ * Workgroups along x, y and z within the device's limit a dimension: items that pass it wrap into y, exact counts into z,
+ * as the kernels expect.
+ */
+export function folded(grid: ReturnType<KernelSpec['grid']>, limit: number): Workgroups {
+  const count = 'items' in grid ? Math.ceil(grid.items / WORKGROUP) : grid.workgroups;
+  const folds = Math.max(1, Math.ceil(count / limit));
+  const x = Math.ceil(count / folds);
+  return 'items' in grid ? [x, folds, 1] : [x, 1, folds];
+}

@@ -1,0 +1,77 @@
+import type { RecordingOptions } from '../../tape/index.ts';
+import type { Draft } from '../draft.ts';
+import { listSteps } from '../program.ts';
+import { halveHidden } from './half.ts';
+import { joinKernels } from './join.ts';
+import { dropUnread, mergeNeighbours } from './merge.ts';
+import { joinSegments } from './segments.ts';
+
+/** What the device that will run the program wants of it. */
+export type Target = RecordingOptions;
+
+/** One change of a draft. */
+export interface Pass {
+  readonly name: string;
+  /** Why there is such a pass. */
+  readonly reason: string;
+  /** Whether the target has a use for it; always when absent. */
+  readonly applies?: (target: Target) => boolean;
+  readonly run: (draft: Draft, target: Target) => Draft;
+}
+
+/** Every pass, in order. */
+export const passes: readonly Pass[] = [
+  {
+    name: 'join segments',
+    reason: 'Inputs that lie side by side are one segment: each is loaded once.',
+    run: joinSegments,
+  },
+  {
+    name: 'merge neighbours',
+    reason:
+      'Generated kernels over the same points are one: fewer dispatches, and what both load is loaded once.',
+    run: mergeNeighbours,
+  },
+  {
+    name: 'drop unread',
+    reason: 'What a merged kernel hands on inside itself need not be stored.',
+    run: dropUnread,
+  },
+  {
+    name: 'halve hidden layers',
+    reason: 'Hidden layers as float16 take half the memory; asked for by an option.',
+    applies: ({ halfHidden = false, mlp }) => halfHidden && mlp === 'fused',
+    run: halveHidden,
+  },
+  {
+    name: 'join kernels',
+    reason: 'A kernel of several saves dispatches, and what they hand on need not pass through memory.',
+    applies: ({ joinedBindings }) => joinedBindings > 0,
+    run: joinKernels,
+  },
+];
+
+/** A draft after one pass, for people who want to see what it does. */
+export interface Stage {
+  readonly pass: string;
+  readonly reason: string;
+  /** One line a step. */
+  readonly listing: readonly string[];
+}
+
+/**
+ * The draft after all passes that the target has a use for.
+ *
+ * @param onStage gets what each left, that which came before the first included
+ */
+export function runPasses(draft: Draft, target: Target, onStage?: (stage: Stage) => void): Draft {
+  const show = (pass: string, reason: string, { steps, buffers }: Draft) =>
+    onStage?.({ pass, reason, listing: listSteps(steps, buffers) });
+  show('lower', 'One step a kernel, in the order of recording.', draft);
+  return passes.reduce((before, { name, reason, applies, run }) => {
+    if (applies && !applies(target)) return before;
+    const after = run(before, target);
+    show(name, reason, after);
+    return after;
+  }, draft);
+}
