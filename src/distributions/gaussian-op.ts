@@ -1,5 +1,6 @@
+import * as kernels from '../kernels/index.ts';
 import { isContiguous, isPlain } from '../math/view.ts';
-import { type Op, recordNode, shapeError, type Tensor } from '../tape/index.ts';
+import { callOf, inputAt, type Op, outputAt, recordNode, shapeError, type Tensor } from '../tape/index.ts';
 
 /** What all Gaussian kernels share: the bounds of log-std, and whether tanh follows. */
 export interface GaussianShape {
@@ -14,10 +15,7 @@ interface GaussianAttributes {
   readonly gradient: 'pathwise' | 'score';
 }
 
-const sizes = (
-  { shape }: GaussianAttributes,
-  [samples, batch, actions]: readonly number[],
-): Record<string, number> => ({
+const sizes = ({ shape }: GaussianAttributes, [samples, batch, actions]: readonly number[]) => ({
   batch,
   samples,
   actions,
@@ -55,17 +53,24 @@ const sampleOp: Op<GaussianAttributes> = {
     ];
   },
   accepts: (i, view) => (i === 1 ? isContiguous(view) : isPlain(view)),
-  call: ({ node, attributes, view, live }) => ({
-    kernel: 'gaussian_sample',
-    bindings: [{ input: 0 }, { input: 1 }, { output: 0 }, { output: 1 }, { output: 2 }],
-    params: {
-      ...sizes(attributes, node.inputs[1].shape),
-      storeAction: Number(live(0)),
-      storePreTanh: Number(live(1)),
-      storeLogProb: Number(live(2)),
-      noiseOffset: view(1).offset,
-    },
-  }),
+  call: ({ node, attributes, view, live }) =>
+    callOf(
+      kernels.gaussianSample,
+      {
+        head: inputAt(0),
+        noise: inputAt(1),
+        action: outputAt(0),
+        preTanh: outputAt(1),
+        logProb: outputAt(2),
+      },
+      {
+        ...sizes(attributes, node.inputs[1].shape),
+        storeAction: Number(live(0)),
+        storePreTanh: Number(live(1)),
+        storeLogProb: Number(live(2)),
+        noiseOffset: view(1).offset,
+      },
+    ),
   vjp: ({
     inputs: [head, noise],
     outputs: [, latent],
@@ -89,17 +94,17 @@ const sampleBackwardOp: Op<GaussianAttributes & { readonly given: readonly boole
   infer: ([head]) => [{ shape: head.shape, dtype: 'f32' }],
   call: ({ node, attributes }) => {
     let next = 2;
-    const cotangents = attributes.given.map((given) => (given ? { input: next++ } : null));
-    return {
-      kernel: 'gaussian_sample_backward',
-      bindings: [{ input: 0 }, { input: 1 }, ...cotangents, { output: 0 }],
-      params: {
+    const [dAction, dPreTanh, dLogProb] = attributes.given.map((given) => (given ? inputAt(next++) : null));
+    return callOf(
+      kernels.gaussianSampleBackward,
+      { head: inputAt(0), noise: inputAt(1), dAction, dPreTanh, dLogProb, dHead: outputAt(0) },
+      {
         ...sizes(attributes, node.inputs[1].shape),
         hasAction: Number(attributes.given[0]),
         hasPreTanh: Number(attributes.given[1]),
         hasLogProb: Number(attributes.given[2]),
       },
-    };
+    );
   },
 };
 
@@ -110,11 +115,12 @@ const logProbOp: Op<GaussianAttributes> = {
     checkHead('gaussianLogProb', head, value);
     return [{ shape: value.shape.slice(0, 2), dtype: 'f32' }];
   },
-  call: ({ node, attributes }) => ({
-    kernel: 'gaussian_log_prob',
-    bindings: [{ input: 0 }, { input: 1 }, { output: 0 }],
-    params: sizes(attributes, node.inputs[1].shape),
-  }),
+  call: ({ node, attributes }) =>
+    callOf(
+      kernels.gaussianLogProb,
+      { head: inputAt(0), value: inputAt(1), logProb: outputAt(0) },
+      sizes(attributes, node.inputs[1].shape),
+    ),
   vjp: ({ inputs: [head, value], attributes, cotangents: [g] }) => {
     if (!g) return [undefined, undefined];
     return [...recordNode(logProbBackwardOp, [head, value, g], attributes).outputs];
@@ -128,15 +134,16 @@ const logProbBackwardOp: Op<GaussianAttributes> = {
     { shape: head.shape, dtype: 'f32' },
     { shape: value.shape, dtype: 'f32' },
   ],
-  call: ({ node, attributes, live }) => ({
-    kernel: 'gaussian_log_prob_backward',
-    bindings: [{ input: 0 }, { input: 1 }, { input: 2 }, { output: 0 }, { output: 1 }],
-    params: {
-      ...sizes(attributes, node.inputs[1].shape),
-      storeDHead: Number(live(0)),
-      storeDValue: Number(live(1)),
-    },
-  }),
+  call: ({ node, attributes, live }) =>
+    callOf(
+      kernels.gaussianLogProbBackward,
+      { head: inputAt(0), value: inputAt(1), dLogProb: inputAt(2), dHead: outputAt(0), dValue: outputAt(1) },
+      {
+        ...sizes(attributes, node.inputs[1].shape),
+        storeDHead: Number(live(0)),
+        storeDValue: Number(live(1)),
+      },
+    ),
 };
 
 /**

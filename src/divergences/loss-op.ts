@@ -1,9 +1,12 @@
-import { type ScoreBaseline, scoreBaselines } from '../kernels/index.ts';
+import { lossReverseKl, lossScore, lossSnis, type ScoreBaseline, scoreBaselines } from '../kernels/index.ts';
 import {
-  type KernelBinding,
+  type CallContext,
+  callOf,
+  inputAt,
   type KernelCall,
   mul,
   type Op,
+  outputAt,
   recordNode,
   requireShape,
   type Tensor,
@@ -13,15 +16,24 @@ import {
 /** Points [samples · batch] up to which one workgroup computes a loss; above, generated kernels share the work. */
 export const FUSED_LOSS_LIMIT = 16384;
 
+interface FusedLoss<A> {
+  readonly name: string;
+  /** Outputs between the loss and its gradients. */
+  readonly diagnostics: number;
+  /** Inputs whose gradients are outputs, in order. */
+  readonly differentiable: readonly number[];
+  /** @param sizes nets, samples and batch */
+  readonly call: (context: CallContext<A>, sizes: Sizes) => KernelCall;
+}
+
+interface Sizes {
+  readonly nets: number;
+  readonly samples: number;
+  readonly batch: number;
+}
+
 /** Inputs logProb, q, temperature, and more; outputs the loss, its diagnostics and its gradients. */
-function fusedLoss<A>(
-  name: string,
-  kernel: string,
-  diagnostics: number,
-  differentiable: readonly number[],
-  params: (attributes: A, live: (i: number) => boolean) => Record<string, number>,
-  bindings: (inputs: number) => KernelBinding[],
-): Op<A> {
+function fusedLoss<A>({ name, diagnostics, differentiable, call }: FusedLoss<A>): Op<A> {
   return {
     name,
     infer: (inputs) => [
@@ -36,47 +48,68 @@ function fusedLoss<A>(
       });
       return result;
     },
-    call: ({ node, attributes, live }): KernelCall => {
-      const [nets, samples, batch] = node.inputs[1].shape;
-      const [storeLoss, storeDLogProb] = [live(0), live(1 + diagnostics)].map(Number);
-      return {
-        kernel,
-        bindings: bindings(node.inputs.length),
-        params: { nets, samples, batch, storeLoss, storeDLogProb, ...params(attributes, live) },
-      };
+    call: (context) => {
+      const [nets, samples, batch] = context.node.inputs[1].shape;
+      return call(context, { nets, samples, batch });
     },
   };
 }
 
-const inputs = (...indices: number[]): KernelBinding[] => indices.map((input) => ({ input }));
-const outputs = (...indices: number[]): KernelBinding[] => indices.map((output) => ({ output }));
+/** Whether outputs are stored, as parameters. */
+const stored = (live: (i: number) => boolean, ...outputs: readonly number[]): number[] =>
+  outputs.map((i) => Number(live(i)));
 
-const reverseKlOp = fusedLoss<null>(
-  'reverseKlLoss',
-  'loss_reverse_kl',
-  0,
-  [0, 1],
-  (_attributes, live) => ({ storeDQ: Number(live(2)) }),
-  () => [...inputs(0, 1, 2), ...outputs(0, 1, 2)],
-);
+const reverseKlOp = fusedLoss<null>({
+  name: 'reverseKlLoss',
+  diagnostics: 0,
+  differentiable: [0, 1],
+  call: ({ live }, sizes) => {
+    const [storeLoss, storeDLogProb, storeDQ] = stored(live, 0, 1, 2);
+    return callOf(
+      lossReverseKl,
+      {
+        ...{ logProb: inputAt(0), q: inputAt(1), temperature: inputAt(2) },
+        ...{ loss: outputAt(0), dLogProb: outputAt(1), dQ: outputAt(2) },
+      },
+      { ...sizes, storeLoss, storeDLogProb, storeDQ },
+    );
+  },
+});
 
-const scoreOp = fusedLoss<ScoreBaseline>(
-  'scoreLoss',
-  'loss_score',
-  0,
-  [0],
-  (baseline) => ({ baseline: scoreBaselines.indexOf(baseline) }),
-  (count) => [...inputs(0, 1, 2), count > 3 ? { input: 3 } : null, ...outputs(0, 1)],
-);
+const scoreOp = fusedLoss<ScoreBaseline>({
+  name: 'scoreLoss',
+  diagnostics: 0,
+  differentiable: [0],
+  call: ({ node, attributes, live }, sizes) => {
+    const [storeLoss, storeDLogProb] = stored(live, 0, 1);
+    return callOf(
+      lossScore,
+      {
+        ...{ logProb: inputAt(0), q: inputAt(1), temperature: inputAt(2) },
+        value: node.inputs.length > 3 ? inputAt(3) : null,
+        ...{ loss: outputAt(0), dLogProb: outputAt(1) },
+      },
+      { ...sizes, baseline: scoreBaselines.indexOf(attributes), storeLoss, storeDLogProb },
+    );
+  },
+});
 
-const snisOp = fusedLoss<null>(
-  'snisLoss',
-  'loss_snis',
-  1,
-  [0],
-  (_attributes, live) => ({ storeEss: Number(live(1)) }),
-  () => [...inputs(0, 1, 3, 2), ...outputs(0, 1, 2)],
-);
+const snisOp = fusedLoss<null>({
+  name: 'snisLoss',
+  diagnostics: 1,
+  differentiable: [0],
+  call: ({ live }, sizes) => {
+    const [storeLoss, storeEss, storeDLogProb] = stored(live, 0, 1, 2);
+    return callOf(
+      lossSnis,
+      {
+        ...{ logProb: inputAt(0), q: inputAt(1), logProposal: inputAt(3), temperature: inputAt(2) },
+        ...{ loss: outputAt(0), effectiveSampleSize: outputAt(1), dLogProb: outputAt(2) },
+      },
+      { ...sizes, storeLoss, storeEss, storeDLogProb },
+    );
+  },
+});
 
 /** Whether the fused losses take these critics' values [critics, samples, batch]. */
 export const fitsFusedLoss = (critics: Tensor): boolean =>

@@ -1,8 +1,10 @@
 import type { BoxDensity } from '../distributions/distribution.ts';
+import { gatheredNodes } from '../kernels/index.ts';
 import {
   add,
   argMax,
   broadcastTo,
+  callOf,
   clamp,
   concat,
   div,
@@ -10,11 +12,13 @@ import {
   gather,
   greater,
   greaterEqual,
+  inputAt,
   literal,
   max,
   minimum,
   mul,
   type Op,
+  outputAt,
   recordNode,
   reshape,
   sign,
@@ -174,11 +178,20 @@ const endless = 1e15;
 const gatheredNodesOp: Op<number> = {
   name: 'gatheredNodes',
   infer: ([{ shape }], count) => [0, 1].map(() => ({ shape: [count, shape[1]], dtype: 'f32' as const })),
-  call: ({ node, attributes: count }) => ({
-    kernel: 'gathered_nodes',
-    bindings: [...[0, 1, 2, 3, 4].map((input) => ({ input })), { output: 0 }, { output: 1 }],
-    params: { centres: node.inputs[0].shape[0], lanes: node.inputs[0].shape[1], count },
-  }),
+  call: ({ node, attributes: count }) =>
+    callOf(
+      gatheredNodes,
+      {
+        centre: inputAt(0),
+        scale: inputAt(1),
+        far: inputAt(2),
+        weight: inputAt(3),
+        reach: inputAt(4),
+        nodes: outputAt(0),
+        logLength: outputAt(1),
+      },
+      { centres: node.inputs[0].shape[0], lanes: node.inputs[0].shape[1], count },
+    ),
 };
 
 /**

@@ -51,6 +51,7 @@ export function kernelSpec(name: string): KernelSpec {
 }
 
 export { type Activation, activations, savesInput } from './activations.ts';
+export * from './gaussian.ts';
 export {
   type JoinedKernel,
   joinedKernel,
@@ -63,13 +64,15 @@ export {
   type BindingSpec,
   type FieldType,
   type Grid,
+  type Kernel,
   type KernelSpec,
   type Params,
   type ParamsOf,
   WORKGROUP,
 } from './layout.ts';
-export { type ScoreBaseline, scoreBaselines } from './losses.ts';
-export { MATMUL_TILE } from './matmul.ts';
-export { MLP_LAYERS, MLP_ROWS, MLP_WIDTH, WEIGHT_TILE, widthsOf } from './mlp.ts';
-export { ADAM_ITEMS } from './optimiser.ts';
-export { REPLAY_COLUMNS, randomKinds } from './random.ts';
+export * from './losses.ts';
+export { MATMUL_TILE, matmul } from './matmul.ts';
+export * from './mlp.ts';
+export * from './optimiser.ts';
+export * from './places.ts';
+export * from './random.ts';

@@ -59,10 +59,10 @@ export interface Kernel<N extends string = string, B extends Bindings = Bindings
   readonly declared?: { readonly bindings: B; readonly fields: F };
 }
 
-/** Values of the parameters of a declared kernel, each of them. */
-export type ParamsOf<K> = K extends Kernel<string, Bindings, infer F> ? Values<F> : never;
+/** Values of the parameters of a declared kernel, each of them; of one that is not known, any. */
+export type ParamsOf<K> = K extends Kernel<string, Bindings, infer F> ? Values<F> : Params;
 /** Names of the bindings of a declared kernel. */
-export type BindingOf<K> = K extends Kernel<string, infer B, Fields> ? keyof B & string : never;
+export type BindingOf<K> = K extends Kernel<string, infer B, Fields> ? keyof B & string : string;
 
 /** Declares a kernel. Bindings and parameters stand in their order; a binding holds f32 unless it says otherwise. */
 export function kernel<

@@ -20,6 +20,13 @@ const segments = fields('u32', [
   ...(['x0Offset', 'x0Stride', 'x0Rows', 'x0Width', 'x1Offset', 'x1Stride', 'x1Rows', 'x1Width'] as const),
 ]);
 
+/** The widths of layers, from the inputs to the outputs, as parameters; 0 where there are no more. */
+export const dimensionsOf = (widths: readonly number[]): Readonly<Record<keyof typeof dimensions, number>> =>
+  Object.fromEntries(Object.keys(dimensions).map((name, i) => [name, widths[i] ?? 0])) as Record<
+    keyof typeof dimensions,
+    number
+  >;
+
 /** Layer widths, from the inputs to the outputs. */
 export const widthsOf = (p: Params): number[] =>
   Array.from({ length: (p.layers ?? 0) + 1 }, (_, i) => p[`d${i}`] ?? 0);

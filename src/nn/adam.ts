@@ -1,10 +1,13 @@
 import { UsageError } from '../errors.ts';
+import { adam as kernel } from '../kernels/index.ts';
 import { sameShape } from '../math/shape.ts';
 import {
   add,
   assign,
+  callOf,
   currentRecording,
   div,
+  inputAt,
   minimum,
   mul,
   type Op,
@@ -57,7 +60,7 @@ interface StepAttributes {
 }
 
 /** What every kernel that takes Adam's step is given of its rates. */
-export const adamParams = (options: Required<AdamOptions>): Record<string, number> => ({
+export const adamParams = (options: Required<AdamOptions>) => ({
   decoupled: Number(options.decoupled),
   learningRate: options.learningRate,
   beta1: options.beta1,
@@ -75,25 +78,26 @@ export const adamParams = (options: Required<AdamOptions>): Record<string, numbe
 const adamOp: Op<StepAttributes> = {
   name: 'adam',
   infer: () => [],
-  call: ({ node, attributes: { options, tau, states, hasScale } }) => ({
-    kernel: 'adam',
-    bindings: [
-      { state: states.parameters },
-      { state: states.moments },
-      { input: 0 },
-      states.target ? { state: states.target } : null,
-      hasScale ? { input: 2 } : null,
-      { input: 1 },
-    ],
-    params: {
-      ...adamParams(options),
-      count: node.inputs[0].size,
-      hasTarget: Number(states.target !== undefined),
-      hasScale: Number(hasScale),
-      tau,
-      place: node.id,
-    },
-  }),
+  call: ({ node, attributes: { options, tau, states, hasScale } }) =>
+    callOf(
+      kernel,
+      {
+        parameters: { state: states.parameters },
+        moments: { state: states.moments },
+        gradient: inputAt(0),
+        target: states.target ? { state: states.target } : null,
+        scale: hasScale ? inputAt(2) : null,
+        clock: inputAt(1),
+      },
+      {
+        ...adamParams(options),
+        count: node.inputs[0].size,
+        hasTarget: Number(states.target !== undefined),
+        hasScale: Number(hasScale),
+        tau,
+        place: node.id,
+      },
+    ),
 };
 
 /** The options with their defaults. @throws UsageError for rates outside their range */

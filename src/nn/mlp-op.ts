@@ -1,13 +1,24 @@
-import { MLP_LAYERS } from '../kernels/index.ts';
+import {
+  dimensionsOf,
+  MLP_LAYERS,
+  matmul as matmulKernel,
+  mlpBackwardInputs,
+  mlpBackwardWeights,
+  mlpForward,
+} from '../kernels/index.ts';
 import { sizeOf } from '../math/shape.ts';
 import { isPadded, isPlain, type View } from '../math/view.ts';
 import {
+  type CallContext,
+  callOf,
   flatMatrix,
+  inputAt,
   type KernelBinding,
   matmul,
   matrixStrides,
   mul,
   type Op,
+  outputAt,
   type RecordingOptions,
   recordNode,
   shapeError,
@@ -54,22 +65,30 @@ function rowsOf(view: View): { offset: number; stride: number; rows: number } | 
   };
 }
 
-const segmentParams = (i: number, view: View | undefined, width: number): Record<string, number> => {
-  const place = view && rowsOf(view);
+/** Where the first segment, and the second if there is one, lie. @param first number of the first among the inputs */
+function segmentParams({ node, view }: Pick<CallContext<unknown>, 'node' | 'view'>, first: number) {
+  const nowhere = { offset: 0, stride: 0, rows: 1 };
+  const [x0 = nowhere, x1 = nowhere] = [first, first + 1].map((i) =>
+    node.inputs[i] ? rowsOf(view(i)) : undefined,
+  );
   return {
-    [`x${i}Offset`]: place?.offset ?? 0,
-    [`x${i}Stride`]: place?.stride ?? 0,
-    [`x${i}Rows`]: place?.rows ?? 1,
-    [`x${i}Width`]: width,
+    x0Offset: x0.offset,
+    x0Stride: x0.stride,
+    x0Rows: x0.rows,
+    x0Width: widthOf(node.inputs[first]),
+    x1Offset: x1.offset,
+    x1Stride: x1.stride,
+    x1Rows: x1.rows,
+    x1Width: widthOf(node.inputs[first + 1]),
   };
-};
+}
 
-const layerParams = ({ dims, nets, activation }: MlpShape, rows: number): Record<string, number> => ({
+const layerParams = ({ dims, nets, activation }: MlpShape, rows: number) => ({
   nets,
   rows,
   layers: dims.length - 1,
   activation: activationIndex(activation),
-  ...Object.fromEntries(Array.from({ length: MLP_LAYERS + 1 }, (_, i) => [`d${i}`, dims[i] ?? 0])),
+  ...dimensionsOf(dims),
 });
 
 const hiddenCount = ({ dims, nets }: MlpShape, rows: number): number =>
@@ -89,16 +108,22 @@ const mlpOp: Op<MlpAttributes> = {
     { shape: [hiddenCount(shape, sizeOf(lead))], dtype: 'f32' },
   ],
   accepts: (i, view) => (i === 0 ? isPlain(view) : rowsOf(view) !== undefined),
-  call: ({ node, attributes: { shape, lead }, view, live }) => ({
-    kernel: 'mlp_forward',
-    bindings: [{ input: 1 }, second(node.inputs, 2), { input: 0 }, { output: 0 }, { output: 1 }],
-    params: {
-      ...layerParams(shape, sizeOf(lead)),
-      storeSaved: Number(live(1)),
-      ...segmentParams(0, view(1), widthOf(node.inputs[1])),
-      ...segmentParams(1, node.inputs[2] && view(2), widthOf(node.inputs[2])),
-    },
-  }),
+  call: ({ node, attributes: { shape, lead }, view, live }) =>
+    callOf(
+      mlpForward,
+      {
+        x0: inputAt(1),
+        x1: second(node.inputs, 2),
+        parameters: inputAt(0),
+        y: outputAt(0),
+        saved: outputAt(1),
+      },
+      {
+        ...layerParams(shape, sizeOf(lead)),
+        storeSaved: Number(live(1)),
+        ...segmentParams({ node, view }, 1),
+      },
+    ),
   vjp: ({ inputs: [parameters, ...segments], outputs: [, saved], attributes, cotangents: [dy], needs }) => {
     if (!dy) return [undefined, ...segments.map(() => undefined)];
     const widths = segments.map(widthOf);
@@ -118,25 +143,26 @@ const mlpBackwardOp: Op<MlpAttributes & { readonly widths: readonly number[] }> 
     { shape: saved.shape, dtype: 'f32' },
     ...widths.map((width) => ({ shape: [...lead, width], dtype: 'f32' as const })),
   ],
-  call: ({ attributes: { shape, lead, widths }, live }) => ({
-    kernel: 'mlp_backward_inputs',
-    bindings: [
-      { input: 0 },
-      { input: 1 },
-      { input: 2 },
-      { output: 0 },
-      { output: 1 },
-      widths.length > 1 ? { output: 2 } : null,
-    ],
-    params: {
-      ...layerParams(shape, sizeOf(lead)),
-      storeDz: Number(live(0) && shape.dims.length > 2),
-      storeDx0: Number(live(1)),
-      storeDx1: Number(widths.length > 1 && live(2)),
-      x0Width: widths[0],
-      x1Width: widths[1] ?? 0,
-    },
-  }),
+  call: ({ attributes: { shape, lead, widths }, live }) =>
+    callOf(
+      mlpBackwardInputs,
+      {
+        dy: inputAt(0),
+        parameters: inputAt(1),
+        saved: inputAt(2),
+        dz: outputAt(0),
+        dx0: outputAt(1),
+        dx1: widths.length > 1 ? outputAt(2) : null,
+      },
+      {
+        ...layerParams(shape, sizeOf(lead)),
+        storeDz: Number(live(0) && shape.dims.length > 2),
+        storeDx0: Number(live(1)),
+        storeDx1: Number(widths.length > 1 && live(2)),
+        x0Width: widths[0],
+        x1Width: widths[1] ?? 0,
+      },
+    ),
 };
 
 /** Inputs: saved, dz, dy, segments. Output: the gradient of the parameters [nets, P]. */
@@ -144,15 +170,19 @@ const mlpWeightsOp: Op<MlpAttributes> = {
   name: 'mlp∇weights',
   infer: (_inputs, { shape }) => [{ shape: [shape.nets, parameterCount(shape.dims)], dtype: 'f32' }],
   accepts: (i, view) => (i < 3 ? isPlain(view) : rowsOf(view) !== undefined),
-  call: ({ node, attributes: { shape, lead }, view }) => ({
-    kernel: 'mlp_backward_weights',
-    bindings: [{ input: 3 }, second(node.inputs, 4), { input: 0 }, { input: 1 }, { input: 2 }, { output: 0 }],
-    params: {
-      ...layerParams(shape, sizeOf(lead)),
-      ...segmentParams(0, view(3), widthOf(node.inputs[3])),
-      ...segmentParams(1, node.inputs[4] && view(4), widthOf(node.inputs[4])),
-    },
-  }),
+  call: ({ node, attributes: { shape, lead }, view }) =>
+    callOf(
+      mlpBackwardWeights,
+      {
+        x0: inputAt(3),
+        x1: second(node.inputs, 4),
+        saved: inputAt(0),
+        dz: inputAt(1),
+        dy: inputAt(2),
+        dparameters: outputAt(0),
+      },
+      { ...layerParams(shape, sizeOf(lead)), ...segmentParams({ node, view }, 3) },
+    ),
 };
 
 const widthOf = (segment: Tensor | undefined): number => segment?.shape.at(-1) ?? 0;
@@ -197,16 +227,16 @@ const denseOp: Op<DenseAttributes> = {
     const [a, b, c] = [0, 1, 2].map(
       (i) => matrixStrides(view(i)) as NonNullable<ReturnType<typeof matrixStrides>>,
     );
-    return {
-      kernel: 'matmul',
-      bindings: [
-        { input: 0 },
-        { input: 1 },
-        { input: 2 },
-        { output: 0 },
-        node.outputs.length > 1 ? { output: 1 } : null,
-      ],
-      params: {
+    return callOf(
+      matmulKernel,
+      {
+        a: inputAt(0),
+        b: inputAt(1),
+        bias: inputAt(2),
+        y: outputAt(0),
+        z: node.outputs.length > 1 ? outputAt(1) : null,
+      },
+      {
         batch,
         rows,
         columns,
@@ -225,7 +255,7 @@ const denseOp: Op<DenseAttributes> = {
         activation: activationIndex(activation),
         storeZ: Number(node.outputs.length > 1 && live(1)),
       },
-    };
+    );
   },
   vjp: ({ inputs: [x, weight], outputs, attributes: { activation }, cotangents: [g], needs }) => {
     if (!g) return [undefined, undefined, undefined];

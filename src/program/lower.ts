@@ -175,14 +175,9 @@ class Lowering {
     const call = node.op.call?.({ node, attributes: node.attributes, view, live });
     if (!call) return;
     const spec = kernelSpec(call.kernel);
-    const missing = spec.params.filter((name) => call.params[name] === undefined);
-    if (missing.length > 0 || call.bindings.length !== spec.bindings.length) {
-      throw new Error(
-        `call of ${call.kernel} lacks ${missing.join(', ') || `bindings: ${call.bindings.length} of ${spec.bindings.length}`}`,
-      );
-    }
-    const buffers = call.bindings.map((binding) => {
-      if (binding === null) return -1;
+    const buffers = spec.bindings.map(({ name }) => {
+      const binding = call.bindings[name];
+      if (!binding) return -1;
       if ('state' in binding) return this.stateBuffer(binding.state);
       if ('input' in binding)
         return this.buffer(this.plan.locate(node.inputs[binding.input])?.base as Tensor);

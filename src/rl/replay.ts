@@ -1,9 +1,13 @@
 import type { DeviceBuffer } from '../backend/backend.ts';
 import type { Device } from '../device.ts';
 import { DataError, NumericsError, ShapeError, UsageError } from '../errors.ts';
+import { replaySample as kernel } from '../kernels/index.ts';
 import {
+  callOf,
   currentRecording,
+  inputAt,
   type Op,
+  outputAt,
   read,
   record,
   reshape,
@@ -75,11 +79,12 @@ interface SampleAttributes {
 const replaySampleOp: Op<SampleAttributes> = {
   name: 'replaySample',
   infer: ([storage], { batch }) => [{ shape: [batch, storage.shape[1]], dtype: 'f32' }],
-  call: ({ node, attributes: { batch, draw } }) => ({
-    kernel: 'replay_sample',
-    bindings: [{ input: 0 }, { input: 1 }, { input: 2 }, { output: 0 }],
-    params: { batch, width: node.inputs[0].shape[1], draw },
-  }),
+  call: ({ node, attributes: { batch, draw } }) =>
+    callOf(
+      kernel,
+      { storage: inputAt(0), fill: inputAt(1), clock: inputAt(2), y: outputAt(0) },
+      { batch, width: node.inputs[0].shape[1], draw },
+    ),
 };
 
 const NOTHING: ArrayLike<number> = [];

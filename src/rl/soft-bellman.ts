@@ -1,11 +1,15 @@
 import { FUSED_LOSS_LIMIT } from '../divergences/loss-op.ts';
 import { minimumOf } from '../divergences/target.ts';
+import { lossSoftBellman } from '../kernels/index.ts';
 import { isPadded, isPlain } from '../math/view.ts';
 import {
   add,
+  callOf,
+  inputAt,
   mean,
   mul,
   type Op,
+  outputAt,
   recordNode,
   requireShape,
   reshape,
@@ -36,19 +40,19 @@ const softBellmanOp: Op<BellmanAttributes> = {
   call: ({ node, attributes, view, live }) => {
     const [nets, batch] = node.inputs[3].shape;
     const rows = view(0);
-    return {
-      kernel: 'loss_soft_bellman',
-      bindings: [
-        { input: 0 },
-        { input: 1 },
-        { input: 2 },
-        { input: 3 },
-        { input: 4 },
-        { output: 0 },
-        { output: 1 },
-        { output: 2 },
-      ],
-      params: {
+    return callOf(
+      lossSoftBellman,
+      {
+        transition: inputAt(0),
+        nextLogProb: inputAt(1),
+        nextQ: inputAt(2),
+        q: inputAt(3),
+        temperature: inputAt(4),
+        loss: outputAt(0),
+        dQ: outputAt(1),
+        target: outputAt(2),
+      },
+      {
         ...attributes,
         nets,
         batch,
@@ -59,7 +63,7 @@ const softBellmanOp: Op<BellmanAttributes> = {
         storeTarget: Number(live(2)),
         nextLogProbOffset: 0,
       },
-    };
+    );
   },
   vjp: ({ outputs: [, dQ], cotangents: [g] }) => [
     undefined,

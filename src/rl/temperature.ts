@@ -1,8 +1,18 @@
 import type { DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import type { EntropyRange } from '../distributions/entropy-range.ts';
 import { UsageError } from '../errors.ts';
+import { temperatureStep } from '../kernels/index.ts';
 import { type AdamOptions, adamParams, adamRates } from '../nn/adam.ts';
-import { currentRecording, type Op, recordNode, State, type Tensor } from '../tape/index.ts';
+import {
+  callOf,
+  currentRecording,
+  inputAt,
+  type Op,
+  outputAt,
+  recordNode,
+  State,
+  type Tensor,
+} from '../tape/index.ts';
 
 /** What tuning keeps the temperature within, in the unit of Q. */
 export const temperatureBounds = [1e-6, 1e6] as const;
@@ -20,26 +30,27 @@ interface StepAttributes {
 const temperatureOp: Op<StepAttributes> = {
   name: 'temperatureStep',
   infer: () => [{ shape: [], dtype: 'f32' }],
-  call: ({ node, attributes: { options, targetEntropy, states } }) => ({
-    kernel: 'temperature_step',
-    bindings: [
-      { state: states.parameters },
-      { state: states.moments },
-      { input: 0 },
-      { output: 0 },
-      { input: 1 },
-    ],
-    params: {
-      ...adamParams(options),
-      samples: node.inputs[0].size,
-      hasTarget: 0,
-      tau: 0,
-      targetEntropy,
-      place: node.id,
-      logMin: Math.log(temperatureBounds[0]),
-      logMax: Math.log(temperatureBounds[1]),
-    },
-  }),
+  call: ({ node, attributes: { options, targetEntropy, states } }) =>
+    callOf(
+      temperatureStep,
+      {
+        parameters: { state: states.parameters },
+        moments: { state: states.moments },
+        logProb: inputAt(0),
+        entropy: outputAt(0),
+        clock: inputAt(1),
+      },
+      {
+        ...adamParams(options),
+        samples: node.inputs[0].size,
+        hasTarget: 0,
+        tau: 0,
+        targetEntropy,
+        place: node.id,
+        logMin: Math.log(temperatureBounds[0]),
+        logMax: Math.log(temperatureBounds[1]),
+      },
+    ),
 };
 
 /** What tunes the temperature. */

@@ -1,6 +1,7 @@
+import { gather as gatherKernel, scatterAdd } from '../kernels/index.ts';
 import { type Shape, sizeOf } from '../math/shape.ts';
 import { axisOf, MOST_INDEXED, plain, tooLongToIndex } from './shapes.ts';
-import { type Op, record, shapeError, type Tensor } from './tensor.ts';
+import { callOf, inputAt, type Op, outputAt, record, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, reshape } from './views.ts';
 
 /** Inputs x [outer, entries, inner] and index [outer, picks, inner]. */
@@ -11,7 +12,7 @@ export const gatherOp: Op<null> = {
     g && record(scatterAddOp, [g, index], x.shape[1]),
     undefined,
   ],
-  call: ({ node }) => gatherCall('gather', node.inputs[0].shape[1], node.outputs[0].shape),
+  call: ({ node }) => gatherCall(gatherKernel, node.inputs[0].shape[1], node.outputs[0].shape),
 };
 
 /** Adds g [outer, picks, inner] into zeros [outer, entries, inner]; repeated indices accumulate. */
@@ -19,14 +20,14 @@ export const scatterAddOp: Op<number> = {
   name: 'scatterAdd',
   infer: ([g], entries) => plain([g.shape[0], entries, g.shape[2]]),
   vjp: ({ cotangents: [g], inputs: [, index] }) => [g && record(gatherOp, [g, index], null), undefined],
-  call: ({ node, attributes }) => gatherCall('scatter_add', attributes, node.inputs[0].shape),
+  call: ({ node, attributes }) => gatherCall(scatterAdd, attributes, node.inputs[0].shape),
 };
 
-const gatherCall = (kernel: string, entries: number, [outer, picks, inner]: Shape) => ({
-  kernel,
-  bindings: [{ input: 0 }, { input: 1 }, { output: 0 }],
-  params: { outer, entries, picks, inner },
-});
+const gatherCall = (
+  kernel: typeof gatherKernel | typeof scatterAdd,
+  entries: number,
+  [outer, picks, inner]: Shape,
+) => callOf(kernel, { x: inputAt(0), index: inputAt(1), y: outputAt(0) }, { outer, entries, picks, inner });
 
 /**
  * `y[..., j, ...] = x[..., index[..., j, ...], ...]` along `axis`; the index has x's other extents.

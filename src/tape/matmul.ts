@@ -1,7 +1,8 @@
+import { matmul as kernel } from '../kernels/index.ts';
 import { broadcastShapes, type Shape, sizeOf } from '../math/shape.ts';
 import { isPadded, type View } from '../math/view.ts';
 import { plain } from './shapes.ts';
-import { type Op, record, shapeError, type Tensor } from './tensor.ts';
+import { callOf, inputAt, type Op, outputAt, record, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, transpose } from './views.ts';
 
 export const matmulOp: Op<null> = {
@@ -26,10 +27,10 @@ export const matmulOp: Op<null> = {
     const [batch, rows, columns] = flatMatrix(node.outputs[0].shape);
     const a = matrixStrides(view(0)) as MatrixStrides;
     const b = matrixStrides(view(1)) as MatrixStrides;
-    return {
-      kernel: 'matmul',
-      bindings: [{ input: 0 }, { input: 1 }, null, { output: 0 }, null],
-      params: {
+    return callOf(
+      kernel,
+      { a: inputAt(0), b: inputAt(1), bias: null, y: outputAt(0), z: null },
+      {
         batch,
         rows,
         columns,
@@ -48,7 +49,7 @@ export const matmulOp: Op<null> = {
         activation: 0,
         storeZ: 0,
       },
-    };
+    );
   },
 };
 

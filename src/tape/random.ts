@@ -1,5 +1,6 @@
+import { philox } from '../kernels/index.ts';
 import type { Shape } from '../math/shape.ts';
-import { currentRecording, type Op, record, type Tensor } from './tensor.ts';
+import { callOf, currentRecording, inputAt, type Op, outputAt, record, type Tensor } from './tensor.ts';
 
 interface Draw {
   readonly kind: number;
@@ -10,11 +11,14 @@ interface Draw {
 const philoxOp: Op<Draw> = {
   name: 'philox',
   infer: (_inputs, { kind, shape }) => [{ shape, dtype: kind === 0 ? 'u32' : 'f32' }],
-  call: ({ node, attributes: { kind, draw } }) => ({
-    kernel: 'philox',
-    bindings: [{ input: 0 }, { output: 0 }],
-    params: { count: node.outputs[0].size, draw, kind, each: node.outputs[0].size, drawStep: 0 },
-  }),
+  call: ({ node, attributes: { kind, draw } }) => {
+    const count = node.outputs[0].size;
+    return callOf(
+      philox,
+      { clock: inputAt(0), y: outputAt(0) },
+      { count, draw, kind, each: count, drawStep: 0 },
+    );
+  },
 };
 
 function draw(kind: number, shape: Shape): Tensor {

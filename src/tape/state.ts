@@ -1,8 +1,11 @@
 import { UsageError } from '../errors.ts';
+import { assign as kernel } from '../kernels/index.ts';
 import { sameShape } from '../math/shape.ts';
 import { grad } from './grad.ts';
 import {
+  callOf,
   currentRecording,
+  inputAt,
   type Op,
   read,
   recordNode,
@@ -14,11 +17,8 @@ import {
 const assignOp: Op<null> = {
   name: 'assign',
   infer: () => [],
-  call: ({ node }) => ({
-    kernel: 'assign',
-    bindings: [{ input: 0 }, { state: node.writes[0] }],
-    params: { count: node.inputs[0].size },
-  }),
+  call: ({ node }) =>
+    callOf(kernel, { x: inputAt(0), y: { state: node.writes[0] } }, { count: node.inputs[0].size }),
 };
 
 /** Sets a state to a value computed in this update. @throws ShapeError unless the shapes are equal */

@@ -1,4 +1,5 @@
 import { ShapeError, UsageError } from '../errors.ts';
+import { type BindingOf, type KernelSpec, type Params, type ParamsOf, tick } from '../kernels/index.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
 import { type Purpose, streamKey } from '../math/streams.ts';
 import type { View, ViewOperation } from '../math/view.ts';
@@ -18,14 +19,23 @@ export type KernelBinding =
   | { readonly state: State }
   | null;
 
-/** One kernel call: the name of a kernel, its bindings in the kernel's order, and its parameters. */
+/** One call of a declared kernel; made by {@link callOf}. */
 export interface KernelCall {
   readonly kernel: string;
-  readonly bindings: readonly KernelBinding[];
-  readonly params: Readonly<Record<string, number>>;
-  /** Values fixed when the pipeline is built (WGSL overrides). */
-  readonly constants?: Readonly<Record<string, number>>;
+  readonly bindings: Readonly<Record<string, KernelBinding>>;
+  readonly params: Params;
 }
+
+/** The call of a kernel with all of its bindings and parameters, by name; a binding that is not there is null. */
+export const callOf = <K extends KernelSpec>(
+  { name }: K,
+  bindings: Readonly<Record<BindingOf<K>, KernelBinding>>,
+  params: ParamsOf<K>,
+): KernelCall => ({ kernel: name, bindings, params: params as Params });
+
+/** Input or output `i` of an operation as a binding. */
+export const inputAt = (i: number): KernelBinding => ({ input: i });
+export const outputAt = (i: number): KernelBinding => ({ output: i });
 
 export interface CallContext<A> {
   readonly node: Node;
@@ -252,14 +262,22 @@ const TICK_WATCHES = 6;
 const tickOp: Op<null> = {
   name: 'tick',
   infer: () => [],
-  call: ({ node }) => ({
-    kernel: 'tick',
-    bindings: [
-      { state: node.writes[0] },
-      ...Array.from({ length: TICK_WATCHES }, (_, input) => (input < node.inputs.length ? { input } : null)),
-    ],
-    params: { watched: node.inputs.length, place: node.id },
-  }),
+  call: ({ node }) => {
+    const watched = (i: number): KernelBinding => (i < node.inputs.length ? { input: i } : null);
+    return callOf(
+      tick,
+      {
+        clock: { state: node.writes[0] },
+        watched0: watched(0),
+        watched1: watched(1),
+        watched2: watched(2),
+        watched3: watched(3),
+        watched4: watched(4),
+        watched5: watched(5),
+      },
+      { watched: node.inputs.length, place: node.id },
+    );
+  },
 };
 
 /**

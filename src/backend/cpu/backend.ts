@@ -7,7 +7,7 @@ import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { type Floats, KernelCall, Scratch } from './call.ts';
 import { interpretFused } from './fused.ts';
-import { cpuKernels } from './kernels.ts';
+import { cpuKernel } from './kernels.ts';
 
 /** Storage of `f32` buffers. Arithmetic is float64 in either case. */
 export type Precision = 'f32' | 'f64';
@@ -134,7 +134,7 @@ class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
         );
       case 'kernel': {
         const spec = kernelSpec(step.kernel);
-        return cpuKernels[step.kernel](new KernelCall(spec, step.params, bound, unused, this.scratch));
+        return cpuKernel(step.kernel)(new KernelCall(spec, step.params, bound, unused, this.scratch));
       }
       default:
         return step satisfies never;

@@ -1,3 +1,4 @@
+import type * as kernels from '../../kernels/index.ts';
 import type { CpuKernel } from './call.ts';
 
 /** A node is found where y is within this part of a step of what is wanted: one more step of Newton's method follows. */
@@ -10,17 +11,10 @@ const ROUNDING = 2 ** -50;
  * nodes u and logLength [count, lanes] with y(u_i) = y(−reach) + i·step, where
  * y(u) = Σ_k weight_k·(sinh⁻¹((u − centre_k)/scale_k) − sinh⁻¹((u − centre_k)/far_k)), all [centres, lanes].
  */
-export const gatheredNodes: CpuKernel = (call) => {
+export const gatheredNodes: CpuKernel<typeof kernels.gatheredNodes> = (call) => {
   const { centres, lanes, count } = call.params;
-  const [centre, scale, far, weight, reach, nodes, logLength] = [
-    'centre',
-    'scale',
-    'far',
-    'weight',
-    'reach',
-    'nodes',
-    'logLength',
-  ].map((name) => call.floats(name));
+  const names = ['centre', 'scale', 'far', 'weight', 'reach', 'nodes', 'logLength'] as const;
+  const [centre, scale, far, weight, reach, nodes, logLength] = names.map((name) => call.floats(name));
   let slope = 0;
   const measure = (lane: number, u: number): number => {
     let y = 0;

@@ -1,3 +1,4 @@
+import type * as kernels from '../../kernels/index.ts';
 // Diagonal Gaussians over actions, optionally squashed by tanh. A head row is [mean, raw log-std]; the log-std
 // is clamped to the bounds, and its gradient passes only inside them (bounds included). With u the action
 // before the tanh: log π = Σ −½((u − mean)/σ)² − log σ − ½ log 2π, and with squash minus Σ log(1 − tanh² u),
@@ -23,7 +24,7 @@ const throughClamp = (g: number, raw: number, low: number, high: number): number
   raw < low || raw > high ? 0 : g;
 
 /** u = mean + σ·noise for noise [samples, batch, actions]; action = tanh u or u; log-prob [samples, batch]. */
-export const gaussianSample: CpuKernel = (call) => {
+export const gaussianSample: CpuKernel<typeof kernels.gaussianSample> = (call) => {
   const { batch, samples, actions, squash, storeAction, storePreTanh, storeLogProb } = call.params;
   const { logStdMin, logStdMax, noiseOffset } = call.params;
   const head = call.floats('head');
@@ -53,7 +54,7 @@ export const gaussianSample: CpuKernel = (call) => {
 };
 
 /** Pathwise gradient: noise is fixed, so −½ noise² is constant and u moves with mean and log-std. */
-export const gaussianSampleBackward: CpuKernel = (call) => {
+export const gaussianSampleBackward: CpuKernel<typeof kernels.gaussianSampleBackward> = (call) => {
   const { batch, samples, actions, squash, hasAction, hasPreTanh, hasLogProb, logStdMin, logStdMax } =
     call.params;
   const head = call.floats('head');
@@ -92,7 +93,7 @@ export const gaussianSampleBackward: CpuKernel = (call) => {
 };
 
 /** Log-prob [samples, batch] of given values [samples, batch, actions] before the tanh. */
-export const gaussianLogProb: CpuKernel = (call) => {
+export const gaussianLogProb: CpuKernel<typeof kernels.gaussianLogProb> = (call) => {
   const { batch, samples, actions, squash, logStdMin, logStdMax } = call.params;
   const head = call.floats('head');
   const value = call.floats('value');
@@ -114,7 +115,7 @@ export const gaussianLogProb: CpuKernel = (call) => {
 };
 
 /** Gradients of the log-prob in the head (summed over samples) and in the value. */
-export const gaussianLogProbBackward: CpuKernel = (call) => {
+export const gaussianLogProbBackward: CpuKernel<typeof kernels.gaussianLogProbBackward> = (call) => {
   const { batch, samples, actions, squash, storeDHead, storeDValue, logStdMin, logStdMax } = call.params;
   const head = call.floats('head');
   const value = call.floats('value');

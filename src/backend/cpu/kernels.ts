@@ -1,3 +1,4 @@
+import type { KernelName, KernelNamed } from '../../kernels/index.ts';
 import type { CpuKernel } from './call.ts';
 import { gatheredNodes } from './gathered-nodes.ts';
 import {
@@ -13,7 +14,7 @@ import { adam, temperatureStep, tick } from './optimiser.ts';
 import { philox, replaySample } from './random.ts';
 
 /** The CPU's twin of every hand-written kernel, by name. */
-export const cpuKernels: Readonly<Record<string, CpuKernel>> = {
+export const cpuKernels: { readonly [N in KernelName]: CpuKernel<KernelNamed<N>> } = {
   matmul,
   mlp_forward: mlpForward,
   mlp_backward_inputs: mlpBackwardInputs,
@@ -36,3 +37,6 @@ export const cpuKernels: Readonly<Record<string, CpuKernel>> = {
   assign,
   tick,
 };
+
+/** The twin of a kernel. */
+export const cpuKernel = (name: string): CpuKernel => cpuKernels[name as KernelName] as CpuKernel;

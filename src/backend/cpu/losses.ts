@@ -1,3 +1,4 @@
+import type * as kernels from '../../kernels/index.ts';
 // Losses of entropy-regularised reinforcement learning with their gradients. The target density is
 // p(a | s) ∝ exp(min over nets of q/temperature). Arrays over samples are [samples, batch], q has the nets in
 // front. Where several nets share the minimum, its gradient is split evenly among them.
@@ -23,7 +24,7 @@ function spread(dq: Floats, q: Floats, at: number, stride: number, nets: number,
 }
 
 /** loss = mean(logProb − min q/temperature), the reverse KL to the target but for its log-normaliser. */
-export const lossReverseKl: CpuKernel = (call) => {
+export const lossReverseKl: CpuKernel<typeof kernels.lossReverseKl> = (call) => {
   const { nets, samples, batch, storeLoss, storeDLogProb, storeDQ } = call.params;
   const logProb = call.floats('logProb');
   const q = call.floats('q');
@@ -48,7 +49,7 @@ export const lossReverseKl: CpuKernel = (call) => {
  * gradient. Baselines: none; the mean of f over the samples; the mean over the other samples (`loo`, NaN with
  * one sample); value [batch].
  */
-export const lossScore: CpuKernel = (call) => {
+export const lossScore: CpuKernel<typeof kernels.lossScore> = (call) => {
   const { nets, samples, batch, storeLoss, storeDLogProb } = call.params;
   const baseline = scoreBaselines[call.params.baseline];
   const logProb = call.floats('logProb');
@@ -86,7 +87,7 @@ export const lossScore: CpuKernel = (call) => {
  * w = softmax over samples of min q/temperature − logProposal; loss = −mean_b Σ w·logProb;
  * effectiveSampleSize = mean_b 1/Σ w²; dLogProb = −w/batch (the weights are constants).
  */
-export const lossSnis: CpuKernel = (call) => {
+export const lossSnis: CpuKernel<typeof kernels.lossSnis> = (call) => {
   const { nets, samples, batch, storeLoss, storeEss, storeDLogProb } = call.params;
   const logProb = call.floats('logProb');
   const q = call.floats('q');
@@ -131,7 +132,7 @@ export const lossSnis: CpuKernel = (call) => {
  * y = reward + discount·(1 − terminated)(min nextQ − temperature·nextLogProb); loss = Σ_nets mean_b (q − y)²;
  * dQ = 2(q − y)/batch (the target is a constant).
  */
-export const lossSoftBellman: CpuKernel = (call) => {
+export const lossSoftBellman: CpuKernel<typeof kernels.lossSoftBellman> = (call) => {
   const { nets, batch, transitionOffset, transitionStride, rewardColumn, terminatedColumn } = call.params;
   const { storeLoss, storeDQ, storeTarget, discount, nextLogProbOffset } = call.params;
   const transition = call.floats('transition');

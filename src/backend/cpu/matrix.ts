@@ -1,9 +1,10 @@
+import type * as kernels from '../../kernels/index.ts';
 import { activate, activationOf } from './activation.ts';
 import type { CpuKernel } from './call.ts';
 import { multiply, pack, packedSize, padded, ROW_BLOCK } from './gemm.ts';
 
 /** y [batch, rows, columns] = activation(a·b + bias); z receives the sum before the activation. */
-export const matmul: CpuKernel = (call) => {
+export const matmul: CpuKernel<typeof kernels.matmul> = (call) => {
   const { batch, rows, columns, inner, aOffset, aBatch, aRow, aColumn, bOffset, bBatch, bRow, bColumn } =
     call.params;
   const { biasOffset, biasBatch, hasBias, storeZ } = call.params;
@@ -45,7 +46,7 @@ export const matmul: CpuKernel = (call) => {
 };
 
 /** y [outer, picks, inner] = x [outer, entries, inner] at `index`; an index outside the entries gives NaN. */
-export const gather: CpuKernel = (call) => {
+export const gather: CpuKernel<typeof kernels.gather> = (call) => {
   const { outer, entries, picks, inner } = call.params;
   const x = call.floats('x');
   const index = call.floats('index');
@@ -64,7 +65,7 @@ export const gather: CpuKernel = (call) => {
 };
 
 /** y [outer, entries, inner] = 0, then y at `index` += x [outer, picks, inner]; an index outside adds nowhere. */
-export const scatterAdd: CpuKernel = (call) => {
+export const scatterAdd: CpuKernel<typeof kernels.scatterAdd> = (call) => {
   const { outer, entries, picks, inner } = call.params;
   const x = call.floats('x');
   const index = call.floats('index');
@@ -86,7 +87,7 @@ export const scatterAdd: CpuKernel = (call) => {
 };
 
 /** y = x. */
-export const assign: CpuKernel = (call) => {
+export const assign: CpuKernel<typeof kernels.assign> = (call) => {
   const { count } = call.params;
   const x = call.values('x');
   const y = call.values('y');

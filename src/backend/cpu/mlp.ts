@@ -1,3 +1,4 @@
+import type * as kernels from '../../kernels/index.ts';
 import type { Params } from '../../kernels/index.ts';
 import { activate, activationOf, differentiate, savesInput } from './activation.ts';
 import type { CpuKernel, Floats, KernelCall } from './call.ts';
@@ -90,7 +91,7 @@ function store(
 }
 
 /** y [nets, rows, outputs] of each network; saves what the derivative of each hidden activation needs. */
-export const mlpForward: CpuKernel = (call) => {
+export const mlpForward: CpuKernel<typeof kernels.mlpForward> = (call) => {
   const layout = layoutOf(call.params);
   const { nets, rows, layers, widths, widest } = layout;
   const { storeSaved } = call.params;
@@ -149,7 +150,7 @@ export const mlpForward: CpuKernel = (call) => {
 };
 
 /** dz of every hidden layer, and the input gradients [rows, width] summed over networks, from dy [nets, rows, outputs]. */
-export const mlpBackwardInputs: CpuKernel = (call) => {
+export const mlpBackwardInputs: CpuKernel<typeof kernels.mlpBackwardInputs> = (call) => {
   const layout = layoutOf(call.params);
   const { nets, rows, layers, widths, widest } = layout;
   const { storeDz, storeDx0, storeDx1, x0Width, x1Width } = call.params;
@@ -216,7 +217,7 @@ export const mlpBackwardInputs: CpuKernel = (call) => {
 };
 
 /** Gradient of every parameter of every network, summed over the batch; laid out as the parameters. */
-export const mlpBackwardWeights: CpuKernel = (call) => {
+export const mlpBackwardWeights: CpuKernel<typeof kernels.mlpBackwardWeights> = (call) => {
   const layout = layoutOf(call.params);
   const { nets, rows, layers, widths, widest } = layout;
   const activation = activationOf(call.params.activation);

@@ -1,4 +1,4 @@
-import { kernelSpec } from '../../kernels/index.ts';
+import * as kernels from '../../kernels/index.ts';
 import type { CpuKernel } from './call.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { CpuKernel } from './call.ts';
  * @source Kingma, Ba (2015), "Adam: a method for stochastic optimization", algorithm 1; Loshchilov, Hutter
  * (2019), "Decoupled weight decay regularization", algorithm 2
  */
-export const adam: CpuKernel = (call) => {
+export const adam: CpuKernel<typeof kernels.adam> = (call) => {
   const {
     count,
     hasTarget,
@@ -68,16 +68,16 @@ function note(clock: Uint32Array, place: number): void {
  *
  * @source Haarnoja et al. (2018), "Soft actor-critic algorithms and applications", eq. 18
  */
-export const temperatureStep: CpuKernel = (call) => {
+export const temperatureStep: CpuKernel<typeof kernels.temperatureStep> = (call) => {
   const { samples, targetEntropy, logMin, logMax } = call.params;
   const logTemperature = call.floats('parameters');
   const logProb = call.floats('logProb');
   const entropy = call.floats('entropy');
   const clock = call.words('clock');
   const gradient = call.scratch.take('temperature gradient', 1);
-  const bound = ['parameters', 'moments'].map((name) => call.floats(name));
+  const bound = [call.floats('parameters'), call.floats('moments')];
   const step = adam(
-    call.inner(kernelSpec('adam'), { count: 1 }, [...bound, gradient, undefined, undefined, clock]),
+    call.inner(kernels.adam, { count: 1 }, [...bound, gradient, undefined, undefined, clock]),
   );
   return () => {
     let total = 0;
@@ -90,10 +90,11 @@ export const temperatureStep: CpuKernel = (call) => {
 };
 
 /** Ends an update: looks at the scalars, then clock[2] += 1. */
-export const tick: CpuKernel = (call) => {
+export const tick: CpuKernel<typeof kernels.tick> = (call) => {
   const { watched, place } = call.params;
   const clock = call.words('clock');
-  const scalars = Array.from({ length: watched }, (_, i) => call.floats(`watched${i}`));
+  const places = ['watched0', 'watched1', 'watched2', 'watched3', 'watched4', 'watched5'] as const;
+  const scalars = places.slice(0, watched).map((name) => call.floats(name));
   return () => {
     const wrong = scalars.findIndex((scalar) => !Number.isFinite(scalar[0]));
     if (wrong >= 0) note(clock, place + wrong);

@@ -1,3 +1,4 @@
+import type * as kernels from '../../kernels/index.ts';
 import { randomKinds } from '../../kernels/index.ts';
 import { integerFromBits, normalsFromBits, philox4x32, uniformFromBits } from '../../math/philox.ts';
 import type { CpuKernel } from './call.ts';
@@ -22,7 +23,7 @@ function blockReader(clock: Uint32Array, out: Uint32Array): BlockReader {
  *
  * @throws Error when bits are to go into a float buffer, which would round them
  */
-export const philox: CpuKernel = (call) => {
+export const philox: CpuKernel<typeof kernels.philox> = (call) => {
   const { count, draw, each, drawStep } = call.params;
   const kind = randomKinds[call.params.kind];
   const bound = call.values('y');
@@ -51,7 +52,7 @@ export const philox: CpuKernel = (call) => {
 };
 
 /** y [batch, width]: row i is storage row ⌊bits_i·fill[0]/2^32⌋, with replacement. */
-export const replaySample: CpuKernel = (call) => {
+export const replaySample: CpuKernel<typeof kernels.replaySample> = (call) => {
   const { batch, width, draw } = call.params;
   const storage = call.floats('storage');
   const fill = call.words('fill');
