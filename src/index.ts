@@ -101,6 +101,7 @@ export { Evaluator, evaluationSeeds } from './rl/evaluator.ts';
 export { explainFault } from './rl/numerics.ts';
 export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
 export { type PolicyBatch, PolicyLearner, type PolicyLearnerOptions } from './rl/policy-learner.ts';
+export { compileUpdate, replayFor, trainingWork } from './rl/recorded-update.ts';
 export { type RecoveryOptions, trainRecovering } from './rl/recovery.ts';
 export {
   ReplayBuffer,
@@ -109,15 +110,8 @@ export {
   type StoredTransition,
   type TransitionBatch,
 } from './rl/replay.ts';
-export {
-  compileUpdate,
-  type Evaluation,
-  replayFor,
-  type TrainOptions,
-  train,
-  trainDefaults,
-  trainingWork,
-} from './rl/train.ts';
+export { train } from './rl/train.ts';
+export { type Evaluation, type TrainOptions, trainDefaults } from './rl/train-options.ts';
 export {
   type CostOptions,
   type CostReport,

@@ -7,7 +7,7 @@ import type { PhiloxState } from '../math/philox.ts';
 import { streamVersion } from '../math/streams.ts';
 import type { State } from '../tape/index.ts';
 import type { ReplayContents } from './replay.ts';
-import type { Evaluation, TrainOptions, trainDefaults } from './train.ts';
+import type { Evaluation, TrainOptions, trainDefaults } from './train-options.ts';
 
 /** What a run was asked for: a run resumes only from a checkpoint that agrees. */
 export type CheckpointSettings = Readonly<Record<string, string | number>>;

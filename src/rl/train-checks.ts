@@ -9,7 +9,7 @@ import { actionMap } from './actions.ts';
 import { ActorCritic } from './actor-critic.ts';
 import { requireRanges } from './ranges.ts';
 import type { ReplayBuffer } from './replay.ts';
-import type { TrainOptions, trainDefaults } from './train.ts';
+import type { TrainOptions, trainDefaults } from './train-options.ts';
 
 /** @throws UsageError naming what is not of its kind */
 export function requireParts(settings: TrainOptions): void {
