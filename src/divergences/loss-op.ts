@@ -14,14 +14,18 @@ import {
 export const FUSED_LOSS_LIMIT = 16384;
 
 /** Inputs logProb, q, temperature, and more; outputs the loss, its diagnostics and its gradients. */
-function fusedLoss<A>(
-  name: string,
-  kernel: string,
-  diagnostics: number,
-  differentiable: readonly number[],
-  params: (attributes: A, live: (i: number) => boolean) => Record<string, number>,
-  bindings: (inputs: number) => KernelBinding[],
-): Op<A> {
+interface FusedLoss<A> {
+  readonly name: string;
+  readonly kernel: string;
+  /** How many. */
+  readonly diagnostics: number;
+  /** The inputs that have a gradient. */
+  readonly differentiable: readonly number[];
+  readonly params: (attributes: A, live: (i: number) => boolean) => Record<string, number>;
+  readonly bindings: (inputs: number) => KernelBinding[];
+}
+
+function fusedLoss<A>({ name, kernel, diagnostics, differentiable, params, bindings }: FusedLoss<A>): Op<A> {
   return {
     name,
     infer: (inputs) => [
@@ -51,32 +55,32 @@ function fusedLoss<A>(
 const inputs = (...indices: number[]): KernelBinding[] => indices.map((input) => ({ input }));
 const outputs = (...indices: number[]): KernelBinding[] => indices.map((output) => ({ output }));
 
-const reverseKlOp = fusedLoss<null>(
-  'reverseKlLoss',
-  'loss_reverse_kl',
-  0,
-  [0, 1],
-  (_attributes, live) => ({ storeDQ: Number(live(2)) }),
-  () => [...inputs(0, 1, 2), ...outputs(0, 1, 2)],
-);
+const reverseKlOp = fusedLoss<null>({
+  name: 'reverseKlLoss',
+  kernel: 'loss_reverse_kl',
+  diagnostics: 0,
+  differentiable: [0, 1],
+  params: (_attributes, live) => ({ storeDQ: Number(live(2)) }),
+  bindings: () => [...inputs(0, 1, 2), ...outputs(0, 1, 2)],
+});
 
-const scoreOp = fusedLoss<ScoreBaseline>(
-  'scoreLoss',
-  'loss_score',
-  0,
-  [0],
-  (baseline) => ({ baseline: scoreBaselines.indexOf(baseline) }),
-  (count) => [...inputs(0, 1, 2), count > 3 ? { input: 3 } : null, ...outputs(0, 1)],
-);
+const scoreOp = fusedLoss<ScoreBaseline>({
+  name: 'scoreLoss',
+  kernel: 'loss_score',
+  diagnostics: 0,
+  differentiable: [0],
+  params: (baseline) => ({ baseline: scoreBaselines.indexOf(baseline) }),
+  bindings: (count) => [...inputs(0, 1, 2), count > 3 ? { input: 3 } : null, ...outputs(0, 1)],
+});
 
-const snisOp = fusedLoss<null>(
-  'snisLoss',
-  'loss_snis',
-  1,
-  [0],
-  (_attributes, live) => ({ storeEss: Number(live(1)) }),
-  () => [...inputs(0, 1, 3, 2), ...outputs(0, 1, 2)],
-);
+const snisOp = fusedLoss<null>({
+  name: 'snisLoss',
+  kernel: 'loss_snis',
+  diagnostics: 1,
+  differentiable: [0],
+  params: (_attributes, live) => ({ storeEss: Number(live(1)) }),
+  bindings: () => [...inputs(0, 1, 3, 2), ...outputs(0, 1, 2)],
+});
 
 /** Whether the fused losses take these critics' values [critics, samples, batch]. */
 export const fitsFusedLoss = (critics: Tensor): boolean =>
@@ -97,8 +101,7 @@ export function scoreLoss(
   logProb: Tensor,
   critics: Tensor,
   temperature: Tensor,
-  baseline: ScoreBaseline,
-  value?: Tensor,
+  { baseline, value }: { readonly baseline: ScoreBaseline; readonly value?: Tensor | undefined },
 ): Tensor {
   check('scoreLoss', logProb, critics);
   return recordNode(scoreOp, [logProb, critics, temperature, ...(value ? [value] : [])], baseline).outputs[0];

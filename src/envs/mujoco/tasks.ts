@@ -12,42 +12,79 @@ import { Reacher } from './reacher.ts';
 import { Swimmer } from './swimmer.ts';
 import { Walker2d } from './walker2d.ts';
 
-const entry = (
-  name: string,
-  title: string,
-  gymnasiumId: string,
-  [random, good]: readonly [random: number, good: number],
-  make: () => Environment,
-) => ({
-  name,
-  title,
-  gymnasiumId,
-  returns: { random, good },
-  prepare: loadMujoco,
-  make,
-});
+interface Task {
+  readonly name: string;
+  readonly title: string;
+  readonly gymnasiumId: string;
+  readonly returns: { readonly random: number; readonly good: number };
+  readonly make: () => Environment;
+}
 
 // Walker2d and Humanoid have no threshold: what SAC reaches after a million steps (Weng et al. 2022, Tianshou).
-export const mujocoTasks = [
-  entry(
-    'inverted-pendulum',
-    'Inverted pendulum',
-    'InvertedPendulum-v5',
-    [4.2, 950],
-    () => new InvertedPendulum(),
-  ),
-  entry(
-    'inverted-double-pendulum',
-    'Inverted double pendulum',
-    'InvertedDoublePendulum-v5',
-    [47.3, 9100],
-    () => new InvertedDoublePendulum(),
-  ),
-  entry('reacher', 'Reacher, an arm with two links', 'Reacher-v5', [-42.9, -3.75], () => new Reacher()),
-  entry('swimmer', 'Swimmer, three rods in a fluid', 'Swimmer-v5', [1.7, 360], () => new Swimmer()),
-  entry('hopper', 'Hopper, one leg', 'Hopper-v5', [14.8, 3800], () => new Hopper()),
-  entry('half-cheetah', 'Half-cheetah, two legs', 'HalfCheetah-v5', [-278, 4800], () => new HalfCheetah()),
-  entry('walker2d', 'Walker, two legs in a plane', 'Walker2d-v5', [0.1, 5007], () => new Walker2d()),
-  entry('ant', 'Ant, four legs', 'Ant-v5', [-48.5, 6000], () => new Ant()),
-  entry('humanoid', 'Humanoid', 'Humanoid-v5', [114, 5489], () => new Humanoid()),
-];
+export const mujocoTasks = (
+  [
+    {
+      name: 'inverted-pendulum',
+      title: 'Inverted pendulum',
+      gymnasiumId: 'InvertedPendulum-v5',
+      returns: { random: 4.2, good: 950 },
+      make: () => new InvertedPendulum(),
+    },
+    {
+      name: 'inverted-double-pendulum',
+      title: 'Inverted double pendulum',
+      gymnasiumId: 'InvertedDoublePendulum-v5',
+      returns: { random: 47.3, good: 9100 },
+      make: () => new InvertedDoublePendulum(),
+    },
+    {
+      name: 'reacher',
+      title: 'Reacher, an arm with two links',
+      gymnasiumId: 'Reacher-v5',
+      returns: { random: -42.9, good: -3.75 },
+      make: () => new Reacher(),
+    },
+    {
+      name: 'swimmer',
+      title: 'Swimmer, three rods in a fluid',
+      gymnasiumId: 'Swimmer-v5',
+      returns: { random: 1.7, good: 360 },
+      make: () => new Swimmer(),
+    },
+    {
+      name: 'hopper',
+      title: 'Hopper, one leg',
+      gymnasiumId: 'Hopper-v5',
+      returns: { random: 14.8, good: 3800 },
+      make: () => new Hopper(),
+    },
+    {
+      name: 'half-cheetah',
+      title: 'Half-cheetah, two legs',
+      gymnasiumId: 'HalfCheetah-v5',
+      returns: { random: -278, good: 4800 },
+      make: () => new HalfCheetah(),
+    },
+    {
+      name: 'walker2d',
+      title: 'Walker, two legs in a plane',
+      gymnasiumId: 'Walker2d-v5',
+      returns: { random: 0.1, good: 5007 },
+      make: () => new Walker2d(),
+    },
+    {
+      name: 'ant',
+      title: 'Ant, four legs',
+      gymnasiumId: 'Ant-v5',
+      returns: { random: -48.5, good: 6000 },
+      make: () => new Ant(),
+    },
+    {
+      name: 'humanoid',
+      title: 'Humanoid',
+      gymnasiumId: 'Humanoid-v5',
+      returns: { random: 114, good: 5489 },
+      make: () => new Humanoid(),
+    },
+  ] satisfies Task[]
+).map((task) => ({ ...task, prepare: loadMujoco }));
