@@ -157,7 +157,7 @@ export const bundles = [
     options: { ...shared, platform: 'neutral', mainFields: ['module', 'main'] },
   },
   { entry: 'src/cli/main.ts', out: 'dist/cli.js', options: nodeOptions, executable: true },
-  { entry: 'src/study/environment-worker.ts', out: 'dist/environment-worker.js', options: nodeOptions },
+  { entry: 'src/study/runs/environment-worker.ts', out: 'dist/environment-worker.js', options: nodeOptions },
   { entry: 'bench/main.ts', out: 'dist/bench.js', options: nodeOptions },
   { entry: 'bench/peers/main.ts', out: 'dist/peers/main.js', options: nodeOptions },
 ];

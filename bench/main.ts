@@ -6,7 +6,7 @@ import { allowRelaxedSimd } from '../src/cli/relaxed-simd.ts';
 import { DataError, DivergradError, UsageError, unknownName } from '../src/errors.ts';
 import { type BackendName, backendNames } from '../src/index.ts';
 import { jsonText } from '../src/json.ts';
-import { requireFile, requireFolder } from '../src/study/destination.ts';
+import { requireFile, requireFolder } from '../src/study/runs/destination.ts';
 import { measureKernels, printKernels } from './kernels/run.ts';
 import {
   measureRoofline,

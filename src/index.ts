@@ -73,7 +73,30 @@ export {
   ShapeError,
   UsageError,
 } from './errors.ts';
-
+export { type Interval, median, medianInterval, quantile } from './math/statistics.ts';
+export {
+  type CostOptions,
+  type CostReport,
+  type CostRow,
+  type CostSettings,
+  costDefaults,
+  type KernelShare,
+  measureCost,
+  type UpdateCost,
+  type WrongRow,
+} from './measure/cost.ts';
+export { type HalfCost, measureHalf } from './measure/half-cost.ts';
+export { type Agreement, agreementLine } from './measure/referee.ts';
+export {
+  measureScaling,
+  type ScalingAxis,
+  type ScalingLaw,
+  type ScalingOptions,
+  type ScalingReport,
+  scalingAxes,
+  scalingDefaults,
+} from './measure/scaling.ts';
+export { measureWholeUpdate, type WholeUpdateCost, type WholeUpdateOptions } from './measure/update-cost.ts';
 export { type Activation, activate } from './nn/activation.ts';
 export {
   type AdamOptions,
@@ -112,30 +135,6 @@ export {
 } from './rl/replay.ts';
 export { train } from './rl/train.ts';
 export { type Evaluation, type TrainOptions, trainDefaults } from './rl/train-options.ts';
-export {
-  type CostOptions,
-  type CostReport,
-  type CostRow,
-  type CostSettings,
-  costDefaults,
-  type KernelShare,
-  measureCost,
-  type UpdateCost,
-  type WrongRow,
-} from './study/cost.ts';
-export { type HalfCost, measureHalf } from './study/half-cost.ts';
-export { type Agreement, agreementLine } from './study/referee.ts';
-export {
-  measureScaling,
-  type ScalingAxis,
-  type ScalingLaw,
-  type ScalingOptions,
-  type ScalingReport,
-  scalingAxes,
-  scalingDefaults,
-} from './study/scaling.ts';
-export { type Interval, median, medianInterval, quantile } from './study/statistics.ts';
-export { measureWholeUpdate, type WholeUpdateCost, type WholeUpdateOptions } from './study/update-cost.ts';
 
 export {
   abs,

@@ -61,9 +61,9 @@ test('every network that is trained names what its weights are drawn for', () =>
 
 test('no other source of random numbers, and no seed made of another by adding', () => {
   // A blocked lock waits for a random time.
-  const waits = 'src/study/lock.ts';
+  const waits = 'src/study/runs/lock.ts';
   // Seeds of a study's runs; and how the reference values fill their arrays.
-  const counted = ['src/study/study-config.ts', 'src/study/golden/format.ts'];
+  const counted = ['src/study/config.ts', 'src/verify/format.ts'];
   for (const [file, code] of sources) {
     if (file !== waits) assert.not.match(code, /Math\.random|getRandomValues|randomBytes|randomUUID/, file);
     if (!counted.includes(file))

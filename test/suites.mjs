@@ -209,7 +209,10 @@ export const reads = {
   'test/runner/packages': ['package.json', 'package-lock.json', 'bench/', 'src/', 'web/', 'test/'],
   'test/runner/': ['test/runner/', 'test/run.mjs', 'test/suites.mjs', 'test/mutants/', 'build.mjs'],
   'test/smoke/': ['test/smoke/'],
-  'test/study/': ['test/golden/', 'docs/', 'README.md', 'docs/estimators.md'],
+  'test/quality/': ['test/golden/'],
+  'test/report/': ['docs/', 'README.md'],
+  'test/study/': ['test/golden/', 'docs/study/'],
+  'test/verify/': ['test/golden/', 'README.md'],
   'test/web/': ['test/web/', 'web/', 'docs/quality/'],
 };
 

@@ -3,9 +3,9 @@ import type { Values } from '../../src/backend/backend.ts';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device, type Update } from '../../src/device.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
+import { median } from '../../src/math/statistics.ts';
+import { type Agreement, agreementOf } from '../../src/measure/referee.ts';
 import { dense } from '../../src/nn/mlp-op.ts';
-import { type Agreement, agreementOf } from '../../src/study/referee.ts';
-import { median } from '../../src/study/statistics.ts';
 import { grad, reshape } from '../../src/tape/index.ts';
 
 export interface DenseSize {

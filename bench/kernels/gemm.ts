@@ -5,8 +5,8 @@ import { open } from '../../src/backend/select.ts';
 import type { SimdVariant } from '../../src/backend/wasm/module.ts';
 import type { Device, Update } from '../../src/device.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
-import { type Agreement, isWrong, Referee } from '../../src/study/referee.ts';
-import { type Interval, median, medianInterval } from '../../src/study/statistics.ts';
+import { type Interval, median, medianInterval } from '../../src/math/statistics.ts';
+import { type Agreement, isWrong, Referee } from '../../src/measure/referee.ts';
 import { matmul } from '../../src/tape/index.ts';
 import { hasVariant, type PeakVariant, WasmPeak } from '../peak/wasm.ts';
 

@@ -2,7 +2,7 @@
 
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { xmlText } from '../../src/study/text.ts';
+import { xmlText } from '../../src/report/text.ts';
 import type { LibraryName } from './contestant.ts';
 import { type Contest, entrantName } from './measure.ts';
 import type { PeersDocument } from './report.ts';

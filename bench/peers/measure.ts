@@ -1,5 +1,5 @@
 // One contest: this library and its peers at the same work in the same runtime, in turn.
-import { median } from '../../src/study/statistics.ts';
+import { median } from '../../src/math/statistics.ts';
 import type { Facts, LibraryName, Opening, PeerBackend, RemoteContestant, RunCounts } from './contestant.ts';
 import { Absent, type RuntimeName, startHost } from './hosts.ts';
 import { medianRatio, type RatioFigure } from './ratio.ts';

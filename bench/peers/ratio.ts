@@ -1,5 +1,5 @@
 import { PhiloxStream } from '../../src/math/philox.ts';
-import { median, quantile } from '../../src/study/statistics.ts';
+import { median, quantile } from '../../src/math/statistics.ts';
 
 /** A median with its 95% interval. */
 export interface RatioFigure {

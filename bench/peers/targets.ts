@@ -43,7 +43,7 @@ const elsewhere: readonly (readonly [target: string, how: string])[] = [
     'webgpu: a SAC update in at most 14 kernels in the GPU variant',
     'npm run bench, whole update, fused networks',
   ],
-  ['no heap growth and no device allocation over 10,000 updates', 'npm test, test/study/steady'],
+  ['no heap growth and no device allocation over 10,000 updates', 'npm test, test/measure/steady'],
   ['Pendulum, 10,000 steps on wasm in under 8 s', 'npm run divergrad -- train --steps 10000'],
   [
     'all goldens on wasm with and without threads, SIMD and relaxed SIMD',

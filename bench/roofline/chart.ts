@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { colours, framed, plainPower, plotDocument } from '../../src/study/figure.ts';
+import { colours, framed, plainPower, plotDocument } from '../../src/report/figure.ts';
 import type { Peak } from '../peak/peak.ts';
 import { limits, type RooflineRow } from './roofline.ts';
 

@@ -1,7 +1,8 @@
 // Each kernel of an update against what the machine can do: arithmetic, bytes, and the cost of starting a kernel at all.
+
+import type { KernelTime } from '../../src/measure/kernel-times.ts';
 import type { Program } from '../../src/program/program.ts';
 import { kernelOf } from '../../src/program/program.ts';
-import type { KernelTime } from '../../src/study/kernel-times.ts';
 import { bandwidthAt, type Peak } from '../peak/peak.ts';
 
 /** What a kernel cannot be faster than. */

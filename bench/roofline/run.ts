@@ -8,16 +8,16 @@ import { making, progressBar } from '../../src/cli/common.ts';
 import type { Update } from '../../src/device.ts';
 import { BackendError, DataError } from '../../src/errors.ts';
 import { jsonText } from '../../src/json.ts';
-import { type CostOptions, costSettings, release } from '../../src/study/cost.ts';
+import { median } from '../../src/math/statistics.ts';
+import { type CostOptions, costSettings, release } from '../../src/measure/cost.ts';
 import {
   measureSteps,
   type StepClock,
   type StepTimingOptions,
   timesByKernel,
-} from '../../src/study/kernel-times.ts';
-import { median } from '../../src/study/statistics.ts';
-import { interleave } from '../../src/study/timing.ts';
-import { compileWholeUpdate, requireRight } from '../../src/study/update-cost.ts';
+} from '../../src/measure/kernel-times.ts';
+import { interleave } from '../../src/measure/timing.ts';
+import { compileWholeUpdate, requireRight } from '../../src/measure/update-cost.ts';
 import type { MlpKernels } from '../../src/tape/index.ts';
 import { javaScriptGflops, measureJavaScriptPeak } from '../peak/javascript.ts';
 import { bestOf, type Peak } from '../peak/peak.ts';

@@ -3,9 +3,7 @@
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { jsonText } from '../json.ts';
-import { formatCount } from '../program/program.ts';
-import type { CostReport } from '../study/cost.ts';
-import { mkdir } from '../study/files.ts';
+import type { CostReport } from '../measure/cost.ts';
 import {
   type ScalingAxis,
   type ScalingLaw,
@@ -13,9 +11,11 @@ import {
   scalingAxes,
   scalingAxis,
   wholeUpdateName,
-} from '../study/scaling.ts';
-import { scalingChart } from '../study/scaling-charts.ts';
-import { pointsOf, summariseScaling } from '../study/scaling-summary.ts';
+} from '../measure/scaling.ts';
+import { pointsOf, summariseScaling } from '../measure/scaling-summary.ts';
+import { formatCount } from '../program/program.ts';
+import { scalingChart } from '../report/scaling-charts.ts';
+import { mkdir } from '../study/runs/files.ts';
 import { compactTable, making, nameList, print, writeResult } from './common.ts';
 
 /** Parses `batch,width`, or `all`. @throws UsageError naming the known axes */

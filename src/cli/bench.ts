@@ -3,7 +3,7 @@ import { type BackendChoice, backendNames, type OpenedDevice, open } from '../ba
 import { distributionFamily } from '../distributions/registry.ts';
 import { BackendError, ProbeError, UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
-import { formatCount } from '../program/program.ts';
+import type { Interval } from '../math/statistics.ts';
 import {
   type CostOptions,
   type CostReport,
@@ -13,20 +13,18 @@ import {
   costSettings,
   measureCost,
   type UpdateCost,
-} from '../study/cost.ts';
-import { requireFile, requireFolder } from '../study/destination.ts';
-import { type HalfCost, measureHalf } from '../study/half-cost.ts';
+} from '../measure/cost.ts';
+import { type HalfCost, measureHalf } from '../measure/half-cost.ts';
 import {
   checkKernels,
   isWrongKernel,
   type KernelCheck,
   kernelCheckLine,
   kernelsOf,
-} from '../study/kernel-check.ts';
-import { type KernelCosts, measureKernels } from '../study/kernel-times.ts';
-import { estimatorHelp } from '../study/matrix.ts';
-import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../study/parts.ts';
-import { agreementLine } from '../study/referee.ts';
+} from '../measure/kernel-check.ts';
+import { type KernelCosts, measureKernels } from '../measure/kernel-times.ts';
+import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../measure/parts.ts';
+import { agreementLine } from '../measure/referee.ts';
 import {
   longestMsDefault,
   measureScaling,
@@ -34,9 +32,11 @@ import {
   type ScalingReport,
   scalingAxes,
   scalingDefaults,
-} from '../study/scaling.ts';
-import type { Interval } from '../study/statistics.ts';
-import { measureWholeUpdate, type WholeUpdateCost } from '../study/update-cost.ts';
+} from '../measure/scaling.ts';
+import { measureWholeUpdate, type WholeUpdateCost } from '../measure/update-cost.ts';
+import { formatCount } from '../program/program.ts';
+import { estimatorHelp } from '../report/matrix.ts';
+import { requireFile, requireFolder } from '../study/runs/destination.ts';
 import { milliseconds, printScaling, scalingAxisList, writeScaling } from './bench-scaling.ts';
 import {
   backendChoice,

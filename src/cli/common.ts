@@ -4,10 +4,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendChoice, backendNames } from '../backend/select.ts';
 import { unknownName } from '../errors.ts';
 import { streamVersion } from '../math/streams.ts';
-import { ending } from '../study/ending.ts';
-import { realpath, stat, writeFile } from '../study/files.ts';
-import { printable } from '../study/text.ts';
-import { writeWhole } from '../study/whole-file.ts';
+import { printable } from '../report/text.ts';
+import { ending } from '../study/runs/ending.ts';
+import { realpath, stat, writeFile } from '../study/runs/files.ts';
+import { writeWhole } from '../study/runs/whole-file.ts';
 import { version } from '../version.ts';
 
 /** Options that every command has besides its own. */

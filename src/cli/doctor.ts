@@ -7,7 +7,7 @@ import { openWebGpu } from '../backend/webgpu/open.ts';
 import { Device } from '../device.ts';
 import { ProbeError } from '../errors.ts';
 import { jsonText } from '../json.ts';
-import { checkKernels, isWrongKernel, type KernelCheck, kernelCheckLine } from '../study/kernel-check.ts';
+import { checkKernels, isWrongKernel, type KernelCheck, kernelCheckLine } from '../measure/kernel-check.ts';
 import {
   type CommonOptions,
   print,

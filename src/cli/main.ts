@@ -1,4 +1,4 @@
-import { ending } from '../study/ending.ts';
+import { ending } from '../study/runs/ending.ts';
 import { report, runCommand } from './program.ts';
 import { allowRelaxedSimd } from './relaxed-simd.ts';
 

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { DataError } from '../errors.ts';
 import { jsonText } from '../json.ts';
-import { readFile } from '../study/files.ts';
-import { compatibilityMatrix, matrixMarkdown, matrixText, renewDocument } from '../study/matrix.ts';
+import { compatibilityMatrix, matrixMarkdown, matrixText, renewDocument } from '../report/matrix.ts';
+import { readFile } from '../study/runs/files.ts';
 import {
   type CommonOptions,
   print,

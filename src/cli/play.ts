@@ -5,13 +5,13 @@ import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError, UsageError } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
+import { animatedPage, animatedSvg, svgFrames } from '../report/animation.ts';
 import { parsePolicy, SavedPolicy } from '../rl/policy-file.ts';
-import { animatedPage, animatedSvg, svgFrames } from '../study/animation.ts';
-import { requireFile, requireFolder } from '../study/destination.ts';
-import { isAbsent, readdir, readFile, stat } from '../study/files.ts';
 import { type Episode, meanInterval, play } from '../study/play.ts';
-import { isStray } from '../study/run-folder.ts';
-import { writeFolder } from '../study/whole-file.ts';
+import { requireFile, requireFolder } from '../study/runs/destination.ts';
+import { isAbsent, readdir, readFile, stat } from '../study/runs/files.ts';
+import { isStray } from '../study/runs/run-folder.ts';
+import { writeFolder } from '../study/runs/whole-file.ts';
 import {
   backendChoice,
   type CommonOptions,

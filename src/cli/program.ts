@@ -1,8 +1,8 @@
 // The commands of the command line, and how an error becomes a line and an exit code.
 import { Command, CommanderError } from 'commander';
 import { DivergradError, limited, UsageError, unknownName } from '../errors.ts';
-import { Stopped } from '../study/ending.ts';
-import { fileError } from '../study/files.ts';
+import { Stopped } from '../study/runs/ending.ts';
+import { fileError } from '../study/runs/files.ts';
 import { version } from '../version.ts';
 import { benchCommand } from './bench.ts';
 import { warn } from './common.ts';

@@ -5,8 +5,6 @@ import type { Precision } from '../backend/cpu/backend.ts';
 import { type BackendChoice, open } from '../backend/select.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { unknownName } from '../errors.ts';
-import { requireFolder } from '../study/destination.ts';
-import { mkdir } from '../study/files.ts';
 import {
   measureQuality,
   type QualityOptions,
@@ -15,10 +13,12 @@ import {
   qualityGroups,
   qualitySettings,
   quickQuality,
-} from '../study/quality.ts';
-import type { Figure } from '../study/quality-statistics.ts';
-import { compactJson, summarise } from '../study/quality-summary.ts';
-import { writeWhole } from '../study/whole-file.ts';
+} from '../quality/quality.ts';
+import type { Figure } from '../quality/statistics.ts';
+import { compactJson, summarise } from '../quality/summary.ts';
+import { requireFolder } from '../study/runs/destination.ts';
+import { mkdir } from '../study/runs/files.ts';
+import { writeWhole } from '../study/runs/whole-file.ts';
 import {
   backendChoice,
   type CommonOptions,
@@ -112,7 +112,7 @@ type QualityDocument = QualityReport & { readonly date: string; readonly command
 
 async function writeReport(folder: string, document: QualityDocument): Promise<void> {
   // Only here, since the plotting library is large.
-  const { qualityCharts } = await import('../study/quality-charts.ts');
+  const { qualityCharts } = await import('../report/quality-charts.ts');
   const { rows: _rows, ...about } = document;
   const files = new Map([
     ['quality.json', `${compactJson(document)}\n`],

@@ -2,19 +2,19 @@ import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError, quoted } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
-import type { CostReport } from '../study/cost.ts';
-import { requireFolder } from '../study/destination.ts';
-import { mkdir, readdir, readFile, stat } from '../study/files.ts';
-import { compatibilityMatrix } from '../study/matrix.ts';
-import { reportOf, type StudyReport } from '../study/report.ts';
-import { reportFigures } from '../study/report-figures.ts';
-import { type Finding, findingsOf, withInterval } from '../study/report-findings.ts';
-import { type Picture, reportPage } from '../study/report-page.ts';
-import { isStray } from '../study/run-folder.ts';
-import { scalingChart } from '../study/scaling-charts.ts';
-import type { ScalingSummary } from '../study/scaling-summary.ts';
-import { readStudyResults } from '../study/study-results.ts';
-import { csvOf } from '../study/text.ts';
+import type { CostReport } from '../measure/cost.ts';
+import type { ScalingSummary } from '../measure/scaling-summary.ts';
+import { reportFigures } from '../report/figures.ts';
+import { type Finding, findingsOf, withInterval } from '../report/findings.ts';
+import { compatibilityMatrix } from '../report/matrix.ts';
+import { type Picture, reportPage } from '../report/page.ts';
+import { reportOf, type StudyReport } from '../report/report.ts';
+import { scalingChart } from '../report/scaling-charts.ts';
+import { csvOf } from '../report/text.ts';
+import { readStudyResults } from '../study/results.ts';
+import { requireFolder } from '../study/runs/destination.ts';
+import { mkdir, readdir, readFile, stat } from '../study/runs/files.ts';
+import { isStray } from '../study/runs/run-folder.ts';
 import {
   type CommonOptions,
   compactTable,

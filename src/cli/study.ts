@@ -2,12 +2,12 @@ import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { jsonText } from '../json.ts';
-import { requireFolder } from '../study/destination.ts';
-import { ending } from '../study/ending.ts';
-import { readFile } from '../study/files.ts';
-import { trainArguments } from '../study/settings.ts';
+import { planStudy, readStudy, runName, studySettings } from '../study/config.ts';
+import { requireFolder } from '../study/runs/destination.ts';
+import { ending } from '../study/runs/ending.ts';
+import { readFile } from '../study/runs/files.ts';
+import { trainArguments } from '../study/runs/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
-import { planStudy, readStudy, runName, studySettings } from '../study/study-config.ts';
 import {
   type CommonOptions,
   making,

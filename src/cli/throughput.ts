@@ -10,7 +10,7 @@ import {
   type ThroughputSettings,
   throughputDefaults,
   throughputParts,
-} from '../study/throughput.ts';
+} from '../measure/throughput.ts';
 import {
   backendChoice,
   type CommonOptions,

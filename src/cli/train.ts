@@ -1,19 +1,19 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { baselineEstimator } from '../divergences/registry.ts';
 import { jsonText } from '../json.ts';
-import type { Evaluation } from '../rl/train.ts';
-import { requireFolder } from '../study/destination.ts';
-import { ending } from '../study/ending.ts';
-import { estimatorHelp } from '../study/matrix.ts';
-import { performRun } from '../study/run.ts';
-import { completeSettings } from '../study/run-settings.ts';
+import { estimatorHelp } from '../report/matrix.ts';
+import type { Evaluation } from '../rl/train-options.ts';
+import { requireFolder } from '../study/runs/destination.ts';
+import { ending } from '../study/runs/ending.ts';
+import { performRun } from '../study/runs/run.ts';
+import { completeSettings } from '../study/runs/run-settings.ts';
 import {
   identityNames,
   type RunSettings,
   type Setting,
   type SettingName,
   settingEntries,
-} from '../study/settings.ts';
+} from '../study/runs/settings.ts';
 import {
   type CommonOptions,
   making,

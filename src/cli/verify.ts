@@ -3,10 +3,10 @@ import { type BackendChoice, open } from '../backend/select.ts';
 import { type SimdVariant, simdVariants } from '../backend/wasm/module.ts';
 import { DataError, UsageError, unknownName } from '../errors.ts';
 import { jsonText } from '../json.ts';
-import { type GoldenGroup, readFolder } from '../study/golden/folder.ts';
-import type { Precision } from '../study/golden/format.ts';
-import { failureLine, type GroupReport, groupLine, summarise, totalLine } from '../study/golden/report.ts';
-import { type CaseReport, verifyGroup } from '../study/golden/runner.ts';
+import { type GoldenGroup, readFolder } from '../verify/folder.ts';
+import type { Precision } from '../verify/format.ts';
+import { failureLine, type GroupReport, groupLine, summarise, totalLine } from '../verify/report.ts';
+import { type CaseReport, verifyGroup } from '../verify/runner.ts';
 import {
   backendChoice,
   type CommonOptions,

@@ -27,6 +27,3 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     run.dispose();
   }
 }
-
-export * from './recorded-update.ts';
-export * from './train-options.ts';

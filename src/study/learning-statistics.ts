@@ -1,7 +1,7 @@
 // Statistics of learning runs, as Agarwal et al. 2021 ask for them: aggregates that few runs can carry, with intervals.
 import { minimum } from '../math/extremes.ts';
 import { PhiloxStream } from '../math/philox.ts';
-import { expandedTail, normalQuantile, quantile, studentQuantile } from './statistics.ts';
+import { expandedTail, normalQuantile, quantile, studentQuantile } from '../math/statistics.ts';
 
 /** A score of each run of each task, [tasks][runs]; tasks may have different numbers of runs. */
 export type Scores = readonly (readonly number[])[];

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { sealed } from '../rl/seal.ts';
-import { stopMessage } from './ending.ts';
-import { mkdir } from './files.ts';
-import { takeLock } from './lock.ts';
-import { listRuns, type RunResult, readFinished, readHeld } from './run-folder.ts';
-import { differences, type RunSettings, trainArguments } from './settings.ts';
-import { type RefusedRun, runName, type StudyConfig } from './study-config.ts';
-import { writeWhole } from './whole-file.ts';
+import { type RefusedRun, runName, type StudyConfig } from './config.ts';
+import { stopMessage } from './runs/ending.ts';
+import { mkdir } from './runs/files.ts';
+import { takeLock } from './runs/lock.ts';
+import { listRuns, type RunResult, readFinished, readHeld } from './runs/run-folder.ts';
+import { differences, type RunSettings, trainArguments } from './runs/settings.ts';
+import { writeWhole } from './runs/whole-file.ts';
 
 export interface StudyOptions {
   readonly folder: string;

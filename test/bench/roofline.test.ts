@@ -8,9 +8,9 @@ import { launchMicroseconds, rooflineRows } from '../../bench/roofline/roofline.
 import type { RooflineReport } from '../../bench/roofline/run.ts';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
-import { costSettings } from '../../src/study/cost.ts';
-import { type KernelTime, timeSteps, timesByKernel } from '../../src/study/kernel-times.ts';
-import { compileWholeUpdate } from '../../src/study/update-cost.ts';
+import { costSettings } from '../../src/measure/cost.ts';
+import { type KernelTime, timeSteps, timesByKernel } from '../../src/measure/kernel-times.ts';
+import { compileWholeUpdate } from '../../src/measure/update-cost.ts';
 import { type Ended, startIn } from '../helpers/process.ts';
 
 const rows = suite('rows');

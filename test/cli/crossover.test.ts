@@ -5,7 +5,7 @@ import { compareSpeeds, open } from '../../src/backend/select.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
-import { compileUpdate, replayFor, trainingWork } from '../../src/rl/train.ts';
+import { compileUpdate, replayFor, trainingWork } from '../../src/rl/recorded-update.ts';
 
 const test = suite('crossover');
 

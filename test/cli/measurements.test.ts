@@ -6,9 +6,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { benchCommand } from '../../src/cli/bench.ts';
 import { qualityCommand } from '../../src/cli/quality.ts';
-import type { CostReport } from '../../src/study/cost.ts';
-import type { QualityReport } from '../../src/study/quality.ts';
-import type { QualitySummaryRow } from '../../src/study/quality-summary.ts';
+import type { CostReport } from '../../src/measure/cost.ts';
+import type { QualityReport } from '../../src/quality/quality.ts';
+import type { QualitySummaryRow } from '../../src/quality/summary.ts';
 import { perform, performJson } from '../helpers/perform.ts';
 
 const test = suite('measurements of commands');

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { runDefaults } from '../../src/study/settings.ts';
-import { readStudy } from '../../src/study/study-config.ts';
-import { csvOf, escaped, printable, xmlText } from '../../src/study/text.ts';
+import { csvOf, escaped, printable, xmlText } from '../../src/report/text.ts';
+import { readStudy } from '../../src/study/config.ts';
+import { runDefaults } from '../../src/study/runs/settings.ts';
 import { command } from '../helpers/command.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 

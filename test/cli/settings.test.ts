@@ -12,12 +12,12 @@ import { type ThroughputReport, throughputCommand } from '../../src/cli/throughp
 import { trainCommand } from '../../src/cli/train.ts';
 import { type VerifyReport, verifyCommand } from '../../src/cli/verify.ts';
 import { DataError } from '../../src/errors.ts';
-import type { Evaluation } from '../../src/rl/train.ts';
-import { findCheckpoint } from '../../src/study/checkpoint-file.ts';
-import { compatibilityMatrix, type Matrix } from '../../src/study/matrix.ts';
-import type { StudyReport } from '../../src/study/report.ts';
-import { type RunSettings, runDefaults } from '../../src/study/settings.ts';
-import { planStudy, readStudy, runName } from '../../src/study/study-config.ts';
+import { compatibilityMatrix, type Matrix } from '../../src/report/matrix.ts';
+import type { StudyReport } from '../../src/report/report.ts';
+import type { Evaluation } from '../../src/rl/train-options.ts';
+import { planStudy, readStudy, runName } from '../../src/study/config.ts';
+import { findCheckpoint } from '../../src/study/runs/checkpoint-file.ts';
+import { type RunSettings, runDefaults } from '../../src/study/runs/settings.ts';
 import { commandOf, neverGiven, perform, performJson } from '../helpers/perform.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 

@@ -1,7 +1,7 @@
 // Exact divergences over the box on every backend, in its own precision, against another rule in float64.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { qualityTarget } from '../../src/study/quality-problem.ts';
+import { qualityTarget } from '../../src/quality/problem.ts';
 import { type Case, ExactPrograms, errorOf, expected } from '../divergences/exact-cases.ts';
 import { openDevice } from '../helpers/devices.ts';
 

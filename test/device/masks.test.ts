@@ -120,7 +120,9 @@ test('relaxed choices and components of a mixture: the same as without what is m
         );
       const at = literal([-1, 0.2, 2], [3, 1, 1]);
       const parts = literal([0.3, none, -0.4], [1, 3]);
-      const three = new GaussianMixture(parts, literal(mean, [1, 3, 1]), literal(logStd, [1, 3, 1]), { squashed: false });
+      const three = new GaussianMixture(parts, literal(mean, [1, 3, 1]), literal(logStd, [1, 3, 1]), {
+        squashed: false,
+      });
       return {
         ...{ actions: drawn.actions, logProb: drawn.logProb, given: all.logProb(drawn.actions) },
         expected: same.logProb,

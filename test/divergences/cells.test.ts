@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { missingNeeds, needTitles } from '../../src/divergences/estimator.ts';
 import { chooseEstimator, estimatorChoices } from '../../src/divergences/registry.ts';
 import { UsageError } from '../../src/errors.ts';
-import { compatibilityMatrix, countCells } from '../../src/study/matrix.ts';
+import { compatibilityMatrix, countCells } from '../../src/report/matrix.ts';
 import { trainsRight } from './cells-gradient.ts';
 import { cellsOf, isQuick, learnerFor } from './cells-setting.ts';
 

@@ -3,7 +3,7 @@ import type { Device, Update } from '../../src/device.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { softplus } from '../../src/math/special.ts';
-import { type QualityTarget, recordTarget, targetInputs } from '../../src/study/quality-problem.ts';
+import { type QualityTarget, recordTarget, targetInputs } from '../../src/quality/problem.ts';
 import { grad } from '../../src/tape/index.ts';
 import { type Place, policyDensities, reference } from '../helpers/box-reference.ts';
 

@@ -1,7 +1,7 @@
 // The divergences called exact over the whole range of parameters that training visits, for every family that has them.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { qualityTargets } from '../../src/study/quality-problem.ts';
+import { qualityTargets } from '../../src/quality/problem.ts';
 import { divergences } from '../helpers/box-reference.ts';
 import { exactDevice } from '../helpers/devices.ts';
 import { type Case, ExactPrograms, errorOf, expected } from './exact-cases.ts';

@@ -2,8 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type OpenedDevice, open } from '../../src/backend/select.ts';
-import { readFolder } from '../../src/study/golden/folder.ts';
-import { verifyGroup } from '../../src/study/golden/runner.ts';
+import { readFolder } from '../../src/verify/folder.ts';
+import { verifyGroup } from '../../src/verify/runner.ts';
 
 let device: OpenedDevice;
 test.before(async () => {

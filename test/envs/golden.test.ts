@@ -23,7 +23,7 @@ const worst = (a: ArrayLike<number>, b: readonly number[]) =>
   Math.max(...b.map((x, i) => Math.abs(x - a[i])), a.length === b.length ? 0 : Number.POSITIVE_INFINITY);
 
 for (const { name, gymnasiumId, make, prepare } of environments) {
-  // MuJoCo's are compared in test/study/golden.test.ts; those that Gymnasium lacks have closed forms.
+  // MuJoCo's are compared in test/verify/golden.test.ts; those that Gymnasium lacks have closed forms.
   if (prepare || gymnasiumId === undefined) continue;
   const file = `test/golden/envs/env-${gymnasiumId}.json`;
   const { cases } = JSON.parse(readFileSync(file, 'utf8')) as { cases: Trajectory[] };

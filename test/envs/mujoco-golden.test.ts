@@ -1,13 +1,13 @@
 // How close the MuJoCo tasks come to the published figures and trajectories, and that the comparison notices what is
-// wrong. That all are within tolerance is tested in test/study/golden.test.ts too, as `verify` does it.
+// wrong. That all are within tolerance is tested in test/verify/golden.test.ts too, as `verify` does it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Hopper, hopperModel } from '../../src/envs/mujoco/hopper.ts';
 import { CompiledModel } from '../../src/envs/mujoco/simulation.ts';
 import { prepareEnvironment } from '../../src/envs/registry.ts';
-import { parseJson } from '../../src/study/golden/format.ts';
-import { type MujocoCase, readMujoco, verifyMujoco } from '../../src/study/golden/mujoco.ts';
+import { parseJson } from '../../src/verify/format.ts';
+import { type MujocoCase, readMujoco, verifyMujoco } from '../../src/verify/mujoco.ts';
 
 const folder = 'test/golden/mujoco';
 const read = (file: string): MujocoCase[] =>

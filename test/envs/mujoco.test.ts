@@ -1,5 +1,5 @@
 // What every MuJoCo environment must do, and a user's own model. That they compute the right numbers is compared in
-// test/study/golden.test.ts.
+// test/verify/golden.test.ts.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Environment } from '../../src/envs/environment.ts';

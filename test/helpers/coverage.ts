@@ -1,5 +1,6 @@
 // How often intervals hold the truth, by simulating studies whose truth is known.
 import { PhiloxStream } from '../../src/math/philox.ts';
+import { normalQuantile } from '../../src/math/statistics.ts';
 import {
   aggregate,
   bootstrap,
@@ -9,7 +10,6 @@ import {
   probabilityOfImprovement,
   type Scores,
 } from '../../src/study/learning-statistics.ts';
-import { normalQuantile } from '../../src/study/statistics.ts';
 
 /** Quantile functions of scores. A bimodal score is about 0 where a run failed and about 1 where it did not. */
 export const shapes = {

@@ -131,4 +131,10 @@ export default [
     from: 'result >= 0 && result < rank',
     to: 'result >= 0 && result <= rank',
   },
+  {
+    fault: 'an expanded interval is not expanded',
+    file: 'src/math/statistics.ts',
+    from: 'normalBelow(-shortfall * studentQuantile(level, freedom))',
+    to: 'normalBelow(-studentQuantile(level, 1e9))',
+  },
 ];

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { BenchDocument } from '../../src/cli/bench.ts';
-import type { ScalingSummary } from '../../src/study/scaling-summary.ts';
+import type { ScalingSummary } from '../../src/measure/scaling-summary.ts';
 import { cliIn, inFolder, type Runtime } from '../helpers/process.ts';
 
 /** Drivers that lead nowhere: a machine without an adapter. */

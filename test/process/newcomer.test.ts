@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Matrix } from '../../src/study/matrix.ts';
+import type { Matrix } from '../../src/report/matrix.ts';
 import { added, copy, divergrad, newFile, newLine, node, prepare, remove } from './newcomer-setting.ts';
 
 test.before(prepare);

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { agreed } from '../../src/backend/probe/quick.ts';
 import type { BenchDocument } from '../../src/cli/bench.ts';
 import type { DoctorReport } from '../../src/cli/doctor.ts';
-import { isWrongKernel } from '../../src/study/kernel-check.ts';
+import { isWrongKernel } from '../../src/measure/kernel-check.ts';
 import { command } from '../helpers/command.ts';
 import { plantedGpu, signs, withPlantedWasm, withPlatformGpu } from '../helpers/planted.ts';
 

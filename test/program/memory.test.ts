@@ -3,10 +3,10 @@ import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { compilePolicyUpdate, costSettings } from '../../src/measure/cost.ts';
+import { compileWholeUpdate } from '../../src/measure/update-cost.ts';
 import { programMemory } from '../../src/program/memory.ts';
 import { type KernelStep, Program, type ProgramBuffer } from '../../src/program/program.ts';
-import { compilePolicyUpdate, costSettings } from '../../src/study/cost.ts';
-import { compileWholeUpdate } from '../../src/study/update-cost.ts';
 import { leastArenaBytes } from './facts.ts';
 
 const temporary = (name: string, count: number, slot: number): ProgramBuffer => ({

@@ -6,7 +6,7 @@ import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { adam, mlp } from '../../src/nn/index.ts';
 import type { Program } from '../../src/program/program.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
-import { replayFor } from '../../src/rl/train.ts';
+import { replayFor } from '../../src/rl/recorded-update.ts';
 import {
   add,
   gradient,

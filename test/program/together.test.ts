@@ -6,7 +6,7 @@ import { chooseEstimator } from '../../src/divergences/registry.ts';
 import type { Step } from '../../src/program/program.ts';
 import { bringTogether } from '../../src/program/together.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
-import { replayFor } from '../../src/rl/train.ts';
+import { replayFor } from '../../src/rl/recorded-update.ts';
 import { lowered } from '../helpers/devices.ts';
 
 /** Buffers by name: `layer` reads x and w and writes y. */

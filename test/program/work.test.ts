@@ -4,10 +4,10 @@ import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device, type Recorder } from '../../src/device.ts';
 import { adam, gradient, mlp } from '../../src/index.ts';
+import { costSettings } from '../../src/measure/cost.ts';
+import { compileWholeUpdate } from '../../src/measure/update-cost.ts';
 import { dense } from '../../src/nn/mlp-op.ts';
 import type { Program } from '../../src/program/program.ts';
-import { costSettings } from '../../src/study/cost.ts';
-import { compileWholeUpdate } from '../../src/study/update-cost.ts';
 import {
   add,
   broadcastTo,

@@ -12,9 +12,9 @@ import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import { decodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
 import { savePolicy } from '../../src/rl/policy-file.ts';
 import { train } from '../../src/rl/train.ts';
-import { findCheckpoint, saveCheckpoint } from '../../src/study/checkpoint-file.ts';
-import { RunFolder } from '../../src/study/run-folder.ts';
-import { completeSettings } from '../../src/study/run-settings.ts';
+import { findCheckpoint, saveCheckpoint } from '../../src/study/runs/checkpoint-file.ts';
+import { RunFolder } from '../../src/study/runs/run-folder.ts';
+import { completeSettings } from '../../src/study/runs/run-settings.ts';
 import { exactDevice } from '../helpers/devices.ts';
 import { bytesOf, learnerFor, quick } from '../helpers/training.ts';
 

@@ -89,8 +89,8 @@ const affectedBy = async (...changed: string[]) => {
 };
 
 test('a change affects the files that import it, load a bundle of it, or read it, and no others', async () => {
-  const lock = await affectedBy('src/study/lock.ts');
-  assert.ok(lock.has('node test/study/lock.test.ts') && lock.has('process test/process/study.test.ts'));
+  const lock = await affectedBy('src/study/runs/lock.ts');
+  assert.ok(lock.has('node test/study/runs/lock.test.ts') && lock.has('process test/process/study.test.ts'));
   assert.not.ok(lock.has('node test/math/philox.test.ts') || lock.has('wasm test/device/kernels.test.ts'));
   const shader = await affectedBy('shaders/adam.wgsl');
   assert.ok(shader.has('webgpu test/device/kernels.test.ts'));

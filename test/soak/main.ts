@@ -4,7 +4,7 @@ import { type BackendChoice, open } from '../../src/backend/select.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
-import { compileUpdate, replayFor } from '../../src/rl/train.ts';
+import { compileUpdate, replayFor } from '../../src/rl/recorded-update.ts';
 import { clockState } from '../../src/tape/index.ts';
 
 const options = { backend: 'wasm', updates: '100000' };

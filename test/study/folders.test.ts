@@ -7,9 +7,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { trainCommand } from '../../src/cli/train.ts';
 import { FileError } from '../../src/errors.ts';
-import { type RunSettings, trainArguments } from '../../src/study/settings.ts';
-import { runName } from '../../src/study/study-config.ts';
-import { readStudyResults } from '../../src/study/study-results.ts';
+import { runName } from '../../src/study/config.ts';
+import { readStudyResults } from '../../src/study/results.ts';
+import { type RunSettings, trainArguments } from '../../src/study/runs/settings.ts';
 import { commandOf } from '../helpers/perform.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 

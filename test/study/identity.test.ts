@@ -6,21 +6,21 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { estimators } from '../../src/divergences/registry.ts';
-import { findCheckpoint, saveCheckpoint } from '../../src/study/checkpoint-file.ts';
-import { reportOf } from '../../src/study/report.ts';
-import { performRun } from '../../src/study/run.ts';
-import { RunFolder, readConfig } from '../../src/study/run-folder.ts';
-import { completeSettings } from '../../src/study/run-settings.ts';
+import { reportOf } from '../../src/report/report.ts';
+import { planStudy, readStudy, runName } from '../../src/study/config.ts';
+import { readStudyResults } from '../../src/study/results.ts';
+import { findCheckpoint, saveCheckpoint } from '../../src/study/runs/checkpoint-file.ts';
+import { performRun } from '../../src/study/runs/run.ts';
+import { RunFolder, readConfig } from '../../src/study/runs/run-folder.ts';
+import { completeSettings } from '../../src/study/runs/run-settings.ts';
 import {
   differences,
   identityNames,
   type RunSettings,
   type Setting,
   settingsTable,
-} from '../../src/study/settings.ts';
+} from '../../src/study/runs/settings.ts';
 import { performStudy, type StudyOptions } from '../../src/study/study.ts';
-import { planStudy, readStudy, runName } from '../../src/study/study-config.ts';
-import { readStudyResults } from '../../src/study/study-results.ts';
 import { command } from '../helpers/command.ts';
 import { writeStudy } from '../helpers/study-folder.ts';
 

@@ -2,6 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PhiloxStream } from '../../src/math/philox.ts';
+import { studentQuantile } from '../../src/math/statistics.ts';
 import {
   aggregate,
   bootstrap,
@@ -16,7 +17,6 @@ import {
   type Scores,
   scoreInterval,
 } from '../../src/study/learning-statistics.ts';
-import { studentQuantile } from '../../src/study/statistics.ts';
 import { simulatedCoverage } from '../helpers/coverage.ts';
 
 const test = suite('learning statistics');

@@ -10,12 +10,12 @@ import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { makeEnvironment } from '../../src/envs/registry.ts';
 import { DataError, UsageError } from '../../src/errors.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
+import { animatedPage, animatedSvg, svgFrames } from '../../src/report/animation.ts';
 import { actionMap } from '../../src/rl/actions.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import { evaluationSeeds } from '../../src/rl/evaluator.ts';
 import { type PolicyFile, SavedPolicy, savePolicy } from '../../src/rl/policy-file.ts';
 import { train } from '../../src/rl/train.ts';
-import { animatedPage, animatedSvg, svgFrames } from '../../src/study/animation.ts';
 import { meanInterval, play } from '../../src/study/play.ts';
 
 async function trained(name: string, family: string) {

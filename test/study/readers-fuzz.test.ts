@@ -8,12 +8,12 @@ import * as assert from 'uvu/assert';
 import { hopperModel } from '../../src/envs/mujoco/hopper.ts';
 import { fromMjcf } from '../../src/envs/mujoco/mjcf.ts';
 import { DataError, DivergradError } from '../../src/errors.ts';
+import { reportOf } from '../../src/report/report.ts';
 import { parsePolicy } from '../../src/rl/policy-file.ts';
-import { readTrajectories } from '../../src/study/golden/environments.ts';
-import { parseJson, readGolden } from '../../src/study/golden/format.ts';
-import { reportOf } from '../../src/study/report.ts';
-import { readStudy } from '../../src/study/study-config.ts';
-import { readStudyResults } from '../../src/study/study-results.ts';
+import { readStudy } from '../../src/study/config.ts';
+import { readStudyResults } from '../../src/study/results.ts';
+import { readTrajectories } from '../../src/verify/environments.ts';
+import { parseJson, readGolden } from '../../src/verify/format.ts';
 
 const hostile = [
   '__proto__',

@@ -1,5 +1,5 @@
 import { agreementLine } from '../../src/index.ts';
-import { csvOf } from '../../src/study/text.ts';
+import { csvOf } from '../../src/report/text.ts';
 import { LineChart, type Series } from '../shell/chart.ts';
 import { h, table } from '../shell/dom.ts';
 import { dotChart } from '../shell/dots.ts';

@@ -1,0 +1,221 @@
+import { parse } from 'yaml';
+import { distributionFamily } from '../distributions/registry.ts';
+import { chooseEstimator } from '../divergences/registry.ts';
+import { environments } from '../envs/registry.ts';
+import { closestMatch, DataError, quoted, shortened, unknownName } from '../errors.ts';
+import { maximum } from '../math/extremes.ts';
+import { completeSettings, defaultDistribution, refusal } from './runs/run-settings.ts';
+import { type RunSettings, type Setting, settingEntries } from './runs/settings.ts';
+
+/** A study as its file says it, with every default filled in. */
+export interface StudyConfig {
+  readonly title: string;
+  readonly estimators: readonly string[];
+  /** Empty: each environment's own. */
+  readonly distributions: readonly string[];
+  readonly environments: readonly ({ readonly name: string } & Overrides)[];
+  readonly seeds: readonly number[];
+  readonly settings: Overrides;
+  readonly onIncompatible: 'skip' | 'error';
+}
+
+type Overrides = Partial<Omit<RunSettings, 'environment' | 'estimator' | 'distribution' | 'seed'>>;
+
+/** A run that cannot be, and why. */
+export interface RefusedRun {
+  readonly environment: string;
+  readonly estimator: string;
+  readonly distribution: string;
+  readonly reason: string;
+}
+
+type Check = (value: unknown, path: string) => unknown;
+
+const fail = (path: string, value: unknown, wanted: string): never => {
+  throw new DataError(`${path} is ${value === undefined ? 'nothing' : quoted(value)}; it must be ${wanted}.`);
+};
+
+const whole =
+  (from: number, to = Number.MAX_SAFE_INTEGER): Check =>
+  (value, path) =>
+    Number.isInteger(value) && (value as number) >= from && (value as number) <= to
+      ? value
+      : fail(path, value, `a whole number from ${from}${to < Number.MAX_SAFE_INTEGER ? ` to ${to}` : ''}`);
+
+const oneOf =
+  (...known: readonly string[]): Check =>
+  (value, path) =>
+    known.includes(value as string) ? value : fail(path, value, `one of ${known.join(', ')}`);
+
+const listOf =
+  (check: Check, least = 1): Check =>
+  (value, path) => {
+    if (!Array.isArray(value) || value.length < least)
+      return fail(path, value, `a list of at least ${least}`);
+    return value.map((item, i) => check(item, `${path}[${i}]`));
+  };
+
+/** What a study says as lists, of which it makes every combination. */
+const listed = ['environment', 'estimator', 'distribution', 'seed'];
+
+const checkOf =
+  ({ kind }: Setting): Check =>
+  (value, path) => {
+    const [at, seen] = kind.fault(value) ?? [];
+    return at === undefined ? value : fail(`${path}${at}`, seen, kind.wanted);
+  };
+
+/** What a study may say of every run, and of those of one environment. */
+const settingChecks: Readonly<Record<string, Check>> = Object.fromEntries(
+  settingEntries.flatMap(([key, setting]) =>
+    setting.identity && !listed.includes(key) ? [[key, checkOf(setting)]] : [],
+  ),
+);
+
+/** Names of the settings that a study's file may have. */
+export const studySettings: readonly string[] = Object.keys(settingChecks);
+
+/** An object with known keys only. */
+function fields(value: unknown, path: string, known: readonly string[]): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail(path, value, `a mapping with ${known.join(', ')}`);
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    const close = closestMatch(key, known);
+    throw new DataError(
+      `${path === 'the study' ? '' : `${path}.`}${shortened(key)} is not a setting${close ? `; did you mean '${close}'?` : '.'}`,
+      { hint: `Known: ${known.join(', ')}.` },
+    );
+  }
+  return value as Record<string, unknown>;
+}
+
+function overrides(value: unknown, path: string, also: readonly string[] = []): Overrides {
+  const given = fields(value, path, [...also, ...Object.keys(settingChecks)]);
+  const checked = Object.entries(settingChecks).flatMap(([key, check]) =>
+    Object.hasOwn(given, key) ? [[key, check(given[key], `${path}.${key}`)]] : [],
+  );
+  return Object.fromEntries(checked);
+}
+
+const named =
+  (check: (name: string) => unknown): Check =>
+  (value, path) => {
+    if (typeof value !== 'string') return fail(path, value, 'a name');
+    try {
+      check(value);
+    } catch (error) {
+      throw new DataError(`${path}: ${(error as Error).message}`);
+    }
+    return value;
+  };
+
+const environmentName = named((name) => {
+  const known = environments.map((entry) => entry.name);
+  if (!known.includes(name)) throw unknownName('environment', name, known);
+});
+
+/**
+ * Reads a study from YAML, of which JSON is a part.
+ *
+ * @throws DataError that names the key, what it holds and what it may hold
+ */
+export function readStudy(text: string): StudyConfig {
+  let document: unknown;
+  try {
+    // Aliases could make a small file into an endless list, or one that holds itself.
+    document = parse(text, { maxAliasCount: 0, schema: 'core', merge: false, logLevel: 'error' });
+  } catch (error) {
+    throw new DataError(`The study is not YAML or JSON: ${(error as Error).message.split('\n')[0]}`);
+  }
+  const keys = [
+    'title',
+    'estimators',
+    'distributions',
+    'environments',
+    'seeds',
+    'settings',
+    'onIncompatible',
+  ];
+  const given = fields(document, 'the study', keys);
+  const unique = <T>(list: T[]): T[] => [...new Set(list)];
+  const estimators = listOf(named((name) => chooseEstimator(name)))(
+    given.estimators,
+    'estimators',
+  ) as string[];
+  const distributions = listOf(
+    named((name) => distributionFamily(name)),
+    0,
+  )(given.distributions ?? [], 'distributions') as string[];
+  const list = listOf((value, path) => {
+    if (typeof value === 'string') return { name: environmentName(value, path) };
+    const entry = fields(value, path, ['name', ...Object.keys(settingChecks)]);
+    return { name: environmentName(entry.name, `${path}.name`), ...overrides(entry, path, ['name']) };
+  })(given.environments, 'environments') as StudyConfig['environments'];
+  const names = list.map(({ name }) => name);
+  const twice = names.findIndex((name, i) => names.indexOf(name) !== i);
+  if (twice >= 0) fail(`environments[${twice}]`, names[twice], 'named once');
+  const seeds = (
+    Array.isArray(given.seeds)
+      ? listOf(whole(0))(given.seeds, 'seeds')
+      : Array.from({ length: whole(1, 10_000)(given.seeds ?? 5, 'seeds') as number }, (_, i) => i)
+  ) as number[];
+  return {
+    title: given.title === undefined ? '' : (named(() => undefined)(given.title, 'title') as string),
+    estimators: unique(estimators.map((name) => chooseEstimator(name).name)),
+    distributions: unique(distributions),
+    environments: list,
+    seeds: unique(seeds),
+    settings: overrides(given.settings ?? {}, 'settings'),
+    onIncompatible: oneOf('skip', 'error')(given.onIncompatible ?? 'skip', 'onIncompatible') as
+      | 'skip'
+      | 'error',
+  };
+}
+
+/**
+ * Every run of a study, seeds outermost, so that a study that is stopped has whole comparisons; and what cannot be.
+ *
+ * @param baseSeed added to every seed
+ * @throws DataError when something cannot be and the study does not allow that
+ */
+export async function planStudy(
+  config: StudyConfig,
+  baseSeed: number,
+): Promise<{ readonly runs: RunSettings[]; readonly refused: RefusedRun[] }> {
+  const cells: RunSettings[] = [];
+  const refused: RefusedRun[] = [];
+  for (const { name: environment, ...own } of config.environments) {
+    const distributions =
+      config.distributions.length > 0 ? config.distributions : [await defaultDistribution(environment)];
+    for (const distribution of distributions) {
+      for (const estimator of config.estimators) {
+        const cell = { environment, estimator, distribution };
+        const asked = { ...config.settings, ...own };
+        const reason = await refusal({ ...cell, ...asked });
+        if (reason === undefined) cells.push(await completeSettings({ ...asked, ...cell }));
+        else refused.push({ ...cell, reason });
+      }
+    }
+  }
+  const highest = baseSeed + maximum(config.seeds);
+  if (!Number.isSafeInteger(highest))
+    throw new DataError(
+      `The seeds of the study end at ${maximum(config.seeds)}, to which --seed adds ${baseSeed}; the highest seed is ${Number.MAX_SAFE_INTEGER}.`,
+    );
+  if (config.onIncompatible === 'error' && refused.length > 0) {
+    const [first] = refused;
+    throw new DataError(
+      `${refused.length} combinations cannot be; the first: ${first.estimator} with ${first.distribution} in ${first.environment}: ${first.reason}`,
+      { hint: "Leave them out, or say 'onIncompatible: skip'." },
+    );
+  }
+  return {
+    runs: config.seeds.flatMap((seed) => cells.map((cell) => ({ ...cell, seed: baseSeed + seed }))),
+    refused,
+  };
+}
+
+/** A run's folder in its study. */
+export const runName = ({ environment, estimator, distribution, seed }: RunSettings): string =>
+  [environment, estimator.replaceAll('/', '_').replaceAll(':', '+'), distribution, `seed-${seed}`].join('--');
