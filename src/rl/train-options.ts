@@ -4,21 +4,36 @@ import type { VectorEnvironment } from '../envs/vector.ts';
 import type { ActorCritic } from './actor-critic.ts';
 import type { CheckpointOptions } from './checkpoint.ts';
 
-export interface TrainOptions {
+/** The numbers of a run, each with what it is where it is not given. `ranges` says what it may be. */
+export const trainDefaults = {
+  /** Transitions in a batch. */
+  batch: 64,
+  /** Transitions in the replay buffer. */
+  capacity: 100_000,
+  /** Steps with uniform random actions, before the first update. */
+  warmup: 500,
+  /** Gradient steps after each environment step. */
+  updatesPerStep: 1,
+  /** Steps between evaluations. */
+  evaluateEvery: 1000,
+  evaluationEpisodes: 10,
+  seed: 0,
+};
+
+export type TrainNumbers = Readonly<typeof trainDefaults>;
+
+/** Only the numbers of a run. */
+export const trainNumbersOf = (settings: TrainNumbers): TrainNumbers =>
+  Object.fromEntries(
+    Object.keys(trainDefaults).map((name) => [name, settings[name as keyof TrainNumbers]]),
+  ) as TrainNumbers;
+
+export interface TrainOptions extends Partial<TrainNumbers> {
   /** Fresh environments of the task, one to learn in and the others to evaluate in. */
   readonly makeEnvironment: () => Environment;
   readonly learner: ActorCritic;
   /** Environment steps. */
   readonly steps: number;
-  readonly batch?: number;
-  readonly capacity?: number;
-  /** Steps with uniform random actions, before the first update. */
-  readonly warmup?: number;
-  readonly updatesPerStep?: number;
-  /** Steps between evaluations. */
-  readonly evaluateEvery?: number;
-  readonly evaluationEpisodes?: number;
-  readonly seed?: number;
   readonly onStep?: (step: number) => void;
   readonly onEvaluation?: (evaluation: Evaluation) => void | Promise<void>;
   /**
@@ -33,16 +48,6 @@ export interface TrainOptions {
   /** An update, counted from 1, to carry out step by step, in search of the one that gives NaN or infinity. */
   readonly inspect?: number;
 }
-
-export const trainDefaults = {
-  batch: 64,
-  capacity: 100_000,
-  warmup: 500,
-  updatesPerStep: 1,
-  evaluateEvery: 1000,
-  evaluationEpisodes: 10,
-  seed: 0,
-};
 
 /** One evaluation of the deterministic policy. */
 export interface Evaluation {

@@ -15,10 +15,10 @@ import {
   requireParts,
   requireSettings,
 } from './train-checks.ts';
-import { type TrainOptions, trainDefaults } from './train-options.ts';
+import { type TrainNumbers, type TrainOptions, trainDefaults } from './train-options.ts';
 
 export interface Setup {
-  readonly settings: TrainOptions & typeof trainDefaults;
+  readonly settings: TrainOptions & TrainNumbers;
   /** What a checkpoint of it must agree in. */
   readonly identity: CheckpointSettings;
   readonly make: () => Environment;

@@ -68,7 +68,7 @@ const checkOf =
 /** What a study may say of every run, and of those of one environment. */
 const settingChecks: Readonly<Record<string, Check>> = Object.fromEntries(
   settingEntries.flatMap(([key, setting]) =>
-    setting.identity && !listed.includes(key) ? [[key, checkOf(setting)]] : [],
+    setting.identity !== false && !listed.includes(key) ? [[key, checkOf(setting)]] : [],
   ),
 );
 
