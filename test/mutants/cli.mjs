@@ -26,7 +26,7 @@ export default [
   },
   {
     fault: 'train registers no defaults',
-    file: 'src/cli/train.ts',
+    file: 'src/cli/setting-options.ts',
     from: 'usual === undefined ? option : option.default(usual)',
     to: 'option',
   },
@@ -125,5 +125,11 @@ export default [
     file: 'src/cli/bench.ts',
     from: 'samples: options.samples ?? null',
     to: 'samples: null',
+  },
+  {
+    fault: 'a help of a setting stands in the table and elsewhere',
+    file: 'src/cli/setting-options.ts',
+    from: 'new Option(flag, help)',
+    to: "new Option(flag, help.replace('environment steps', 'steps'))",
   },
 ];

@@ -20,7 +20,7 @@ export const { openSite } = (await import(pathToFileURL(join(process.cwd(), 'tes
 };
 
 const learnAddress =
-  '#learn?environment=cartpole&estimators=reverse-kl/score:loo,forward-kl/snis:policy&steps=220&warmup=100&every=110&episodes=2&rate=0.001&seed=3';
+  '#learn?environment=cartpole&estimators=reverse-kl/score:loo,forward-kl/snis:policy&steps=220&warmup=100&evaluateEvery=110&evaluationEpisodes=2&learningRate=0.001&seed=3';
 
 /** Policies come nearer to the target, and the device is named. */
 export async function see(site: Site): Promise<void> {

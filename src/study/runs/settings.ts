@@ -185,7 +185,7 @@ export const settingsTable = {
   },
   workers: {
     flag: '--workers <n>',
-    help: 'worker threads that share them, where physics takes longest; numbers do not depend on it',
+    help: 'worker threads that share the environments, where physics takes longest; numbers do not depend on it',
     kind: number({ whole: true, from: 0, to: 256 }),
     default: 0,
     identity: false,
