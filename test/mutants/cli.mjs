@@ -32,15 +32,15 @@ export default [
   },
   {
     fault: 'train takes values that a setting may not have',
-    file: 'src/cli/train.ts',
+    file: 'src/cli/setting-options.ts',
     from: 'if (kind.fault(value)) throw',
     to: 'if (!kind) throw',
   },
   {
     fault: 'train takes no notice of --checkpoint-every',
     file: 'src/cli/train.ts',
-    from: 'checkpointEvery: options.checkpointEvery',
-    to: 'checkpointEvery: 5000',
+    from: '      checkpointEvery,\n',
+    to: '      checkpointEvery: 5000,\n',
   },
   {
     fault: 'train prints the variance of the returns for their deviation',
@@ -127,7 +127,7 @@ export default [
     to: 'samples: null',
   },
   {
-    fault: 'a help of a setting stands in the table and elsewhere',
+    fault: "a flag's help is another than the table's",
     file: 'src/cli/setting-options.ts',
     from: 'new Option(flag, help)',
     to: "new Option(flag, help.replace('environment steps', 'steps'))",
