@@ -1,7 +1,7 @@
 // Settings of a run as options of commands, made of their table.
 import { InvalidArgumentError, Option } from 'commander';
+import type { Kind } from '../study/runs/kinds.ts';
 import {
-  type Kind,
   type Setting,
   type SettingName,
   type SettingValues,

@@ -4,21 +4,12 @@
 import { type BackendChoice, backendNames } from '../../backend/select.ts';
 import { defaultCoefficient } from '../../divergences/penalised.ts';
 import { baselineEstimator, chooseEstimator } from '../../divergences/registry.ts';
-import { shortened, UsageError, unknownName } from '../../errors.ts';
+import { shortened, UsageError } from '../../errors.ts';
 import { actorCriticDefaults, criticTargets } from '../../rl/actor-critic.ts';
-import { describeRange, isWithin, type Range, ranges } from '../../rl/ranges.ts';
+import { ranges } from '../../rl/ranges.ts';
 import { fixedTemperature } from '../../rl/temperature.ts';
 import { type TrainNumbers, trainDefaults } from '../../rl/train-options.ts';
-
-/** What a setting may be. */
-export interface Kind<T = unknown> {
-  /** Said after "it must be". */
-  readonly wanted: string;
-  /** The part of a value that is not as wanted, as `['[1]', -3]`; undefined where all is. */
-  fault(value: unknown): readonly [at: string, seen: unknown] | undefined;
-  /** The value that a text stands for; of a text that stands for none, something that has a fault. @throws UsageError */
-  parse(text: string): T;
-}
+import { type Kind, name, number, numbers, oneOf, orName } from './kinds.ts';
 
 export interface Setting<T = unknown> {
   /** The option of `train`, with what stands for its value. */
@@ -34,44 +25,6 @@ export interface Setting<T = unknown> {
   /** What it is in a config.json that does not say it, as releases did not while there was but one value. */
   readonly unsaid?: (config: Readonly<Record<string, unknown>>) => T | undefined;
 }
-
-const name: Kind<string> = {
-  wanted: 'a name',
-  fault: (value) => (typeof value === 'string' && value !== '' ? undefined : ['', value]),
-  parse: (text) => text,
-};
-
-const number = (range: Range): Kind<number> => ({
-  wanted: describeRange(range),
-  fault: (value) => (isWithin(value, range) ? undefined : ['', value]),
-  parse: (text) => ((range.whole ? /^\d+$/ : /\S/).test(text) ? Number(text) : Number.NaN),
-});
-
-const orName = <W extends string, T>(word: W, kind: Kind<T>): Kind<W | T> => ({
-  wanted: `${word}, or ${kind.wanted}`,
-  fault: (value) => (value === word ? undefined : kind.fault(value)),
-  parse: (text) => (text === word ? word : kind.parse(text)),
-});
-
-const oneOf = <T extends string>(what: string, known: readonly T[]): Kind<T> => ({
-  wanted: `one of ${known.join(', ')}`,
-  fault: (value) => (known.includes(value as T) ? undefined : ['', value]),
-  parse: (text) => {
-    if (!known.includes(text as T)) throw unknownName(what, text, known);
-    return text as T;
-  },
-});
-
-/** Numbers, as `64,64` or `64-64` in a text. */
-const listOf = (range: Range): Kind<readonly number[]> => ({
-  wanted: `a list of at least 1, each ${describeRange(range)}`,
-  fault: (value) => {
-    if (!Array.isArray(value) || value.length === 0) return ['', value];
-    const wrong = value.findIndex((item) => !isWithin(item, range));
-    return wrong < 0 ? undefined : [`[${wrong}]`, value[wrong]];
-  },
-  parse: (text) => text.split(/[,-]/).map((part) => number(range).parse(part.trim())),
-});
 
 /** A number of `train`. */
 const trained = (key: keyof TrainNumbers) => ({ kind: number(ranges[key]), default: trainDefaults[key] });
@@ -115,7 +68,7 @@ export const settingsTable = {
   hidden: {
     flag: '--hidden <widths>',
     help: 'hidden layers, as 64,64',
-    kind: listOf(ranges.hidden),
+    kind: numbers(ranges.hidden),
     default: actorCriticDefaults.hidden,
     alike: 'environment',
   },
