@@ -170,7 +170,7 @@ async function measureOne(
   const settings = costSettings(rooflineSizes[size]);
   const { mlp } = device.backend.preferences;
   await requireRight(device, 'reverse-kl/pathwise', settings);
-  const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, mlp);
+  const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, { mlp });
   try {
     const timing = device.backend.name === 'webgpu' ? gpuTiming : quick ? quickTiming : usualTiming;
     // A shared machine's clock differs from one minute to the next: the peak that counts is that of the same rounds.

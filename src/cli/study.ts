@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { jsonText } from '../json.ts';
-import { planStudy, readStudy, runName, studySettings } from '../study/config.ts';
+import { planStudy, readStudy, studySettings } from '../study/config.ts';
 import { requireFolder } from '../study/runs/destination.ts';
 import { ending } from '../study/runs/ending.ts';
 import { readFile } from '../study/runs/files.ts';
@@ -110,7 +110,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
     const done = [...outcomes.values()].filter(({ state }) => state === 'done' || state === 'skipped');
     const whole = done.length === runs.length;
     if (whole) ending.whole();
-    summarise(folder, outcomes, runs.map(runName), refused, options);
+    summarise({ folder, outcomes, refused, total: runs.length }, options);
     saved();
     if (options.report !== undefined && whole) {
       const { file } = await writeReport([folder], {
@@ -127,13 +127,15 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   }
 }
 
-function summarise(
-  folder: string,
-  outcomes: ReadonlyMap<string, RunOutcome>,
-  names: readonly string[],
-  refused: readonly unknown[],
-  options: StudyCommandOptions,
-): void {
+interface Performed {
+  readonly folder: string;
+  readonly outcomes: ReadonlyMap<string, RunOutcome>;
+  readonly refused: readonly unknown[];
+  /** Runs in all. */
+  readonly total: number;
+}
+
+function summarise({ folder, outcomes, refused, total }: Performed, options: StudyCommandOptions): void {
   const count = (...states: RunOutcome['state'][]) =>
     [...outcomes.values()].filter(({ state }) => states.includes(state)).length;
   const [done, failed] = [count('done', 'skipped'), count('failed')];
@@ -149,9 +151,9 @@ function summarise(
     return;
   }
   for (const [name, outcome] of outcomes) if (outcome.state === 'failed') print(outcomeLine(name, outcome));
-  const open = names.length - done - failed;
+  const open = total - done - failed;
   print(
-    `${done} of ${names.length} runs done${failed ? `, ${failed} failed` : ''}${open ? `, ${open} left` : ''}; in ${folder}.${failed || open ? ' The same command goes on with them.' : ''}`,
+    `${done} of ${total} runs done${failed ? `, ${failed} failed` : ''}${open ? `, ${open} left` : ''}; in ${folder}.${failed || open ? ' The same command goes on with them.' : ''}`,
   );
 }
 

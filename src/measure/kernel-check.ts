@@ -85,7 +85,7 @@ function programs(device: Device, tried: number): readonly Compile[] {
         (mlp): Compile =>
           async (device) =>
             // As many samples as this estimator has by itself: 1.
-            (await compileWholeUpdate(device, estimators[0], { ...settings, samples: null }, mlp)).update,
+            (await compileWholeUpdate(device, estimators[0], { ...settings, samples: null }, { mlp })).update,
       ),
       ...variants.map(
         (mlp): Compile =>
@@ -221,7 +221,7 @@ export async function kernelsOf(
     ...mlpVariants(device).map(
       (mlp): Compile =>
         async (on) =>
-          (await compileWholeUpdate(on, baseline, settings, mlp)).update,
+          (await compileWholeUpdate(on, baseline, settings, { mlp })).update,
     ),
   ];
   const names = new Set<string>();

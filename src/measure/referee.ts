@@ -43,17 +43,19 @@ const HALF_TOLERANCE = 2e-2;
 /** Work of an update above which float64 in plain JavaScript takes too long, FLOP. */
 const CPU_FLOPS = 2e9;
 
-/**
- * How far named results are from those of a reference, all that it has.
- *
- * @param moved what the reference gives when its inputs move by their last digit
- */
+export interface AgreementOptions {
+  /** What the reference gives when its inputs move by their last digit. */
+  readonly moved?: ReadonlyMap<string, Values>;
+  /** Of the largest value. */
+  readonly tolerance?: number;
+}
+
+/** How far named results are from those of a reference, all that it has. */
 export function agreementOf(
   found: ReadonlyMap<string, Values>,
   expected: ReadonlyMap<string, Values>,
   reference: string,
-  moved: ReadonlyMap<string, Values> = expected,
-  tolerance = TOLERANCE,
+  { moved = expected, tolerance = TOLERANCE }: AgreementOptions = {},
 ): Agreement {
   let worst: Deviation = noDeviation;
   let where = [...expected.keys()][0];
@@ -100,7 +102,7 @@ export class Referee {
       for (const [state, values] of start) reference.write(state, nudged(values));
       const moved = await firstUpdate(reference, twin);
       const half = this.device.backend.preferences.halfHidden;
-      return agreementOf(found, expected, name, moved, half ? HALF_TOLERANCE : TOLERANCE);
+      return agreementOf(found, expected, name, { moved, tolerance: half ? HALF_TOLERANCE : TOLERANCE });
     } finally {
       twin.dispose();
       for (const state of twin.program.states) reference.free(state);

@@ -31,11 +31,11 @@ test('a wrong estimator is told and not timed, the others are; a wrong whole upd
       [['reverse-kl/score:loo', 1]],
     );
     assert.is(baseline, 'reverse-kl/score:loo');
-    const whole = measureWholeUpdate(device, estimators[0], settings, undefined, { variants: ['fused'] });
+    const whole = measureWholeUpdate(device, estimators[0], settings, { variants: ['fused'] });
     assert.instance(await whole.catch((error: unknown) => error), ProbeError);
     const told: string[] = [];
     const onWrong = ({ estimator }: { readonly estimator: string }) => void told.push(estimator);
-    const none = await measureWholeUpdate(device, estimators[0], settings, undefined, {
+    const none = await measureWholeUpdate(device, estimators[0], settings, {
       variants: ['fused'],
       onWrong,
     });
