@@ -1,9 +1,9 @@
 import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type BackendChoice, backendNames } from '../backend/select.ts';
 import { unknownName } from '../errors.ts';
 import { streamVersion } from '../math/streams.ts';
+import { type BackendChoice, backendNames } from '../open/open.ts';
 import { printable } from '../report/text.ts';
 import { ending } from '../study/runs/ending.ts';
 import { realpath, stat, writeFile } from '../study/runs/files.ts';

@@ -1,4 +1,3 @@
-import type { Work } from '../backend/crossover.ts';
 import { breathe, listOf } from '../breathe.ts';
 import type { Device, Update } from '../device.ts';
 import type { Environment } from '../envs/environment.ts';
@@ -7,6 +6,7 @@ import { UsageError } from '../errors.ts';
 import { requireHeld } from '../json.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { streamVersion } from '../math/streams.ts';
+import type { Work } from '../open/crossover.ts';
 import { MOST_JOINED_BINDINGS } from '../program/join.ts';
 import { MLP_WIDTH } from '../program/kernels.ts';
 import { lower } from '../program/lower.ts';

@@ -1,15 +1,11 @@
-import {
-  ActorCritic,
-  type BackendChoice,
-  chooseEstimator,
-  distributionFamily,
-  type Environment,
-  type Evaluation,
-  makeEnvironment,
-  prepareEnvironment,
-  type Scene,
-  train,
-} from '../../src/index.ts';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import { chooseEstimator } from '../../src/divergences/registry.ts';
+import type { Environment } from '../../src/envs/environment.ts';
+import { makeEnvironment, prepareEnvironment } from '../../src/envs/registry.ts';
+import type { Scene } from '../../src/envs/scene.ts';
+import type { BackendChoice } from '../../src/open/open.ts';
+import { ActorCritic } from '../../src/rl/actor-critic.ts';
+import { type Evaluation, train } from '../../src/rl/train.ts';
 import { openFor } from '../shell/device.ts';
 import type { JobPort } from '../shell/protocol.ts';
 

@@ -1,10 +1,11 @@
 // Every setting of a training run, once: its names in files and as a flag, what it may be and is by default, and whether it
 // says which run this is. The options of `train`, the keys of a study's file, config.json and the comparisons of runs are
 // made of this table.
-import { type BackendChoice, backendNames } from '../../backend/select.ts';
+
 import { defaultCoefficient } from '../../divergences/penalised.ts';
 import { baselineEstimator, chooseEstimator } from '../../divergences/registry.ts';
 import { shortened, UsageError, unknownName } from '../../errors.ts';
+import { type BackendChoice, backendNames } from '../../open/open.ts';
 import { actorCriticDefaults, type CriticTarget, criticTargets } from '../../rl/actor-critic.ts';
 import { describeRange, isWithin, type Range, ranges } from '../../rl/ranges.ts';
 import { fixedTemperature } from '../../rl/temperature.ts';
