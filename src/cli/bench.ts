@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { type BackendChoice, backendNames, type OpenedDevice, open } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { BackendError, ProbeError, UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import type { Interval } from '../math/statistics.ts';
+import { agreementLine } from '../measure/agreement.ts';
 import {
   type CostOptions,
   type CostReport,
@@ -24,7 +24,6 @@ import {
 } from '../measure/kernel-check.ts';
 import { type KernelCosts, measureKernels } from '../measure/kernel-times.ts';
 import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../measure/parts.ts';
-import { agreementLine } from '../measure/referee.ts';
 import {
   longestMsDefault,
   measureScaling,
@@ -34,6 +33,7 @@ import {
   scalingDefaults,
 } from '../measure/scaling.ts';
 import { measureWholeUpdate, type WholeUpdateCost } from '../measure/update-cost.ts';
+import { type BackendChoice, backendNames, type OpenedDevice, open } from '../open/open.ts';
 import { formatCount } from '../program/program.ts';
 import { estimatorHelp } from '../report/matrix.ts';
 import { requireFile, requireFolder } from '../study/runs/destination.ts';

@@ -1,5 +1,5 @@
 // Every kernel of a backend at several shapes, each by itself against the cpu's twin in float64.
-import { type CheckedStep, checkSteps } from '../backend/probe/steps.ts';
+
 import { Device, type Update } from '../device.ts';
 import { Gaussian } from '../distributions/gaussian.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
@@ -8,6 +8,7 @@ import { chooseEstimator } from '../divergences/registry.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { sizeOf } from '../math/shape.ts';
 import { type Activation, activations, mlp } from '../nn/index.ts';
+import { type CheckedStep, checkSteps } from '../open/probe/steps.ts';
 import { kernelOf, type Program, type Step } from '../program/program.ts';
 import {
   assign,

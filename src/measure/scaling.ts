@@ -3,6 +3,7 @@ import { distributionFamily } from '../distributions/registry.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { BackendError, UsageError, unknownName } from '../errors.ts';
 import { maximum, minimum } from '../math/extremes.ts';
+import { agreementLine } from './agreement.ts';
 import {
   type CostOptions,
   type CostReport,
@@ -18,7 +19,6 @@ import {
   type WrongRow,
 } from './cost.ts';
 import { type Bounds, fitLine, type Line, sizeAt, slopes } from './knee.ts';
-import { agreementLine } from './referee.ts';
 import type { OnProgress } from './timing.ts';
 import { measureWholeUpdate, type WholeUpdateCost } from './update-cost.ts';
 

@@ -7,6 +7,7 @@ import { ActorCritic } from '../rl/actor-critic.ts';
 import { compileUpdate, replayFor } from '../rl/recorded-update.ts';
 import type { ReplayBuffer } from '../rl/replay.ts';
 import { clockState, type MlpKernels } from '../tape/index.ts';
+import { type Agreement, disagreement, isWrong } from './agreement.ts';
 import {
   type CostSettings,
   moveReference,
@@ -15,7 +16,7 @@ import {
   updateCost,
   type WrongRow,
 } from './cost.ts';
-import { type Agreement, disagreement, isWrong, Referee } from './referee.ts';
+import { Referee } from './referee.ts';
 import { interleave, type OnProgress } from './timing.ts';
 
 /** A whole update of an actor-critic with one way to compute networks. */

@@ -7,7 +7,6 @@ import { referenceKls } from './follows.ts';
 import { compileGradient, prepare, release, replicate } from './measure.ts';
 import { evaluateNodes } from './nodes.ts';
 import { type Heads, qualityTarget } from './problem.ts';
-import type { QualitySettings } from './quality.ts';
 import { cosineOfMean, type Figure, gradientStatistics } from './statistics.ts';
 
 /** Which gradient one KL penalty follows when it is used as a loss; plain JSON. */
@@ -56,7 +55,7 @@ const [parallel, sameLength] = [0.99, 0.1];
 export async function measurePenalties(
   device: Device,
   exact: Device,
-  { seed }: Pick<QualitySettings, 'seed'>,
+  { seed }: { readonly seed: number },
 ): Promise<PenaltyRow[]> {
   const choices = estimatorChoices().filter(({ name }) => name.startsWith('kl-penalty/'));
   const rows: PenaltyRow[] = [];

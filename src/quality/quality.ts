@@ -1,5 +1,4 @@
-import { createCpuBackend } from '../backend/cpu/backend.ts';
-import { Device } from '../device.ts';
+import type { Device } from '../device.ts';
 import type { DistributionFamily } from '../distributions/distribution.ts';
 import { distributionFamilies, distributionFamily } from '../distributions/registry.ts';
 import { type EstimatorChoice, missingNeeds, requireCompatible } from '../divergences/estimator.ts';
@@ -9,6 +8,7 @@ import { requireHeld } from '../json.ts';
 import { median, medianInterval } from '../math/statistics.ts';
 import { streamVersion } from '../math/streams.ts';
 import type { OnProgress } from '../measure/timing.ts';
+import { referenceDevice } from '../open/backends.ts';
 import { version } from '../version.ts';
 import { type ExactGradient, norm } from './exact.ts';
 import { followedBy } from './follows.ts';
@@ -191,7 +191,7 @@ export async function measureQuality(
   const settings = qualitySettings(options);
   const groups = qualityGroups(settings);
   // References are computed in float64 on the CPU, wherever the estimators run.
-  const exact = new Device(createCpuBackend({ precision: 'f64' }));
+  const exact = await referenceDevice();
   const rows: QualityRow[] = [];
   const total = groups.reduce((sum, group) => sum + group.choices.length, 0) * settings.samples.length;
   let done = 0;

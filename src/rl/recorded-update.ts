@@ -1,6 +1,7 @@
 // A learner's update as a device runs it: recorded on batches from a replay buffer of the learner's shape.
-import type { Work } from '../backend/crossover.ts';
+
 import type { Device, Update } from '../device.ts';
+import type { Work } from '../open/crossover.ts';
 import { MOST_JOINED_BINDINGS } from '../program/join.ts';
 import { MLP_WIDTH } from '../program/kernels.ts';
 import { lower } from '../program/lower.ts';

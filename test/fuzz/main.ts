@@ -2,8 +2,8 @@
 // [--programs N] [--seed S] [--backends cpu,wasm,webgpu]. The seed is printed first, a failure with its program
 // shrunk and the seed and path that repeat it.
 import * as fc from 'fast-check';
-import { type BackendChoice, open } from '../../src/backend/select.ts';
 import type { Device } from '../../src/device.ts';
+import { type BackendChoice, open } from '../../src/open/open.ts';
 import { compareDevices, programs } from '../helpers/fuzz-programs.ts';
 import { optionsOf } from '../helpers/options.ts';
 

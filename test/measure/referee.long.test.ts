@@ -1,12 +1,12 @@
 // What is wrong is told and not timed, and every kernel is checked by itself.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { open } from '../../src/backend/select.ts';
 import { ProbeError } from '../../src/errors.ts';
+import { agreementLine } from '../../src/measure/agreement.ts';
 import { costSettings, measureCost } from '../../src/measure/cost.ts';
 import { checkKernels, isWrongKernel } from '../../src/measure/kernel-check.ts';
-import { agreementLine } from '../../src/measure/referee.ts';
 import { measureWholeUpdate } from '../../src/measure/update-cost.ts';
+import { open } from '../../src/open/open.ts';
 import { kernels } from '../../src/program/kernels.ts';
 import { plantedGpu, signs } from '../helpers/planted.ts';
 

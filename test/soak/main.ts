@@ -1,8 +1,9 @@
 // Memory and size, part of `npm run test:all`: node build.mjs soak [--backend=wasm] [--updates=100000]. Memory stays flat over many
 // updates, a thousand programs come and go, 64 live side by side, and large batches and networks work.
-import { type BackendChoice, open } from '../../src/backend/select.ts';
+
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { type BackendChoice, open } from '../../src/open/open.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import { compileUpdate, replayFor } from '../../src/rl/recorded-update.ts';
 import { clockState } from '../../src/tape/index.ts';

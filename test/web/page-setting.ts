@@ -11,6 +11,8 @@ export interface Site {
   readonly url: string;
   /** Errors on the console, uncaught ones, and requests to other hosts. */
   readonly problems: string[];
+  /** Files of the page that have been asked for. */
+  readonly asked: Set<string>;
   page(address: string, options?: { readonly colorScheme?: 'light' | 'dark' }): Promise<Page>;
   close(): Promise<void>;
 }

@@ -1,13 +1,10 @@
-import {
-  type BackendChoice,
-  type Environment,
-  type Evaluation,
-  LocalVector,
-  makeEnvironment,
-  type Scene,
-  train,
-} from '../../src/index.ts';
-import { trainNumbersOf } from '../../src/rl/train-options.ts';
+import type { Environment } from '../../src/envs/environment.ts';
+import { makeEnvironment } from '../../src/envs/registry.ts';
+import type { Scene } from '../../src/envs/scene.ts';
+import { LocalVector } from '../../src/envs/vector.ts';
+import type { BackendChoice } from '../../src/open/open.ts';
+import { train } from '../../src/rl/train.ts';
+import { type Evaluation, trainNumbersOf } from '../../src/rl/train-options.ts';
 import { completeSettings, learnerOf } from '../../src/study/runs/run-settings.ts';
 import { openFor } from '../shell/device.ts';
 import type { JobPort } from '../shell/protocol.ts';

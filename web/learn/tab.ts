@@ -1,13 +1,10 @@
-import {
-  chooseEstimator,
-  distributionFamily,
-  type Evaluation,
-  estimatorChoices,
-  missingNeeds,
-  type Scene,
-  version,
-} from '../../src/index.ts';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import { missingNeeds } from '../../src/divergences/estimator.ts';
+import { chooseEstimator, estimatorChoices } from '../../src/divergences/registry.ts';
+import type { Scene } from '../../src/envs/scene.ts';
 import { jsonText } from '../../src/json.ts';
+import type { Evaluation } from '../../src/rl/train-options.ts';
+import { version } from '../../src/version.ts';
 import { LineChart } from '../shell/chart.ts';
 import { type RunningJob, startJob } from '../shell/client.ts';
 import { button, download, h, newId, select } from '../shell/dom.ts';
@@ -48,8 +45,6 @@ interface Run {
 
 /** Training, seen while it happens: one worker for each estimator. */
 export class LearnTab implements Tab {
-  readonly name = 'learn';
-  readonly title = 'Learn';
   readonly element: HTMLElement;
   private readonly status = new Status();
   private readonly runs: Run[] = [];

@@ -1,18 +1,14 @@
+import { BackendError, ProbeError } from '../../src/errors.ts';
 import {
-  type BackendChoice,
-  BackendError,
   type CostOptions,
   type CostReport,
   costDefaults,
   measureCost,
-  measureScaling,
-  measureWholeUpdate,
-  type OpenedDevice,
-  ProbeError,
-  type ScalingReport,
-  type WholeUpdateCost,
   type WrongRow,
-} from '../../src/index.ts';
+} from '../../src/measure/cost.ts';
+import { measureScaling, type ScalingReport } from '../../src/measure/scaling.ts';
+import { measureWholeUpdate, type WholeUpdateCost } from '../../src/measure/update-cost.ts';
+import type { BackendChoice, OpenedDevice } from '../../src/open/open.ts';
 import { openFor } from '../shell/device.ts';
 import type { JobPort } from '../shell/protocol.ts';
 

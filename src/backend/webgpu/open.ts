@@ -1,5 +1,5 @@
 import { BackendError } from '../../errors.ts';
-import { isSoftwareAdapter, WebGpuBackend } from './backend.ts';
+import type { WebGpuBackend } from './backend.ts';
 
 export interface WebGpuOptions {
   /** Where to get adapters; by default the platform's own `navigator.gpu`, in Node the package `webgpu`. */
@@ -45,6 +45,8 @@ export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBac
     powerPreference: options.powerPreference ?? 'high-performance',
   });
   if (!adapter) throw new BackendError('WebGPU offers no adapter.', { hint: whatToDo, fault: 'absent' });
+  // Kernels are loaded once there is an adapter to run them.
+  const { isSoftwareAdapter, WebGpuBackend } = await import('./backend.ts');
   const limits = Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]]));
   const offered = adapter.features.has('subgroups');
   const { subgroups = offered && isSoftwareAdapter(adapter.info) } = options;

@@ -1,7 +1,7 @@
-import { type OpenedDevice, open } from '../../backend/select.ts';
 import { makeEnvironment, prepareEnvironment } from '../../envs/registry.ts';
 import { LocalVector, type VectorEnvironment } from '../../envs/vector.ts';
 import { type BackendError, NumericsError } from '../../errors.ts';
+import { type OpenedDevice, open } from '../../open/open.ts';
 import type { ActorCritic } from '../../rl/actor-critic.ts';
 import { requireResumable, runSettings } from '../../rl/checkpoint.ts';
 import { explainFault } from '../../rl/numerics.ts';

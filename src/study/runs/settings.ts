@@ -1,10 +1,10 @@
 // Every setting of a training run, once: its names in files and as a flag, what it may be and is by default, and whether it
 // says which run this is. The options of `train`, the keys of a study's file, config.json, the comparisons of runs, the
 // page's form, docs/settings.md and the types are made of this table.
-import { type BackendChoice, backendNames } from '../../backend/select.ts';
 import { defaultCoefficient } from '../../divergences/penalised.ts';
 import { baselineEstimator, chooseEstimator } from '../../divergences/registry.ts';
 import { shortened, UsageError } from '../../errors.ts';
+import { type BackendChoice, backendNames } from '../../open/open.ts';
 import { actorCriticDefaults, criticTargets } from '../../rl/actor-critic.ts';
 import { ranges } from '../../rl/ranges.ts';
 import { fixedTemperature } from '../../rl/temperature.ts';
