@@ -149,11 +149,12 @@ export const nodeOptions = {
   external: ['webgpu', '@mujoco/mujoco', 'node:*'],
 };
 
-/** The bundles of dist/: what begins each, and where it goes. */
+/** The bundles of dist/: what begins each, and where it goes; `parts` holds what is loaded when it is asked for. */
 export const bundles = [
   {
     entry: 'src/index.ts',
     out: 'dist/index.js',
+    parts: 'library',
     options: { ...shared, platform: 'neutral', mainFields: ['module', 'main'] },
   },
   { entry: 'src/cli/main.ts', out: 'dist/cli.js', options: nodeOptions, executable: true },
@@ -195,14 +196,17 @@ export async function bundle({ force = false, only } = {}) {
   mkdirSync(path('dist'), { recursive: true });
   try {
     await Promise.all(
-      stale.map(({ entry, out, options, executable }) =>
-        esbuild.build({
+      stale.map(async ({ entry, out, options, executable, parts }) => {
+        const { metafile } = await esbuild.build({
           ...options,
+          ...(parts ? { splitting: true, chunkNames: `${parts}/[name]-[hash]` } : {}),
           banner: executable ? { js: `#!/usr/bin/env node\n${nodeBanner}` } : options.banner,
-          entryPoints: [path(entry)],
-          outfile: path(out),
-        }),
-      ),
+          entryPoints: { [basename(out, '.js')]: path(entry) },
+          outdir: path('dist'),
+          metafile: true,
+        });
+        if (parts) removeOthers(`dist/${parts}`, metafile.outputs);
+      }),
     );
   } catch (error) {
     if (Array.isArray(error?.errors)) fail('the build failed'); // esbuild has printed why
@@ -215,6 +219,12 @@ export async function bundle({ force = false, only } = {}) {
     const now = new Date();
     utimesSync(path(out), now, now);
   }
+}
+
+/** Removes what an earlier build left in a folder. @param outputs what is kept, by its path */
+function removeOthers(folder, outputs) {
+  for (const name of readdirSync(path(folder)))
+    if (!Object.hasOwn(outputs, `${folder}/${name}`)) rmSync(path(folder, name), { force: true });
 }
 
 // ---------------------------------------------------------------- the peers

@@ -2,16 +2,7 @@
 
 export type { Backend, BackendName, Counters, Values } from './backend/backend.ts';
 export type { Precision } from './backend/cpu/backend.ts';
-export { crossoverFlops, expectedMs, measureSpeed, type Speed, type Work } from './backend/crossover.ts';
-export {
-  type BackendChoice,
-  backendNames,
-  OpenedDevice,
-  type OpenOptions,
-  open,
-} from './backend/select.ts';
 export { type CompileOptions, Device, type Recorder, type TracedStep, Update } from './device.ts';
-
 export type {
   Capabilities,
   Distribution,
@@ -21,7 +12,6 @@ export type {
   SampleOptions,
 } from './distributions/distribution.ts';
 export { distributionFamilies, distributionFamily } from './distributions/registry.ts';
-
 export {
   type Estimator,
   type EstimatorChoice,
@@ -36,7 +26,6 @@ export {
 } from './divergences/estimator.ts';
 export { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from './divergences/registry.ts';
 export { type BoltzmannOptions, boltzmann, type Target } from './divergences/target.ts';
-
 export { bimodalModes, bimodalReward } from './envs/bimodal-bandit.ts';
 export type { Environment, EnvironmentState, Space, Transition } from './envs/environment.ts';
 export {
@@ -56,7 +45,6 @@ export { fromMjcf, type MjcfOptions, type MjcfStep } from './envs/mujoco/mjcf.ts
 export { type EnvironmentEntry, environments, makeEnvironment, prepareEnvironment } from './envs/registry.ts';
 export type { Point, Scene, Shape, Tone } from './envs/scene.ts';
 export { LocalVector, type VectorEnvironment, type VectorTransition } from './envs/vector.ts';
-
 export {
   BackendError,
   CheckpointError,
@@ -74,6 +62,7 @@ export {
   UsageError,
 } from './errors.ts';
 export { type Interval, median, medianInterval, quantile } from './math/statistics.ts';
+export { type Agreement, agreementLine } from './measure/agreement.ts';
 export {
   type CostOptions,
   type CostReport,
@@ -86,7 +75,6 @@ export {
   type WrongRow,
 } from './measure/cost.ts';
 export { type HalfCost, measureHalf } from './measure/half-cost.ts';
-export { type Agreement, agreementLine } from './measure/referee.ts';
 export {
   measureScaling,
   type ScalingAxis,
@@ -108,11 +96,19 @@ export {
   type StepOptions,
 } from './nn/adam.ts';
 export { layerNormalise, type MlpOptions, mlp, type Network, type ParameterEntry } from './nn/mlp.ts';
+export { crossoverFlops, expectedMs, measureSpeed, type Speed, type Work } from './open/crossover.ts';
+export {
+  type BackendChoice,
+  backendNames,
+  OpenedDevice,
+  type OpenOptions,
+  open,
+} from './open/open.ts';
 export type { Fault } from './program/fault.ts';
 export { type ProgramMemory, programMemory } from './program/memory.ts';
 export { type FusedStep, type KernelStep, Program, type Step } from './program/program.ts';
+export type { ActionKind } from './rl/actions.ts';
 export {
-  type ActionKind,
   ActorCritic,
   type ActorCriticOptions,
   actorCriticDefaults,
@@ -124,6 +120,7 @@ export { Evaluator, evaluationSeeds } from './rl/evaluator.ts';
 export { explainFault } from './rl/numerics.ts';
 export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
 export { type PolicyBatch, PolicyLearner, type PolicyLearnerOptions } from './rl/policy-learner.ts';
+export { compileUpdate, replayFor, trainingWork } from './rl/recorded-update.ts';
 export { type RecoveryOptions, trainRecovering } from './rl/recovery.ts';
 export {
   ReplayBuffer,
@@ -132,15 +129,8 @@ export {
   type StoredTransition,
   type TransitionBatch,
 } from './rl/replay.ts';
-export {
-  compileUpdate,
-  type Evaluation,
-  replayFor,
-  type TrainOptions,
-  train,
-  trainDefaults,
-  trainingWork,
-} from './rl/train.ts';
+export { train } from './rl/train.ts';
+export { type Evaluation, type TrainOptions, trainDefaults } from './rl/train-options.ts';
 
 export {
   abs,

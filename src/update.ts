@@ -14,6 +14,18 @@ export interface TracedStep {
   readonly written: ReadonlyMap<string, Values>;
 }
 
+/** What an update is made of. */
+interface UpdateParts {
+  readonly program: Program;
+  readonly backend: Backend;
+  readonly executable: Executable;
+  /** As the program numbers them. */
+  readonly buffers: readonly DeviceBuffer[];
+  readonly release: () => void;
+  /** Inputs that the program reads and that have no values yet; all where absent. */
+  readonly unwritten?: Set<string>;
+}
+
 /** A compiled program: write its inputs, run it any number of times, read its outputs. */
 export class Update {
   private ran = false;
@@ -25,15 +37,21 @@ export class Update {
   /** Sections that are being loaded. */
   private loading = 0;
 
-  constructor(
-    readonly program: Program,
-    private readonly backend: Backend,
-    private readonly executable: Executable,
-    private readonly buffers: readonly DeviceBuffer[],
-    private readonly release: () => void,
-    /** Inputs that the program reads and that have no values yet. */
-    private readonly unwritten = inputsRead(program),
-  ) {
+  readonly program: Program;
+  private readonly backend: Backend;
+  private readonly executable: Executable;
+  private readonly buffers: readonly DeviceBuffer[];
+  private readonly release: () => void;
+  private readonly unwritten: Set<string>;
+
+  constructor(parts: UpdateParts) {
+    const { program, buffers } = parts;
+    this.program = program;
+    this.backend = parts.backend;
+    this.executable = parts.executable;
+    this.buffers = buffers;
+    this.release = parts.release;
+    this.unwritten = parts.unwritten ?? inputsRead(program);
     this.guards = program.buffers.flatMap((buffer, i) => {
       const state = buffer.kind === 'state' ? buffer.state : undefined;
       return state?.guard ? [() => state.guard?.(buffers[i])] : [];
@@ -127,7 +145,14 @@ export class Update {
     const program = new Program(steps.filter(keep), buffers, slots, inputs, outputs, states);
     const executable = await this.loadSection(program);
     const release = () => this.sections.delete(section);
-    const section = new Update(program, this.backend, executable, this.buffers, release, this.unwritten);
+    const section = new Update({
+      program,
+      backend: this.backend,
+      executable,
+      buffers: this.buffers,
+      release,
+      unwritten: this.unwritten,
+    });
     this.sections.add(section);
     return section;
   }

@@ -48,11 +48,11 @@ const commands = partial
   : chosen.flatMap(([name, suite]) =>
       Object.entries(suite.commands ?? {}).map(([what, args]) => ({ name, what, args })),
     );
-const selected = options.changed !== '' || options.affectedBy !== '';
+const selected = options.changed !== '' || options['affected-by'] !== '';
 /** Lists of jobs, one list after the other. */
 let waves = [[...pairs, ...commands]];
 if (selected) {
-  const changed = options.affectedBy ? options.affectedBy.split(',') : changesSince(options.changed);
+  const changed = options['affected-by'] ? options['affected-by'].split(',') : changesSince(options.changed);
   const found = await affected(pairs, changed);
   const checked = changed.some((file) => /\.(ts|mjs|json|css)$/.test(file));
   const [near, unit, built] = inWaves(found, changed);

@@ -1,8 +1,4 @@
-import type { BackendChoice } from '../src/index.ts';
-import { LearnTab } from './learn/tab.ts';
-import { MeasureTab } from './measure/tab.ts';
-import { ReportTab } from './report/tab.ts';
-import { SeeTab } from './see/tab.ts';
+import type { BackendChoice } from '../src/open/open.ts';
 import { h, select } from './shell/dom.ts';
 import type { DeviceFacts } from './shell/protocol.ts';
 import type { Shell, Tab } from './shell/tab.ts';
@@ -14,6 +10,36 @@ const backends = [
   { value: 'cpu', title: 'plain JavaScript' },
 ];
 
+/** A part of the page, loaded when it is first opened. */
+interface Part {
+  readonly name: string;
+  readonly title: string;
+  load(shell: Shell): Promise<Tab>;
+}
+
+const parts: readonly Part[] = [
+  {
+    name: 'see',
+    title: 'See',
+    load: async (shell) => new (await import('./see/tab.ts')).SeeTab(shell),
+  },
+  {
+    name: 'measure',
+    title: 'Measure',
+    load: async (shell) => new (await import('./measure/tab.ts')).MeasureTab(shell),
+  },
+  {
+    name: 'learn',
+    title: 'Learn',
+    load: async (shell) => new (await import('./learn/tab.ts')).LearnTab(shell),
+  },
+  {
+    name: 'report',
+    title: 'Report',
+    load: async (shell) => new (await import('./report/tab.ts')).ReportTab(shell),
+  },
+];
+
 /** The address holds everything: `#see?family=gaussian&backend=wasm`. */
 function readAddress(): { readonly tab: string; readonly settings: URLSearchParams } {
   const [tab, query = ''] = location.hash.slice(1).split('?');
@@ -21,11 +47,13 @@ function readAddress(): { readonly tab: string; readonly settings: URLSearchPara
 }
 
 class Page implements Shell {
-  private readonly tabs: readonly Tab[];
-  private readonly buttons = new Map<Tab, HTMLButtonElement>();
-  private readonly panels = new Map<Tab, HTMLElement>();
+  private readonly buttons = new Map<Part, HTMLButtonElement>();
+  private readonly panels = new Map<Part, HTMLElement>();
+  private readonly loaded = new Map<Part, Tab>();
   private readonly device = h('p', { class: 'device', role: 'status' });
-  private current: Tab | undefined;
+  private current: Part | undefined;
+  /** Counts what is opened. */
+  private turn = 0;
   private readonly remembered = new Map<string, Readonly<Record<string, string>>>();
   private readonly choice = select(
     'Runs on',
@@ -33,37 +61,37 @@ class Page implements Shell {
     readAddress().settings.get('backend') ?? 'auto',
     () => {
       const { current } = this;
-      current?.hide();
+      const tab = current && this.loaded.get(current);
+      tab?.hide();
       this.sayPlatform();
-      current?.show(new URLSearchParams(this.remembered.get(current.name)));
+      if (current) tab?.show(new URLSearchParams(this.remembered.get(current.name)));
       this.writeAddress();
     },
   );
 
   constructor(root: HTMLElement) {
-    this.tabs = [new SeeTab(this), new MeasureTab(this), new LearnTab(this), new ReportTab(this)];
     const list = h('div', { role: 'tablist', 'aria-label': 'Parts of this page', class: 'tabs' });
     const main = h('main', { id: 'main' });
-    for (const tab of this.tabs) {
+    for (const part of parts) {
       const button = h(
         'button',
         {
           type: 'button',
           role: 'tab',
-          id: `tab-${tab.name}`,
-          'aria-controls': `panel-${tab.name}`,
-          onclick: () => this.open(tab),
+          id: `tab-${part.name}`,
+          'aria-controls': `panel-${part.name}`,
+          onclick: () => this.open(part),
         },
-        tab.title,
+        part.title,
       );
-      const panel = h(
-        'section',
-        { role: 'tabpanel', id: `panel-${tab.name}`, 'aria-labelledby': `tab-${tab.name}` },
-        tab.element,
-      );
+      const panel = h('section', {
+        role: 'tabpanel',
+        id: `panel-${part.name}`,
+        'aria-labelledby': `tab-${part.name}`,
+      });
       panel.hidden = true;
-      this.buttons.set(tab, button);
-      this.panels.set(tab, panel);
+      this.buttons.set(part, button);
+      this.panels.set(part, panel);
       list.append(button);
       main.append(panel);
     }
@@ -80,10 +108,10 @@ class Page implements Shell {
     );
     this.sayPlatform();
     const { tab, settings } = readAddress();
-    this.open(this.tabs.find(({ name }) => name === tab) ?? this.tabs[0], settings);
+    this.open(parts.find(({ name }) => name === tab) ?? parts[0], settings);
     addEventListener('hashchange', () => {
       const next = readAddress();
-      const found = this.tabs.find(({ name }) => name === next.tab);
+      const found = parts.find(({ name }) => name === next.tab);
       if (found && found !== this.current) this.open(found, next.settings);
     });
   }
@@ -115,25 +143,43 @@ class Page implements Shell {
     history.replaceState(null, '', `#${this.current.name}${query ? `?${query}` : ''}`);
   }
 
-  private open(tab: Tab, settings = new URLSearchParams(this.remembered.get(tab.name))): void {
-    if (this.current === tab) return;
-    this.current?.hide();
-    for (const each of this.tabs) {
-      const chosen = each === tab;
+  private open(part: Part, settings = new URLSearchParams(this.remembered.get(part.name))): void {
+    const { current } = this;
+    if (current === part) return;
+    if (current) this.loaded.get(current)?.hide();
+    for (const each of parts) {
+      const chosen = each === part;
       const button = this.buttons.get(each);
       button?.setAttribute('aria-selected', String(chosen));
       button?.setAttribute('tabindex', chosen ? '0' : '-1');
       const panel = this.panels.get(each);
       if (panel) panel.hidden = !chosen;
     }
-    this.current = tab;
-    this.writeAddress();
+    this.current = part;
+    const { backend: _, ...own } = Object.fromEntries(settings);
+    this.remember(own);
+    void this.show(part, settings, ++this.turn);
+  }
+
+  /** Loads a part where it is not yet there, and shows it if no other has been opened meanwhile. */
+  private async show(part: Part, settings: URLSearchParams, turn: number): Promise<void> {
+    const panel = this.panels.get(part);
+    const tab = this.loaded.get(part) ?? (await part.load(this).catch((error: Error) => error));
+    if (turn !== this.turn) return;
+    if (tab instanceof Error) {
+      panel?.replaceChildren(
+        `This part of the page could not be loaded: ${tab.message}. Load the page again.`,
+      );
+      return;
+    }
+    if (!this.loaded.has(part)) panel?.replaceChildren(tab.element);
+    this.loaded.set(part, tab);
     tab.show(settings);
   }
 
   private onKey(event: KeyboardEvent): void {
-    const at = this.current ? this.tabs.indexOf(this.current) : 0;
-    const last = this.tabs.length - 1;
+    const at = this.current ? parts.indexOf(this.current) : 0;
+    const last = parts.length - 1;
     const next = {
       ArrowRight: at === last ? 0 : at + 1,
       ArrowLeft: at === 0 ? last : at - 1,
@@ -142,8 +188,8 @@ class Page implements Shell {
     }[event.key];
     if (next === undefined) return;
     event.preventDefault();
-    this.open(this.tabs[next]);
-    this.buttons.get(this.tabs[next])?.focus();
+    this.open(parts[next]);
+    this.buttons.get(parts[next])?.focus();
   }
 
   /** What can be said before a device is opened. */

@@ -43,7 +43,7 @@ const tabs = {
     },
   },
   learn: {
-    address: '#learn?steps=3000&every=250&episodes=5&backend=wasm',
+    address: '#learn?steps=3000&evaluateEvery=250&evaluationEpisodes=5&backend=wasm',
     ready: async (page) => {
       await page.getByRole('button', { name: 'Train', exact: true }).click();
       await page.getByText('Trained 2 policies.').waitFor({ timeout: 240_000 });

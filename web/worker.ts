@@ -1,20 +1,25 @@
 // Everything that is computed is computed here: the page itself never waits.
 
-import { type BackendChoice, DivergradError } from '../src/index.ts';
-import { learn } from './learn/job.ts';
-import { measure } from './measure/job.ts';
-import { see } from './see/job.ts';
+import { DivergradError } from '../src/errors.ts';
+import type { BackendChoice } from '../src/open/open.ts';
 import type { DeviceFacts, FromWorker, JobName, JobPort, ToWorker } from './shell/protocol.ts';
 
 export type Job = (settings: never, backend: BackendChoice, port: JobPort) => Promise<unknown>;
-const jobs: Readonly<Record<JobName, Job>> = { see, measure, learn };
+/** Each is loaded when it starts. */
+const jobs: Readonly<Record<JobName, () => Promise<Job>>> = {
+  see: async () => (await import('./see/job.ts')).see,
+  measure: async () => (await import('./measure/job.ts')).measure,
+  learn: async () => (await import('./learn/job.ts')).learn,
+};
 
 const scope = globalThis as unknown as {
   onmessage: (event: MessageEvent<ToWorker>) => void;
   postMessage(message: FromWorker, transfer?: Transferable[]): void;
 };
 
-let changed: (change: unknown) => void = () => undefined;
+/** What came before the job listens. */
+const early: unknown[] = [];
+let changed: (change: unknown) => void = (change) => early.push(change);
 let shown: () => void = () => undefined;
 
 const port: JobPort = {
@@ -22,6 +27,7 @@ const port: JobPort = {
   opened: (facts: DeviceFacts) => scope.postMessage({ kind: 'device', facts }),
   onChange: (listener) => {
     changed = listener;
+    for (const change of early.splice(0)) listener(change);
   },
   shown: () =>
     new Promise((resolve) => {
@@ -37,7 +43,8 @@ scope.onmessage = ({ data }) => {
 
 async function run(name: JobName, backend: BackendChoice, settings: unknown): Promise<void> {
   try {
-    const result = await jobs[name](settings as never, backend, port);
+    const job = await jobs[name]();
+    const result = await job(settings as never, backend, port);
     scope.postMessage({ kind: 'done', result });
   } catch (error) {
     const code = error instanceof DivergradError ? error.code : 'internal';

@@ -4,7 +4,7 @@ import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device, type Update } from '../../src/device.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { median } from '../../src/math/statistics.ts';
-import { type Agreement, agreementOf } from '../../src/measure/referee.ts';
+import { type Agreement, agreementOf } from '../../src/measure/agreement.ts';
 import { dense } from '../../src/nn/mlp-op.ts';
 import { grad, reshape } from '../../src/tape/index.ts';
 

@@ -1,12 +1,13 @@
 // The product of two square matrices on the wasm backend beside the peak of the machine, in one interleaved run.
 
-import type { OpenedDevice } from '../../src/backend/select.ts';
-import { open } from '../../src/backend/select.ts';
 import type { SimdVariant } from '../../src/backend/wasm/module.ts';
 import type { Device, Update } from '../../src/device.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { type Interval, median, medianInterval } from '../../src/math/statistics.ts';
-import { type Agreement, isWrong, Referee } from '../../src/measure/referee.ts';
+import { type Agreement, isWrong } from '../../src/measure/agreement.ts';
+import { Referee } from '../../src/measure/referee.ts';
+import type { OpenedDevice } from '../../src/open/open.ts';
+import { open } from '../../src/open/open.ts';
 import { matmul } from '../../src/tape/index.ts';
 import { hasVariant, type PeakVariant, WasmPeak } from '../peak/wasm.ts';
 

@@ -1,7 +1,8 @@
 // npm run bench -- --kernels: one dense layer beside gpu.js, and the matrix product beside the peak of the machine.
-import { type OpenedDevice, open } from '../../src/backend/select.ts';
+
 import { BackendError } from '../../src/errors.ts';
-import { type Agreement, agreementLine, isWrong } from '../../src/measure/referee.ts';
+import { type Agreement, agreementLine, isWrong } from '../../src/measure/agreement.ts';
+import { type OpenedDevice, open } from '../../src/open/open.ts';
 import {
   type DenseRow,
   type DenseRunner,

@@ -3,7 +3,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackendName } from '../../src/backend/backend.ts';
-import { type OpenedDevice, open } from '../../src/backend/select.ts';
 import { making, progressBar } from '../../src/cli/common.ts';
 import type { Update } from '../../src/device.ts';
 import { BackendError, DataError } from '../../src/errors.ts';
@@ -18,6 +17,7 @@ import {
 } from '../../src/measure/kernel-times.ts';
 import { interleave } from '../../src/measure/timing.ts';
 import { compileWholeUpdate, requireRight } from '../../src/measure/update-cost.ts';
+import { type OpenedDevice, open } from '../../src/open/open.ts';
 import type { MlpKernels } from '../../src/tape/index.ts';
 import { javaScriptGflops, measureJavaScriptPeak } from '../peak/javascript.ts';
 import { bestOf, type Peak } from '../peak/peak.ts';
@@ -170,7 +170,7 @@ async function measureOne(
   const settings = costSettings(rooflineSizes[size]);
   const { mlp } = device.backend.preferences;
   await requireRight(device, 'reverse-kl/pathwise', settings);
-  const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, mlp);
+  const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, { mlp });
   try {
     const timing = device.backend.name === 'webgpu' ? gpuTiming : quick ? quickTiming : usualTiming;
     // A shared machine's clock differs from one minute to the next: the peak that counts is that of the same rounds.

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { type BackendChoice, backendNames, type OpenedDevice, open } from '../backend/select.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { BackendError, ProbeError, UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import type { Interval } from '../math/statistics.ts';
+import { agreementLine } from '../measure/agreement.ts';
 import {
   type CostOptions,
   type CostReport,
@@ -24,7 +24,6 @@ import {
 } from '../measure/kernel-check.ts';
 import { type KernelCosts, measureKernels } from '../measure/kernel-times.ts';
 import { type EstimatorParts, measureAllParts, type PartName, partNames } from '../measure/parts.ts';
-import { agreementLine } from '../measure/referee.ts';
 import {
   longestMsDefault,
   measureScaling,
@@ -34,6 +33,7 @@ import {
   scalingDefaults,
 } from '../measure/scaling.ts';
 import { measureWholeUpdate, type WholeUpdateCost } from '../measure/update-cost.ts';
+import { type BackendChoice, backendNames, type OpenedDevice, open } from '../open/open.ts';
 import { formatCount } from '../program/program.ts';
 import { estimatorHelp } from '../report/matrix.ts';
 import { requireFile, requireFolder } from '../study/runs/destination.ts';
@@ -197,7 +197,7 @@ async function bench(options: BenchOptions): Promise<void> {
     try {
       const bar = progressBar(device.backend.name);
       try {
-        reports.push(await measureBackend(device, options, cost, baseline, bar));
+        reports.push(await measureBackend(device, { options, cost, baseline, bar }));
       } finally {
         bar.stop();
       }
@@ -217,14 +217,17 @@ async function bench(options: BenchOptions): Promise<void> {
   if (options.out !== undefined) await writeScaling(options.out, date, reports);
 }
 
+/** What is measured on each backend. */
+interface Bench {
+  readonly options: BenchOptions;
+  readonly cost: CostOptions;
+  readonly baseline: string;
+  readonly bar: Progress;
+}
+
 /** The kernels of an update are checked, then its first results; only what is right is timed. */
-async function measureBackend(
-  device: OpenedDevice,
-  options: BenchOptions,
-  cost: CostOptions,
-  baseline: string,
-  bar: Progress,
-): Promise<BackendReport> {
+async function measureBackend(device: OpenedDevice, bench: Bench): Promise<BackendReport> {
+  const { options, cost, baseline, bar } = bench;
   const settings = costSettings(cost);
   const family = distributionFamily(settings.distribution);
   const { choices } = costChoices(family, settings.actions, options.estimators);
@@ -237,17 +240,14 @@ async function measureBackend(
   );
   const rows = await measureCost(device, cost, (done) => bar.update(0.2 + 0.6 * done, 'estimators'));
   const wrong = [...(rows.wrong ?? [])];
-  const wholeUpdate = await measureWholeUpdate(
-    device,
-    baseline,
-    settings,
-    (done) => bar.update(0.8 + 0.2 * done, 'whole update'),
-    { onWrong: (row) => void wrong.push(row) },
-  );
+  const wholeUpdate = await measureWholeUpdate(device, baseline, settings, {
+    onProgress: (done) => bar.update(0.8 + 0.2 * done, 'whole update'),
+    onWrong: (row) => void wrong.push(row),
+  });
   // What is wrong is not taken apart either.
   const right = rows.rows.map(({ estimator }) => estimator);
   const preferred = wholeUpdate.some((row) => row.preferred);
-  const more = await extras(device, options, { ...cost, estimators: right }, baseline, bar, preferred);
+  const more = await extras(device, { ...bench, cost: { ...cost, estimators: right } }, preferred);
   return { ...rows, wrong, kernelChecks, wholeUpdate, ...more };
 }
 
@@ -259,10 +259,7 @@ const isAnythingWrong = ({ wrong = [], kernelChecks = [], scaling = [] }: Backen
 /** What is measured only when asked for. */
 async function extras(
   device: OpenedDevice,
-  options: BenchOptions,
-  cost: CostOptions,
-  baseline: string,
-  bar: Progress,
+  { options, cost, baseline, bar }: Bench,
   wholeIsRight: boolean,
 ): Promise<Pick<BackendReport, 'parts' | 'kernels' | 'f16' | 'scaling'>> {
   const parts =
@@ -274,13 +271,13 @@ async function extras(
     // A size is one of many: fewer rounds than the table has.
     const effort = options.quick ? {} : { rounds: 9, minimumMs: 20 };
     scaling.push(
-      await measureScaling(
-        device,
-        axis,
-        options.sizes ?? scalingDefaults[axis],
-        { ...cost, ...effort, longestMs: options.longestMs, wholeUpdate: true },
-        (done) => bar.update(done, `scaling with ${axis}`),
-      ),
+      await measureScaling(device, axis, options.sizes ?? scalingDefaults[axis], {
+        ...cost,
+        ...effort,
+        longestMs: options.longestMs,
+        wholeUpdate: true,
+        onProgress: (done) => bar.update(done, `scaling with ${axis}`),
+      }),
     );
   }
   const kernels =

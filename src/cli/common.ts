@@ -1,14 +1,14 @@
 import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type BackendChoice, backendNames } from '../backend/select.ts';
-import { unknownName } from '../errors.ts';
 import { streamVersion } from '../math/streams.ts';
 import { printable } from '../report/text.ts';
 import { ending } from '../study/runs/ending.ts';
 import { realpath, stat, writeFile } from '../study/runs/files.ts';
+import { settingsTable } from '../study/runs/settings.ts';
 import { writeWhole } from '../study/runs/whole-file.ts';
 import { version } from '../version.ts';
+import { optionOf, parserOf } from './setting-options.ts';
 
 /** Options that every command has besides its own. */
 export interface CommonOptions {
@@ -18,9 +18,7 @@ export interface CommonOptions {
 
 /** Adds `--seed` and `--debug`, which every command has; `--json` differs between commands. */
 export function withCommonOptions(command: Command): Command {
-  return command
-    .option('--seed <n>', 'seed of every random number', wholeNumber(0, Number.MAX_SAFE_INTEGER), 0)
-    .option('--debug', 'print stack traces of errors');
+  return command.addOption(optionOf('seed')).option('--debug', 'print stack traces of errors');
 }
 
 /** Adds `--json` as a switch: the result as one JSON document on standard output instead of text. */
@@ -39,9 +37,7 @@ export function wholeNumber(from: number, to: number): (text: string) => number 
 }
 
 /** Parses `64,64` (or `64-64`) as layer widths. */
-export function widths(text: string): number[] {
-  return text.split(/[,-]/).map((part) => wholeNumber(1, 65_536)(part.trim()));
-}
+export const widths = parserOf(settingsTable.hidden.kind);
 
 /** Parses `a,b,c`. */
 export function nameList(text: string): string[] {
@@ -52,12 +48,7 @@ export function nameList(text: string): string[] {
 }
 
 /** Parses the name of a backend, or `auto`. @throws UsageError naming the known ones */
-export function backendChoice(text: string): BackendChoice {
-  const known: readonly BackendChoice[] = ['auto', ...backendNames];
-  const found = known.find((name) => name === text);
-  if (!found) throw unknownName('backend', text, known);
-  return found;
-}
+export const backendChoice = parserOf(settingsTable.backend.kind);
 
 /** What a run depends on: this package, the runtime and its engine. */
 export function versions(): Record<string, string> {

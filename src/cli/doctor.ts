@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import type { Backend } from '../backend/backend.ts';
-import { probe } from '../backend/probe/quick.ts';
-import { open } from '../backend/select.ts';
-import { openWasm } from '../backend/wasm/backend.ts';
-import { openWebGpu } from '../backend/webgpu/open.ts';
 import { Device } from '../device.ts';
 import { ProbeError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { checkKernels, isWrongKernel, type KernelCheck, kernelCheckLine } from '../measure/kernel-check.ts';
+import { backends } from '../open/backends.ts';
+import { open } from '../open/open.ts';
+import { probe } from '../open/probe/quick.ts';
 import {
   type CommonOptions,
   print,
@@ -68,7 +67,7 @@ async function examine(kernels: boolean): Promise<DoctorReport> {
   let problem: string | undefined;
   for (const powerPreference of ['high-performance', 'low-power'] as const) {
     try {
-      const backend = await openWebGpu({ powerPreference });
+      const backend = await backends.webgpu({ powerPreference });
       const known = adapters.some(({ description }) => description === backend.description);
       if (known) await backend.dispose();
       else adapters.push(await check(backend, kernels));
@@ -76,7 +75,7 @@ async function examine(kernels: boolean): Promise<DoctorReport> {
       problem ??= (error as Error).message;
     }
   }
-  const wasm = await openWasm().then(
+  const wasm = await backends.wasm().then(
     (backend) => check(backend, kernels),
     () => undefined,
   );

@@ -1,10 +1,10 @@
 import { extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { type BackendChoice, open } from '../backend/select.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError, UsageError } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
+import { type BackendChoice, open } from '../open/open.ts';
 import { animatedPage, animatedSvg, svgFrames } from '../report/animation.ts';
 import { parsePolicy, SavedPolicy } from '../rl/policy-file.ts';
 import { type Episode, meanInterval, play } from '../study/play.ts';

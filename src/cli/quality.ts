@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Precision } from '../backend/cpu/backend.ts';
-import { type BackendChoice, open } from '../backend/select.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { unknownName } from '../errors.ts';
+import { type BackendChoice, open } from '../open/open.ts';
 import {
   measureQuality,
   type QualityOptions,

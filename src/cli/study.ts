@@ -2,11 +2,11 @@ import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { jsonText } from '../json.ts';
-import { planStudy, readStudy, runName, studySettings } from '../study/config.ts';
+import { planStudy, readStudy, studySettings } from '../study/config.ts';
 import { requireFolder } from '../study/runs/destination.ts';
 import { ending } from '../study/runs/ending.ts';
 import { readFile } from '../study/runs/files.ts';
-import { trainArguments } from '../study/runs/settings.ts';
+import { runDefaults, trainArguments } from '../study/runs/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
 import {
   type CommonOptions,
@@ -19,6 +19,7 @@ import {
   withJsonSwitch,
 } from './common.ts';
 import { RESAMPLES, writeReport } from './report.ts';
+import { optionOf } from './setting-options.ts';
 
 interface StudyCommandOptions extends CommonOptions {
   readonly out?: string;
@@ -30,6 +31,9 @@ interface StudyCommandOptions extends CommonOptions {
   readonly json?: boolean;
 }
 
+/** More often than a run by itself: a study that is killed loses what each of its runs has done since. */
+const CHECKPOINT_EVERY = 2000;
+
 /** Registers `study`: estimators × distributions × environments × seeds. */
 export function studyCommand(program: Command): void {
   const command = program
@@ -38,12 +42,7 @@ export function studyCommand(program: Command): void {
     .argument('<config>', 'the study, as YAML or JSON')
     .option('--out <dir>', 'folder of the study (default: runs/<name of the file>)')
     .option('--jobs <n>', 'runs at a time', wholeNumber(1, 1024), availableParallelism())
-    .option(
-      '--checkpoint-every <n>',
-      'steps between checkpoints',
-      wholeNumber(1, Number.MAX_SAFE_INTEGER),
-      2000,
-    )
+    .addOption(optionOf('checkpointEvery').default(CHECKPOINT_EVERY))
     .option('--report <dir>', 'write the report of the finished study there, as `report --out` does')
     .option('--include <paths...>', 'for the report: what bench and quality wrote, or folders of it')
     .option('--dry-run', 'list the runs as commands and end');
@@ -55,7 +54,7 @@ The file names estimators and environments, and may name distributions, seeds (a
   estimators: [reverse-kl/pathwise, 'reverse-kl/score:loo']
   environments: [pendulum, { name: linear-quadratic, steps: 5000 }]
   seeds: 5
-  settings: { steps: 10000, batch: 64, evaluateEvery: 1000 }
+  settings: { ${(['steps', 'batch', 'evaluateEvery'] as const).map((name) => `${name}: ${runDefaults[name]}`).join(', ')} }
 
 Settings: ${studySettings.join(', ')}.
 What is done is skipped; what was stopped goes on. --seed is added to every seed.`,
@@ -111,7 +110,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
     const done = [...outcomes.values()].filter(({ state }) => state === 'done' || state === 'skipped');
     const whole = done.length === runs.length;
     if (whole) ending.whole();
-    summarise(folder, outcomes, runs.map(runName), refused, options);
+    summarise({ folder, outcomes, refused, total: runs.length }, options);
     saved();
     if (options.report !== undefined && whole) {
       const { file } = await writeReport([folder], {
@@ -128,13 +127,15 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   }
 }
 
-function summarise(
-  folder: string,
-  outcomes: ReadonlyMap<string, RunOutcome>,
-  names: readonly string[],
-  refused: readonly unknown[],
-  options: StudyCommandOptions,
-): void {
+interface Performed {
+  readonly folder: string;
+  readonly outcomes: ReadonlyMap<string, RunOutcome>;
+  readonly refused: readonly unknown[];
+  /** Runs in all. */
+  readonly total: number;
+}
+
+function summarise({ folder, outcomes, refused, total }: Performed, options: StudyCommandOptions): void {
   const count = (...states: RunOutcome['state'][]) =>
     [...outcomes.values()].filter(({ state }) => states.includes(state)).length;
   const [done, failed] = [count('done', 'skipped'), count('failed')];
@@ -150,9 +151,9 @@ function summarise(
     return;
   }
   for (const [name, outcome] of outcomes) if (outcome.state === 'failed') print(outcomeLine(name, outcome));
-  const open = names.length - done - failed;
+  const open = total - done - failed;
   print(
-    `${done} of ${names.length} runs done${failed ? `, ${failed} failed` : ''}${open ? `, ${open} left` : ''}; in ${folder}.${failed || open ? ' The same command goes on with them.' : ''}`,
+    `${done} of ${total} runs done${failed ? `, ${failed} failed` : ''}${open ? `, ${open} left` : ''}; in ${folder}.${failed || open ? ' The same command goes on with them.' : ''}`,
   );
 }
 

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { type BackendChoice, open } from '../backend/select.ts';
 import { environments } from '../envs/registry.ts';
 import { unknownName } from '../errors.ts';
 import { jsonText } from '../json.ts';
@@ -11,6 +10,7 @@ import {
   throughputDefaults,
   throughputParts,
 } from '../measure/throughput.ts';
+import { type BackendChoice, open } from '../open/open.ts';
 import {
   backendChoice,
   type CommonOptions,

@@ -1,19 +1,13 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 import { baselineEstimator } from '../divergences/registry.ts';
 import { jsonText } from '../json.ts';
 import { estimatorHelp } from '../report/matrix.ts';
-import type { Evaluation } from '../rl/train.ts';
+import type { Evaluation } from '../rl/train-options.ts';
 import { requireFolder } from '../study/runs/destination.ts';
 import { ending } from '../study/runs/ending.ts';
 import { performRun } from '../study/runs/run.ts';
 import { completeSettings } from '../study/runs/run-settings.ts';
-import {
-  identityNames,
-  type RunSettings,
-  type Setting,
-  type SettingName,
-  settingEntries,
-} from '../study/runs/settings.ts';
+import { type SettingValues, settingEntries } from '../study/runs/settings.ts';
 import {
   type CommonOptions,
   making,
@@ -23,14 +17,10 @@ import {
   withCommonOptions,
   withJsonSwitch,
 } from './common.ts';
+import { optionOf, settingsFrom } from './setting-options.ts';
 
+/** Beside the settings, which are read by {@link settingsFrom}. */
 interface TrainCommandOptions extends CommonOptions {
-  readonly env: string;
-  readonly estimator?: string;
-  readonly steps: number;
-  readonly workers: number;
-  readonly threads?: number;
-  readonly checkpointEvery: number;
   readonly debugNumerics?: boolean;
   readonly out?: string;
   readonly json?: boolean;
@@ -40,8 +30,8 @@ interface TrainCommandOptions extends CommonOptions {
 export function trainCommand(program: Command): void {
   const command = program.command('train').description('train a policy in an environment with one estimator');
   // Every command has a seed.
-  for (const [name, setting] of settingEntries)
-    if (name !== 'seed') command.addOption(optionOf(name, setting));
+  for (const [name] of settingEntries)
+    if (name !== 'seed') command.addOption(optionOf(name).makeOptionMandatory(name === 'environment'));
   command
     .option('--out <dir>', 'keep the run in this folder; an unfinished run of the same settings goes on')
     .option(
@@ -52,27 +42,12 @@ export function trainCommand(program: Command): void {
   withJsonSwitch(withCommonOptions(command)).action((options: TrainCommandOptions) => run(options));
 }
 
-function optionOf(name: SettingName, { flag, help, kind, default: usual }: Setting): Option {
-  const option = new Option(flag, help).argParser((text: string) => {
-    const value = kind.parse(text);
-    if (kind.fault(value)) throw new InvalidArgumentError(`It must be ${kind.wanted}.`);
-    return value;
-  });
-  return (usual === undefined ? option : option.default(usual)).makeOptionMandatory(name === 'environment');
-}
-
-/** The settings that options ask for, by their names in files. */
-function askedOf(options: TrainCommandOptions): Partial<RunSettings> & Pick<RunSettings, 'environment'> {
-  const given = options as unknown as Readonly<Record<string, unknown>>;
-  const named = settingEntries.map(([name, setting]) => [
-    name,
-    given[new Option(setting.flag).attributeName()],
-  ]);
-  return Object.fromEntries(named.filter(([name]) => identityNames.includes(name as keyof RunSettings)));
-}
+/** Commander has seen to the mandatory one, and fills in the defaults. */
+type Asked = Partial<SettingValues> & Pick<SettingValues, 'environment' | 'checkpointEvery'>;
 
 async function run(options: TrainCommandOptions): Promise<void> {
-  const settings = await completeSettings(askedOf(options));
+  const { workers, threads, checkpointEvery, ...asked } = settingsFrom(options) as Asked;
+  const settings = await completeSettings(asked);
   await requireFolder(options.out);
   // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
   ending.watchParent();
@@ -83,9 +58,9 @@ async function run(options: TrainCommandOptions): Promise<void> {
     const { evaluations, seconds, backend, stopped } = await performRun(settings, {
       folder: options.out,
       making: making(),
-      checkpointEvery: options.checkpointEvery,
-      threads: options.threads,
-      workers: options.workers,
+      checkpointEvery,
+      threads,
+      workers,
       debugNumerics: options.debugNumerics,
       signal: ending.signal,
       onStart: (device, learner, from, warning) => {
@@ -94,9 +69,9 @@ async function run(options: TrainCommandOptions): Promise<void> {
         const { estimator, family } = learner.options;
         if (warning) warn(`divergrad: ${warning} The one before it is used.`);
         say(
-          `${options.env}, ${estimator.name}, ${family.name}, ${learner.samples} samples, seed ${options.seed}`,
+          `${settings.environment}, ${estimator.name}, ${family.name}, ${learner.samples} samples, seed ${settings.seed}`,
         );
-        if (options.estimator === undefined && settings.estimator !== baselineEstimator)
+        if (asked.estimator === undefined && settings.estimator !== baselineEstimator)
           say(`${settings.estimator}, since ${baselineEstimator} does not work with ${family.name}`);
         say(`${device.backend.description} (${device.reason})`);
         if (from > 0) say(`goes on from step ${from}`);
@@ -105,7 +80,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
         // Twice a second: drawing is not what is being measured.
         if (performance.now() - last < 500) return;
         last = performance.now();
-        progress.update(step / options.steps, `${step} steps`);
+        progress.update(step / settings.steps, `${step} steps`);
         ending.tell({ step });
       },
       onEvaluation: (evaluation, at) => say(evaluationLine(evaluation, at)),

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { type BackendChoice, open } from '../backend/select.ts';
 import { type SimdVariant, simdVariants } from '../backend/wasm/module.ts';
 import { DataError, UsageError, unknownName } from '../errors.ts';
 import { jsonText } from '../json.ts';
+import { type BackendChoice, open } from '../open/open.ts';
 import { type GoldenGroup, readFolder } from '../verify/folder.ts';
 import type { Precision } from '../verify/format.ts';
 import { failureLine, type GroupReport, groupLine, summarise, totalLine } from '../verify/report.ts';

@@ -241,25 +241,41 @@ export class Beta implements Distribution {
     const ratio = exp(neg(add(mul(gap, step), mul(total, bend))));
     // The density of y, relative to that of a.
     const mass = mul(mul(ratio, weight), mul(spread, mul(x, rest)));
-    const slope = (
-      moved: Tensor,
-      parameter: Tensor,
-      excess: Tensor,
-      log: Tensor,
-      logMean: Tensor,
-    ): Tensor => {
+    const slope = ({ moved, parameter, excess, log: logPart, logMean }: Side): Tensor => {
       const near = greater(nearOne, abs(excess));
-      const own = where(near, log1p(where(near, excess, 0)), sub(log, logMean));
+      const own = where(near, log1p(where(near, excess, 0)), sub(logPart, logMean));
       const centred = add(sub(moved, bend), add(own, logMeanRest(parameter, total)));
       const tail = sum(mul(mass, centred), 0);
       return stopGradient(mul(-2, mul(reshape(side, [samples, batch, size]), tail)));
     };
     const [logM, log1mM] = this.logMeans();
     return {
-      dAlpha: slope(mul(rest, step), alpha, div(gap, alpha), log(x), logM),
-      dBeta: slope(neg(mul(x, step)), beta, neg(div(gap, beta)), log(rest), log1mM),
+      dAlpha: slope({
+        moved: mul(rest, step),
+        parameter: alpha,
+        excess: div(gap, alpha),
+        log: log(x),
+        logMean: logM,
+      }),
+      dBeta: slope({
+        moved: neg(mul(x, step)),
+        parameter: beta,
+        excess: neg(div(gap, beta)),
+        log: log(rest),
+        logMean: log1mM,
+      }),
     };
   }
+}
+
+/** What the slopes in α and β do not share: β's are α's from the other end. */
+interface Side {
+  readonly moved: Tensor;
+  readonly parameter: Tensor;
+  /** exp(log − logMean) − 1 */
+  readonly excess: Tensor;
+  readonly log: Tensor;
+  readonly logMean: Tensor;
 }
 
 /** log m − (ψ(α) − ψ(α + β)) of the mean m = α/(α + β), α the parameter: what E log x lies below log m. */

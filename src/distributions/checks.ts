@@ -18,7 +18,7 @@ export function requireEvents(
 }
 
 /**
- * The noise that is given, or fresh noise of the same shape, [samples, batch, width].
+ * The noise that is given, or fresh noise of the same shape, [samples, batch, actions].
  * @throws ShapeError for noise of another shape
  */
 export function noiseOf(
@@ -26,9 +26,8 @@ export function noiseOf(
   samples: number,
   { noise }: SampleOptions,
   fresh: (shape: readonly number[]) => Tensor,
-  width = of.actions,
 ): Tensor {
-  const shape = [samples, of.batch, width];
+  const shape = [samples, of.batch, of.actions];
   requireExtents(`a sample of ${of.family}`, shape);
   return noise ? requireShape(`${of.family}.sample`, noise, shape, 'noise') : fresh(shape);
 }

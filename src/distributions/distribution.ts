@@ -1,5 +1,4 @@
 import type { Tensor } from '../tape/index.ts';
-import type { EntropyRange } from './entropy-range.ts';
 
 /** Samples of a policy: several actions for each state. */
 export interface Sample {
@@ -107,6 +106,9 @@ export interface Capabilities {
   /** Has {@link Distribution.kl}. */
   readonly closedKl: boolean;
 }
+
+/** Infimum and supremum in nats; either may be infinite, and need not be reached. */
+export type EntropyRange = readonly [low: number, high: number];
 
 /** Options of a family that are fixed when a policy is made. */
 export interface FamilyOptions {

@@ -1,9 +1,6 @@
 // Least and greatest entropies of the families, in nats, over all parameters that their bounds allow.
 import { digamma, logGamma } from '../math/special.ts';
-import type { FamilyOptions } from './distribution.ts';
-
-/** Infimum and supremum in nats; either may be infinite, and need not be reached. */
-export type EntropyRange = readonly [low: number, high: number];
+import type { EntropyRange, FamilyOptions } from './distribution.ts';
 
 /** Bounds of log-std where a family's options say none. */
 export const defaultLogStd = [-20, 2] as const;

@@ -64,6 +64,7 @@ export class GaussianMixture implements Distribution {
   readonly actions: number;
   private readonly components: number;
   private readonly logStd: Tensor;
+  private readonly squashed: boolean;
 
   /** [batch, components], finite where masked */
   readonly logits: Tensor;
@@ -77,9 +78,10 @@ export class GaussianMixture implements Distribution {
     logits: Tensor,
     readonly mean: Tensor,
     rawLogStd: Tensor,
-    private readonly squashed: boolean,
-    private readonly options: FamilyOptions = {},
+    private readonly options: FamilyOptions & { readonly squashed: boolean },
   ) {
+    const { squashed } = options;
+    this.squashed = squashed;
     this.logits = maskedLogits(logits);
     this.bounded = squashed;
     this.family = squashed ? 'tanh-gaussian-mixture' : 'gaussian-mixture';
@@ -92,7 +94,7 @@ export class GaussianMixture implements Distribution {
     const { batch, actions, components: count } = this;
     const fresh = () =>
       concat([gumbel([samples, batch, count]), randomNormal([samples, batch, actions])], -1);
-    const given = noiseOf(this, samples, options, fresh, count + actions);
+    const given = noiseOf({ family: this.family, batch, actions: count + actions }, samples, options, fresh);
     const choice = reshape(
       oneHot(argMax(add(this.logits, sliceAxis(given, -1, 0, count)), -1, true), count),
       [samples, batch, count, 1],
@@ -209,7 +211,7 @@ export class GaussianMixture implements Distribution {
 
   detach(): GaussianMixture {
     const parts = [this.logits, this.mean, this.logStd].map(stopGradient) as [Tensor, Tensor, Tensor];
-    return new GaussianMixture(...parts, this.squashed, this.options);
+    return new GaussianMixture(...parts, this.options);
   }
 
   /** log w_m + log N_m at latents [samples, batch, actions]: [samples, batch, components]. */
@@ -252,8 +254,7 @@ function family(squashed: boolean): DistributionFamily {
         sliceAxis(head, 1, 0, components),
         part(components),
         part(components * (1 + actions)),
-        squashed,
-        options,
+        { ...options, squashed },
       );
     },
   };

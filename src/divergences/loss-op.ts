@@ -130,8 +130,7 @@ export function scoreLoss(
   logProb: Tensor,
   critics: Tensor,
   temperature: Tensor,
-  baseline: ScoreBaseline,
-  value?: Tensor,
+  { baseline, value }: { readonly baseline: ScoreBaseline; readonly value?: Tensor | undefined },
 ): Tensor {
   check('scoreLoss', logProb, critics);
   return recordNode(scoreOp, [logProb, critics, temperature, ...(value ? [value] : [])], baseline).outputs[0];

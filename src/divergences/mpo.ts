@@ -45,8 +45,7 @@ export function mpoTrustRegions(policy: Gaussian, old: Gaussian): { mean: Tensor
 export function mpoLikelihood(
   policy: Gaussian,
   old: Gaussian,
-  latent: Tensor,
-  weights: Tensor,
+  { latent, weights }: { readonly latent: Tensor; readonly weights: Tensor },
   decoupled: boolean,
 ): Tensor {
   const nll = (density: Distribution) => neg(mean(sum(mul(weights, density.logProbLatent(latent)), 0)));
@@ -97,7 +96,7 @@ const estimator = (decoupled: boolean): Estimator => {
         mul(duals.lambdaCovariance, sub(mpoBounds.covariance, stopGradient(regions.covariance))),
       );
       return {
-        loss: add(mpoLikelihood(now, old, latent, weights, decoupled), penalty),
+        loss: add(mpoLikelihood(now, old, { latent, weights }, decoupled), penalty),
         dualLoss: add(mpoDual(q, duals.eta, mpoBounds.epsilon), multipliers),
         diagnostics: {
           effectiveSampleSize: mean(div(1, sum(square(weights), 0))),

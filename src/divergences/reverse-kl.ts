@@ -110,7 +110,7 @@ export const reverseKlScore: Estimator = {
     const critics = stopGradient(target.critics(actions));
     const loss =
       target.uniformPrior && fitsFusedLoss(critics)
-        ? scoreLoss(logProb, critics, target.temperature, baseline, value)
+        ? scoreLoss(logProb, critics, target.temperature, { baseline, value })
         : genericScore(logProb, target.logDensityOf(critics, actions), baseline, value);
     const logRatio = stopGradient(sub(logProb, target.logDensityOf(critics, actions)));
     return { loss, logProb, logRatio, diagnostics: {} };

@@ -75,7 +75,7 @@ export class BimodalBandit extends EpisodicEnvironment {
           0.02,
           'ground',
         ),
-        curve(density, -1, 1, 0.03, 'limb', 120),
+        curve(density, [-1, 1], { width: 0.03, tone: 'limb', count: 120 }),
         line(
           [
             [action, 0],

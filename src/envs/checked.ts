@@ -161,21 +161,17 @@ export function checkedObservation(
   const size = environment.observationSpace.low.length;
   const values = given as ArrayLike<unknown>;
   if (!isObject(given) || typeof values.length !== 'number')
-    throw wrong(environment, 'gave no observation', when, given, {
+    throw wrong(environment, 'gave no observation', when, {
+      seen: given,
       hint: `An array of ${size} numbers is wanted.`,
     });
   if (values.length !== size)
-    throw wrong(
-      environment,
-      `gave an observation of ${values.length} numbers instead of ${size}`,
-      when,
-      given,
-      {
-        ...(Array.isArray(given) && isObject(given[0])
-          ? { hint: 'Return the observation alone, not a list that begins with it.' }
-          : {}),
-      },
-    );
+    throw wrong(environment, `gave an observation of ${values.length} numbers instead of ${size}`, when, {
+      seen: given,
+      ...(Array.isArray(given) && isObject(given[0])
+        ? { hint: 'Return the observation alone, not a list that begins with it.' }
+        : {}),
+    });
   const observation = new Float32Array(size);
   for (let i = 0; i < size; i++) {
     const value = values[i];
@@ -200,7 +196,8 @@ export function checkedState(
     Number.isSafeInteger(given.elapsedSteps) &&
     typeof given.running === 'boolean';
   if (!valid)
-    throw wrong(environment, 'gave no state', when, given, {
+    throw wrong(environment, 'gave no state', when, {
+      seen: given,
       hint: 'A state is { environment, physics: numbers, elapsedSteps, running, random }.',
     });
   const state = given as unknown as EnvironmentState;
@@ -227,17 +224,18 @@ export function checkedTransition(
   when: string,
 ): Transition {
   if (!isObject(given) || Array.isArray(given) || isPromise(given))
-    throw wrong(environment, 'gave no transition', when, given, {
+    throw wrong(environment, 'gave no transition', when, {
+      seen: given,
       hint: 'A step returns { observation, reward, terminated, truncated }.',
     });
   const { reward, terminated, truncated } = given;
   if (typeof reward !== 'number' || !Number.isFinite(Math.fround(reward)))
-    throw wrong(environment, `gave the reward ${shown(reward)}`, when, undefined, {
+    throw wrong(environment, `gave the reward ${shown(reward)}`, when, {
       hint: 'Rewards are finite numbers, within the range of float32.',
     });
   for (const [name, value] of Object.entries({ terminated, truncated })) {
     if (typeof value === 'boolean') continue;
-    throw wrong(environment, `gave ${name} ${shown(value)}, not true or false`, when, undefined, {
+    throw wrong(environment, `gave ${name} ${shown(value)}, not true or false`, when, {
       hint: Object.hasOwn(given, 'done')
         ? 'Instead of `done`, `terminated` says that the task ended, and `truncated` that a time limit cut it.'
         : 'Both `terminated` (the task ended) and `truncated` (a time limit cut it) are needed.',
@@ -307,8 +305,7 @@ function wrong(
   { name }: Pick<Environment, 'name'>,
   problem: string,
   when: string,
-  seen?: unknown,
-  details?: ErrorDetails,
+  { seen, ...details }: ErrorDetails & { readonly seen?: unknown } = {},
 ): EnvironmentError {
   const what = seen === undefined ? '' : ` (${shown(seen)})`;
   if (isPromise(seen))

@@ -11,7 +11,7 @@ export function mountainScene(position: number, goal: number): Scene {
   return {
     view: { left: -1.25, right: 0.65, bottom: 0, top: 1.3 },
     shapes: [
-      curve(height, -1.2, 0.6, 0.015, 'ground'),
+      curve(height, [-1.2, 0.6], { width: 0.015, tone: 'ground' }),
       line(
         [
           [goal, height(goal)],

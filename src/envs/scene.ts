@@ -53,11 +53,8 @@ export const rectangle = ([x, y]: Point, width: number, height: number, tone: To
 /** A curve y(x) as a line of `count` pieces. */
 export const curve = (
   y: (x: number) => number,
-  from: number,
-  to: number,
-  width: number,
-  tone: Tone,
-  count = 60,
+  [from, to]: readonly [number, number],
+  { width, tone, count = 60 }: { readonly width: number; readonly tone: Tone; readonly count?: number },
 ): Shape =>
   line(
     Array.from({ length: count + 1 }, (_, i): Point => {

@@ -16,7 +16,8 @@ import type { Program } from '../program/program.ts';
 import { PolicyLearner } from '../rl/policy-learner.ts';
 import { clockState, type MlpKernels, mul, reshape, sum, type Tensor } from '../tape/index.ts';
 import { version } from '../version.ts';
-import { type Agreement, isWrong, Referee } from './referee.ts';
+import { type Agreement, isWrong } from './agreement.ts';
+import { Referee } from './referee.ts';
 import { interleave, type OnProgress, type Timing } from './timing.ts';
 
 /** The problem on which estimators are compared. */

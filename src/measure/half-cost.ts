@@ -30,7 +30,9 @@ export async function measureHalf(
   const updates: Update[] = [];
   try {
     for (const halfHidden of [false, true])
-      updates.push((await compileWholeUpdate(device, estimator, settings, 'fused', halfHidden)).update);
+      updates.push(
+        (await compileWholeUpdate(device, estimator, settings, { mlp: 'fused', halfHidden })).update,
+      );
     for (const update of updates) update.run(1);
     const [exact, half] = await Promise.all(updates.map((update) => firstMoments(device, update)));
     const gradientErrors = Object.fromEntries(

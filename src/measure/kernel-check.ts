@@ -1,5 +1,5 @@
 // Every kernel of a backend at several shapes, each by itself against the cpu's twin in float64.
-import { type CheckedStep, checkSteps } from '../backend/probe/steps.ts';
+
 import { Device, type Update } from '../device.ts';
 import { Gaussian } from '../distributions/gaussian.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
@@ -8,6 +8,7 @@ import { chooseEstimator } from '../divergences/registry.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { sizeOf } from '../math/shape.ts';
 import { type Activation, activations, mlp } from '../nn/index.ts';
+import { type CheckedStep, checkSteps } from '../open/probe/steps.ts';
 import { kernelOf, type Program, type Step } from '../program/program.ts';
 import {
   assign,
@@ -85,7 +86,7 @@ function programs(device: Device, tried: number): readonly Compile[] {
         (mlp): Compile =>
           async (device) =>
             // As many samples as this estimator has by itself: 1.
-            (await compileWholeUpdate(device, estimators[0], { ...settings, samples: null }, mlp)).update,
+            (await compileWholeUpdate(device, estimators[0], { ...settings, samples: null }, { mlp })).update,
       ),
       ...variants.map(
         (mlp): Compile =>
@@ -221,7 +222,7 @@ export async function kernelsOf(
     ...mlpVariants.map(
       (mlp): Compile =>
         async (on) =>
-          (await compileWholeUpdate(on, baseline, settings, mlp)).update,
+          (await compileWholeUpdate(on, baseline, settings, { mlp })).update,
     ),
   ];
   const names = new Set<string>();

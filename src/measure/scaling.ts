@@ -3,6 +3,7 @@ import { distributionFamily } from '../distributions/registry.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { BackendError, UsageError, unknownName } from '../errors.ts';
 import { maximum, minimum } from '../math/extremes.ts';
+import { agreementLine } from './agreement.ts';
 import {
   type CostOptions,
   type CostReport,
@@ -18,7 +19,6 @@ import {
   type WrongRow,
 } from './cost.ts';
 import { type Bounds, fitLine, type Line, sizeAt, slopes } from './knee.ts';
-import { agreementLine } from './referee.ts';
 import type { OnProgress } from './timing.ts';
 import { measureWholeUpdate, type WholeUpdateCost } from './update-cost.ts';
 
@@ -40,6 +40,7 @@ export interface ScalingOptions extends CostOptions {
   readonly longestMs?: number;
   /** Whether to measure a whole actor-critic update as well, with the baseline as its estimator. */
   readonly wholeUpdate?: boolean;
+  readonly onProgress?: OnProgress;
 }
 
 /** An estimator that was not measured at a size, nor beyond it. */
@@ -108,14 +109,13 @@ export async function measureScaling(
   axis: ScalingAxis,
   values: readonly number[],
   options: ScalingOptions = {},
-  onProgress?: OnProgress,
 ): Promise<ScalingReport> {
   if (values.length === 0 || values.some((value) => !Number.isInteger(value) || value < 1)) {
     throw new UsageError(
       `Sizes of ${axis} must be whole numbers from 1; got ${values.join(', ') || 'none'}.`,
     );
   }
-  const { longestMs = longestMsDefault, wholeUpdate = false, ...cost } = options;
+  const { longestMs = longestMsDefault, wholeUpdate = false, onProgress, ...cost } = options;
   const checked = cost.checkedFlops === undefined ? {} : { checkedFlops: cost.checkedFlops };
   const ascending = [...new Set(values)].sort((a, b) => a - b);
   const measured: number[] = [];
@@ -165,13 +165,13 @@ export async function measureScaling(
       report.wrong?.forEach(endWrong);
       for (const { estimator, msPerUpdate } of report.rows) last.set(estimator, { size, ms: msPerUpdate });
       if (whole) {
-        const [measuredWhole] = await measureWholeUpdate(
-          device,
-          baseline,
-          settings,
-          (done) => step(0.7 + 0.3 * done),
-          { variants: [device.backend.preferences.mlp], host: false, onWrong, ...checked },
-        );
+        const [measuredWhole] = await measureWholeUpdate(device, baseline, settings, {
+          variants: [device.backend.preferences.mlp],
+          host: false,
+          onProgress: (done) => step(0.7 + 0.3 * done),
+          onWrong,
+          ...checked,
+        });
         if (measuredWhole) {
           wholeUpdates.push(measuredWhole);
           last.set(wholeUpdateName, { size, ms: measuredWhole.msPerUpdate });

@@ -4,9 +4,10 @@ import { chooseEstimator } from '../divergences/registry.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { median } from '../math/statistics.ts';
 import { ActorCritic } from '../rl/actor-critic.ts';
+import { compileUpdate, replayFor } from '../rl/recorded-update.ts';
 import type { ReplayBuffer } from '../rl/replay.ts';
-import { compileUpdate, replayFor } from '../rl/train.ts';
 import { clockState, type MlpKernels } from '../tape/index.ts';
+import { type Agreement, disagreement, isWrong } from './agreement.ts';
 import {
   type CostSettings,
   moveReference,
@@ -15,7 +16,7 @@ import {
   updateCost,
   type WrongRow,
 } from './cost.ts';
-import { type Agreement, disagreement, isWrong, Referee } from './referee.ts';
+import { Referee } from './referee.ts';
 import { interleave, type OnProgress } from './timing.ts';
 
 /** A whole update of an actor-critic with one way to compute networks. */
@@ -42,6 +43,7 @@ export interface WholeUpdateOptions {
   readonly checkedFlops?: number;
   /** Gets what is not timed, because its first update is not what the reference says; it throws when absent. */
   readonly onWrong?: (row: WrongRow) => void;
+  readonly onProgress?: OnProgress;
 }
 
 /** Updates of a run by which the host is timed: at most so many, and no more than the device does in so long. */
@@ -64,8 +66,7 @@ export async function measureWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
-  onProgress?: OnProgress,
-  { variants = mlpVariants, host = true, checkedFlops, onWrong }: WholeUpdateOptions = {},
+  { variants = mlpVariants, host = true, checkedFlops, onWrong, onProgress }: WholeUpdateOptions = {},
 ): Promise<WholeUpdateCost[]> {
   const timed = host && device.backend.name === 'webgpu';
   const share = timed ? 0.7 : 1;
@@ -74,7 +75,7 @@ export async function measureWholeUpdate(
   const right: { mlp: MlpKernels; update: Update; agreement: Agreement }[] = [];
   try {
     for (const mlp of variants) {
-      const { update } = await compileWholeUpdate(device, estimator, settings, mlp);
+      const { update } = await compileWholeUpdate(device, estimator, settings, { mlp });
       updates.push(update);
       const agreement = await judgeWholeUpdate(referee, update, estimator, settings);
       if (!isWrong(agreement)) right.push({ mlp, update, agreement });
@@ -144,9 +145,10 @@ export async function compileWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
-  mlp: MlpKernels = device.backend.preferences.mlp,
-  halfHidden = device.backend.preferences.halfHidden,
+  networks: { readonly mlp?: MlpKernels; readonly halfHidden?: boolean } = {},
 ): Promise<{ readonly update: Update; readonly replay: ReplayBuffer }> {
+  const { preferences } = device.backend;
+  const { mlp = preferences.mlp, halfHidden = preferences.halfHidden } = networks;
   const family = distributionFamily(settings.distribution);
   const kind = family.capabilities.actionKind;
   const learner = new ActorCritic({
@@ -159,7 +161,7 @@ export async function compileWholeUpdate(
     ...(settings.samples === null ? {} : { samples: settings.samples }),
   });
   const replay = replayFor(learner, TRANSITIONS);
-  fill(device, replay, kind === 'discrete', settings.seed, TRANSITIONS);
+  fill(device, replay, { discrete: kind === 'discrete', seed: settings.seed, count: TRANSITIONS });
   const update = await compileUpdate(device, learner, replay, {
     batch: settings.batch,
     clock: clockState(settings.seed, 'clock', 'update'),
@@ -180,14 +182,18 @@ export async function withWholeUpdate<T>(
   const { update, replay } = await compileWholeUpdate(device, estimator, settings);
   const discrete = distributionFamily(settings.distribution).capabilities.actionKind === 'discrete';
   try {
-    return await body(update, () => fill(device, replay, discrete, settings.seed, 1));
+    return await body(update, () => fill(device, replay, { discrete, seed: settings.seed, count: 1 }));
   } finally {
     release(device, update);
   }
 }
 
 /** Transitions of noise: the cost of an update does not depend on what it learns from. */
-function fill(device: Device, replay: ReplayBuffer, discrete: boolean, seed: number, count: number): void {
+function fill(
+  device: Device,
+  replay: ReplayBuffer,
+  { discrete, seed, count }: { readonly discrete: boolean; readonly seed: number; readonly count: number },
+): void {
   const { observations, actions, behaviour = 0 } = replay.options;
   const random = new PhiloxStream(seed, 'costReplay');
   const normals = (length: number) => Float32Array.from({ length }, () => random.nextNormal());

@@ -108,13 +108,8 @@ export function mlp(options: MlpOptions): Network {
       for (let i = 0; i < sizeOf(entry.shape); i++) initial[from + i] = fill();
     }
   }
-  return network(
-    shape,
-    entries,
-    new State(`${name}.parameters`, [shape.nets, count], initial),
-    nets !== undefined,
-    layerNorm,
-  );
+  const parameters = new State(`${name}.parameters`, [shape.nets, count], initial);
+  return network({ shape, entries, layerNorm, ensemble: nets !== undefined }, parameters);
 }
 
 function layout(dims: readonly number[], layerNorm: boolean): ParameterEntry[] {
@@ -135,13 +130,17 @@ function layout(dims: readonly number[], layerNorm: boolean): ParameterEntry[] {
   return entries;
 }
 
-function network(
-  shape: MlpShape,
-  entries: readonly ParameterEntry[],
-  parameters: State,
-  ensemble: boolean,
-  layerNorm: boolean,
-): Network {
+/** A network but for its parameters. */
+interface Architecture {
+  readonly shape: MlpShape;
+  readonly entries: readonly ParameterEntry[];
+  readonly layerNorm: boolean;
+  /** Whether results have an axis of networks. */
+  readonly ensemble: boolean;
+}
+
+function network(architecture: Architecture, parameters: State): Network {
+  const { shape, entries, layerNorm, ensemble } = architecture;
   const apply = (...segments: readonly Tensor[]): Tensor => {
     const width = segments.reduce((total, segment) => total + (segment.shape.at(-1) ?? 0), 0);
     if (
@@ -164,7 +163,7 @@ function network(
           segments.map((segment) => asSuffix(segment, lead)),
           lead,
         )
-      : tiled(shape, entries, parameters, segments, lead, layerNorm);
+      : tiled(architecture, read(parameters), segments, lead);
     return ensemble ? y : reshape(y, [...lead, shape.dims.at(-1) as number]);
   };
   return Object.assign(apply, {
@@ -177,7 +176,7 @@ function network(
           `Parameters ${formatShape(other.shape)} do not fit a network that has ${formatShape(parameters.shape)}.`,
         );
       }
-      return network(shape, entries, other, ensemble, layerNorm);
+      return network(architecture, other);
     },
   });
 }
@@ -191,15 +190,11 @@ function asSuffix(segment: Tensor, lead: readonly number[]): Tensor {
 
 /** A matrix product a layer, for networks of any width and depth and for layer normalisation. */
 function tiled(
-  shape: MlpShape,
-  entries: readonly ParameterEntry[],
-  parameters: State,
+  { shape: { dims, nets, activation }, entries, layerNorm }: Architecture,
+  flat: Tensor,
   segments: readonly Tensor[],
   lead: readonly number[],
-  layerNorm: boolean,
 ): Tensor {
-  const { dims, nets, activation } = shape;
-  const flat = read(parameters);
   const part = (name: string, as: readonly number[]): Tensor => {
     const entry = entries.find((candidate) => candidate.name === name) as ParameterEntry;
     return reshape(slice(flat, [0, entry.offset], [nets, entry.offset + sizeOf(entry.shape)]), [nets, ...as]);

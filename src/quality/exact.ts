@@ -35,10 +35,13 @@ export function exactGradient(
   if (method === 'samples') return { method, ...sampleMean(nodes, followed, temperature) };
   const bound = Math.max(resolved * norm(gradient), 1e-9);
   const apart = (other: readonly number[]) => norm(gradient.map((value, j) => value - other[j]));
-  const reach = apart(integrate(nodes, followed, temperature, nodes.inner));
+  const reach = apart(integrate(nodes, followed, temperature, { part: nodes.inner }));
   if (!(reach <= bound)) return undefined;
   const rules = [
-    integrate(nodes, followed, temperature, nodes.coarse, Math.log(nodes.coarsening)),
+    integrate(nodes, followed, temperature, {
+      part: nodes.coarse,
+      logFactor: Math.log(nodes.coarsening),
+    }),
     ...(nodes.other ? [integrate(nodes.other, followed, temperature)] : []),
   ];
   const error = Math.max(reach, ...rules.map(apart));
@@ -55,8 +58,7 @@ function integrate(
   nodes: Nodes,
   followed: Followed,
   temperature: number,
-  part?: Uint8Array,
-  logFactor = 0,
+  { part, logFactor = 0 }: { readonly part?: Uint8Array; readonly logFactor?: number } = {},
 ): number[] {
   const { count, parameters, logVolume, score } = nodes;
   const whole = wholeOf(nodes, temperature, part, logFactor);

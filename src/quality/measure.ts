@@ -43,23 +43,38 @@ export interface GradientProgram {
 export const mostSamples = ({ estimator }: EstimatorChoice): number =>
   estimator.name === 'svgd/amortised' ? 64 : Number.POSITIVE_INFINITY;
 
+export interface GradientOptions {
+  readonly family: DistributionFamily;
+  readonly actions: number;
+  /** Actions for each state. */
+  readonly samples: number;
+  /** That are wanted; a costly gradient gets fewer. */
+  readonly replications: number;
+  readonly seed: number;
+  readonly purpose?: Purpose;
+}
+
+/** Where a gradient is measured. */
+export interface Situation {
+  readonly family: DistributionFamily;
+  readonly target: QualityTarget;
+  readonly temperature: number;
+  /** The ideal baseline; 0 when absent. */
+  readonly value?: number;
+  readonly heads?: Heads | undefined;
+}
+
 /**
  * Compiles the gradient of an estimator with respect to the head, of `batch` states that differ by their noise alone.
  * The companions are at hand as in training: other policies of the family near the policy, replayed actions drawn
  * from one of them, the ideal baseline; dual variables stand at η = temperature and 1.
- *
- * @param asked replications wanted; a costly gradient gets fewer
  */
 export async function compileGradient(
   device: Device,
-  family: DistributionFamily,
-  actions: number,
   choice: EstimatorChoice,
-  samples: number,
-  asked: number,
-  seed: number,
-  purpose: Purpose = 'quality',
+  options: GradientOptions,
 ): Promise<GradientProgram> {
+  const { family, actions, samples, replications: asked, seed, purpose = 'quality' } = options;
   const parameters = family.parameters(actions);
   const pairs = mostSamples(choice) < Number.POSITIVE_INFINITY;
   const per = pairs ? samples ** 2 : samples;
@@ -111,12 +126,9 @@ export async function compileGradient(
 export function prepare(
   device: Device,
   { update, batch, clock }: GradientProgram,
-  family: DistributionFamily,
-  target: QualityTarget,
-  temperature: number,
-  value: number,
-  { policy, behaviour, reference }: Heads = headsFor(family, target.actions),
+  { family, target, temperature, value = 0, heads }: Situation,
 ): void {
+  const { policy, behaviour, reference } = heads ?? headsFor(family, target.actions);
   const repeated = (head: readonly number[]) =>
     Array.from({ length: batch * head.length }, (_, i) => head[i % head.length]);
   const values: Record<string, ArrayLike<number>> = {
@@ -183,26 +195,19 @@ export async function replicate(
  */
 export async function ownLimitOf(
   device: Device,
-  family: DistributionFamily,
-  target: QualityTarget,
   choice: EstimatorChoice,
-  temperature: number,
+  situation: Situation,
   seed: number,
 ): Promise<ExactGradient> {
+  const { family, target } = situation;
   const { actions } = target;
   // Noise of its own: the estimator is compared with it.
-  const program = await compileGradient(
-    device,
-    family,
-    actions,
-    choice,
-    limit.samples,
-    limit.replications / leastFraction,
-    seed,
-    'qualityLimit',
-  );
+  const program = await compileGradient(device, choice, {
+    ...{ family, actions, samples: limit.samples, seed, purpose: 'qualityLimit' },
+    replications: limit.replications / leastFraction,
+  });
   try {
-    prepare(device, program, family, target, temperature, 0);
+    prepare(device, program, { ...situation, value: 0 });
     const [{ gradients }] = await replicate(device, [program]);
     const { mean, standardError } = gradientStatistics(gradients, family.parameters(actions));
     return { method: 'own limit', gradient: mean, error: norm(standardError) };

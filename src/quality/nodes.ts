@@ -67,17 +67,20 @@ export async function evaluateNodes(
   heads: Heads = headsFor(family, target.actions),
 ): Promise<Nodes> {
   const places = await placesFor(device, family, target, heads);
-  const nodes = await evaluateAt(device, family, target, heads, places);
+  const situation = { family, target, heads };
+  const nodes = await evaluateAt(device, situation, places);
   if (nodes.method !== 'quadrature') return nodes;
   const panels = grid(target.actions, family.capabilities.bounded, gaussianLine);
-  return { ...nodes, other: await evaluateAt(device, family, target, heads, panels) };
+  return { ...nodes, other: await evaluateAt(device, situation, panels) };
 }
 
 async function evaluateAt(
   device: Device,
-  family: DistributionFamily,
-  target: QualityTarget,
-  heads: Heads,
+  {
+    family,
+    target,
+    heads,
+  }: { readonly family: DistributionFamily; readonly target: QualityTarget; readonly heads: Heads },
   places: Places,
 ): Promise<Nodes> {
   const { actions } = target;

@@ -7,7 +7,6 @@ import { referenceKls } from './follows.ts';
 import { compileGradient, prepare, release, replicate } from './measure.ts';
 import { evaluateNodes } from './nodes.ts';
 import { type Heads, qualityTarget } from './problem.ts';
-import type { QualitySettings } from './quality.ts';
 import { cosineOfMean, type Figure, gradientStatistics } from './statistics.ts';
 
 /** Which gradient one KL penalty follows when it is used as a loss; plain JSON. */
@@ -56,7 +55,7 @@ const [parallel, sameLength] = [0.99, 0.1];
 export async function measurePenalties(
   device: Device,
   exact: Device,
-  { seed }: Pick<QualitySettings, 'seed'>,
+  { seed }: { readonly seed: number },
 ): Promise<PenaltyRow[]> {
   const choices = estimatorChoices().filter(({ name }) => name.startsWith('kl-penalty/'));
   const rows: PenaltyRow[] = [];
@@ -67,20 +66,15 @@ export async function measurePenalties(
       (followed) => exactGradient(nodes, followed, 1)?.gradient ?? [],
     );
     for (const choice of choices) {
-      const program = await compileGradient(
-        device,
-        family,
-        target.actions,
-        choice,
-        samples,
-        replications,
-        seed,
-        'qualityPenalties',
-      );
+      const program = await compileGradient(device, choice, {
+        ...{ family, actions: target.actions, samples, replications, seed },
+        purpose: 'qualityPenalties',
+      });
       try {
-        prepare(device, program, family, target, 1, 0, heads);
+        prepare(device, program, { family, target, temperature: 1, heads });
         const [{ gradients }] = await replicate(device, [program]);
-        rows.push(penaltyRow(choice.name, familyName, gradients, reverse, forward));
+        const named = { estimator: choice.name, distribution: familyName };
+        rows.push({ ...named, ...penaltyOf(gradients, reverse, forward) });
       } finally {
         release(device, program);
       }
@@ -89,13 +83,12 @@ export async function measurePenalties(
   return rows;
 }
 
-function penaltyRow(
-  estimator: string,
-  distribution: string,
+/** @param reverse gradient of that KL divergence, as `forward` */
+function penaltyOf(
   gradients: Float64Array,
   reverse: readonly number[],
   forward: readonly number[],
-): PenaltyRow {
+): Omit<PenaltyRow, 'estimator' | 'distribution'> {
   const nothing = { gradient: reverse.map(() => 0), error: 0 };
   const { bias: size, replications: n } = gradientStatistics(gradients, reverse.length, nothing);
   const unit = norm(reverse);
@@ -111,5 +104,5 @@ function penaltyRow(
     ...(followsOne(cosineForward, norm(forward)) ? [forwardReferenceKl.name] : []),
   ];
   const finding = vanishing ? 'mean 0' : follows.length > 0 ? follows.join(' and ') : 'neither';
-  return { estimator, distribution, replications: n, normRatio, cosineReverse, cosineForward, finding };
+  return { replications: n, normRatio, cosineReverse, cosineForward, finding };
 }

@@ -1,5 +1,4 @@
-import { createCpuBackend } from '../backend/cpu/backend.ts';
-import { Device } from '../device.ts';
+import type { Device } from '../device.ts';
 import type { DistributionFamily } from '../distributions/distribution.ts';
 import { distributionFamilies, distributionFamily } from '../distributions/registry.ts';
 import { type EstimatorChoice, missingNeeds, requireCompatible } from '../divergences/estimator.ts';
@@ -9,6 +8,7 @@ import { requireHeld } from '../json.ts';
 import { median, medianInterval } from '../math/statistics.ts';
 import { streamVersion } from '../math/streams.ts';
 import type { OnProgress } from '../measure/timing.ts';
+import { referenceDevice } from '../open/backends.ts';
 import { version } from '../version.ts';
 import { type ExactGradient, norm } from './exact.ts';
 import { followedBy } from './follows.ts';
@@ -21,6 +21,7 @@ import {
   type Replications,
   release,
   replicate,
+  type Situation,
 } from './measure.ts';
 import { measurePenalties, type PenaltyRow } from './penalties.ts';
 import { type QualityTarget, qualityTarget, qualityTargets, spaceOf, targetsFor } from './problem.ts';
@@ -190,7 +191,7 @@ export async function measureQuality(
   const settings = qualitySettings(options);
   const groups = qualityGroups(settings);
   // References are computed in float64 on the CPU, wherever the estimators run.
-  const exact = new Device(createCpuBackend({ precision: 'f64' }));
+  const exact = await referenceDevice();
   const rows: QualityRow[] = [];
   const total = groups.reduce((sum, group) => sum + group.choices.length, 0) * settings.samples.length;
   let done = 0;
@@ -202,7 +203,7 @@ export async function measureQuality(
       );
       const limits: Limits = new Map();
       for (const samples of settings.samples) {
-        for (const row of await measureGroup(device, group, references, limits, samples, settings)) {
+        for (const row of await measureGroup(device, group, { references, limits }, { settings, samples })) {
           requireHeld(row, `The quality of ${row.estimator} with ${row.distribution} on ${row.target}`, true);
           rows.push(row);
         }
@@ -249,8 +250,7 @@ type Limits = Map<string, ExactGradient>;
 
 interface Cell {
   readonly program: number;
-  readonly target: QualityTarget;
-  readonly temperature: number;
+  readonly situation: Situation;
   readonly result: Replications;
   readonly exact: ExactGradient | undefined;
 }
@@ -259,10 +259,8 @@ interface Cell {
 async function measureGroup(
   device: Device,
   { family, actions, targets, choices }: Group,
-  references: readonly Reference[],
-  limits: Limits,
-  samples: number,
-  settings: QualitySettings,
+  { references, limits }: { readonly references: readonly Reference[]; readonly limits: Limits },
+  { samples, settings }: { readonly samples: number; readonly settings: QualitySettings },
 ): Promise<QualityRow[]> {
   const { replications, seed } = settings;
   const programs: GradientProgram[] = [];
@@ -273,14 +271,16 @@ async function measureGroup(
       // What is exact depends on no samples, so that once is enough.
       const skipped = choice.quality === 'exact' && !first;
       if (skipped || count > mostSamples(choice) || count < choice.minimumSamples) continue;
-      programs.push(await compileGradient(device, family, actions, choice, count, replications, seed));
+      programs.push(
+        await compileGradient(device, choice, { family, actions, samples: count, replications, seed }),
+      );
     }
     const cells: Cell[] = [];
     for (const [t, target] of targets.entries()) {
       for (const temperature of settings.temperatures) {
-        const value = references[t].value(temperature);
-        for (const program of programs) prepare(device, program, family, target, temperature, value);
-        if (cells.length === 0) await warm(device, programs, family, target, temperature, value);
+        const situation = { family, target, temperature, value: references[t].value(temperature) };
+        for (const program of programs) prepare(device, program, situation);
+        if (cells.length === 0) await warm(device, programs, situation);
         await new Promise((resume) => setTimeout(resume, 0));
         const results = await replicate(device, programs);
         for (const [program, result] of results.entries()) {
@@ -288,10 +288,10 @@ async function measureGroup(
           let exact = references[t].gradient(choice, temperature);
           if (!followedBy(choice)) {
             const key = `${choice.name} ${target.name} ${temperature}`;
-            exact = limits.get(key) ?? (await ownLimitOf(device, family, target, choice, temperature, seed));
+            exact = limits.get(key) ?? (await ownLimitOf(device, choice, situation, seed));
             limits.set(key, exact);
           }
-          cells.push({ program, target, temperature, result, exact });
+          cells.push({ program, situation, result, exact });
         }
       }
     }
@@ -305,9 +305,7 @@ async function measureGroup(
       const { low, high } = medianInterval(ms);
       return { value: median(ms) / batch, low: low / batch, high: high / batch };
     });
-    return cells.map(({ program, target, temperature, result, exact }) =>
-      rowOf(programs[program], family, target, temperature, result, exact, times[program]),
-    );
+    return cells.map((cell) => rowOf(programs[cell.program], cell, times[cell.program]));
   } finally {
     for (const program of programs) release(device, program);
   }
@@ -317,27 +315,22 @@ async function measureGroup(
 async function warm(
   device: Device,
   programs: readonly GradientProgram[],
-  family: DistributionFamily,
-  target: QualityTarget,
-  temperature: number,
-  value: number,
+  situation: Situation,
 ): Promise<void> {
   await replicate(
     device,
     programs.map((program) => ({ ...program, runs: 1 })),
   );
-  for (const program of programs) prepare(device, program, family, target, temperature, value);
+  for (const program of programs) prepare(device, program, situation);
 }
 
 function rowOf(
   { choice, samples, batch, update }: GradientProgram,
-  family: DistributionFamily,
-  target: QualityTarget,
-  temperature: number,
-  { gradients, effectiveSampleSizes }: Replications,
-  exact: ExactGradient | undefined,
+  { situation, result, exact }: Cell,
   ms: Figure,
 ): QualityRow {
+  const { family, target, temperature } = situation;
+  const { gradients, effectiveSampleSizes } = result;
   const parameters = update.program.outputs.get('gradient')?.shape[1] ?? 1;
   const { replications, bias, variance, cosine } = gradientStatistics(gradients, parameters, exact);
   const size = exact ? norm(exact.gradient) : 0;

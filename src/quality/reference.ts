@@ -2,7 +2,7 @@ import type { Device } from '../device.ts';
 import type { DistributionFamily } from '../distributions/distribution.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { type ExactGradient, exactGradient } from './exact.ts';
-import { type Followed, followedBy, wholeOf } from './follows.ts';
+import { followedBy, wholeOf } from './follows.ts';
 import { evaluateNodes, type Nodes } from './nodes.ts';
 import { type Heads, headsFor, type QualityTarget, recordTarget, targetInputs } from './problem.ts';
 
@@ -35,11 +35,6 @@ export async function referenceFor(
     : undefined;
   // Several estimators follow one quantity, each with several numbers of samples.
   const known = new Map<string, ExactGradient | undefined>();
-  const gradientOf = (part: Nodes, which: number, what: string, followed: Followed, temperature: number) => {
-    const key = `${which} ${temperature} ${what}`;
-    if (!known.has(key)) known.set(key, exactGradient(part, followed, temperature));
-    return known.get(key);
-  };
   return {
     value: (temperature) =>
       wholeOf(nodes, temperature).integral(
@@ -48,12 +43,16 @@ export async function referenceFor(
     gradient: (choice, temperature) => {
       const followed = followedBy(choice);
       if (!followed) return undefined;
-      const { name } = choice.follows;
-      if (!choice.name.startsWith('mpo/')) return gradientOf(nodes, 0, name, followed, temperature);
+      const gradientOf = (part: Nodes, which: number) => {
+        const key = `${which} ${temperature} ${choice.follows.name}`;
+        if (!known.has(key)) known.set(key, exactGradient(part, followed, temperature));
+        return known.get(key);
+      };
+      if (!choice.name.startsWith('mpo/')) return gradientOf(nodes, 0);
       const [mean, spread] =
         choice.name === 'mpo/decoupled' && halves
-          ? halves.map((part, i) => gradientOf(part, i + 1, name, followed, temperature))
-          : [0, 1].map(() => gradientOf(nodes, 0, name, followed, temperature));
+          ? halves.map((part, i) => gradientOf(part, i + 1))
+          : [0, 1].map(() => gradientOf(nodes, 0));
       if (!mean || !spread) return undefined;
       const penalty = trustRegionGradient(heads);
       const gradient = penalty.map((value, j) => value + (j < target.actions ? mean : spread).gradient[j]);

@@ -60,17 +60,22 @@ export function gradientStatistics(
     replications: n,
     mean,
     standardError: diagonal.map((value) => Math.sqrt(value / n)),
-    bias: exact ? biasOf(mean, covariance, trace, n, exact) : null,
+    bias: exact ? biasOf({ mean, covariance, trace, n }, exact) : null,
     variance: logNormal(trace, relativeError(squares)),
     cosine: exact && norm(exact.gradient) > 2 * exact.error ? meanCosine(gradients, exact.gradient) : null,
   };
 }
 
+/** Of n draws: mean [parameters], covariance [parameters, parameters] and its trace. */
+interface Moments {
+  readonly mean: readonly number[];
+  readonly covariance: Float64Array;
+  readonly trace: number;
+  readonly n: number;
+}
+
 function biasOf(
-  mean: readonly number[],
-  covariance: Float64Array,
-  trace: number,
-  n: number,
+  { mean, covariance, trace, n }: Moments,
   { gradient, error }: { readonly gradient: readonly number[]; readonly error: number },
 ): Figure {
   const distance = norm(mean.map((value, j) => value - gradient[j]));

@@ -95,13 +95,10 @@ function curves(report: StudyReport, axis: keyof typeof axes): ReportFigure {
         Plot.text([environment], { frameAnchor: 'top', dy: -16, fontWeight: 600, text: (d: string) => d }),
       ],
     });
-    place(
-      document,
-      group as unknown as Element,
-      plot,
+    place(document, group as unknown as Element, plot, [
       (i % columns) * (width / columns),
       Math.floor(i / columns) * 330,
-    );
+    ]);
   });
   const figure: Figure = {
     question,
@@ -145,7 +142,7 @@ function robustDomain(
   return [low - margin, high + margin];
 }
 
-function place(document: Document, group: Element, plot: Element, x: number, y: number): void {
+function place(document: Document, group: Element, plot: Element, [x, y]: readonly [number, number]): void {
   const inner = document.createElementNS('http://www.w3.org/2000/svg', 'g');
   for (const name of ['fill', 'font-family', 'text-anchor'])
     inner.setAttribute(name, plot.getAttribute(name) ?? '');
@@ -159,13 +156,19 @@ interface Bar extends Estimate {
   readonly method: string;
 }
 
+interface Axis {
+  /** Its label. */
+  readonly x: string;
+  /** Where a line is drawn. */
+  readonly mark: number;
+  readonly domain: readonly [number, number];
+}
+
 /** Dots with intervals, a method a line. */
 function intervals(
   report: StudyReport,
   rows: readonly (Bar & { readonly measure: string })[],
-  x: string,
-  mark: number,
-  domain: readonly [number, number],
+  { x, mark, domain }: Axis,
   figure: Pick<Figure, 'question' | 'facts'>,
 ): string {
   const document = plotDocument();
@@ -206,10 +209,15 @@ function aggregates(report: StudyReport): ReportFigure {
   const question = 'How well does each method do over all tasks?';
   // Below 0 a method does worse than random actions; how much worse tells nothing.
   const most = Math.max(1.1, ...rows.map(({ value, high }) => (Number.isNaN(high) ? value : high)));
-  const svg = intervals(report, rows, 'normalised: 0 random actions, 1 a good policy', 1, [0, most], {
-    question,
-    facts: `Interquartile mean over the runs of ${report.sharedEnvironments.join(', ')}; below 0 at the edge. ${factsOf(report)}`,
-  });
+  const svg = intervals(
+    report,
+    rows,
+    { x: 'normalised: 0 random actions, 1 a good policy', mark: 1, domain: [0, most] },
+    {
+      question,
+      facts: `Interquartile mean over the runs of ${report.sharedEnvironments.join(', ')}; below 0 at the edge. ${factsOf(report)}`,
+    },
+  );
   return { name: 'aggregate', question, svg, csv: csvOf(rows) };
 }
 
@@ -218,10 +226,15 @@ function improvements(report: StudyReport): ReportFigure {
     improvement ? [{ method, measure: 'P(method > baseline)', ...improvement }] : [],
   );
   const question = `How likely is a run to do better than one of ${report.baseline}?`;
-  const svg = intervals(report, rows, 'probability', 0.5, [0, 1], {
-    question,
-    facts: `Scores on the same task, averaged over ${report.sharedEnvironments.join(', ')}. ${factsOf(report)}`,
-  });
+  const svg = intervals(
+    report,
+    rows,
+    { x: 'probability', mark: 0.5, domain: [0, 1] },
+    {
+      question,
+      facts: `Scores on the same task, averaged over ${report.sharedEnvironments.join(', ')}. ${factsOf(report)}`,
+    },
+  );
   return { name: 'improvement', question, svg, csv: csvOf(rows) };
 }
 

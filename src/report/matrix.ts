@@ -10,6 +10,7 @@ import {
 } from '../divergences/estimator.ts';
 import { chooseEstimator, estimatorChoices, estimators } from '../divergences/registry.ts';
 import { DataError } from '../errors.ts';
+import { settingsMarkdown } from './settings-table.ts';
 
 /** One estimator, or those of its variants that have the same needs, with every distribution. */
 export interface MatrixRow {
@@ -245,6 +246,7 @@ function section(estimator: Estimator): string {
 const parts: Readonly<Record<string, () => string>> = {
   matrix: () => matrixMarkdown(compatibilityMatrix()),
   estimators: estimatorsMarkdown,
+  settings: settingsMarkdown,
 };
 
 /**

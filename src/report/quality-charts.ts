@@ -111,7 +111,7 @@ export function qualityCharts(report: QualityReport): Map<string, string> {
           return point ? [point] : [];
         }),
     );
-    return points.length > 0 ? [[chart.file, draw(chart, report, chosen, names, points)]] : [];
+    return points.length > 0 ? [[chart.file, draw(chart, report, { chosen, names, points })]] : [];
   });
   return new Map(drawn);
 }
@@ -163,12 +163,16 @@ function pointOf(chart: Chart, row: QualityRow, panel: number): Point | undefine
   };
 }
 
+interface Drawn {
+  readonly chosen: readonly Panel[];
+  readonly names: readonly string[];
+  readonly points: readonly Point[];
+}
+
 function draw(
   { question, note, x, y }: Chart,
   report: QualityReport,
-  chosen: readonly Panel[],
-  names: readonly string[],
-  points: readonly Point[],
+  { chosen, names, points }: Drawn,
 ): string {
   const document = plotDocument();
   const channels = { x: 'x', fx: 'column', fy: 'line', stroke: 'estimator' } as const;

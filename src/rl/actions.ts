@@ -2,7 +2,11 @@ import { oneHot } from '../distributions/categorical.ts';
 import type { Space } from '../envs/environment.ts';
 import { UsageError } from '../errors.ts';
 import { argMax, clamp, type Tensor } from '../tape/index.ts';
-import type { ActionKind } from './actor-critic.ts';
+
+/** What the learner controls: coordinates in [−1, 1], or a choice. */
+export type ActionKind =
+  | { readonly kind: 'box'; readonly size: number }
+  | { readonly kind: 'discrete'; readonly size: number };
 
 /** How a learner's action becomes the environment's. */
 export interface ActionMap {

@@ -21,7 +21,7 @@ import {
   sum,
   type Tensor,
 } from '../tape/index.ts';
-import { executedActions } from './actions.ts';
+import { type ActionKind, executedActions } from './actions.ts';
 import { lossReads } from './loss-reads.ts';
 import { PolicyLearner } from './policy-learner.ts';
 import { requireRanges } from './ranges.ts';
@@ -35,11 +35,6 @@ import {
   temperatureOptimiser,
   untunable,
 } from './temperature.ts';
-
-/** What the learner controls: coordinates in [−1, 1], or a choice. */
-export type ActionKind =
-  | { readonly kind: 'box'; readonly size: number }
-  | { readonly kind: 'discrete'; readonly size: number };
 
 export interface ActorCriticOptions {
   readonly observations: number;

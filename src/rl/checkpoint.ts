@@ -7,7 +7,7 @@ import type { PhiloxState } from '../math/philox.ts';
 import { streamVersion } from '../math/streams.ts';
 import type { State } from '../tape/index.ts';
 import type { ReplayContents } from './replay.ts';
-import type { Evaluation, TrainOptions, trainDefaults } from './train.ts';
+import { type Evaluation, type TrainNumbers, type TrainOptions, trainNumbersOf } from './train-options.ts';
 
 /** What a run was asked for: a run resumes only from a checkpoint that agrees. */
 export type CheckpointSettings = Readonly<Record<string, string | number>>;
@@ -109,24 +109,14 @@ export function requireEnvironments({ environments }: Checkpoint, count: number,
 }
 
 /** What a checkpoint must agree in with the run that resumes from it. Its length may differ. */
-export function runSettings(
-  settings: TrainOptions & typeof trainDefaults,
-  environment: string,
-): CheckpointSettings {
-  const { batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed, learner } =
-    settings;
+export function runSettings(settings: TrainOptions & TrainNumbers, environment: string): CheckpointSettings {
+  const { learner } = settings;
   const { estimator, family, familyOptions, actions, learningRates, ...options } = learner.options;
   // One environment is not said, as it was not when there could be no more.
   const several = settings.environments && settings.environments.count > 1;
   const chosen = {
     ...(several ? { environments: settings.environments?.count ?? 1 } : {}),
-    batch,
-    capacity,
-    warmup,
-    updatesPerStep,
-    evaluateEvery,
-    evaluationEpisodes,
-    seed,
+    ...trainNumbersOf(settings),
   };
   const own = {
     ...options,

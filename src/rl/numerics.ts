@@ -3,7 +3,8 @@
 import type { Values } from '../backend/backend.ts';
 import type { Device, TracedStep, Update } from '../device.ts';
 import { NumericsError } from '../errors.ts';
-import { type TrainOptions, train } from './train.ts';
+import { train } from './train.ts';
+import type { TrainOptions } from './train-options.ts';
 
 const remedy = 'A smaller learning rate or a larger temperature may help.';
 /** What exact divergences say of their own error. */

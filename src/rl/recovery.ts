@@ -1,7 +1,8 @@
 import type { Device } from '../device.ts';
 import { BackendError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { type Evaluation, type TrainOptions, train } from './train.ts';
+import { train } from './train.ts';
+import type { Evaluation, TrainOptions } from './train-options.ts';
 
 export interface RecoveryOptions<D extends Device> {
   /** Opens a device in the place of one that was lost. */

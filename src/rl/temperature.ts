@@ -1,5 +1,4 @@
-import type { DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
-import type { EntropyRange } from '../distributions/entropy-range.ts';
+import type { DistributionFamily, EntropyRange, FamilyOptions } from '../distributions/distribution.ts';
 import { UsageError } from '../errors.ts';
 import { temperatureStep } from '../kernels/index.ts';
 import { type AdamOptions, adamParams, adamRates } from '../nn/adam.ts';

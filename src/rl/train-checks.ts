@@ -9,7 +9,7 @@ import { actionMap } from './actions.ts';
 import { ActorCritic } from './actor-critic.ts';
 import { requireRanges } from './ranges.ts';
 import type { ReplayBuffer } from './replay.ts';
-import type { TrainOptions, trainDefaults } from './train.ts';
+import { type TrainNumbers, type TrainOptions, trainNumbersOf } from './train-options.ts';
 
 /** @throws UsageError naming what is not of its kind */
 export function requireParts(settings: TrainOptions): void {
@@ -27,12 +27,9 @@ export function requireParts(settings: TrainOptions): void {
 const none = () => undefined;
 
 /** @throws UsageError naming the setting that is out of range */
-export function requireSettings(settings: TrainOptions & typeof trainDefaults, count: number): void {
-  const { steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes } = settings;
-  const { seed, checkpoint, inspect } = settings;
-  requireRanges('train', {
-    ...{ steps, batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed },
-  });
+export function requireSettings(settings: TrainOptions & TrainNumbers, count: number): void {
+  const { steps, updatesPerStep, evaluateEvery, checkpoint, inspect } = settings;
+  requireRanges('train', { steps, ...trainNumbersOf(settings) });
   for (const [name, value] of Object.entries({
     'checkpoint.every': checkpoint ? checkpoint.every : 1,
     inspect: inspect === undefined ? 1 : inspect,

@@ -4,8 +4,9 @@ import { chooseEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
 import { closestMatch, DataError, quoted, shortened, unknownName } from '../errors.ts';
 import { maximum } from '../math/extremes.ts';
+import { type Kind, number, oneOf } from './runs/kinds.ts';
 import { completeSettings, defaultDistribution, refusal } from './runs/run-settings.ts';
-import { type RunSettings, type Setting, settingEntries } from './runs/settings.ts';
+import { type RunSettings, settingEntries, settingsTable } from './runs/settings.ts';
 
 /** A study as its file says it, with every default filled in. */
 export interface StudyConfig {
@@ -35,18 +36,6 @@ const fail = (path: string, value: unknown, wanted: string): never => {
   throw new DataError(`${path} is ${value === undefined ? 'nothing' : quoted(value)}; it must be ${wanted}.`);
 };
 
-const whole =
-  (from: number, to = Number.MAX_SAFE_INTEGER): Check =>
-  (value, path) =>
-    Number.isInteger(value) && (value as number) >= from && (value as number) <= to
-      ? value
-      : fail(path, value, `a whole number from ${from}${to < Number.MAX_SAFE_INTEGER ? ` to ${to}` : ''}`);
-
-const oneOf =
-  (...known: readonly string[]): Check =>
-  (value, path) =>
-    known.includes(value as string) ? value : fail(path, value, `one of ${known.join(', ')}`);
-
 const listOf =
   (check: Check, least = 1): Check =>
   (value, path) => {
@@ -59,7 +48,7 @@ const listOf =
 const listed = ['environment', 'estimator', 'distribution', 'seed'];
 
 const checkOf =
-  ({ kind }: Setting): Check =>
+  (kind: Kind): Check =>
   (value, path) => {
     const [at, seen] = kind.fault(value) ?? [];
     return at === undefined ? value : fail(`${path}${at}`, seen, kind.wanted);
@@ -68,7 +57,7 @@ const checkOf =
 /** What a study may say of every run, and of those of one environment. */
 const settingChecks: Readonly<Record<string, Check>> = Object.fromEntries(
   settingEntries.flatMap(([key, setting]) =>
-    setting.identity && !listed.includes(key) ? [[key, checkOf(setting)]] : [],
+    setting.identity !== false && !listed.includes(key) ? [[key, checkOf(setting.kind)]] : [],
   ),
 );
 
@@ -115,6 +104,9 @@ const environmentName = named((name) => {
   if (!known.includes(name)) throw unknownName('environment', name, known);
 });
 
+const seedCount = number({ whole: true, from: 1, to: 10_000 });
+const onIncompatible = oneOf('what to do', ['skip', 'error']);
+
 /**
  * Reads a study from YAML, of which JSON is a part.
  *
@@ -157,8 +149,8 @@ export function readStudy(text: string): StudyConfig {
   if (twice >= 0) fail(`environments[${twice}]`, names[twice], 'named once');
   const seeds = (
     Array.isArray(given.seeds)
-      ? listOf(whole(0))(given.seeds, 'seeds')
-      : Array.from({ length: whole(1, 10_000)(given.seeds ?? 5, 'seeds') as number }, (_, i) => i)
+      ? listOf(checkOf(settingsTable.seed.kind))(given.seeds, 'seeds')
+      : Array.from({ length: checkOf(seedCount)(given.seeds ?? 5, 'seeds') as number }, (_, i) => i)
   ) as number[];
   return {
     title: given.title === undefined ? '' : (named(() => undefined)(given.title, 'title') as string),
@@ -167,7 +159,7 @@ export function readStudy(text: string): StudyConfig {
     environments: list,
     seeds: unique(seeds),
     settings: overrides(given.settings ?? {}, 'settings'),
-    onIncompatible: oneOf('skip', 'error')(given.onIncompatible ?? 'skip', 'onIncompatible') as
+    onIncompatible: checkOf(onIncompatible)(given.onIncompatible ?? 'skip', 'onIncompatible') as
       | 'skip'
       | 'error',
   };

@@ -41,7 +41,12 @@ export const reduceOp: Op<Reduction> = {
 
 export type Axes = number | readonly number[] | null;
 
-function reduce(kind: ReductionKind, x: Tensor, axis: Axes, keepDims: boolean, shifted = false): Tensor {
+function reduce(
+  kind: ReductionKind,
+  x: Tensor,
+  axis: Axes,
+  { keepDims, shifted = false }: { readonly keepDims: boolean; readonly shifted?: boolean },
+): Tensor {
   const axes = (axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis).map((a) =>
     axisOf(kind, x, a),
   );
@@ -61,19 +66,19 @@ function reduce(kind: ReductionKind, x: Tensor, axis: Axes, keepDims: boolean, s
 
 /** Sum over `axis` (a number, several, or null for all). */
 export const sum = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
-  reduce('sum', x, axis, keepDims);
+  reduce('sum', x, axis, { keepDims });
 /** Maximum; ties share the cotangent evenly. */
 export const max = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
-  reduce('max', x, axis, keepDims);
+  reduce('max', x, axis, { keepDims });
 /** Minimum; ties share the cotangent evenly. */
 export const min = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
-  reduce('min', x, axis, keepDims);
+  reduce('min', x, axis, { keepDims });
 /** log Σ exp(x), without overflow. */
 export const logSumExp = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
-  reduce('logSumExp', x, axis, keepDims);
+  reduce('logSumExp', x, axis, { keepDims });
 /** Index of the first maximum along one axis, as a whole number in an f32 tensor; a NaN counts as −∞. No gradient. */
 export const argMax = (x: Tensor, axis: number, keepDims = false): Tensor =>
-  reduce('argMax', x, axis, keepDims);
+  reduce('argMax', x, axis, { keepDims });
 
 /** Mean over `axis`. */
 export function mean(x: Tensor, axis: Axes = null, keepDims = false): Tensor {
@@ -93,7 +98,7 @@ export function logMeanExp(x: Tensor, axis: Axes = null, keepDims = false): Tens
  */
 export function logSoftmax(x: Tensor, axis: number): Tensor {
   const shifted = sub(x, stopGradient(max(x, axis, true)));
-  return sub(shifted, reduce('logSumExp', shifted, axis, true, true));
+  return sub(shifted, reduce('logSumExp', shifted, axis, { keepDims: true, shifted: true }));
 }
 /** exp(x)/Σ exp(x) along `axis`, without overflow. */
 export const softmax = (x: Tensor, axis: number): Tensor => exp(logSoftmax(x, axis));

@@ -61,7 +61,11 @@ function bellman(
 }
 
 /** SAC's policy loss mean(α log π − min Q) by the pathwise estimator, which is in units of the temperature. */
-function actor(policy: Gaussian, critics: Network, states: Tensor, noise: Tensor, temperature: Tensor) {
+function actor(
+  policy: Gaussian,
+  noise: Tensor,
+  { critics, states, temperature }: { critics: Network; states: Tensor; temperature: Tensor },
+): Tensor {
   const target = boltzmann((actions) => criticsAt(critics, states, actions), { temperature });
   const { loss } = chooseEstimator('reverse-kl/pathwise').loss({ policy, target, samples: 1, noise });
   return mul(temperature, loss);
@@ -95,7 +99,7 @@ export const criticRecipe: Recipe = {
     c.emit('q1', reshape(slice(q, [0, 0], [1, size]), [size]));
     c.emit('q2', reshape(slice(q, [1, 0], [2, size]), [size]));
     c.emit('loss', loss);
-    c.emitNetworkGradients('', loss, critics, twins);
+    c.emitNetworkGradients('', loss, { net: critics, prefixes: twins });
   },
 };
 
@@ -108,9 +112,9 @@ export const actorRecipe: Recipe = {
     const states = c.input('S');
     const noise = single(c.input('eps'));
     const policy = policyAt(net, states, unlimited);
-    const loss = actor(policy, critics, states, noise, c.scalar('alpha'));
+    const loss = actor(policy, noise, { critics, states, temperature: c.scalar('alpha') });
     c.emit('loss', loss);
-    c.emitNetworkGradients('', loss, net, ['pi.']);
+    c.emitNetworkGradients('', loss, { net, prefixes: ['pi.'] });
     const { actions, logProb } = policy.rsample(1, { noise });
     c.emit('log_pi', unwrap(logProb));
     c.emit('q_min', unwrap(minimumOf(criticsAt(critics, states, actions))));
@@ -176,7 +180,7 @@ export const trajectoryRecipe: Recipe = {
 
     const noise = single(c.stepInput('eps'));
     const distribution = policyAt(policy, batch.S, family);
-    const actorLoss = actor(distribution, critics, batch.S, noise, temperature);
+    const actorLoss = actor(distribution, noise, { critics, states: batch.S, temperature });
     const { logProb } = distribution.sample(1, { noise });
     const actorGradient = gradient(actorLoss, policy.parameters);
     c.emit('actor_loss', actorLoss, 'each');

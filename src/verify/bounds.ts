@@ -46,7 +46,7 @@ export const renyiPathwiseRecipe: Recipe = {
     const { net, policy, target, samples, noise } = scene;
     const order = orderOf(c);
     const { loss } = chooseEstimator(`renyi/pathwise:${order}`).loss({ policy, target, samples, noise });
-    emitObjective(c, net, 'bound', boundOf(loss, order));
+    emitObjective(c, net, { bound: boundOf(loss, order) });
     const { actions, logProb } = policy.sample(samples, { noise });
     c.emit('bound_per_state', renyiBound(logRatioAt(scene, actions, logProb), order));
   },
@@ -61,7 +61,7 @@ export const renyiScoreRecipe: Recipe = {
     const variant = c.param('centred').flag() ? `${order}` : `${order}-uncentred`;
     const result = chooseEstimator(`renyi/score:${variant}`).loss({ policy, target, samples, noise });
     const bound = boundOf(result.loss, order);
-    emitObjective(c, net, 'bound', bound);
+    emitObjective(c, net, { bound });
     const factor = order / (1 - order);
     const w = weightsOf(result, bound, policy.batch / factor);
     const { logProb } = policy.sample(samples, { noise });
@@ -77,10 +77,10 @@ export const cuboRecipe: Recipe = {
     const scene = sceneOf(c);
     const { net, policy, target, samples, noise } = scene;
     const { loss } = chooseEstimator('chi2/pathwise').loss({ policy, target, samples, noise });
-    emitObjective(c, net, 'cubo', loss, 'cubo.');
+    emitObjective(c, net, { cubo: loss }, 'cubo.');
     // The library keeps to log space, where nothing overflows: the exponential is the reference's alone.
     const { actions, logProb } = policy.rsample(samples, { noise });
-    emitObjective(c, net, 'exp_cubo', mean(exp(mul(2, logRatioAt(scene, actions, logProb)))), 'exp_cubo.');
+    emitObjective(c, net, { exp_cubo: mean(exp(mul(2, logRatioAt(scene, actions, logProb)))) }, 'exp_cubo.');
   },
 };
 
@@ -124,7 +124,7 @@ export const fDivergenceRecipe: Recipe = {
     const estimator = generators.get(c.param('f').text());
     if (!estimator) throw new Error('The recipe only computes generators that it knows.');
     const result = estimator.loss({ policy, target, samples, noise }, '');
-    emitObjective(c, net, 'value', result.loss);
+    emitObjective(c, net, { value: result.loss });
     const weight = stopGradient(weightsOf(result, result.loss, samples * policy.batch));
     const { actions, logProb } = policy.sample(samples, { noise });
     c.emit('score_weight', weight);

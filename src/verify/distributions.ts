@@ -190,7 +190,7 @@ export const mixtureRecipe: Recipe = {
       c.input('eps'),
     ];
     const [batch, components] = logits.shape;
-    const policy = new GaussianMixture(logits, mean, logStd, false, unlimited);
+    const policy = new GaussianMixture(logits, mean, logStd, { ...unlimited, squashed: false });
     const a = single(c.input('a'));
     emitWithGradients(c, 'log_prob', unwrap(policy.logProb(a)), 'c');
     c.emit('responsibilities', unwrap(policy.responsibilities(a)));

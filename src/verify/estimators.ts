@@ -26,7 +26,7 @@ export const pathwiseRecipe: Recipe = {
     const scene = sceneOf(c);
     const { policy, target, samples, noise, temperature } = scene;
     const { loss } = chooseEstimator('reverse-kl/pathwise').loss({ policy, target, samples, noise });
-    emitObjective(c, scene.net, 'loss', loss);
+    emitObjective(c, scene.net, { loss });
     c.emit('sac_loss', mul(temperature, loss));
     const { actions, logProb } = policy.rsample(samples, { noise });
     c.emit('a', actions);
@@ -41,7 +41,7 @@ export const stlRecipe: Recipe = {
   record: (c) => {
     const { net, policy, target, samples, noise } = sceneOf(c);
     const { loss } = chooseEstimator('reverse-kl/pathwise-stl').loss({ policy, target, samples, noise });
-    emitObjective(c, net, 'loss', loss);
+    emitObjective(c, net, { loss });
   },
 };
 
@@ -54,7 +54,8 @@ export const scoreRecipe: Recipe = {
     const baseline = c.param('baseline').text();
     const value = c.has('c') ? { value: c.input('c') } : {};
     const choice = chooseEstimator(`reverse-kl/score:${baseline}`);
-    emitObjective(c, scene.net, 'loss', choice.loss({ policy, target, samples, noise, ...value }).loss);
+    const { loss } = choice.loss({ policy, target, samples, noise, ...value });
+    emitObjective(c, scene.net, { loss });
     const { actions, logProb } = policy.sample(samples, { noise });
     const f = stopGradient(sub(logProb, target.logDensityOf(target.critics(actions), actions)));
     const advantage = sub(f, baselineOf(baseline, f, value.value));
@@ -86,12 +87,8 @@ export const snisRecipe: Recipe = {
     const uniform = c.has('a_uniform') ? c.input('a_uniform') : undefined;
     const noise = uniform ? mul(0.5, add(uniform, 1)) : scene.noise;
     const choice = chooseEstimator(`forward-kl/snis:${proposal}`);
-    emitObjective(
-      c,
-      scene.net,
-      'loss',
-      choice.loss({ policy, target, samples, noise, ...(behaviour ? { behaviour } : {}) }).loss,
-    );
+    const { loss } = choice.loss({ policy, target, samples, noise, ...(behaviour ? { behaviour } : {}) });
+    emitObjective(c, scene.net, { loss });
 
     const { actions, logPi, logProposal } = drawn(scene, behaviour, uniform);
     const logDensity = target.logDensityOf(target.critics(actions), actions);

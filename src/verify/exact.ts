@@ -93,7 +93,7 @@ export const discreteRecipe: Recipe = {
     const value = divergence(policy, target);
     c.emit('value', value);
     c.emitGradients('', value);
-    if (net) c.emitNetworkGradients('', value, net, ['pi.']);
+    if (net) c.emitNetworkGradients('', value, { net, prefixes: ['pi.'] });
     // The estimators report means over states, so each state is a batch of its own.
     const row = (x: Tensor, i: number) => sliceAxis(x, 0, i, i + 1);
     const perState = Array.from({ length: batch }, (_, i) =>

@@ -17,7 +17,7 @@ export const mlpRecipe: Recipe = {
     const g = setting.input('g');
     setting.emit('y', y);
     setting.emitGradients('', y, g);
-    setting.emitNetworkGradients('', y, net, [''], g);
+    setting.emitNetworkGradients('', y, { net, prefixes: [''] }, g);
   },
 };
 

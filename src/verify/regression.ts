@@ -54,10 +54,10 @@ export const mpoMaximisationRecipe: Recipe = {
       reference: old,
       duals: { eta, lambdaMean, lambdaCovariance },
     });
-    emitObjective(c, net, 'loss', loss);
+    emitObjective(c, net, { loss });
     const { actions, latent } = old.sample(samples, { noise });
     const weights = mpoWeights(minimumOf(critic(actions)), eta);
-    c.emit('nll', mpoLikelihood(policy, old, latent, weights, form === 'decoupled'));
+    c.emit('nll', mpoLikelihood(policy, old, { latent, weights }, form === 'decoupled'));
     const regions = mpoTrustRegions(policy, old);
     c.emit('kl_mean', regions.mean);
     c.emit('kl_cov', regions.covariance);
@@ -80,7 +80,7 @@ export const awrRecipe: Recipe = {
     const kind = c.param('weights').text().replace('_', '-');
     const weights = awrWeights(advantage, c.scalar('beta'), kind, c.number('max_weight'));
     const logProb = policy.logProb(single(c.input('a')));
-    emitObjective(c, net, 'loss', awrLoss(logProb, weights));
+    emitObjective(c, net, { loss: awrLoss(logProb, weights) });
     c.emit('weights', weights);
     c.emit('log_pi', unwrap(logProb));
   },
@@ -92,7 +92,7 @@ export const momentRecipe: Recipe = {
   record: (c) => {
     const { net, policy, target, samples, noise } = sceneOf(c);
     const { loss } = chooseEstimator('forward-kl/moment').loss({ policy, target, samples, noise });
-    emitObjective(c, net, 'loss', loss);
+    emitObjective(c, net, { loss });
     const { actions, latent, logProb } = policy.sample(samples, { noise });
     const w = snisWeights(target.logDensityOf(target.critics(actions), actions), logProb);
     const moments = weightedMoments(w, latent);

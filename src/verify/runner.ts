@@ -79,7 +79,7 @@ export async function verifyCase(
     const recordings = recipe.recordings?.(golden, device.backend.name) ?? [undefined];
     let worst: Deviation = { factor: 0, detail: '' };
     for (const recording of recordings) {
-      const { factor, detail } = await deviationOf(golden, recipe, device, precision, recording);
+      const { factor, detail } = await deviationOf(golden, recipe, device, { precision, mlp: recording });
       worst = worse(worst, { factor, detail: recording ? `${recording}: ${detail}` : detail });
     }
     return verdict({ ...base, allowed: lenient ? GPU_FACTOR : 1 }, () => worst);
@@ -111,8 +111,7 @@ async function deviationOf(
   golden: GoldenCase,
   recipe: Recipe,
   device: Device,
-  precision: Precision,
-  mlp: RecordingOptions['mlp'] | undefined,
+  { precision, mlp }: { readonly precision: Precision; readonly mlp: RecordingOptions['mlp'] | undefined },
 ): Promise<Deviation> {
   const clock = clockState(0, 'clock', 'plain');
   let setting: Setting | undefined;

@@ -49,8 +49,15 @@ export function sceneOf(c: Setting): Scene {
 export const logRatioAt = ({ target }: Pick<Scene, 'target'>, actions: Tensor, logProb: Tensor): Tensor =>
   sub(target.logDensityOf(target.critics(actions), actions), logProb);
 
-/** A scalar under a key with its gradients in the policy's parameters. */
-export function emitObjective(c: Setting, net: Network, key: string, value: Tensor, prefix = ''): void {
-  c.emit(key, value);
-  c.emitNetworkGradients(prefix, value, net, ['pi.']);
+/** A scalar under its key with its gradients in the policy's parameters. */
+export function emitObjective(
+  c: Setting,
+  net: Network,
+  objective: Readonly<Record<string, Tensor>>,
+  prefix = '',
+): void {
+  for (const [key, value] of Object.entries(objective)) {
+    c.emit(key, value);
+    c.emitNetworkGradients(prefix, value, { net, prefixes: ['pi.'] });
+  }
 }

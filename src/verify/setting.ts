@@ -224,14 +224,13 @@ export class Setting {
   emitNetworkGradients(
     prefix: string,
     objective: Tensor,
-    network: Network,
-    prefixes: readonly string[],
+    { net, prefixes }: { readonly net: Network; readonly prefixes: readonly string[] },
     cotangent?: Tensor,
   ): void {
-    const [gradient] = grad(objective, [read(network.parameters)], cotangent);
+    const [gradient] = grad(objective, [read(net.parameters)], cotangent);
     this.emitArrays(
       prefixes.map((own) => `${prefix}grad.${own}`),
-      network,
+      net,
       gradient,
     );
   }

@@ -2,11 +2,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
-import { measureSpeed } from '../../src/backend/crossover.ts';
-import { open } from '../../src/backend/select.ts';
 import { type CompileOptions, Device, type Update } from '../../src/device.ts';
 import { NumericsError, ShapeError, UsageError } from '../../src/errors.ts';
 import { adam, mlp } from '../../src/nn/index.ts';
+import { measureSpeed } from '../../src/open/crossover.ts';
+import { open } from '../../src/open/open.ts';
 import {
   add,
   assign,

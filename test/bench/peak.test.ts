@@ -10,7 +10,7 @@ import simdBytes from '../../dist/wasm/peak-simd.wasm';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { allowRelaxedSimd } from '../../src/cli/relaxed-simd.ts';
 import { Device } from '../../src/device.ts';
-import { isWrong } from '../../src/measure/referee.ts';
+import { isWrong } from '../../src/measure/agreement.ts';
 
 allowRelaxedSimd();
 

@@ -9,7 +9,7 @@ import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { type Activation, mlp } from '../../src/nn/index.ts';
 import { joinedKernels, MOST_JOINED_BINDINGS } from '../../src/program/join.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
-import { replayFor } from '../../src/rl/train.ts';
+import { replayFor } from '../../src/rl/recorded-update.ts';
 import { clockState, gradient, type MlpKernels, mul, sum } from '../../src/tape/index.ts';
 import { testBackend } from '../helpers/devices.ts';
 import { assertClose, Data, openTested } from '../helpers/kernel-run.ts';

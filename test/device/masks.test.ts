@@ -116,11 +116,13 @@ test('relaxed choices and components of a mixture: the same as without what is m
             kept.map((i) => logStd[i]),
             [1, kept.length, 1],
           ),
-          false,
+          { squashed: false },
         );
       const at = literal([-1, 0.2, 2], [3, 1, 1]);
       const parts = literal([0.3, none, -0.4], [1, 3]);
-      const three = new GaussianMixture(parts, literal(mean, [1, 3, 1]), literal(logStd, [1, 3, 1]), false);
+      const three = new GaussianMixture(parts, literal(mean, [1, 3, 1]), literal(logStd, [1, 3, 1]), {
+        squashed: false,
+      });
       return {
         ...{ actions: drawn.actions, logProb: drawn.logProb, given: all.logProb(drawn.actions) },
         expected: same.logProb,

@@ -2,7 +2,7 @@
 // on all devices that are tested here it does.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compileUpdate, replayFor } from '../../src/rl/train.ts';
+import { compileUpdate, replayFor } from '../../src/rl/recorded-update.ts';
 import { openDevice } from '../helpers/devices.ts';
 import { bytesOf, learnerFor, resumedAndWhole } from '../helpers/training.ts';
 

@@ -203,7 +203,7 @@ test('a critic that is NaN shows in every loss and its gradients, and a head tha
       const q = values([0, 0, 0, 0, 0, 0, nan, 1, 1, 1, 1, 1], [2, samples, batch]);
       const logProb = finite([samples, batch]);
       const reverse = reverseKlLoss(logProb, q, constant(1));
-      const score = scoreLoss(logProb, q, constant(1), 'mean');
+      const score = scoreLoss(logProb, q, constant(1), { baseline: 'mean' });
       const snis = snisLoss(logProb, q, constant(1), logProb);
       const rows = { rows: finite([batch, 2]), rewardColumn: 0, terminatedColumn: 1 };
       const next = values([0, 0, 0, nan, 1, 1], [2, batch]);

@@ -197,7 +197,7 @@ test('losses and densities of many samples', async () => {
         const values = input('values', [samples, batch, 1]);
         return {
           reverse: reverseKlLoss(logProb, q, constant(1)),
-          score: scoreLoss(logProb, q, constant(1), 'mean'),
+          score: scoreLoss(logProb, q, constant(1), { baseline: 'mean' }),
           loss: snis.loss,
           size: snis.effectiveSampleSize,
           weights: grad(snis.loss, [logProb])[0],

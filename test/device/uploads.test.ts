@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
-import { compileUpdate, replayFor } from '../../src/rl/train.ts';
+import { compileUpdate, replayFor } from '../../src/rl/recorded-update.ts';
 import { openDevice, testBackend } from '../helpers/devices.ts';
 
 test('a transition is stored while updates are under way, and is in the next batch', async () => {

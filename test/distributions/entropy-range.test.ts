@@ -1,8 +1,11 @@
 // The range of each family's entropy against entropies integrated here, over many parameters.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { DistributionFamily, FamilyOptions } from '../../src/distributions/distribution.ts';
-import type { EntropyRange } from '../../src/distributions/entropy-range.ts';
+import type {
+  DistributionFamily,
+  EntropyRange,
+  FamilyOptions,
+} from '../../src/distributions/distribution.ts';
 import { distributionFamilies, distributionFamily } from '../../src/distributions/registry.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { defaultTargetEntropy, requireReachable } from '../../src/rl/temperature.ts';

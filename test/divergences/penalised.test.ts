@@ -5,7 +5,8 @@ import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { boltzmann } from '../../src/divergences/target.ts';
 import { UsageError } from '../../src/errors.ts';
-import { type ActionKind, ActorCritic } from '../../src/rl/actor-critic.ts';
+import type { ActionKind } from '../../src/rl/actions.ts';
+import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import { grad, mul, neg, reshape, square, sub, sum, type Tensor } from '../../src/tape/index.ts';
 import { exactDevice } from '../helpers/devices.ts';
 

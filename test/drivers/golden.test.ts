@@ -1,7 +1,7 @@
 // A driver that the other suites do not have: its adapter is opened, agrees with the reference, and gives the golden values.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type OpenedDevice, open } from '../../src/backend/select.ts';
+import { type OpenedDevice, open } from '../../src/open/open.ts';
 import { readFolder } from '../../src/verify/folder.ts';
 import { verifyGroup } from '../../src/verify/runner.ts';
 

@@ -13,7 +13,8 @@ import { EnvironmentError, UsageError } from '../../src/errors.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import { Evaluator } from '../../src/rl/evaluator.ts';
 import { SavedPolicy, savePolicy } from '../../src/rl/policy-file.ts';
-import { type TrainOptions, train } from '../../src/rl/train.ts';
+import { train } from '../../src/rl/train.ts';
+import type { TrainOptions } from '../../src/rl/train-options.ts';
 import { play } from '../../src/study/play.ts';
 import { countingBackend } from '../helpers/counting-backend.ts';
 

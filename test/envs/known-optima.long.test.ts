@@ -11,7 +11,8 @@ import { dampedMass, LinearQuadratic } from '../../src/envs/linear-quadratic.ts'
 import { softOptimalLinearQuadratic } from '../../src/envs/linear-quadratic-optimum.ts';
 import { gaussLegendre } from '../../src/math/quadrature.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
-import { type TrainOptions, train } from '../../src/rl/train.ts';
+import { train } from '../../src/rl/train.ts';
+import type { TrainOptions } from '../../src/rl/train-options.ts';
 
 const near = (actual: number, expected: number, relative: number, what: string) =>
   assert.ok(

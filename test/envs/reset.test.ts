@@ -71,7 +71,7 @@ test('good returns are better than random ones, and no better than the best ther
 });
 
 test('a curve is drawn from end to end in as many pieces as asked', () => {
-  const shape = curve((x) => x * x, -1, 3, 0.1, 'limb', 8);
+  const shape = curve((x) => x * x, [-1, 3], { width: 0.1, tone: 'limb', count: 8 });
   if (shape.kind !== 'line') throw new Error('no line');
   assert.is(shape.points.length, 9);
   assert.equal(

@@ -6,6 +6,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { optionsOf } from '../helpers/options.ts';
 import { useForMounts } from './faults.ts';
 import type { Kind } from './scenarios.ts';
 import { type Finding, Tries } from './tries.ts';
@@ -21,40 +22,14 @@ const usage = `usage: node build.mjs faults [--tries=N] [--seed=S] [--only=K] [-
 
 Exit code 1 with any finding. Linux as root has disks of its own for it (tmpfs); elsewhere calls that fail stand for them.`;
 
-interface Options {
-  tries: number;
-  seed: number;
-  only?: number;
-  kind?: Kind;
-  fault?: string;
-  json: boolean;
+const { only, kind, fault, json, ...options } = optionsOf(
+  { tries: 100, seed: Date.now() % 2 ** 31, only: -1, kind: '', fault: '', json: false },
+  usage,
+);
+if (!/^(train|study|report|play|)$/.test(kind)) {
+  console.error(`divergrad: --kind is '${kind}'\n${usage}`);
+  process.exit(2);
 }
-
-function optionsOf(argv: readonly string[]): Options {
-  const options: Options = { tries: 100, seed: Date.now() % 2 ** 31, json: false };
-  const words = [...argv];
-  for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    const [, name, given] = /^--(tries|seed|only|kind|fault|json)(?:=(.*))?$/.exec(word) ?? [];
-    const value = given ?? (name && name !== 'json' ? words.shift() : undefined);
-    const number = /^\d+$/.test(value ?? '') ? Number(value) : undefined;
-    if (name === 'json' && given === undefined) options.json = true;
-    else if ((name === 'tries' || name === 'seed' || name === 'only') && number !== undefined)
-      options[name] = number;
-    else if (name === 'kind' && /^(train|study|report|play)$/.test(value ?? '')) options.kind = value as Kind;
-    else if (name === 'fault' && value) options.fault = value;
-    else {
-      console.error(`divergrad: unknown argument ${word}\n${usage}`);
-      process.exit(2);
-    }
-  }
-  return options;
-}
-
-if (process.argv.includes('--help')) {
-  console.log(usage);
-  process.exit(0);
-}
-const options = optionsOf(process.argv.slice(2));
 const base = mkdtempSync(join(tmpdir(), 'divergrad-faults-'));
 mkdirSync(join(base, 'mount'));
 useForMounts(join(base, 'mount'));
@@ -72,14 +47,15 @@ const progress = (text: string) => {
 };
 const say = (text: string) => {
   progress('');
-  if (!options.json) console.log(text);
+  if (!json) console.log(text);
 };
 
-const { kind, fault } = options;
-const tries = new Tries(base, options.seed, { ...(kind ? { kind } : {}), ...(fault ? { fault } : {}) });
+const tries = new Tries(base, options.seed, {
+  ...(kind ? { kind: kind as Kind } : {}),
+  ...(fault ? { fault } : {}),
+});
 const findings: Finding[] = [];
-const numbers =
-  options.only === undefined ? Array.from({ length: options.tries }, (_, i) => i) : [options.only];
+const numbers = only < 0 ? Array.from({ length: options.tries }, (_, i) => i) : [only];
 let done = 0;
 const begun = performance.now();
 say(`${numbers.length} tries, seed ${options.seed}`);
@@ -104,7 +80,7 @@ try {
   remove();
 }
 const seconds = (performance.now() - begun) / 1000;
-if (options.json)
+if (json)
   console.log(
     JSON.stringify({ kind: 'divergrad-faults', seed: options.seed, tries: done, seconds, findings }, null, 2),
   );

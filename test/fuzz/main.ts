@@ -2,21 +2,15 @@
 // [--programs N] [--seed S] [--backends cpu,wasm,webgpu]. The seed is printed first, a failure with its program
 // shrunk and the seed and path that repeat it.
 import * as fc from 'fast-check';
-import { type BackendChoice, open } from '../../src/backend/select.ts';
 import type { Device } from '../../src/device.ts';
+import { type BackendChoice, open } from '../../src/open/open.ts';
 import { compareDevices, programs } from '../helpers/fuzz-programs.ts';
+import { optionsOf } from '../helpers/options.ts';
 
-const options = { programs: 10_000, seed: Date.now() % 2 ** 31, backends: 'cpu,wasm', path: '' };
-for (const argument of process.argv.slice(2)) {
-  const [, name, value] = /^--(programs|seed|backends|path)=(.+)$/.exec(argument) ?? [];
-  if (!name) {
-    console.error(
-      `usage: node build.mjs fuzz [--programs=N] [--seed=S] [--path=P] [--backends=cpu,wasm,webgpu]`,
-    );
-    process.exit(2);
-  }
-  Object.assign(options, { [name]: name === 'backends' || name === 'path' ? value : Number(value) });
-}
+const options = optionsOf(
+  { programs: 10_000, seed: Date.now() % 2 ** 31, backends: 'cpu,wasm', path: '' },
+  'usage: node build.mjs fuzz [--programs=N] [--seed=S] [--path=P] [--backends=cpu,wasm,webgpu]',
+);
 
 console.log(`${options.programs} programs on ${options.backends}, seed ${options.seed}`);
 const devices: Record<string, Device> = {};

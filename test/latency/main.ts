@@ -6,17 +6,13 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PhiloxStream } from '../../src/math/philox.ts';
+import { optionsOf } from '../helpers/options.ts';
 import { cliFile, type Running, startIn } from '../helpers/process.ts';
 
-const options = { tries: '20', seed: '0', only: '', cli: cliFile };
-for (const argument of process.argv.slice(2)) {
-  const [, name, value] = /^--(tries|seed|only|cli)=(.+)$/.exec(argument) ?? [];
-  if (!name) {
-    console.error('usage: node build.mjs latency [--tries=N] [--seed=N] [--only=NAME] [--cli=FILE]');
-    process.exit(2);
-  }
-  Object.assign(options, { [name]: value });
-}
+const options = optionsOf(
+  { tries: 20, seed: 0, only: '', cli: cliFile },
+  'usage: node build.mjs latency [--tries=N] [--seed=N] [--only=NAME] [--cli=FILE]',
+);
 
 const folder = mkdtempSync(join(tmpdir(), 'divergrad-latency-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -117,7 +113,7 @@ const cases: Readonly<Record<string, Case>> = {
   ),
 };
 
-const random = new PhiloxStream(Number(options.seed), 'plain');
+const random = new PhiloxStream(options.seed, 'plain');
 const begin = (args: readonly string[]) => startIn('node', options.cli, args);
 const problems: string[] = [];
 
@@ -167,7 +163,7 @@ async function once(name: string, { args, from, within }: Case, out: string): Pr
 }
 
 await prepare();
-const tries = Number(options.tries);
+const { tries } = options;
 console.log(`${'from Ctrl-C to the end, ms'.padEnd(40)}  asked   median    worst`);
 for (const [name, each] of Object.entries(cases)) {
   if (!name.includes(options.only)) continue;

@@ -1,12 +1,12 @@
 // What is wrong is told and not timed, and every kernel is checked by itself.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { open } from '../../src/backend/select.ts';
 import { ProbeError } from '../../src/errors.ts';
+import { agreementLine } from '../../src/measure/agreement.ts';
 import { costSettings, measureCost } from '../../src/measure/cost.ts';
 import { checkKernels, isWrongKernel } from '../../src/measure/kernel-check.ts';
-import { agreementLine } from '../../src/measure/referee.ts';
 import { measureWholeUpdate } from '../../src/measure/update-cost.ts';
+import { open } from '../../src/open/open.ts';
 import { kernels } from '../../src/program/kernels.ts';
 import { plantedGpu, signs } from '../helpers/planted.ts';
 
@@ -31,11 +31,11 @@ test('a wrong estimator is told and not timed, the others are; a wrong whole upd
       [['reverse-kl/score:loo', 1]],
     );
     assert.is(baseline, 'reverse-kl/score:loo');
-    const whole = measureWholeUpdate(device, estimators[0], settings, undefined, { variants: ['fused'] });
+    const whole = measureWholeUpdate(device, estimators[0], settings, { variants: ['fused'] });
     assert.instance(await whole.catch((error: unknown) => error), ProbeError);
     const told: string[] = [];
     const onWrong = ({ estimator }: { readonly estimator: string }) => void told.push(estimator);
-    const none = await measureWholeUpdate(device, estimators[0], settings, undefined, {
+    const none = await measureWholeUpdate(device, estimators[0], settings, {
       variants: ['fused'],
       onWrong,
     });

@@ -2,13 +2,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
-import { open } from '../../src/backend/select.ts';
 import { Device } from '../../src/device.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import type { EstimatorChoice } from '../../src/divergences/estimator.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { agreementLine, isWrong } from '../../src/measure/agreement.ts';
 import { compilePolicyUpdate, costChoices, costSettings, release } from '../../src/measure/cost.ts';
-import { agreementLine, isWrong, Referee } from '../../src/measure/referee.ts';
+import { Referee } from '../../src/measure/referee.ts';
+import { open } from '../../src/open/open.ts';
 import { add, mul, stopGradient } from '../../src/tape/index.ts';
 
 const settings = costSettings({ batch: 5, hidden: [4], rounds: 1, minimumMs: 0 });

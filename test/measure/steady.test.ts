@@ -1,8 +1,8 @@
 // Ten thousand whole updates, a transition stored before each, leave nothing behind on the backends that run here.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { open } from '../../src/backend/select.ts';
 import { costSettings } from '../../src/measure/cost.ts';
+import { open } from '../../src/open/open.ts';
 import { CHUNK, measureSteadyState } from './steady-state.ts';
 
 const UPDATES = 10_000;

@@ -26,21 +26,21 @@ export default [
   },
   {
     fault: 'train registers no defaults',
-    file: 'src/cli/train.ts',
+    file: 'src/cli/setting-options.ts',
     from: 'usual === undefined ? option : option.default(usual)',
     to: 'option',
   },
   {
     fault: 'train takes values that a setting may not have',
-    file: 'src/cli/train.ts',
+    file: 'src/cli/setting-options.ts',
     from: 'if (kind.fault(value)) throw',
     to: 'if (!kind) throw',
   },
   {
     fault: 'train takes no notice of --checkpoint-every',
     file: 'src/cli/train.ts',
-    from: 'checkpointEvery: options.checkpointEvery',
-    to: 'checkpointEvery: 5000',
+    from: '      checkpointEvery,\n',
+    to: '      checkpointEvery: 5000,\n',
   },
   {
     fault: 'train prints the variance of the returns for their deviation',
@@ -125,5 +125,11 @@ export default [
     file: 'src/cli/bench.ts',
     from: 'samples: options.samples ?? null',
     to: 'samples: null',
+  },
+  {
+    fault: "a flag's help is another than the table's",
+    file: 'src/cli/setting-options.ts',
+    from: 'new Option(flag, help)',
+    to: "new Option(flag, help.replace('environment steps', 'steps'))",
   },
 ];

@@ -45,7 +45,7 @@ export default [
   {
     fault: "a mixture's detached copy loses its bounds of log-std",
     file: 'src/distributions/gaussian-mixture.ts',
-    from: 'return new GaussianMixture(...parts, this.squashed, this.options);',
+    from: 'return new GaussianMixture(...parts, this.options);',
     to: 'return new GaussianMixture(...parts, this.squashed, { ...this.options, logStd: [-20, 2] });',
   },
   {

@@ -8,7 +8,7 @@ export default [
   },
   {
     fault: 'a result that is off is compared with what was found elsewhere',
-    file: 'src/measure/referee.ts',
+    file: 'src/measure/agreement.ts',
     from: 'found.get(key) ?? new',
     to: 'expected.get(key) ?? new',
   },

@@ -9,8 +9,8 @@ export default [
   {
     fault: "the page's link holds the seed for the learning rate",
     file: 'web/learn/tab.ts',
-    from: 'rate: String(this.rate.value)',
-    to: 'rate: String(this.seed.value)',
+    from: '...formValues(this.form, String),',
+    to: '...formValues(this.form, String),\n      learningRate: String(this.form.seed.value),',
   },
   {
     fault: 'See takes the learning rate of a link for the temperature',
@@ -39,8 +39,8 @@ export default [
   {
     fault: 'Learn evaluates as often as it warms up',
     file: 'web/learn/tab.ts',
-    from: 'evaluateEvery: this.every.value',
-    to: 'evaluateEvery: this.warmup.value',
+    from: '...formValues(this.form, Number) };',
+    to: '...formValues(this.form, Number), evaluateEvery: this.form.warmup.value };',
   },
   {
     fault: 'See fits with the temperature for a learning rate',
@@ -155,5 +155,17 @@ export default [
     file: 'web/learn/tab.ts',
     from: 'this.status.fail(failure, () => this.train(all));',
     to: 'this.status.fail(failure, () => this.train());',
+  },
+  {
+    fault: 'the film of an evaluation shows all of its episodes at once',
+    file: 'web/learn/job.ts',
+    from: 'this.shown ??= environment;',
+    to: 'this.shown = environment;',
+  },
+  {
+    fault: 'training that fails in the page keeps its device',
+    file: 'web/learn/job.ts',
+    from: 'await device.dispose().catch(() => undefined);',
+    to: '',
   },
 ];

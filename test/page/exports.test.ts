@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { version } from '../../src/index.ts';
-import type { LearnSettings } from '../../web/learn/job.ts';
+import type { LearnSettings } from '../../web/learn/form.ts';
 import { LearnTab } from '../../web/learn/tab.ts';
 import { MeasureTab } from '../../web/measure/tab.ts';
 import type { FromWorker } from '../../web/shell/protocol.ts';
@@ -47,14 +47,21 @@ const say = (worker: SilentWorker, message: FromWorker) => worker.onmessage?.({ 
 const evaluation = { step: 40, updates: 30, meanReturn: -7, returns: [-8, -6], metrics: { entropy: 1 } };
 const facts = { backend: 'wasm', description: 'wasm: a test', reason: 'asked for', information: {} };
 
-const ran = { environment: 'pendulum', steps: '80', warmup: '10', every: '40', episodes: '2', rate: '0.002' };
+const ran = {
+  environment: 'pendulum',
+  steps: '80',
+  warmup: '10',
+  evaluateEvery: '40',
+  evaluationEpisodes: '2',
+  learningRate: '0.002',
+};
 const form = {
   environment: 'cartpole',
   steps: '5000',
   warmup: '99',
-  every: '77',
-  episodes: '5',
-  rate: '0.009',
+  evaluateEvery: '77',
+  evaluationEpisodes: '5',
+  learningRate: '0.009',
 };
 
 /** A run under way, and a form that was changed since. */

@@ -90,8 +90,8 @@ const cases: Readonly<Record<string, Case>> = {
     make: (shell) => new LearnTab(shell),
     begin: 'Train',
     link: {
-      ...{ environment: 'cartpole', steps: '1234', warmup: '56', every: '78' },
-      ...{ episodes: '9', rate: '0.0023', seed: '31' },
+      ...{ environment: 'cartpole', steps: '1234', warmup: '56', evaluateEvery: '78' },
+      ...{ evaluationEpisodes: '9', learningRate: '0.0023', seed: '31' },
       estimators: 'reverse-kl/exact',
     },
     job: {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { agreed } from '../../src/backend/probe/quick.ts';
 import type { BenchDocument } from '../../src/cli/bench.ts';
 import type { DoctorReport } from '../../src/cli/doctor.ts';
 import { isWrongKernel } from '../../src/measure/kernel-check.ts';
+import { agreed } from '../../src/open/probe/quick.ts';
 import { command } from '../helpers/command.ts';
 import { plantedGpu, signs, withPlantedWasm, withPlatformGpu } from '../helpers/planted.ts';
 

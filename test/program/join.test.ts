@@ -8,7 +8,7 @@ import { adam, clipScale, globalNorm, mlp } from '../../src/nn/index.ts';
 import { joinedKernels } from '../../src/program/join.ts';
 import type { JoinedStep, Program } from '../../src/program/program.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
-import { replayFor } from '../../src/rl/train.ts';
+import { replayFor } from '../../src/rl/recorded-update.ts';
 import { gradient, type MlpKernels, sum } from '../../src/tape/index.ts';
 import { lowered } from '../helpers/devices.ts';
 import { readsAndWrites } from './facts.ts';

@@ -80,8 +80,8 @@ test('real programs: the arena is no smaller than what is alive at once, and not
     const settings = costSettings({ batch: 16, hidden: [24, 24] });
     const names = ['reverse-kl/pathwise', 'forward-kl/snis:policy', 'mpo/decoupled', 'renyi/dreg:0.5'];
     const programs = [
-      (await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, 'fused')).update.program,
-      (await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, 'tiled')).update.program,
+      (await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, { mlp: 'fused' })).update.program,
+      (await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, { mlp: 'tiled' })).update.program,
     ];
     for (const name of names)
       programs.push((await compilePolicyUpdate(device, chooseEstimator(name), settings)).program);

@@ -161,7 +161,7 @@ test('big: the products of one SAC update are those that the algorithm needs', a
       2 * (criticBackward + actions * h) +
       policyBackward +
       policyWeights);
-  const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, 'fused');
+  const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings, { mlp: 'fused' });
   const products = update.program.steps
     .filter((step) => step.kind === 'kernel' && step.kernel.startsWith('mlp_'))
     .reduce((total, { flops }) => total + flops, 0);

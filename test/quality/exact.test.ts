@@ -62,11 +62,13 @@ async function sample(name: string, options: Sampled): Promise<Float64Array> {
   const family = distributionFamily(options.family ?? 'gaussian');
   const device = single();
   const choice = chooseEstimator(name);
-  const program = await compileGradient(device, family, target.actions, choice, samples, replications, 7);
+  const program = await compileGradient(device, choice, {
+    ...{ family, actions: target.actions, samples, replications, seed: 7 },
+  });
   try {
     // As many as asked for, however costly.
     const runs = Math.ceil(replications / program.batch);
-    prepare(device, program, family, target, temperature, value, heads);
+    prepare(device, program, { family, target, temperature, value, heads });
     const [{ gradients }] = await replicate(device, [{ ...program, runs }]);
     return gradients;
   } finally {

@@ -83,10 +83,12 @@ export class Problem {
     const reference = family.capabilities.density && choice.needs.includes('value') && this.exact(choice);
     await reference;
     const value = this.reference ? (await this.reference).value(temperature) : 0;
-    const program = await compileGradient(device, family, target.actions, choice, samples, replications, 11);
+    const program = await compileGradient(device, choice, {
+      ...{ family, actions: target.actions, samples, replications, seed: 11 },
+    });
     try {
       const runs = Math.ceil(replications / program.batch);
-      prepare(device, program, family, target, temperature, value, heads);
+      prepare(device, program, { family, target, temperature, value, heads });
       const [{ gradients }] = await replicate(device, [{ ...program, runs }]);
       const { mean, standardError } = gradientStatistics(gradients, family.parameters(target.actions));
       return { mean, error: standardError };

@@ -5,10 +5,11 @@ import { distributionFamilies, distributionFamily } from '../../src/distribution
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { ShapeError, UsageError } from '../../src/errors.ts';
 import { adam, polyak } from '../../src/nn/adam.ts';
-import { type ActionKind, ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
+import type { ActionKind } from '../../src/rl/actions.ts';
+import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
 import { PolicyLearner } from '../../src/rl/policy-learner.ts';
+import { compileUpdate } from '../../src/rl/recorded-update.ts';
 import { ReplayBuffer, type ReplayOptions } from '../../src/rl/replay.ts';
-import { compileUpdate } from '../../src/rl/train.ts';
 import { literal, read, State } from '../../src/tape/index.ts';
 import { exactDevice, recordOnly } from '../helpers/devices.ts';
 

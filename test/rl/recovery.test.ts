@@ -9,7 +9,7 @@ import { makeEnvironment } from '../../src/envs/registry.ts';
 import { BackendError } from '../../src/errors.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import { trainRecovering } from '../../src/rl/recovery.ts';
-import type { TrainOptions } from '../../src/rl/train.ts';
+import type { TrainOptions } from '../../src/rl/train-options.ts';
 import { bytesOf, learnerFor, quick } from '../helpers/training.ts';
 
 const lost = () => new BackendError('The device was lost: simulated.', { fault: 'lost' });

@@ -10,7 +10,8 @@ import { makeEnvironment } from '../../src/envs/registry.ts';
 import { LocalVector } from '../../src/envs/vector.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import { decodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
-import { type TrainOptions, train } from '../../src/rl/train.ts';
+import { train } from '../../src/rl/train.ts';
+import type { TrainOptions } from '../../src/rl/train-options.ts';
 import { bytesOf, type Cell, learnerFor, quick, runCell } from '../helpers/training.ts';
 
 const backends = {

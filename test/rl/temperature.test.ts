@@ -5,7 +5,8 @@ import { distributionFamilies, distributionFamily } from '../../src/distribution
 import { missingNeeds } from '../../src/divergences/estimator.ts';
 import { chooseEstimator, estimatorChoices } from '../../src/divergences/registry.ts';
 import { UsageError } from '../../src/errors.ts';
-import { type ActionKind, ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
+import type { ActionKind } from '../../src/rl/actions.ts';
+import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
 import { lossReads } from '../../src/rl/loss-reads.ts';
 import { fixedTemperature, temperatureBounds, temperatureOptimiser } from '../../src/rl/temperature.ts';
 import { clockState, read, State } from '../../src/tape/index.ts';

@@ -1,6 +1,7 @@
 // The arguments of `npm test`.
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { suites } from '../suites.mjs';
 
 const help = `usage: npm test [-- OPTIONS]        the quick suites
@@ -30,23 +31,22 @@ function usage(message) {
 export function parse(argv) {
   const options = {
     ...{ all: false, added: false, bail: false, verbose: false, watch: false, list: false },
-    ...{ only: '', test: '', suite: '', json: '', changed: '', affectedBy: '', jobs: 2, deadline: 3600 },
+    ...{ only: '', test: '', suite: '', json: '', changed: '', 'affected-by': '', jobs: 2, deadline: 3600 },
   };
-  const args = [...argv];
-  while (args.length > 0) {
-    const [flag, inline] = args.shift().split(/=(.*)/s);
-    const name = flag.replace(/^--/, '').replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
-    if (flag === '--help') {
-      console.log(help);
-      process.exit(0);
-    }
-    if (!flag.startsWith('--') || !Object.hasOwn(options, name))
-      usage(`unknown argument ${flag}${options.changed === 'HEAD' ? ` (--changed=${flag}?)` : ''}`);
-    if (typeof options[name] === 'boolean') {
-      if (inline !== undefined) usage(`${flag} takes no value`);
-      options[name] = true;
-    } else if (name === 'changed') options.changed = inline || 'HEAD';
-    else options[name] = inline ?? args.shift() ?? usage(`${flag} needs a value`);
+  const kinds = Object.entries({ ...options, help: false }).map(([name, value]) => [
+    name,
+    { type: typeof value === 'boolean' ? 'boolean' : 'string' },
+  ]);
+  try {
+    // The one option whose value may be left out.
+    const args = argv.map((argument) => (argument === '--changed' ? '--changed=HEAD' : argument));
+    Object.assign(options, parseArgs({ args, options: Object.fromEntries(kinds) }).values);
+  } catch (error) {
+    usage(error.message);
+  }
+  if (options.help) {
+    console.log(help);
+    process.exit(0);
   }
   for (const name of ['jobs', 'deadline']) {
     options[name] = Number(options[name]);
@@ -58,7 +58,7 @@ export function parse(argv) {
   if (options.added && !options.all) usage('--added goes with npm run test:all');
   if (options.json && !existsSync(dirname(resolve(options.json))))
     usage(`--json: there is no folder ${dirname(resolve(options.json))}`);
-  if (options.watch && (options.changed || options.affectedBy))
+  if (options.watch && (options.changed || options['affected-by']))
     usage('--watch looks for changes itself: leave --changed and --affected-by out');
   return options;
 }

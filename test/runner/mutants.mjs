@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { suites } from '../suites.mjs';
 import { root } from './bundles.mjs';
 
@@ -110,24 +111,21 @@ async function tryFault(tree, entry, all) {
 
 const usage = 'usage: node build.mjs mutants [--only=TEXT] [--all] [--jobs=N] [--json=FILE]';
 
-function optionsOf(argv) {
-  const options = { only: '', all: false, jobs: '2', json: '' };
-  for (const argument of argv) {
-    const [, name, value] = /^--(only|all|jobs|json)(?:=(.+))?$/.exec(argument) ?? [];
-    if (!name || (name === 'all') !== (value === undefined))
-      throw new Error(`unknown argument ${argument}; ${usage}`);
-    options[name] = value ?? true;
-  }
-  if (!(Number(options.jobs) >= 1)) throw new Error(`--jobs is ${options.jobs}; it must be a number from 1`);
-  return options;
-}
+const defaults = { only: '', all: false, jobs: '2', json: '' };
 
-async function main(argv) {
-  if (argv.includes('--help')) {
+async function main(args) {
+  const text = { type: 'string' };
+  const flag = { type: 'boolean' };
+  const { values } = parseArgs({
+    args,
+    options: { only: text, jobs: text, json: text, all: flag, help: flag },
+  });
+  if (values.help) {
     console.log(usage);
     return 0;
   }
-  const options = optionsOf(argv);
+  const options = { ...defaults, ...values };
+  if (!(Number(options.jobs) >= 1)) throw new Error(`--jobs is ${options.jobs}; it must be a number from 1`);
   const queue = (await faults()).filter(({ room, fault, file }) =>
     `${room} ${file} ${fault}`.includes(options.only),
   );
@@ -175,7 +173,7 @@ if (process.argv[1]?.endsWith('mutants.mjs')) {
   try {
     process.exitCode = await main(process.argv.slice(2));
   } catch (error) {
-    console.error(`divergrad: ${error.message}`);
+    console.error(`divergrad: ${error.message}\n${usage}`);
     process.exitCode = 2;
   }
 }

@@ -144,7 +144,7 @@ test('nothing that ran is a failure, and a file that does not exist is refused',
   assert.match(nowhere.stderr, /no test file has 'no\/such\/file' in its path/);
   const unknown = run('--onyl=x');
   assert.is(unknown.status, 2);
-  assert.match(unknown.stderr, /unknown argument --onyl/);
+  assert.match(unknown.stderr, /Unknown option '--onyl'/);
 });
 
 test('what a test file reads by name is listed, so that a change of it is seen', () => {

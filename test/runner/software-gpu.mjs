@@ -12,9 +12,9 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync } from 'node:zlib';
@@ -32,24 +32,6 @@ export function hasHardwareGpu() {
   if (process.platform !== 'linux') return true;
   if (existsSync('/dev/nvidiactl') || existsSync('/dev/dxg')) return true;
   return existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));
-}
-
-/** The entries of a tar archive (ustar with GNU long names): as much of the format as these archives use. */
-function* untar(archive) {
-  const text = (from, to) => archive.toString('utf8', from, to).replace(/\0.*$/s, '');
-  let longName = '';
-  for (let at = 0; at + 512 <= archive.length && archive[at] !== 0; ) {
-    const size = Number.parseInt(text(at + 124, at + 136).trim() || '0', 8);
-    const type = text(at + 156, at + 157) || '0';
-    const mode = Number.parseInt(text(at + 100, at + 108).trim() || '644', 8);
-    const prefix = text(at + 257, at + 262) === 'ustar' ? text(at + 345, at + 500) : '';
-    const name = longName || (prefix ? `${prefix}/` : '') + text(at, at + 100);
-    const body = archive.subarray(at + 512, at + 512 + size);
-    longName = type === 'L' ? body.toString('utf8').replace(/\0.*$/s, '') : '';
-    if (type === '0' || type === '2' || type === '5')
-      yield { name, type, mode, body, link: text(at + 157, at + 257) };
-    at += 512 + Math.ceil(size / 512) * 512;
-  }
 }
 
 /**
@@ -74,16 +56,9 @@ function cached(folder, fill) {
 }
 
 function unpack(archive, folder) {
-  for (const { name, type, mode, body, link } of untar(
-    brotliDecompressSync(readFileSync(join(packed, 'bin', archive))),
-  )) {
-    if (name.split('/').includes('..') || name.startsWith('/'))
-      throw new Error(`${archive}: unsafe name ${name}`);
-    const file = join(folder, name);
-    mkdirSync(type === '5' ? file : dirname(file), { recursive: true });
-    if (type === '0') writeFileSync(file, body, { mode: mode | 0o600 });
-    if (type === '2') symlinkSync(link, file);
-  }
+  // Only here: build.mjs imports this file before anything is installed.
+  const tar = createRequire(import.meta.url)('tar');
+  tar.extract({ file: join(packed, 'bin', archive), cwd: folder, sync: true, strict: true });
 }
 
 /** The folder of SwiftShader and its Vulkan loader. */

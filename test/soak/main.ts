@@ -1,21 +1,18 @@
 // Memory and size, part of `npm run test:all`: node build.mjs soak [--backend=wasm] [--updates=100000]. Memory stays flat over many
 // updates, a thousand programs come and go, 64 live side by side, and large batches and networks work.
-import { type BackendChoice, open } from '../../src/backend/select.ts';
+
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { type BackendChoice, open } from '../../src/open/open.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
-import { compileUpdate, replayFor } from '../../src/rl/train.ts';
+import { compileUpdate, replayFor } from '../../src/rl/recorded-update.ts';
 import { clockState } from '../../src/tape/index.ts';
+import { optionsOf } from '../helpers/options.ts';
 
-const options = { backend: 'wasm', updates: '100000' };
-for (const argument of process.argv.slice(2)) {
-  const [, name, value] = /^--(backend|updates)=(\w+)$/.exec(argument) ?? [];
-  if (!name) {
-    console.error('usage: node build.mjs soak [--backend=NAME] [--updates=N]');
-    process.exit(2);
-  }
-  Object.assign(options, { [name]: value });
-}
+const options = optionsOf(
+  { backend: 'wasm', updates: 100_000 },
+  'usage: node build.mjs soak [--backend=NAME] [--updates=N]',
+);
 const device = await open({ backend: options.backend as BackendChoice });
 const megabytes = () => {
   const { rss, heapUsed } = process.memoryUsage();
@@ -57,7 +54,7 @@ async function prepare(hidden: readonly number[], batch: number) {
 
 console.log(`${device.backend.description}: ${megabytes()}`);
 const { update, release } = await prepare([32, 32], 16);
-const total = Number(options.updates);
+const total = options.updates;
 // All that is ever made is made in the first update and the first reading.
 update.run();
 await update.readScalar('criticLoss');

@@ -11,6 +11,8 @@ export interface Site {
   readonly url: string;
   /** Errors on the console, uncaught ones, and requests to other hosts. */
   readonly problems: string[];
+  /** Files of the page that have been asked for. */
+  readonly asked: Set<string>;
   page(address: string, options?: { readonly colorScheme?: 'light' | 'dark' }): Promise<Page>;
   close(): Promise<void>;
 }
@@ -20,7 +22,7 @@ export const { openSite } = (await import(pathToFileURL(join(process.cwd(), 'tes
 };
 
 const learnAddress =
-  '#learn?environment=cartpole&estimators=reverse-kl/score:loo,forward-kl/snis:policy&steps=220&warmup=100&every=110&episodes=2&rate=0.001&seed=3';
+  '#learn?environment=cartpole&estimators=reverse-kl/score:loo,forward-kl/snis:policy&steps=220&warmup=100&evaluateEvery=110&evaluationEpisodes=2&learningRate=0.001&seed=3';
 
 /** Policies come nearer to the target, and the device is named. */
 export async function see(site: Site): Promise<void> {

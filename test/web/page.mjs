@@ -10,10 +10,12 @@ export async function openSite({ gpu }) {
   const { url, stop } = await serve();
   const browser = await launch({ gpu });
   const problems = [];
+  const asked = new Set();
   return {
     gpu,
     url,
     problems,
+    asked,
     async page(address, options = {}) {
       const page = await browser.newPage(options);
       page.setDefaultTimeout(patienceSeconds * 1000);
@@ -23,6 +25,11 @@ export async function openSite({ gpu }) {
         if (message.type() === 'error' && !refused) problems.push(message.text());
       });
       page.on('pageerror', (error) => problems.push(error.message));
+      // Also what workers ask for.
+      page.context().on('request', (request) => {
+        const { pathname } = new URL(request.url());
+        if (request.url().startsWith(url)) asked.add(pathname === '/' ? 'index.html' : pathname.slice(1));
+      });
       page.on('request', (request) => {
         const known = /^(data|blob|about):/.test(request.url()) || request.url().startsWith(url);
         if (!known) problems.push(`asked another host: ${request.url()}`);

@@ -1,5 +1,5 @@
 // The built page in a headless Chromium, with WebGPU on the software driver and without: its main paths.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -8,15 +8,8 @@ import * as assert from 'uvu/assert';
 import { learn, measure, openSite, report, type Site, see } from './page-setting.ts';
 
 const folder = join(process.cwd(), 'dist/web');
-const size = suite('the bundle');
-// Two fifths are the three builds of the wasm kernels, of which a browser takes one; that is known only there.
-size('is below 275 kB compressed, shaders and kernels included', () => {
-  const bytes = readdirSync(folder)
-    .filter((name) => /\.(js|css|html)$/.test(name))
-    .reduce((total, name) => total + gzipSync(readFileSync(join(folder, name)), { level: 9 }).length, 0);
-  assert.ok(bytes > 100e3 && bytes < 275e3, `${bytes} bytes`);
-});
-size.run();
+/** How WebAssembly in a text begins. */
+const base64Wasm = 'AGFzbQ';
 
 const server = suite('the server');
 server('survives addresses that are none, and gives nothing outside its folder', async () => {
@@ -44,6 +37,21 @@ for (const gpu of [true, false]) {
     assert.equal(site.problems, []);
   });
 
+  test('the first load is below 150 kB compressed, and has no MuJoCo, training or measurement in it', async () => {
+    site.asked.clear();
+    const page = await site.page(`#see?limit=2&backend=${gpu ? 'webgpu' : 'auto'}`);
+    await page.getByText('Paused.').waitFor();
+    await page.close();
+    const loaded = [...site.asked].map((name) => readFileSync(join(folder, name)));
+    const bytes = loaded.reduce((total, content) => total + gzipSync(content, { level: 9 }).length, 0);
+    assert.ok(bytes > 80e3 && bytes < 150e3, `${bytes} bytes`);
+    const text = loaded.join('\n');
+    // A text of each; and the kernels are those of one backend, in one build.
+    for (const absent of ['torso_geom', 'criticLoss', 'msPerUpdate', ...(gpu ? [] : ['@workgroup_size'])])
+      assert.not.ok(text.includes(absent), absent);
+    assert.is(text.split(base64Wasm).length - 1, gpu ? 0 : 1);
+    assert.ok(text.includes('tanh-gaussian'));
+  });
   test('See: policies come nearer to the target, and the device is named', () => see(site));
   if (!gpu) {
     test('Measure: counts equal those of the command line', () => measure(site));

@@ -1,29 +1,14 @@
-import {
-  ActorCritic,
-  type BackendChoice,
-  chooseEstimator,
-  distributionFamily,
-  type Environment,
-  type Evaluation,
-  makeEnvironment,
-  prepareEnvironment,
-  type Scene,
-  train,
-} from '../../src/index.ts';
+import type { Environment } from '../../src/envs/environment.ts';
+import { makeEnvironment } from '../../src/envs/registry.ts';
+import type { Scene } from '../../src/envs/scene.ts';
+import { LocalVector } from '../../src/envs/vector.ts';
+import type { BackendChoice } from '../../src/open/open.ts';
+import { train } from '../../src/rl/train.ts';
+import { type Evaluation, trainNumbersOf } from '../../src/rl/train-options.ts';
+import { completeSettings, learnerOf } from '../../src/study/runs/run-settings.ts';
 import { openFor } from '../shell/device.ts';
 import type { JobPort } from '../shell/protocol.ts';
-
-/** One training run; what is absent is as in `divergrad train`. */
-export interface LearnSettings {
-  readonly environment: string;
-  readonly estimator: string;
-  readonly seed: number;
-  readonly steps: number;
-  readonly warmup: number;
-  readonly evaluateEvery: number;
-  readonly evaluationEpisodes: number;
-  readonly learningRate: number;
-}
+import type { LearnSettings } from './form.ts';
 
 export type LearnEvent =
   | { readonly kind: 'step'; readonly step: number; readonly scene?: Scene | undefined }
@@ -40,66 +25,61 @@ const PICTURE_MS = 100;
 
 /** Trains one policy, and shows it in its environment. */
 export async function learn(
-  settings: LearnSettings,
+  asked: LearnSettings,
   backend: BackendChoice,
   port: JobPort,
 ): Promise<readonly Evaluation[]> {
   const device = await openFor(port, backend, 1);
-  await prepareEnvironment(settings.environment);
-  const probe = makeEnvironment(settings.environment);
-  const { actionSpace } = probe;
-  const discrete = actionSpace.kind === 'discrete';
-  const learner = new ActorCritic({
-    observations: probe.observationSpace.low.length,
-    actions: discrete
-      ? { kind: 'discrete', size: actionSpace.n }
-      : { kind: 'box', size: actionSpace.low.length },
-    estimator: chooseEstimator(settings.estimator),
-    family: distributionFamily(discrete ? 'categorical' : 'tanh-gaussian'),
-    learningRate: settings.learningRate,
-    seed: settings.seed,
-  });
-  // train() makes the environment it learns in first, then those it evaluates in: the first two are watched.
-  const made: Environment[] = [];
-  let episode: Scene[] = [];
-  const makeWatched = (): Environment => {
-    const environment = makeEnvironment(settings.environment);
-    made.push(environment);
-    if (made.length === 2) watch(environment, (scene) => episode.push(scene));
-    return environment;
-  };
-  const start = performance.now();
-  let last = 0;
-  const evaluations = await train(device, {
-    makeEnvironment: makeWatched,
-    learner,
-    steps: settings.steps,
-    warmup: settings.warmup,
-    evaluateEvery: settings.evaluateEvery,
-    evaluationEpisodes: settings.evaluationEpisodes,
-    seed: settings.seed,
-    onStep: (step) => {
-      if (performance.now() - last < PICTURE_MS) return;
-      last = performance.now();
-      port.emit({ kind: 'step', step, scene: made[0].scene?.() } satisfies LearnEvent);
-    },
-    onEvaluation: (evaluation) => {
-      const seconds = (performance.now() - start) / 1000;
-      port.emit({ kind: 'evaluation', evaluation, seconds, episode } satisfies LearnEvent);
-      episode = [];
-    },
-  });
-  await device.dispose();
-  return evaluations;
+  try {
+    const settings = await completeSettings({ ...asked, backend });
+    const own = makeEnvironment(settings.environment);
+    const film = new Film();
+    const start = performance.now();
+    let last = 0;
+    return await train(device, {
+      ...trainNumbersOf(settings),
+      steps: settings.steps,
+      learner: learnerOf(settings),
+      environments: new LocalVector([own]),
+      makeEnvironment: () => film.watch(makeEnvironment(settings.environment)),
+      onStep: (step) => {
+        if (performance.now() - last < PICTURE_MS) return;
+        last = performance.now();
+        port.emit({ kind: 'step', step, scene: own.scene?.() } satisfies LearnEvent);
+      },
+      onEvaluation: (evaluation) => {
+        const seconds = (performance.now() - start) / 1000;
+        port.emit({ kind: 'evaluation', evaluation, seconds, episode: film.cut() } satisfies LearnEvent);
+      },
+    });
+  } finally {
+    // A lost device refuses; what it was lost for is what is told.
+    await device.dispose().catch(() => undefined);
+  }
 }
 
-/** Hands on what the environment looks like after every step. */
-function watch(environment: Environment, onScene: (scene: Scene) => void): void {
-  const step = environment.step.bind(environment);
-  environment.step = (action) => {
-    const transition = step(action);
-    const scene = environment.scene?.();
-    if (scene) onScene(scene);
-    return transition;
-  };
+/** What one of several environments looks like after every step: the first that takes one. */
+class Film {
+  private scenes: Scene[] = [];
+  private shown: Environment | undefined;
+
+  watch(environment: Environment): Environment {
+    const step = environment.step.bind(environment);
+    environment.step = (action) => {
+      const transition = step(action);
+      this.shown ??= environment;
+      const scene = this.shown === environment ? environment.scene?.() : undefined;
+      if (scene) this.scenes.push(scene);
+      return transition;
+    };
+    return environment;
+  }
+
+  /** The scenes since the last call. */
+  cut(): readonly Scene[] {
+    const { scenes } = this;
+    this.scenes = [];
+    this.shown = undefined;
+    return scenes;
+  }
 }

@@ -1,4 +1,4 @@
-import type { Scene, Tone } from '../../src/index.ts';
+import type { Scene, Tone } from '../../src/envs/scene.ts';
 
 /** Draws a scene on a canvas in the theme's colours. */
 export function drawScene(canvas: HTMLCanvasElement, { view, shapes }: Scene): void {

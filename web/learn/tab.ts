@@ -1,19 +1,17 @@
-import {
-  chooseEstimator,
-  distributionFamily,
-  type Evaluation,
-  estimatorChoices,
-  missingNeeds,
-  type Scene,
-  version,
-} from '../../src/index.ts';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import { missingNeeds } from '../../src/divergences/estimator.ts';
+import { chooseEstimator, estimatorChoices } from '../../src/divergences/registry.ts';
+import type { Scene } from '../../src/envs/scene.ts';
 import { jsonText } from '../../src/json.ts';
+import type { Evaluation } from '../../src/rl/train-options.ts';
+import { version } from '../../src/version.ts';
 import { LineChart } from '../shell/chart.ts';
 import { type RunningJob, startJob } from '../shell/client.ts';
-import { button, download, h, logarithmic, newId, number, select, slider } from '../shell/dom.ts';
+import { button, download, h, newId, select } from '../shell/dom.ts';
 import type { DeviceFacts } from '../shell/protocol.ts';
 import { type Shell, Status, type Tab } from '../shell/tab.ts';
-import type { LearnEvent, LearnSettings } from './job.ts';
+import { formControls, formValues, type LearnSettings } from './form.ts';
+import type { LearnEvent } from './job.ts';
 import { drawScene } from './scene.ts';
 
 const MOST_RUNS = 4;
@@ -21,8 +19,8 @@ const MOST_RUNS = 4;
 const FRAME_MS = 50;
 
 const tasks = [
-  { name: 'pendulum', title: 'Pendulum swing-up', distribution: 'tanh-gaussian', steps: 5000 },
-  { name: 'cartpole', title: 'Cart-pole balancing', distribution: 'categorical', steps: 5000 },
+  { name: 'pendulum', title: 'Pendulum swing-up', distribution: 'tanh-gaussian' },
+  { name: 'cartpole', title: 'Cart-pole balancing', distribution: 'categorical' },
 ] as const;
 
 interface Run {
@@ -47,8 +45,6 @@ interface Run {
 
 /** Training, seen while it happens: one worker for each estimator. */
 export class LearnTab implements Tab {
-  readonly name = 'learn';
-  readonly title = 'Learn';
   readonly element: HTMLElement;
   private readonly status = new Status();
   private readonly runs: Run[] = [];
@@ -77,14 +73,7 @@ export class LearnTab implements Tab {
     'pendulum',
     () => this.listEstimators(this.chosen),
   );
-  private readonly steps = number('Steps', 5000, [10, 1_000_000], () => this.remember());
-  private readonly warmup = number('Random steps before the first update', 500, [1, 100_000], () =>
-    this.remember(),
-  );
-  private readonly every = number('Steps between evaluations', 500, [10, 100_000], () => this.remember());
-  private readonly episodes = number('Episodes of an evaluation', 5, [1, 50], () => this.remember());
-  private readonly rate = slider('Learning rate', 0.001, logarithmic(1e-4, 1e-2), () => this.remember());
-  private readonly seed = number('Seed', 0, [0, 1_000_000], () => this.remember());
+  private readonly form = formControls(() => this.remember());
   private readonly start = button('Train', () => this.train(), 'primary');
   private readonly cancel = button('Stop', () => this.stop());
   private readonly save = button('Save JSON', () => this.export());
@@ -101,9 +90,7 @@ export class LearnTab implements Tab {
       h('div', { class: 'row' }, this.start, this.cancel, this.save),
       this.task.element,
       h('fieldset', {}, h('legend', {}, `Estimators, at most ${MOST_RUNS}`), this.estimatorBox),
-      ...[this.steps, this.warmup, this.every, this.episodes, this.rate, this.seed].map(
-        ({ element }) => element,
-      ),
+      ...Object.values(this.form).map(({ element }) => element),
     );
     this.element = h(
       'div',
@@ -134,15 +121,7 @@ export class LearnTab implements Tab {
     if (tasks.some(({ name }) => name === task)) this.task.value = task as string;
     const named = settings.get('estimators');
     this.listEstimators(named === null ? this.chosen : named.split(','));
-    const numbers = {
-      steps: this.steps,
-      warmup: this.warmup,
-      every: this.every,
-      episodes: this.episodes,
-      rate: this.rate,
-      seed: this.seed,
-    };
-    for (const [name, control] of Object.entries(numbers)) {
+    for (const [name, control] of Object.entries(this.form)) {
       const value = settings.get(name);
       if (value !== null && Number.isFinite(Number(value))) control.value = Number(value);
     }
@@ -199,12 +178,7 @@ export class LearnTab implements Tab {
     this.shell.remember({
       environment: this.task.value,
       estimators: this.chosen.join(','),
-      steps: String(this.steps.value),
-      warmup: String(this.warmup.value),
-      every: String(this.every.value),
-      episodes: String(this.episodes.value),
-      rate: String(this.rate.value),
-      seed: String(this.seed.value),
+      ...formValues(this.form, String),
     });
   }
 
@@ -213,16 +187,7 @@ export class LearnTab implements Tab {
   }
 
   private settingsFor(estimator: string): LearnSettings {
-    return {
-      environment: this.task.value,
-      estimator,
-      seed: this.seed.value,
-      steps: this.steps.value,
-      warmup: this.warmup.value,
-      evaluateEvery: this.every.value,
-      evaluationEpisodes: this.episodes.value,
-      learningRate: this.rate.value,
-    };
+    return { environment: this.task.value, estimator, ...formValues(this.form, Number) };
   }
 
   /** @param list what to train; by default what the form says */

@@ -1,18 +1,14 @@
+import { BackendError, ProbeError } from '../../src/errors.ts';
 import {
-  type BackendChoice,
-  BackendError,
   type CostOptions,
   type CostReport,
   costDefaults,
   measureCost,
-  measureScaling,
-  measureWholeUpdate,
-  type OpenedDevice,
-  ProbeError,
-  type ScalingReport,
-  type WholeUpdateCost,
   type WrongRow,
-} from '../../src/index.ts';
+} from '../../src/measure/cost.ts';
+import { measureScaling, type ScalingReport } from '../../src/measure/scaling.ts';
+import { measureWholeUpdate, type WholeUpdateCost } from '../../src/measure/update-cost.ts';
+import type { BackendChoice, OpenedDevice } from '../../src/open/open.ts';
 import { openFor } from '../shell/device.ts';
 import type { JobPort } from '../shell/protocol.ts';
 
@@ -91,27 +87,20 @@ async function measureOne(
     progress(share * done, `${name}: estimators`),
   );
   wrong.push(...(measured.wrong ?? []));
-  const wholeUpdate = await measureWholeUpdate(
-    device,
-    measured.baseline,
-    measured.settings,
-    (done) => progress(share + (0.95 - share) * 0.2 * done, `${name}: a whole update`),
-    { ...checked, onWrong: (row) => void wrong.push(row) },
-  );
+  const wholeUpdate = await measureWholeUpdate(device, measured.baseline, measured.settings, {
+    ...checked,
+    onWrong: (row) => void wrong.push(row),
+    onProgress: (done) => progress(share + (0.95 - share) * 0.2 * done, `${name}: a whole update`),
+  });
   const report = { ...measured, wrong };
   if (batches.length === 0 || report.rows.length === 0) return { ...report, wholeUpdate };
-  const scaling = await measureScaling(
-    device,
-    'batch',
-    batches,
-    {
-      ...cost,
-      ...checked,
-      estimators: [report.baseline],
-      rounds: Math.min(cost.rounds ?? costDefaults.rounds, 7),
-      longestMs: SWEEP_LONGEST_MS,
-    },
-    (done) => progress(share + 0.1 + (0.9 - share) * done, `${name}: batch sizes`),
-  );
+  const scaling = await measureScaling(device, 'batch', batches, {
+    ...cost,
+    ...checked,
+    estimators: [report.baseline],
+    rounds: Math.min(cost.rounds ?? costDefaults.rounds, 7),
+    longestMs: SWEEP_LONGEST_MS,
+    onProgress: (done) => progress(share + 0.1 + (0.9 - share) * done, `${name}: batch sizes`),
+  });
   return { ...report, wholeUpdate, scaling: [scaling] };
 }

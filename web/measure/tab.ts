@@ -1,14 +1,10 @@
-import {
-  type BackendChoice,
-  baselineEstimator,
-  costDefaults,
-  distributionFamilies,
-  distributionFamily,
-  estimatorChoices,
-  missingNeeds,
-  scalingDefaults,
-} from '../../src/index.ts';
+import { distributionFamilies, distributionFamily } from '../../src/distributions/registry.ts';
+import { missingNeeds } from '../../src/divergences/estimator.ts';
+import { baselineEstimator, estimatorChoices } from '../../src/divergences/registry.ts';
 import { jsonText } from '../../src/json.ts';
+import { costDefaults } from '../../src/measure/cost.ts';
+import { scalingDefaults } from '../../src/measure/scaling.ts';
+import type { BackendChoice } from '../../src/open/open.ts';
 import { benchDocument, readFile } from '../report/read.ts';
 import { type RunningJob, startJob } from '../shell/client.ts';
 import { button, download, h, newId, number, select } from '../shell/dom.ts';
@@ -31,8 +27,6 @@ const backends: readonly { readonly name: BackendChoice; readonly title: string 
 
 /** What each divergence costs on the visitor's own device. */
 export class MeasureTab implements Tab {
-  readonly name = 'measure';
-  readonly title = 'Measure';
   readonly element: HTMLElement;
   private readonly status = new Status();
   private readonly progress = h('progress', {

@@ -1,4 +1,4 @@
-import { agreementLine } from '../../src/index.ts';
+import { agreementLine } from '../../src/measure/agreement.ts';
 import { csvOf } from '../../src/report/text.ts';
 import { LineChart, type Series } from '../shell/chart.ts';
 import { h, table } from '../shell/dom.ts';

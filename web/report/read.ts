@@ -1,7 +1,7 @@
 // Reads what the command line writes. A file is data of unknown origin: everything is checked before it is shown,
 // and nothing in it is ever parsed as HTML or run.
 
-import { DataError } from '../../src/index.ts';
+import { DataError } from '../../src/errors.ts';
 import type { BenchDocument } from '../measure/job.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };

@@ -5,8 +5,6 @@ import { documentView } from './view.ts';
 
 /** Opens what the command line wrote: a report, or results as JSON. */
 export class ReportTab implements Tab {
-  readonly name = 'report';
-  readonly title = 'Report';
   readonly element: HTMLElement;
   private readonly status = new Status();
   private readonly shown = h('div', { class: 'document' });

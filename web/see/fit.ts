@@ -1,31 +1,11 @@
-import {
-  abs,
-  add,
-  boltzmann,
-  clockState,
-  concat,
-  type Device,
-  distributionFamily,
-  exp,
-  gradient,
-  literal,
-  logSumExp,
-  mul,
-  neg,
-  PolicyLearner,
-  type Recorder,
-  reshape,
-  type State,
-  sliceAxis,
-  softplus,
-  sqrt,
-  square,
-  sub,
-  sum,
-  type Target,
-  type Tensor,
-  type Update,
-} from '../../src/index.ts';
+import type { Device, Recorder, Update } from '../../src/device.ts';
+import { distributionFamily } from '../../src/distributions/registry.ts';
+import { boltzmann, type Target } from '../../src/divergences/target.ts';
+import { PolicyLearner } from '../../src/rl/policy-learner.ts';
+import { abs, add, exp, mul, neg, softplus, sqrt, square, sub } from '../../src/tape/elementwise.ts';
+import { concat, literal, logSumExp, reshape, sliceAxis, sum } from '../../src/tape/index.ts';
+import { gradient } from '../../src/tape/state.ts';
+import { clockState, type State, type Tensor } from '../../src/tape/tensor.ts';
 import {
   ARROWS,
   CLOUD,

@@ -1,4 +1,4 @@
-import type { BackendChoice } from '../../src/index.ts';
+import type { BackendChoice } from '../../src/open/open.ts';
 import { openFor } from '../shell/device.ts';
 import type { JobPort } from '../shell/protocol.ts';
 import { Fit } from './fit.ts';

@@ -1,11 +1,7 @@
-import {
-  chooseEstimator,
-  type DistributionFamily,
-  distributionFamilies,
-  type EstimatorChoice,
-  estimators,
-  missingNeeds,
-} from '../../src/index.ts';
+import type { DistributionFamily } from '../../src/distributions/distribution.ts';
+import { distributionFamilies } from '../../src/distributions/registry.ts';
+import { type EstimatorChoice, missingNeeds } from '../../src/divergences/estimator.ts';
+import { chooseEstimator, estimators } from '../../src/divergences/registry.ts';
 import type { Bumps, Dimensions, Space } from './targets.ts';
 
 /** What a policy is fitted to, and how; plain data, as it is sent to the worker. */

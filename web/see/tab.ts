@@ -1,4 +1,4 @@
-import { distributionFamily } from '../../src/index.ts';
+import { distributionFamily } from '../../src/distributions/registry.ts';
 import { LineChart } from '../shell/chart.ts';
 import { type RunningJob, startJob } from '../shell/client.ts';
 import { button, doubling, h, logarithmic, newId, number, select, slider } from '../shell/dom.ts';
@@ -25,8 +25,6 @@ interface Panel {
 
 /** Densities that move: what each estimator makes of the same target. */
 export class SeeTab implements Tab {
-  readonly name = 'see';
-  readonly title = 'See';
   readonly element: HTMLElement;
   private readonly status = new Status();
   private readonly pad = new DrawingPad(() => this.retarget());

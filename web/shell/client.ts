@@ -1,4 +1,4 @@
-import type { BackendChoice } from '../../src/index.ts';
+import type { BackendChoice } from '../../src/open/open.ts';
 import type { DeviceFacts, Failure, FromWorker, JobName, ToWorker } from './protocol.ts';
 
 export interface JobListeners<Event, Result> {

@@ -1,4 +1,4 @@
-import { type BackendChoice, type OpenedDevice, open } from '../../src/index.ts';
+import { type BackendChoice, type OpenedDevice, open } from '../../src/open/open.ts';
 import type { JobPort } from './protocol.ts';
 
 /** Opens a device for a job and tells the page which. @param threads most threads of wasm; it chooses when absent */

@@ -1,6 +1,6 @@
 // What the page and its workers say to each other.
 
-import type { BackendChoice } from '../../src/index.ts';
+import type { BackendChoice } from '../../src/open/open.ts';
 
 export type JobName = 'see' | 'measure' | 'learn';
 

@@ -1,11 +1,9 @@
-import type { BackendChoice } from '../../src/index.ts';
+import type { BackendChoice } from '../../src/open/open.ts';
 import { h } from './dom.ts';
 import type { DeviceFacts, Failure } from './protocol.ts';
 
 /** One of the four parts of the page. */
 export interface Tab {
-  readonly name: string;
-  readonly title: string;
   readonly element: HTMLElement;
   /** It is seen from now on. @param settings what the link holds for it */
   show(settings: URLSearchParams): void;

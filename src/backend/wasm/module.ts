@@ -1,6 +1,3 @@
-import relaxedBytes from '../../../dist/wasm/relaxed.wasm';
-import scalarBytes from '../../../dist/wasm/scalar.wasm';
-import simdBytes from '../../../dist/wasm/simd.wasm';
 import { BackendError, unknownName } from '../../errors.ts';
 
 /**
@@ -10,10 +7,11 @@ import { BackendError, unknownName } from '../../errors.ts';
 export const simdVariants = ['relaxed', 'simd', 'scalar'] as const;
 export type SimdVariant = (typeof simdVariants)[number];
 
-const builds: Readonly<Record<SimdVariant, Uint8Array<ArrayBuffer>>> = {
-  relaxed: relaxedBytes,
-  simd: simdBytes,
-  scalar: scalarBytes,
+/** Each build is loaded when it is tried: a page fetches the one that its browser takes. */
+const builds: Readonly<Record<SimdVariant, () => Promise<{ readonly default: Uint8Array<ArrayBuffer> }>>> = {
+  relaxed: () => import('../../../dist/wasm/relaxed.wasm'),
+  simd: () => import('../../../dist/wasm/simd.wasm'),
+  scalar: () => import('../../../dist/wasm/scalar.wasm'),
 };
 
 /** What assembly/index.ts exports. */
@@ -57,18 +55,24 @@ export async function loadModule(wanted: SimdVariant | undefined, threads: boole
     throw unknownName('SIMD variant', String(wanted), simdVariants);
   }
   if (typeof WebAssembly === 'undefined') throw new BackendError('This engine has no WebAssembly.');
-  const choices = wanted === undefined ? simdVariants : [wanted];
-  const variant = choices.find((name) => WebAssembly.validate(builds[name]));
-  if (!variant) {
-    throw new BackendError(`This engine does not accept the '${choices.at(-1)}' build of the kernels.`, {
-      hint: 'Use the cpu backend.',
-    });
-  }
+  const { variant, bytes } = await firstAccepted(wanted === undefined ? simdVariants : [wanted]);
   const { memory, mostPages, shared } = createMemory(threads && variant !== 'scalar');
-  const bytes = shared ? builds[variant] : withUnsharedMemory(builds[variant]);
-  const module = await WebAssembly.compile(bytes);
+  const module = await WebAssembly.compile(shared ? bytes : withUnsharedMemory(bytes));
   const instance = await WebAssembly.instantiate(module, { env: { memory, abort: () => undefined } });
   return { variant, module, memory, shared, mostPages, kernels: instance.exports as unknown as Kernels };
+}
+
+/** The first of these builds that the engine accepts. @throws BackendError when it accepts none */
+async function firstAccepted(
+  choices: readonly SimdVariant[],
+): Promise<{ readonly variant: SimdVariant; readonly bytes: Uint8Array<ArrayBuffer> }> {
+  for (const variant of choices) {
+    const { default: bytes } = await builds[variant]();
+    if (WebAssembly.validate(bytes)) return { variant, bytes };
+  }
+  throw new BackendError(`This engine does not accept the '${choices.at(-1)}' build of the kernels.`, {
+    hint: 'Use the cpu backend.',
+  });
 }
 
 function createMemory(share: boolean): Pick<LoadedModule, 'memory' | 'mostPages' | 'shared'> {

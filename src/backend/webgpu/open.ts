@@ -1,5 +1,5 @@
 import { BackendError } from '../../errors.ts';
-import { WebGpuBackend } from './backend.ts';
+import type { WebGpuBackend } from './backend.ts';
 import { dawnSettings } from './profile.ts';
 
 export interface WebGpuOptions {
@@ -40,6 +40,8 @@ export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBac
     powerPreference: options.powerPreference ?? 'high-performance',
   });
   if (!adapter) throw new BackendError('WebGPU offers no adapter.', { hint: whatToDo, fault: 'absent' });
+  // Kernels are loaded once there is an adapter to run them.
+  const { WebGpuBackend } = await import('./backend.ts');
   const limits = Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]]));
   const features: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
   try {

@@ -54,7 +54,7 @@ export const antModel = (): string => {
     const along = (length: number): Point => [length * x, length * y, 0];
     // The ankle's axis is across the leg, along +y.
     const across: Point = [-x * y, 1, 0];
-    const rod = (geom: string, length: number) => capsule(geom, [0, 0, 0], along(length), 0.08);
+    const rod = (geom: string, length: number) => capsule(geom, [[0, 0, 0], along(length)], 0.08);
     return body(
       name,
       [0, 0, 0],

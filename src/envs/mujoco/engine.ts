@@ -2,7 +2,8 @@
 // loose and are absent where the package is. The tasks have one instance of it in common; each model that a user brings has
 // one of its own, so that what ends an instance costs that model alone.
 
-import { BackendError, type DivergradError, EnvironmentError, UsageError } from '../../errors.ts';
+import { BackendError, type DivergradError, EnvironmentError } from '../../errors.ts';
+import { notLoaded } from './not-loaded.ts';
 
 /** A compiled model. Its memory is the engine's and is not collected: see `CompiledModel`. */
 export interface Model {
@@ -186,10 +187,6 @@ export async function startInstance(): Promise<Instance> {
 
 /** The engine of the tasks. @throws UsageError when it is not loaded */
 export function taskInstance(): Instance {
-  if (loaded === undefined || loaded.ended) {
-    throw new UsageError('The MuJoCo engine is not loaded.', {
-      hint: 'Await prepareEnvironment(name) before makeEnvironment(name).',
-    });
-  }
+  if (loaded === undefined || loaded.ended) throw notLoaded();
   return loaded;
 }

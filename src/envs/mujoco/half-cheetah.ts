@@ -36,7 +36,14 @@ export const halfCheetahModel = (): string => {
         slide('rootx', [1, 0, 0], free),
         slide('rootz', [0, 0, 1], free),
         hinge('rooty', [0, 1, 0], free),
-        capsule('torso', [-0.5, 0, 0], [0.5, 0, 0], RADIUS),
+        capsule(
+          'torso',
+          [
+            [-0.5, 0, 0],
+            [0.5, 0, 0],
+          ],
+          RADIUS,
+        ),
         limb('head', [0.6, 0, 0.1], 0.87, 0.15),
         body(
           'bthigh',

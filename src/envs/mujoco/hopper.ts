@@ -23,25 +23,57 @@ export const hopperModel = (): string => {
         slide('rootx', [1, 0, 0], { ...free, pos: [0, 0, -1.25] }),
         slide('rootz', [0, 0, 1], { ...free, pos: [0, 0, -1.25], ref: 1.25 }),
         hinge('rooty', [0, 1, 0], free),
-        capsule('torso_geom', [0, 0, 0.2], [0, 0, -0.2], 0.05, robot),
+        capsule(
+          'torso_geom',
+          [
+            [0, 0, 0.2],
+            [0, 0, -0.2],
+          ],
+          0.05,
+          robot,
+        ),
         body(
           'thigh',
           [0, 0, -0.2],
           hinge('thigh_joint', [0, -1, 0], { range: degrees(-150, 0) }),
-          capsule('thigh_geom', [0, 0, 0], [0, 0, -0.45], 0.05, robot),
+          capsule(
+            'thigh_geom',
+            [
+              [0, 0, 0],
+              [0, 0, -0.45],
+            ],
+            0.05,
+            robot,
+          ),
           body(
             'leg',
             [0, 0, -0.7],
             hinge('leg_joint', [0, -1, 0], { pos: [0, 0, 0.25], range: degrees(-150, 0) }),
-            capsule('leg_geom', [0, 0, 0.25], [0, 0, -0.25], 0.04, robot),
+            capsule(
+              'leg_geom',
+              [
+                [0, 0, 0.25],
+                [0, 0, -0.25],
+              ],
+              0.04,
+              robot,
+            ),
             body(
               'foot',
               [0.13, 0, -0.35],
               hinge('foot_joint', [0, -1, 0], { pos: [-0.13, 0, 0.1], range: degrees(-45, 45) }),
-              capsule('foot_geom', [-0.26, 0, 0.1], [0.13, 0, 0.1], 0.06, {
-                ...robot,
-                friction: [2, 0.005, 0.0001],
-              }),
+              capsule(
+                'foot_geom',
+                [
+                  [-0.26, 0, 0.1],
+                  [0.13, 0, 0.1],
+                ],
+                0.06,
+                {
+                  ...robot,
+                  friction: [2, 0.005, 0.0001],
+                },
+              ),
             ),
           ),
         ),

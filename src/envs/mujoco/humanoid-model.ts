@@ -11,9 +11,8 @@ const joint = (
   name: string,
   axis: Point,
   [low, high]: readonly [number, number],
-  spring: Spring,
-  pos: Point = [0, 0, 0],
-): string => hinge(name, axis, { pos, range: degrees(low, high), ...spring });
+  spring: Spring & { readonly pos?: Point },
+): string => hinge(name, axis, { pos: [0, 0, 0], range: degrees(low, high), ...spring });
 
 const waist: Spring = { stiffness: 10, damping: 5, armature: 0.02 };
 const hip: Spring = { stiffness: 10, damping: 5, armature: 0.01 };
@@ -34,12 +33,26 @@ function leg(side: 'right' | 'left'): string {
     joint(`${side}_hip_x`, [-sign, 0, 0], [-25, 5], hip),
     joint(`${side}_hip_z`, [0, 0, -sign], [-60, 35], hip),
     joint(`${side}_hip_y`, [0, 1, 0], [-110, 20], { ...hip, stiffness: 20, armature: hipY }),
-    capsule(`${side}_thigh1`, [0, 0, 0], [0, -0.01 * sign, -0.34], 0.06),
+    capsule(
+      `${side}_thigh1`,
+      [
+        [0, 0, 0],
+        [0, -0.01 * sign, -0.34],
+      ],
+      0.06,
+    ),
     body(
       `${side}_shin`,
       [0, -0.01 * sign, -0.403],
-      joint(`${side}_knee`, [0, -1, 0], [-160, -2], { ...knee, stiffness: kneeSpring }, [0, 0, 0.02]),
-      capsule(`${side}_shin1`, [0, 0, 0], [0, 0, -0.3], 0.049),
+      joint(`${side}_knee`, [0, -1, 0], [-160, -2], { ...knee, stiffness: kneeSpring, pos: [0, 0, 0.02] }),
+      capsule(
+        `${side}_shin1`,
+        [
+          [0, 0, 0],
+          [0, 0, -0.3],
+        ],
+        0.049,
+      ),
       body(`${side}_foot`, [0, 0, -0.45], sphere(`${side}_foot`, [0, 0, 0.1], 0.075)),
     ),
   );
@@ -54,12 +67,19 @@ function armOf(side: 'right' | 'left'): string {
     [0, 0.17 * sign, 0.06],
     joint(`${side}_shoulder1`, [2, -sign, 1], shoulder, { ...arm, armature: 0.0068 }),
     joint(`${side}_shoulder2`, [0, sign, 1], shoulder, arm),
-    capsule(`${side}_uarm1`, [0, 0, 0], [0.16, 0.16 * sign, -0.16], 0.04),
+    capsule(
+      `${side}_uarm1`,
+      [
+        [0, 0, 0],
+        [0.16, 0.16 * sign, -0.16],
+      ],
+      0.04,
+    ),
     body(
       `${side}_lower_arm`,
       [0.18, 0.18 * sign, -0.18],
       joint(`${side}_elbow`, [0, -1, -sign], [-90, 50], { stiffness: 0, damping: 1, armature: 0.0028 }),
-      capsule(`${side}_larm`, diagonal(0.01), diagonal(0.17), 0.031),
+      capsule(`${side}_larm`, [diagonal(0.01), diagonal(0.17)], 0.031),
       sphere(`${side}_hand`, diagonal(0.18), 0.04),
     ),
   );
@@ -107,20 +127,48 @@ export const humanoidModel = (): string =>
         'torso',
         [0, 0, 1.4],
         element('joint', { name: 'root', type: 'free' }),
-        capsule('torso1', [0, -0.07, 0], [0, 0.07, 0], 0.07),
+        capsule(
+          'torso1',
+          [
+            [0, -0.07, 0],
+            [0, 0.07, 0],
+          ],
+          0.07,
+        ),
         sphere('head', [0, 0, 0.19], 0.09),
-        capsule('uwaist', [-0.01, -0.06, -0.12], [-0.01, 0.06, -0.12], 0.06),
+        capsule(
+          'uwaist',
+          [
+            [-0.01, -0.06, -0.12],
+            [-0.01, 0.06, -0.12],
+          ],
+          0.06,
+        ),
         element(
           'body',
           { name: 'lwaist', pos: [-0.01, 0, -0.26], quat: [1, 0, -0.002, 0] },
-          joint('abdomen_z', [0, 0, 1], [-45, 45], { ...waist, stiffness: 20 }, [0, 0, 0.065]),
-          joint('abdomen_y', [0, 1, 0], [-75, 30], waist, [0, 0, 0.065]),
-          capsule('lwaist', [0, -0.06, 0], [0, 0.06, 0], 0.06),
+          joint('abdomen_z', [0, 0, 1], [-45, 45], { ...waist, stiffness: 20, pos: [0, 0, 0.065] }),
+          joint('abdomen_y', [0, 1, 0], [-75, 30], { ...waist, pos: [0, 0, 0.065] }),
+          capsule(
+            'lwaist',
+            [
+              [0, -0.06, 0],
+              [0, 0.06, 0],
+            ],
+            0.06,
+          ),
           element(
             'body',
             { name: 'pelvis', pos: [0, 0, -0.165], quat: [1, 0, -0.002, 0] },
-            joint('abdomen_x', [1, 0, 0], [-35, 35], waist, [0, 0, 0.1]),
-            capsule('butt', [-0.02, -0.07, 0], [-0.02, 0.07, 0], 0.09),
+            joint('abdomen_x', [1, 0, 0], [-35, 35], { ...waist, pos: [0, 0, 0.1] }),
+            capsule(
+              'butt',
+              [
+                [-0.02, -0.07, 0],
+                [-0.02, 0.07, 0],
+              ],
+              0.09,
+            ),
             leg('right'),
             leg('left'),
           ),

@@ -14,22 +14,50 @@ export const invertedDoublePendulumModel = (): string =>
     joint: { damping: 0.05 },
     world: [
       plane('floor', [0, 0, -3], [40, 40, 40]),
-      capsule('rail', [1, 0, 0], [-1, 0, 0], 0.02),
+      capsule(
+        'rail',
+        [
+          [1, 0, 0],
+          [-1, 0, 0],
+        ],
+        0.02,
+      ),
       body(
         'cart',
         [0, 0, 0],
         slide('slider', [1, 0, 0], { range: [-1, 1], margin: 0.01 }),
-        capsule('cart', [0.1, 0, 0], [-0.1, 0, 0], 0.1),
+        capsule(
+          'cart',
+          [
+            [0.1, 0, 0],
+            [-0.1, 0, 0],
+          ],
+          0.1,
+        ),
         body(
           'pole',
           [0, 0, 0],
           hinge('hinge', [0, 1, 0]),
-          capsule('cpole', [0, 0, 0], [0, 0, 0.6], 0.045),
+          capsule(
+            'cpole',
+            [
+              [0, 0, 0],
+              [0, 0, 0.6],
+            ],
+            0.045,
+          ),
           body(
             'pole2',
             [0, 0, 0.6],
             hinge('hinge2', [0, 1, 0]),
-            capsule('cpole2', [0, 0, 0], [0, 0, 0.6], 0.045),
+            capsule(
+              'cpole2',
+              [
+                [0, 0, 0],
+                [0, 0, 0.6],
+              ],
+              0.045,
+            ),
             element('site', { name: 'tip', pos: [0, 0, 0.6] }),
           ),
         ),

@@ -12,18 +12,39 @@ export const invertedPendulumModel = (): string =>
     geom: { contype: 0, friction: [1, 0.1, 0.1] },
     joint: { damping: 1 },
     world: [
-      capsule('rail', [1, 0, 0], [-1, 0, 0], 0.02),
+      capsule(
+        'rail',
+        [
+          [1, 0, 0],
+          [-1, 0, 0],
+        ],
+        0.02,
+      ),
       body(
         'cart',
         [0, 0, 0],
         slide('slider', [1, 0, 0], { range: [-1, 1] }),
-        capsule('cart', [0.1, 0, 0], [-0.1, 0, 0], 0.1),
+        capsule(
+          'cart',
+          [
+            [0.1, 0, 0],
+            [-0.1, 0, 0],
+          ],
+          0.1,
+        ),
         body(
           'pole',
           [0, 0, 0],
           hinge('hinge', [0, 1, 0], { range: [-Math.PI / 2, Math.PI / 2] }),
           // The pole leans by 1 mm, so upright is no equilibrium.
-          capsule('cpole', [0, 0, 0], [0.001, 0, 0.6], 0.049),
+          capsule(
+            'cpole',
+            [
+              [0, 0, 0],
+              [0.001, 0, 0.6],
+            ],
+            0.049,
+          ),
         ),
       ),
     ],

@@ -20,10 +20,42 @@ export const reacherModel = (): string => {
     joint: { armature: 1, damping: 1 },
     world: [
       plane('ground', [0, 0, 0], [1, 1, 10], scenery),
-      capsule('sideS', [-0.3, -0.3, 0.01], [0.3, -0.3, 0.01], 0.02, scenery),
-      capsule('sideE', [0.3, -0.3, 0.01], [0.3, 0.3, 0.01], 0.02, scenery),
-      capsule('sideN', [-0.3, 0.3, 0.01], [0.3, 0.3, 0.01], 0.02, scenery),
-      capsule('sideW', [-0.3, -0.3, 0.01], [-0.3, 0.3, 0.01], 0.02, scenery),
+      capsule(
+        'sideS',
+        [
+          [-0.3, -0.3, 0.01],
+          [0.3, -0.3, 0.01],
+        ],
+        0.02,
+        scenery,
+      ),
+      capsule(
+        'sideE',
+        [
+          [0.3, -0.3, 0.01],
+          [0.3, 0.3, 0.01],
+        ],
+        0.02,
+        scenery,
+      ),
+      capsule(
+        'sideN',
+        [
+          [-0.3, 0.3, 0.01],
+          [0.3, 0.3, 0.01],
+        ],
+        0.02,
+        scenery,
+      ),
+      capsule(
+        'sideW',
+        [
+          [-0.3, -0.3, 0.01],
+          [-0.3, 0.3, 0.01],
+        ],
+        0.02,
+        scenery,
+      ),
       element('geom', {
         name: 'root',
         type: 'cylinder',
@@ -35,12 +67,26 @@ export const reacherModel = (): string => {
         'body0',
         [0, 0, 0.01],
         hinge('joint0', [0, 0, 1]),
-        capsule('link0', [0, 0, 0], [0.1, 0, 0], 0.01),
+        capsule(
+          'link0',
+          [
+            [0, 0, 0],
+            [0.1, 0, 0],
+          ],
+          0.01,
+        ),
         body(
           'body1',
           [0.1, 0, 0],
           hinge('joint1', [0, 0, 1], { range: [-3, 3] }),
-          capsule('link1', [0, 0, 0], [0.1, 0, 0], 0.01),
+          capsule(
+            'link1',
+            [
+              [0, 0, 0],
+              [0.1, 0, 0],
+            ],
+            0.01,
+          ),
           body('fingertip', [0.11, 0, 0], sphere('fingertip', [0, 0, 0], 0.01)),
         ),
       ),

@@ -80,7 +80,7 @@ export function modelScene(model: CompiledModel, arrays: PhysicsArrays, camera: 
     const add = (shape: Shape) => drawn.push({ depth: dot(centre, near), shape });
     switch (geom_type[i]) {
       case kinds.plane:
-        background.push(...ground(camera.from, followed, centre[2], reach, flat));
+        background.push(...ground(camera.from, [followed[0], followed[1], centre[2]], reach, flat));
         break;
       case kinds.sphere:
         add(circle(flat(centre), a, tone));
@@ -110,11 +110,10 @@ function followedPlace({ xpos }: PhysicsArrays, { follow = 0 }: Camera): Vector 
   return [xpos[3 * follow], xpos[3 * follow + 1], 0];
 }
 
-/** Marks at whole metres of a level plane: posts under a line from the side, a grid otherwise. */
+/** Marks at whole metres of a level plane about a point: posts under a line from the side, a grid otherwise. */
 function ground(
   from: Camera['from'],
-  [x, y]: Vector,
-  height: number,
+  [x, y, height]: Vector,
   reach: number,
   flat: (at: Vector) => Point,
 ): Shape[] {

@@ -23,17 +23,41 @@ export const swimmerModel = (): string => {
         slide('slider1', [1, 0, 0]),
         slide('slider2', [0, 1, 0]),
         hinge('free_body_rot', [0, 0, 1]),
-        capsule('', [1.5, 0, 0], [0.5, 0, 0], 0.1, rod),
+        capsule(
+          '',
+          [
+            [1.5, 0, 0],
+            [0.5, 0, 0],
+          ],
+          0.1,
+          rod,
+        ),
         body(
           'mid',
           [0.5, 0, 0],
           hinge('motor1_rot', [0, 0, 1], { range }),
-          capsule('', [0, 0, 0], [-1, 0, 0], 0.1, rod),
+          capsule(
+            '',
+            [
+              [0, 0, 0],
+              [-1, 0, 0],
+            ],
+            0.1,
+            rod,
+          ),
           body(
             'back',
             [-1, 0, 0],
             hinge('motor2_rot', [0, 0, 1], { range }),
-            capsule('', [0, 0, 0], [-1, 0, 0], 0.1, rod),
+            capsule(
+              '',
+              [
+                [0, 0, 0],
+                [-1, 0, 0],
+              ],
+              0.1,
+              rod,
+            ),
           ),
         ),
       ),

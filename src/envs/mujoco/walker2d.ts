@@ -13,17 +13,39 @@ export const walker2dModel = (): string => {
       `thigh${side}`,
       [0, 0, -0.2],
       hinge(`thigh${side}_joint`, [0, -1, 0], { range: degrees(-150, 0) }),
-      capsule(`thigh${side}_geom`, [0, 0, 0], [0, 0, -0.45], 0.05),
+      capsule(
+        `thigh${side}_geom`,
+        [
+          [0, 0, 0],
+          [0, 0, -0.45],
+        ],
+        0.05,
+      ),
       body(
         `leg${side}`,
         [0, 0, -0.7],
         hinge(`leg${side}_joint`, [0, -1, 0], { pos: [0, 0, 0.25], range: degrees(-150, 0) }),
-        capsule(`leg${side}_geom`, [0, 0, 0.25], [0, 0, -0.25], 0.04),
+        capsule(
+          `leg${side}_geom`,
+          [
+            [0, 0, 0.25],
+            [0, 0, -0.25],
+          ],
+          0.04,
+        ),
         body(
           `foot${side}`,
           [0.2, 0, -0.35],
           hinge(`foot${side}_joint`, [0, -1, 0], { pos: [-0.2, 0, 0.1], range: degrees(-45, 45) }),
-          capsule(`foot${side}_geom`, [-0.2, 0, 0.1], [0, 0, 0.1], 0.06, { friction: [1.9, 0.1, 0.1] }),
+          capsule(
+            `foot${side}_geom`,
+            [
+              [-0.2, 0, 0.1],
+              [0, 0, 0.1],
+            ],
+            0.06,
+            { friction: [1.9, 0.1, 0.1] },
+          ),
         ),
       ),
     );
@@ -44,7 +66,14 @@ export const walker2dModel = (): string => {
         slide('rootx', [1, 0, 0], { ...free, pos: [0, 0, -1.25] }),
         slide('rootz', [0, 0, 1], { ...free, pos: [0, 0, -1.25], ref: 1.25 }),
         hinge('rooty', [0, 1, 0], free),
-        capsule('torso_geom', [0, 0, 0.2], [0, 0, -0.2], 0.05),
+        capsule(
+          'torso_geom',
+          [
+            [0, 0, 0.2],
+            [0, 0, -0.2],
+          ],
+          0.05,
+        ),
         leg(''),
         leg('_left'),
       ),

@@ -31,8 +31,7 @@ export const slide = (name: string, axis: Point, attributes: Attributes = {}): s
 /** A capsule whose axis runs between two points, in m. */
 export const capsule = (
   name: string,
-  from: Point,
-  to: Point,
+  [from, to]: readonly [Point, Point],
   radius: number,
   more: Attributes = {},
 ): string =>

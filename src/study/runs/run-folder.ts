@@ -6,8 +6,13 @@ import { jsonText, parseJson } from '../../json.ts';
 import type { Checkpoint } from '../../rl/checkpoint.ts';
 import { type PolicyFile, parsePolicy } from '../../rl/policy-file.ts';
 import { requireSealed, sealed } from '../../rl/seal.ts';
-import type { Evaluation } from '../../rl/train.ts';
-import { findCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint-file.ts';
+import type { Evaluation } from '../../rl/train-options.ts';
+import {
+  type FoundCheckpoint,
+  findCheckpoint,
+  removeCheckpoints,
+  saveCheckpoint,
+} from './checkpoint-file.ts';
 import { appendFile, faultOf, isAbsent, mkdir, readdir, readEntries, readFile, rm } from './files.ts';
 import { isClaim, type Lock, takeLock } from './lock.ts';
 import { differences, type RunSettings } from './settings.ts';
@@ -197,6 +202,9 @@ export const isStray = (name: string): boolean =>
 
 /** The open folder of a run under way. Only one process has it open. */
 export class RunFolder {
+  readonly resume: Checkpoint | undefined;
+  /** What to tell the user of an unusable checkpoint. */
+  readonly warning: string | undefined;
   /** Seconds the run had taken at the evaluation before the checkpoint it goes on from. */
   private secondsBefore = 0;
   /** Seconds the run had taken at each evaluation, by its step. */
@@ -205,11 +213,12 @@ export class RunFolder {
   private constructor(
     readonly path: string,
     private readonly lock: Lock,
-    readonly resume: Checkpoint | undefined,
-    /** What to tell the user of an unusable checkpoint. */
-    readonly warning: string | undefined,
+    found: FoundCheckpoint | undefined,
     private made: RunMaking & { readonly settings: RunSettings },
-  ) {}
+  ) {
+    this.resume = found && untimed(found.checkpoint);
+    this.warning = found?.skipped?.message;
+  }
 
   /**
    * Opens a new or empty folder, or that of an unfinished run of the same settings, which then goes on.
@@ -254,10 +263,7 @@ export class RunFolder {
       await removeParts(path, true);
       const found = await findCheckpoint(path);
       if (found) requireResumable(found.checkpoint);
-      const folder = new RunFolder(path, lock, found && untimed(found.checkpoint), found?.skipped?.message, {
-        ...making,
-        settings,
-      });
+      const folder = new RunFolder(path, lock, found, { ...making, settings });
       // What a run that goes on has done, it has done where it was before; one that begins anew has done nothing yet.
       const before = found && config;
       if (typeof before?.adapter === 'string') {

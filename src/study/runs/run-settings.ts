@@ -11,7 +11,7 @@ import { UsageError } from '../../errors.ts';
 import { actionMap } from '../../rl/actions.ts';
 import { ActorCritic, criticTargetOf, temperatureMode } from '../../rl/actor-critic.ts';
 import { requireRounds } from '../../rl/train-checks.ts';
-import { type RunSettings, runDefaults, settingsTable } from './settings.ts';
+import { type RunSettings, runDefaults } from './settings.ts';
 
 /**
  * The distribution a task takes where none is named.
@@ -73,7 +73,7 @@ export async function completeSettings(asked: Asked): Promise<RunSettings> {
   const criticTarget = criticTargetOf(parts);
   const temperature = temperatureMode(parts);
   const settings = {
-    ...{ seed: settingsTable.seed.default, ...runDefaults, ...said },
+    ...{ ...runDefaults, ...said },
     ...{ estimator: estimator.name, distribution, samples, temperature, criticTarget },
   };
   const { steps, evaluateEvery, parallelEnvironments } = settings;

@@ -1,13 +1,19 @@
-import { type OpenedDevice, open } from '../../backend/select.ts';
 import { makeEnvironment, prepareEnvironment } from '../../envs/registry.ts';
 import { LocalVector, type VectorEnvironment } from '../../envs/vector.ts';
 import { type BackendError, NumericsError } from '../../errors.ts';
+import { type OpenedDevice, open } from '../../open/open.ts';
 import type { ActorCritic } from '../../rl/actor-critic.ts';
 import { requireResumable, runSettings } from '../../rl/checkpoint.ts';
 import { explainFault } from '../../rl/numerics.ts';
 import { requireSavable, savePolicy } from '../../rl/policy-file.ts';
+import { trainingWork } from '../../rl/recorded-update.ts';
 import { trainRecovering } from '../../rl/recovery.ts';
-import { type Evaluation, type TrainOptions, trainDefaults, trainingWork } from '../../rl/train.ts';
+import {
+  type Evaluation,
+  type TrainNumbers,
+  type TrainOptions,
+  trainNumbersOf,
+} from '../../rl/train-options.ts';
 import { findCheckpoint } from './checkpoint-file.ts';
 import { WorkerVector } from './environment-workers.ts';
 import { RunFolder, type RunMaking } from './run-folder.ts';
@@ -66,10 +72,9 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
   let training: TrainOptions | undefined;
   const environments = vectorOf(settings, options.workers ?? 0);
   try {
-    const { batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed, steps } =
-      settings;
-    const asked: TrainOptions = {
-      ...{ batch, capacity, warmup, updatesPerStep, evaluateEvery, evaluationEpisodes, seed, steps },
+    const asked: TrainOptions & TrainNumbers = {
+      ...trainNumbersOf(settings),
+      steps: settings.steps,
       makeEnvironment: () => makeEnvironment(settings.environment),
       learner,
       environments,
@@ -77,7 +82,7 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
       ...(options.onStep ? { onStep: options.onStep } : {}),
     };
     const making = { ...options.making, adapter: device.backend.description };
-    const identity = runSettings({ ...trainDefaults, ...asked }, asked.makeEnvironment().name);
+    const identity = runSettings(asked, asked.makeEnvironment().name);
     folder =
       options.folder === undefined
         ? undefined

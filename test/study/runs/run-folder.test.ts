@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { DataError, UsageError } from '../../../src/errors.ts';
 import type { Checkpoint } from '../../../src/rl/checkpoint.ts';
 import type { PolicyFile } from '../../../src/rl/policy-file.ts';
-import type { Evaluation } from '../../../src/rl/train.ts';
+import type { Evaluation } from '../../../src/rl/train-options.ts';
 import { saveCheckpoint } from '../../../src/study/runs/checkpoint-file.ts';
 import { performRun } from '../../../src/study/runs/run.ts';
 import { RunFolder, readConfig, readFinished } from '../../../src/study/runs/run-folder.ts';

@@ -1,11 +1,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { crossoverFlops, expectedMs, measureSpeed, type Speed } from '../../src/backend/crossover.ts';
-import { compareSpeeds, open } from '../../src/backend/select.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { crossoverFlops, expectedMs, measureSpeed, type Speed } from '../../src/open/crossover.ts';
+import { compareSpeeds, open } from '../../src/open/open.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
-import { compileUpdate, replayFor, trainingWork } from '../../src/rl/train.ts';
+import { compileUpdate, replayFor, trainingWork } from '../../src/rl/recorded-update.ts';
 
 const test = suite('crossover');
 

@@ -1,11 +1,11 @@
+import type { Backend, BackendName } from '../backend/backend.ts';
+import type { Precision } from '../backend/cpu/backend.ts';
+import type { WasmOptions } from '../backend/wasm/backend.ts';
+import type { WebGpuOptions } from '../backend/webgpu/open.ts';
 import { Device } from '../device.ts';
 import { BackendError, ProbeError, UsageError, unknownName } from '../errors.ts';
-import type { Backend, BackendName } from './backend.ts';
-import { createCpuBackend, type Precision } from './cpu/backend.ts';
+import { backends } from './backends.ts';
 import { expectedMs, measureSpeed, type Speed, type Work } from './crossover.ts';
-import { probe } from './probe/quick.ts';
-import { openWasm, type WasmOptions } from './wasm/backend.ts';
-import { openWebGpu, type WebGpuOptions } from './webgpu/open.ts';
 
 /** Every backend, in the order in which `auto` prefers them. */
 export const backendNames: readonly BackendName[] = ['webgpu', 'wasm', 'cpu'];
@@ -73,7 +73,9 @@ export async function open({
       return openCpu(precision, 'asked for by name');
     case 'wasm':
     case 'webgpu': {
-      const opened = await (backend === 'wasm' ? openWasm(opening.wasm) : openWebGpu(opening.webgpu));
+      const opened = await (backend === 'wasm'
+        ? backends.wasm(opening.wasm)
+        : backends.webgpu(opening.webgpu));
       return new OpenedDevice(await probed(opened, opening), 'asked for by name');
     }
     default:
@@ -84,7 +86,7 @@ export async function open({
 /** A backend that has agreed with the reference; one that has not is ended. @throws ProbeError */
 async function probed(backend: Backend, { probe: wanted = true }: Opening): Promise<Backend> {
   try {
-    if (wanted) await probe(backend);
+    if (wanted) await (await import('./probe/quick.ts')).probe(backend);
     return backend;
   } catch (error) {
     await backend.dispose();
@@ -92,13 +94,13 @@ async function probed(backend: Backend, { probe: wanted = true }: Opening): Prom
   }
 }
 
-const openCpu = (precision: Precision | undefined, reason: string): OpenedDevice =>
-  new OpenedDevice(createCpuBackend(precision ? { precision } : {}), reason);
+const openCpu = async (precision: Precision | undefined, reason: string): Promise<OpenedDevice> =>
+  new OpenedDevice(await backends.cpu(precision ? { precision } : {}), reason);
 
 async function openAuto(opening: Opening): Promise<OpenedDevice> {
   let webgpu: Backend;
   try {
-    webgpu = await openWebGpu(opening.webgpu);
+    webgpu = await backends.webgpu(opening.webgpu);
     if (webgpu.information.software === true) {
       await webgpu.dispose();
       const reason = `the only adapter is software (${webgpu.description}), which is used only when webgpu is asked for by name`;
@@ -147,7 +149,7 @@ export function compareSpeeds(
 
 async function openFallback(opening: Opening, reason: string): Promise<OpenedDevice> {
   try {
-    return new OpenedDevice(await probed(await openWasm(opening.wasm), opening), reason);
+    return new OpenedDevice(await probed(await backends.wasm(opening.wasm), opening), reason);
   } catch (error) {
     if (error instanceof BackendError) return openCpu('f32', `${reason}; no WebAssembly: ${error.message}`);
     if (error instanceof ProbeError) return openCpu('f32', `${reason}; wasm is not used: ${error.message}`);

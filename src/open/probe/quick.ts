@@ -1,15 +1,17 @@
 // A backend is trusted after it has agreed with the reference: a small update with known answers.
+
+import type { Backend, Values } from '../../backend/backend.ts';
 import { Device, type Update } from '../../device.ts';
 import { Gaussian } from '../../distributions/gaussian.ts';
-import { ProbeError } from '../../errors.ts';
+import type { ProbeError } from '../../errors.ts';
 import { PhiloxStream } from '../../math/philox.ts';
 import { sizeOf } from '../../math/shape.ts';
 import { adam, mlp } from '../../nn/index.ts';
 import type { Program } from '../../program/program.ts';
 import { exp, grad, matmul, mean, neg, read, square, sub } from '../../tape/index.ts';
-import type { Backend, Values } from '../backend.ts';
-import { createCpuBackend } from '../cpu/backend.ts';
+import { referenceDevice } from '../backends.ts';
 import { deviation, TOLERANCE } from './agreement.ts';
+import { probeError } from './error.ts';
 import { checkSteps } from './steps.ts';
 
 /** Rows of a batch: more than a workgroup has on a GPU, and than a vector elsewhere; no tile divides them. */
@@ -34,7 +36,8 @@ export async function probe(backend: Backend): Promise<void> {
   const { name, description, information, preferences } = backend;
   const variant = `${description} ${information.features ?? ''} ${preferences.mlp}`;
   if (agreed.has(variant)) return;
-  const [device, reference] = [backend, createCpuBackend({ precision: 'f64' })].map((on) => new Device(on));
+  const device = new Device(backend);
+  const reference = await referenceDevice();
   const body = policyStep(ROWS[name]);
   const program = device.lower(body, { seed: 1 });
   const found = await run(device, program);
@@ -113,20 +116,4 @@ async function errorAt(
     if (factor > 1) return probeError({ adapter, kernel, where: buffer, found, expected });
   const { result: kernel, found, expected } = result;
   return probeError({ adapter, kernel, where: 'kernels that are right one by one', found, expected });
-}
-
-/** The error for a kernel, or a result, that is not what the reference says. */
-export function probeError(of: {
-  readonly adapter: string;
-  readonly kernel: string;
-  readonly where: string;
-  readonly found: number;
-  readonly expected: number;
-}): ProbeError {
-  const { adapter, kernel, where, found, expected } = of;
-  const instead = adapter.startsWith('wasm') ? 'cpu' : 'wasm';
-  return new ProbeError(
-    `${adapter} computes wrong numbers: '${kernel}' gives ${found} in ${where}, expected ${expected}.`,
-    { adapter, kernel, found, expected, hint: `Use the ${instead} backend, or update the driver or engine.` },
-  );
 }

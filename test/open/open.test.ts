@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type BackendChoice, open } from '../../src/backend/select.ts';
 import { UsageError } from '../../src/errors.ts';
+import { type BackendChoice, open } from '../../src/open/open.ts';
 
 const test = suite('open');
 

@@ -1,5 +1,5 @@
 // Whether what a device computed is what the reference says, within what float32 can give.
-import type { Values } from '../backend.ts';
+import type { Values } from '../../backend/backend.ts';
 
 /** The largest deviation among some values. */
 export interface Deviation {

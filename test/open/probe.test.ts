@@ -3,12 +3,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../src/backend/backend.ts';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
-import { deviation, nudged } from '../../src/backend/probe/agreement.ts';
-import { agreed, probe } from '../../src/backend/probe/quick.ts';
-import { open } from '../../src/backend/select.ts';
 import { openWasm } from '../../src/backend/wasm/backend.ts';
 import { openWebGpu } from '../../src/backend/webgpu/open.ts';
 import { ProbeError } from '../../src/errors.ts';
+import { open } from '../../src/open/open.ts';
+import { deviation, nudged } from '../../src/open/probe/agreement.ts';
+import { agreed, probe } from '../../src/open/probe/quick.ts';
 import { plantedGpu, signs, withPlantedWasm } from '../helpers/planted.ts';
 
 const failure = (promise: Promise<unknown>): Promise<unknown> =>

@@ -1,4 +1,6 @@
 // Each step of a program by itself, against the cpu's twin in float64 on the very same inputs.
+
+import type { Values } from '../../backend/backend.ts';
 import type { Update } from '../../device.ts';
 import {
   accesses,
@@ -8,8 +10,7 @@ import {
   type Step,
   withBuffers,
 } from '../../program/program.ts';
-import type { Values } from '../backend.ts';
-import { createCpuBackend } from '../cpu/backend.ts';
+import { backends } from '../backends.ts';
 import { type Deviation, deviation, larger, noDeviation, nudged } from './agreement.ts';
 
 /** What a step's kernel was found to compute. */
@@ -60,7 +61,7 @@ async function computeStep(
   described: readonly ProgramBuffer[],
   before: ReadonlyMap<number, Values>,
 ): Promise<Map<number, Values>> {
-  const cpu = createCpuBackend({ precision: 'f64' });
+  const cpu = await backends.cpu({ precision: 'f64' });
   const numbers = [...before.keys()];
   const buffers = numbers.map((number): ProgramBuffer => ({ ...described[number], kind: 'input' }));
   const memory = numbers.map((number, i) => {

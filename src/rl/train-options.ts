@@ -1,0 +1,63 @@
+// What a training run is asked for, and what it reports.
+import type { Environment } from '../envs/environment.ts';
+import type { VectorEnvironment } from '../envs/vector.ts';
+import type { ActorCritic } from './actor-critic.ts';
+import type { CheckpointOptions } from './checkpoint.ts';
+
+/** The numbers of a run, each with what it is where it is not given. `ranges` says what it may be. */
+export const trainDefaults = {
+  /** Transitions in a batch. */
+  batch: 64,
+  /** Transitions in the replay buffer. */
+  capacity: 100_000,
+  /** Steps with uniform random actions, before the first update. */
+  warmup: 500,
+  /** Gradient steps after each environment step. */
+  updatesPerStep: 1,
+  /** Steps between evaluations. */
+  evaluateEvery: 1000,
+  evaluationEpisodes: 10,
+  seed: 0,
+};
+
+export type TrainNumbers = Readonly<typeof trainDefaults>;
+
+/** Only the numbers of a run. */
+export const trainNumbersOf = (settings: TrainNumbers): TrainNumbers =>
+  Object.fromEntries(
+    Object.keys(trainDefaults).map((name) => [name, settings[name as keyof TrainNumbers]]),
+  ) as TrainNumbers;
+
+export interface TrainOptions extends Partial<TrainNumbers> {
+  /** Fresh environments of the task, one to learn in and the others to evaluate in. */
+  readonly makeEnvironment: () => Environment;
+  readonly learner: ActorCritic;
+  /** Environment steps. */
+  readonly steps: number;
+  readonly onStep?: (step: number) => void;
+  readonly onEvaluation?: (evaluation: Evaluation) => void | Promise<void>;
+  /**
+   * Environments to learn in, stepped together with one policy call; one from `makeEnvironment` when absent. A step of
+   * all of them counts as that many steps, and is followed by as many times `updatesPerStep` updates.
+   */
+  readonly environments?: VectorEnvironment | undefined;
+  /** Stops the run after the current update, or step of an environment; a checkpoint is saved, and the run goes on from there. */
+  readonly signal?: AbortSignal;
+  /** Saves the whole run at times, and goes on from one saved. */
+  readonly checkpoint?: CheckpointOptions | undefined;
+  /** An update, counted from 1, to carry out step by step, in search of the one that gives NaN or infinity. */
+  readonly inspect?: number;
+}
+
+/** One evaluation of the deterministic policy. */
+export interface Evaluation {
+  /** Environment steps taken so far. */
+  readonly step: number;
+  /** Gradient steps taken so far. */
+  readonly updates: number;
+  /** Undiscounted return of each evaluation episode. */
+  readonly returns: readonly number[];
+  readonly meanReturn: number;
+  /** Scalars of the last update; empty before the first. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
