@@ -75,23 +75,48 @@ const kernelBuilds = {
 
 /** What is compiled to WebAssembly: `dist/wasm/<prefix><build>.wasm`, from index.ts and what lies beside it. */
 const wasmModules = [
-  { folder: path('src/backend/wasm/assembly'), prefix: '', builds: kernelBuilds },
+  {
+    folder: path('src/backend/wasm/assembly'),
+    prefix: '',
+    builds: kernelBuilds,
+    // Where kernels find things in their blocks: `assembly/layouts` is what this module says.
+    layouts: path('src/backend/wasm/layouts.ts'),
+  },
   { folder: path('bench/peak/assembly'), prefix: 'peak-', builds: simdBuilds },
 ];
 
 /** Compiles what runs as WebAssembly to dist/wasm when it has changed; the bundles embed the result. */
 export async function compileKernels({ force = false } = {}) {
-  for (const { folder, prefix, builds } of wasmModules) {
+  for (const { folder, prefix, builds, layouts } of wasmModules) {
     if (!existsSync(folder)) continue;
-    const newest = Math.max(...[path('build.mjs'), folder, ...sources(folder)].map((file) => mtime(file)));
-    for (const [name, build] of Object.entries(builds)) {
-      const out = `${prefix}${name}`;
-      if (force || mtime(path(`dist/wasm/${out}.wasm`)) < newest) await compileModule(folder, out, build);
-    }
+    const read = [path('build.mjs'), folder, ...sources(folder)];
+    if (layouts) read.push(layouts, path('src/kernels'), ...sources(path('src/kernels')));
+    const newest = Math.max(...read.map((file) => mtime(file)));
+    const stale = Object.entries(builds).filter(
+      ([name]) => force || mtime(path(`dist/wasm/${prefix}${name}.wasm`)) < newest,
+    );
+    if (stale.length === 0) continue;
+    const made = layouts ? { 'layouts.ts': await layoutsText(layouts) } : {};
+    for (const [name, build] of stale)
+      await compileModule({ folder, out: `${prefix}${name}`, made, ...build });
   }
 }
 
-async function compileModule(folder, out, { vec, features }) {
+/** The AssemblyScript that `layouts.ts` of the wasm backend makes from the kernels' declarations. */
+async function layoutsText(entry) {
+  const esbuild = await import('esbuild');
+  const { outputFiles } = await esbuild.build({
+    ...shared,
+    entryPoints: [entry],
+    write: false,
+    sourcemap: false,
+  });
+  const module = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+  return module.layoutsText();
+}
+
+/** @param made text of files that are made when building, by their names */
+async function compileModule({ folder, out, made, vec, features }) {
   const { main } = await import('assemblyscript/asc');
   mkdirSync(path('dist/wasm'), { recursive: true });
   const { error, stderr } = await main(
@@ -104,6 +129,7 @@ async function compileModule(folder, out, { vec, features }) {
     ],
     {
       readFile: (file) => {
+        if (made[basename(file)]) return made[basename(file)];
         const source = join(folder, file.endsWith('vec.ts') ? vec : basename(file));
         return existsSync(source) ? readFileSync(source, 'utf8') : null;
       },

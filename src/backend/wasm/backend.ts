@@ -1,14 +1,15 @@
-import { BackendError, UsageError } from '../../errors.ts';
-import { kernelSpec } from '../../kernels/index.ts';
-import { type KernelStep, type Program, type SingleStep, separateSteps } from '../../program/program.ts';
+import { UsageError } from '../../errors.ts';
+import { type KernelSpec, kernelSpec, matmul, type Params } from '../../kernels/index.ts';
+import { type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
 import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { assembleFused, BLOCK, type Placer } from './fused.ts';
+import { doublesBegin, kernelNumber } from './layouts.ts';
 import { Arena } from './memory.ts';
 import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
-import { kernelNumber, type Plan, planOf } from './plan.ts';
+import { type Plan, planOf } from './plan.ts';
 import { ThreadChoice } from './thread-choice.ts';
 import { availableThreads, Pool, SYNC_BYTES } from './threads.ts';
 
@@ -208,16 +209,11 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
       case 'fused':
         return assembleFused(step.fused, bound, memory);
       case 'kernel': {
-        if (kernelNumber(step.kernel) < 0) {
-          throw new BackendError(`The wasm backend has no kernel '${step.kernel}'.`, {
-            hint: "Networks taken apart by layer are for WebGPU: compile with mlp 'fused' or 'tiled'.",
-          });
-        }
-        const { params, floats, bindings } = kernelSpec(step.kernel);
-        const values = Object.fromEntries(params.map((name) => [name, step.params[name] ?? 0]));
+        const spec = kernelSpec(step.kernel);
+        const values = Object.fromEntries(spec.params.map((name) => [name, step.params[name] ?? 0]));
         const plan = planOf(step.kernel, values, this.gemmScratch);
-        const at = bindings.map((_, i) => bound[i] ?? 0);
-        return { ...plan, address: memory.placeParams(at, values, params, floats, plan.extra) };
+        const at = spec.bindings.map((_, i) => bound[i] ?? 0);
+        return { ...plan, address: memory.placeParams(spec, { addresses: at, values, extra: plan.extra }) };
       }
       default:
         return step satisfies never;
@@ -301,12 +297,11 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
       bRow: size,
       bColumn: 1,
     };
-    const { params: fields, floats } = kernelSpec('matmul');
-    const values = Object.fromEntries(fields.map((name) => [name, 0]));
+    const values = Object.fromEntries(matmul.params.map((name) => [name, 0]));
     Object.assign(values, params);
     const plan = planOf('matmul', values, this.gemmScratch);
     const [a, b, y] = operands;
-    const block = memory.placeParams([a, b, 0, y, 0], values, fields, floats, [32]);
+    const block = memory.placeParams(matmul, { addresses: [a, b, 0, y, 0], values, extra: [32] });
     const table = memory.place([kernelNumber('matmul'), block, size / 32, 1]);
     this.threads = most;
     this.reserveScratch(plan.scratch);
@@ -359,23 +354,19 @@ class ProgramMemory implements Placer {
 
   /** A kernel's block as assembly/block.ts reads it; behind it, from a multiple of 8 on, its floats in float64. */
   placeParams(
-    addresses: readonly number[],
-    values: KernelStep['params'],
-    params: readonly string[],
-    floats: readonly string[],
-    extra: readonly number[],
+    spec: KernelSpec,
+    { addresses, values, extra }: { addresses: readonly number[]; values: Params; extra: readonly number[] },
   ): number {
+    const { params, floats } = spec;
     const words = [
       ...addresses,
       ...params.map((name) => (floats.includes(name) ? floatBits(values[name]) : values[name])),
       ...extra,
     ];
-    const begin = Math.ceil(words.length / 2);
+    const begin = doublesBegin(spec, extra.length);
     const address = this.reserve(8 * (begin + floats.length));
     this.arena.u32.set(words, address / 4);
-    // In the order of the parameters themselves.
-    const fields = params.filter((name) => floats.includes(name));
-    fields.forEach((name, i) => {
+    floats.forEach((name, i) => {
       this.arena.f64[address / 8 + begin + i] = values[name];
     });
     return address;

@@ -3,7 +3,8 @@ import { sizeOf } from '../../math/shape.ts';
 import { isPadded, type ViewAxis } from '../../math/view.ts';
 import type { Expression, FusedKernel } from '../../program/program.ts';
 import type { ElementwiseName, ReductionKind } from '../../tape/index.ts';
-import { kernelNumber, type Plan } from './plan.ts';
+import { kernelNumber } from './layouts.ts';
+import type { Plan } from './plan.ts';
 
 /** Points evaluated at a time. */
 export const BLOCK = 512;

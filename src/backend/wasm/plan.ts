@@ -1,30 +1,5 @@
 import { kernelSpec, type Params } from '../../kernels/index.ts';
-
-/** Kernels by the number under which assembly/index.ts runs them. */
-const kernelNumbers = [
-  'fused',
-  'matmul',
-  'mlp_forward',
-  'mlp_backward_inputs',
-  'mlp_backward_weights',
-  'gaussian_sample',
-  'gaussian_sample_backward',
-  'gaussian_log_prob',
-  'gaussian_log_prob_backward',
-  'loss_reverse_kl',
-  'loss_score',
-  'loss_snis',
-  'loss_soft_bellman',
-  'adam',
-  'philox',
-  'replay_sample',
-  'gather',
-  'scatter_add',
-  'assign',
-  'tick',
-  'temperature_step',
-  'gathered_nodes',
-];
+import { kernelNumber } from './layouts.ts';
 
 /** How one step is carried out: work is cut into items, which no thread shares with another. */
 export interface Plan {
@@ -40,8 +15,6 @@ export interface KernelPlan extends Plan {
   /** Words that follow the kernel's own parameters. */
   readonly extra: readonly number[];
 }
-
-export const kernelNumber = (name: string): number => kernelNumbers.indexOf(name);
 
 /** Rows of the batch that an item of the network kernels carries: enough to pay for packing weights. */
 const rowBlock = (rows: number): number => (rows <= 128 ? 32 : 64);

@@ -11,6 +11,11 @@
   return f32.load(block + bytes(index));
 }
 
+/** A number in float64, by its place in units of eight bytes. */
+@inline export function double(block: usize, index: i32): f64 {
+  return f64.load(block + (<usize>index << 3));
+}
+
 /** Bytes of so many words. */
 @inline export function bytes(words: i32): usize {
   return <usize>words << 2;

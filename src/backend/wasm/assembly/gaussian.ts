@@ -1,6 +1,7 @@
 // Diagonal Gaussians over actions, optionally squashed by tanh; formulas as in src/backend/cpu/gaussian.ts. An item
 // is a block of batch rows: their means and log-stds are gathered once, then each sample is one pass over
 // contiguous floats. Scratch holds eight arrays of the block's size.
+import { GaussianLogProb, GaussianLogProbBackward, GaussianSample, GaussianSampleBackward } from './layouts';
 import { address, bytes, float, word } from './block';
 import { exp, logJacobian, tanh, tanhSlope } from './math';
 import {
@@ -62,15 +63,15 @@ function flush(from: usize, to: usize, count: i32): void {
 }
 
 export function gaussianSample(p: usize, item: i32, scratch: usize): void {
-  const batch = word(p, 5);
-  const samples = word(p, 6);
-  const actions = word(p, 7);
-  const squash = word(p, 8) != 0;
-  const storeAction = word(p, 9) != 0;
-  const storePreTanh = word(p, 10) != 0;
-  const storeLogProb = word(p, 11) != 0;
-  const noiseAt = bytes(word(p, 14));
-  const rowBlock = word(p, 15);
+  const batch = word(p, GaussianSample.batch);
+  const samples = word(p, GaussianSample.samples);
+  const actions = word(p, GaussianSample.actions);
+  const squash = word(p, GaussianSample.squash) != 0;
+  const storeAction = word(p, GaussianSample.storeAction) != 0;
+  const storePreTanh = word(p, GaussianSample.storePreTanh) != 0;
+  const storeLogProb = word(p, GaussianSample.storeLogProb) != 0;
+  const noiseAt = bytes(word(p, GaussianSample.noiseOffset));
+  const rowBlock = word(p, GaussianSample.extra);
   const first = item * rowBlock;
   const rows = min(rowBlock, batch - first);
   const count = rows * actions;
@@ -79,14 +80,14 @@ export function gaussianSample(p: usize, item: i32, scratch: usize): void {
   const logStd = mean + pitch;
   const std = logStd + pitch;
   const terms = std + pitch;
-  readHead(address(p, 0) + <usize>(first * actions) * 8, rows, actions, mean, logStd, float(p, 12), float(p, 13));
+  readHead(address(p, GaussianSample.head) + <usize>(first * actions) * 8, rows, actions, mean, logStd, float(p, GaussianSample.logStdMin), float(p, GaussianSample.logStdMax));
   for (let at: usize = 0; at < bytes(count); at += SIZE) store(std + at, exp(load(logStd + at)));
   for (let sample: i32 = 0; sample < samples; ++sample) {
     const row = sample * batch + first;
     const base = bytes(row * actions);
-    const noise = address(p, 1) + noiseAt + base;
-    const action = address(p, 2) + base;
-    const preTanh = address(p, 3) + base;
+    const noise = address(p, GaussianSample.noise) + noiseAt + base;
+    const action = address(p, GaussianSample.action) + base;
+    const preTanh = address(p, GaussianSample.preTanh) + base;
     for (let i: i32 = 0; i < count; i += LANES) {
       const at = bytes(i);
       const n = load(noise + at);
@@ -99,7 +100,7 @@ export function gaussianSample(p: usize, item: i32, scratch: usize): void {
         store(terms + at, term);
       }
     }
-    if (storeLogProb) negatedRowSums(terms, rows, actions, address(p, 4) + bytes(row));
+    if (storeLogProb) negatedRowSums(terms, rows, actions, address(p, GaussianSample.logProb) + bytes(row));
   }
 }
 
@@ -140,16 +141,16 @@ function writeHeadGradient(
 }
 
 export function gaussianSampleBackward(p: usize, item: i32, scratch: usize): void {
-  const batch = word(p, 6);
-  const samples = word(p, 7);
-  const actions = word(p, 8);
-  const squash = word(p, 9) != 0;
-  const hasAction = word(p, 10) != 0;
-  const hasPreTanh = word(p, 11) != 0;
-  const hasLogProb = word(p, 12) != 0;
-  const low = float(p, 13);
-  const high = float(p, 14);
-  const rowBlock = word(p, 15);
+  const batch = word(p, GaussianSampleBackward.batch);
+  const samples = word(p, GaussianSampleBackward.samples);
+  const actions = word(p, GaussianSampleBackward.actions);
+  const squash = word(p, GaussianSampleBackward.squash) != 0;
+  const hasAction = word(p, GaussianSampleBackward.hasAction) != 0;
+  const hasPreTanh = word(p, GaussianSampleBackward.hasPreTanh) != 0;
+  const hasLogProb = word(p, GaussianSampleBackward.hasLogProb) != 0;
+  const low = float(p, GaussianSampleBackward.logStdMin);
+  const high = float(p, GaussianSampleBackward.logStdMax);
+  const rowBlock = word(p, GaussianSampleBackward.extra);
   const first = item * rowBlock;
   const rows = min(rowBlock, batch - first);
   const count = rows * actions;
@@ -161,7 +162,7 @@ export function gaussianSampleBackward(p: usize, item: i32, scratch: usize): voi
   const g = toLogStd + pitch;
   const meanTotal = g + pitch;
   const logStdTotal = meanTotal + pitch;
-  const head = address(p, 0) + <usize>(first * actions) * 8;
+  const head = address(p, GaussianSampleBackward.head) + <usize>(first * actions) * 8;
   readHead(head, rows, actions, mean, std, low, high);
   for (let at: usize = 0; at < bytes(count); at += SIZE) {
     store(std + at, exp(load(std + at)));
@@ -173,10 +174,10 @@ export function gaussianSampleBackward(p: usize, item: i32, scratch: usize): voi
   for (let sample: i32 = 0; sample < samples; ++sample) {
     const row = sample * batch + first;
     const base = bytes(row * actions);
-    const noise = address(p, 1) + base;
-    const dAction = address(p, 2) + base;
-    const dPreTanh = address(p, 3) + base;
-    if (hasLogProb) repeatRows(address(p, 4) + bytes(row), rows, actions, g);
+    const noise = address(p, GaussianSampleBackward.noise) + base;
+    const dAction = address(p, GaussianSampleBackward.dAction) + base;
+    const dPreTanh = address(p, GaussianSampleBackward.dPreTanh) + base;
+    if (hasLogProb) repeatRows(address(p, GaussianSampleBackward.dLogProb) + bytes(row), rows, actions, g);
     for (let at: usize = 0; at < bytes(count); at += SIZE) {
       const n = load(noise + at);
       const s = load(std + at);
@@ -199,16 +200,16 @@ export function gaussianSampleBackward(p: usize, item: i32, scratch: usize): voi
     }
   }
   writeHeadGradient(
-    head, address(p, 5) + <usize>(first * actions) * 8, rows, actions, meanTotal, logStdTotal, low, high,
+    head, address(p, GaussianSampleBackward.dHead) + <usize>(first * actions) * 8, rows, actions, meanTotal, logStdTotal, low, high,
   );
 }
 
 export function gaussianLogProb(p: usize, item: i32, scratch: usize): void {
-  const batch = word(p, 3);
-  const samples = word(p, 4);
-  const actions = word(p, 5);
-  const squash = word(p, 6) != 0;
-  const rowBlock = word(p, 9);
+  const batch = word(p, GaussianLogProb.batch);
+  const samples = word(p, GaussianLogProb.samples);
+  const actions = word(p, GaussianLogProb.actions);
+  const squash = word(p, GaussianLogProb.squash) != 0;
+  const rowBlock = word(p, GaussianLogProb.extra);
   const first = item * rowBlock;
   const rows = min(rowBlock, batch - first);
   const count = rows * actions;
@@ -217,11 +218,11 @@ export function gaussianLogProb(p: usize, item: i32, scratch: usize): void {
   const logStd = mean + pitch;
   const precision = logStd + pitch;
   const terms = precision + pitch;
-  readHead(address(p, 0) + <usize>(first * actions) * 8, rows, actions, mean, logStd, float(p, 7), float(p, 8));
+  readHead(address(p, GaussianLogProb.head) + <usize>(first * actions) * 8, rows, actions, mean, logStd, float(p, GaussianLogProb.logStdMin), float(p, GaussianLogProb.logStdMax));
   for (let at: usize = 0; at < bytes(count); at += SIZE) store(precision + at, exp(neg(load(logStd + at))));
   for (let sample: i32 = 0; sample < samples; ++sample) {
     const row = sample * batch + first;
-    const value = address(p, 1) + bytes(row * actions);
+    const value = address(p, GaussianLogProb.value) + bytes(row * actions);
     for (let at: usize = 0; at < bytes(count); at += SIZE) {
       const u = load(value + at);
       const z = mul(sub(u, load(mean + at)), load(precision + at));
@@ -229,20 +230,20 @@ export function gaussianLogProb(p: usize, item: i32, scratch: usize): void {
       if (squash) term = add(term, logJacobian(u));
       store(terms + at, term);
     }
-    negatedRowSums(terms, rows, actions, address(p, 2) + bytes(row));
+    negatedRowSums(terms, rows, actions, address(p, GaussianLogProb.logProb) + bytes(row));
   }
 }
 
 export function gaussianLogProbBackward(p: usize, item: i32, scratch: usize): void {
-  const batch = word(p, 5);
-  const samples = word(p, 6);
-  const actions = word(p, 7);
-  const squash = word(p, 8) != 0;
-  const storeDHead = word(p, 9) != 0;
-  const storeDValue = word(p, 10) != 0;
-  const low = float(p, 11);
-  const high = float(p, 12);
-  const rowBlock = word(p, 13);
+  const batch = word(p, GaussianLogProbBackward.batch);
+  const samples = word(p, GaussianLogProbBackward.samples);
+  const actions = word(p, GaussianLogProbBackward.actions);
+  const squash = word(p, GaussianLogProbBackward.squash) != 0;
+  const storeDHead = word(p, GaussianLogProbBackward.storeDHead) != 0;
+  const storeDValue = word(p, GaussianLogProbBackward.storeDValue) != 0;
+  const low = float(p, GaussianLogProbBackward.logStdMin);
+  const high = float(p, GaussianLogProbBackward.logStdMax);
+  const rowBlock = word(p, GaussianLogProbBackward.extra);
   const first = item * rowBlock;
   const rows = min(rowBlock, batch - first);
   const count = rows * actions;
@@ -254,7 +255,7 @@ export function gaussianLogProbBackward(p: usize, item: i32, scratch: usize): vo
   const g = toLogStd + pitch;
   const meanTotal = g + pitch;
   const logStdTotal = meanTotal + pitch;
-  const head = address(p, 0) + <usize>(first * actions) * 8;
+  const head = address(p, GaussianLogProbBackward.head) + <usize>(first * actions) * 8;
   readHead(head, rows, actions, mean, precision, low, high);
   for (let at: usize = 0; at < bytes(count); at += SIZE) {
     store(precision + at, exp(neg(load(precision + at))));
@@ -266,9 +267,9 @@ export function gaussianLogProbBackward(p: usize, item: i32, scratch: usize): vo
   for (let sample: i32 = 0; sample < samples; ++sample) {
     const row = sample * batch + first;
     const base = bytes(row * actions);
-    const value = address(p, 1) + base;
-    const dValue = address(p, 4) + base;
-    repeatRows(address(p, 2) + bytes(row), rows, actions, g);
+    const value = address(p, GaussianLogProbBackward.value) + base;
+    const dValue = address(p, GaussianLogProbBackward.dValue) + base;
+    repeatRows(address(p, GaussianLogProbBackward.dLogProb) + bytes(row), rows, actions, g);
     for (let i: i32 = 0; i < count; i += LANES) {
       const at = bytes(i);
       const u = load(value + at);
@@ -290,7 +291,7 @@ export function gaussianLogProbBackward(p: usize, item: i32, scratch: usize): vo
   }
   if (storeDHead) {
     writeHeadGradient(
-      head, address(p, 3) + <usize>(first * actions) * 8, rows, actions, meanTotal, logStdTotal, low, high,
+      head, address(p, GaussianLogProbBackward.dHead) + <usize>(first * actions) * 8, rows, actions, meanTotal, logStdTotal, low, high,
     );
   }
 }

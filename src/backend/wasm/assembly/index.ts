@@ -9,6 +9,7 @@ import { gatheredNodes } from './nodes';
 import { adam, temperatureStep, tick } from './optimiser';
 import { philox, replaySample } from './random';
 import { address, bytes, word } from './block';
+import { Kernel } from './layouts';
 
 import { GEMM_SCRATCH } from './gemm';
 
@@ -25,32 +26,32 @@ export function heapBase(): usize {
 /** Bytes of a step in the table: kernel, parameter block, items, items taken at a time (0: all by the first thread). */
 const STEP: usize = 16;
 
-/** Kernels by number: the order of `kernelNumbers` in src/backend/wasm/plan.ts. */
+/** Runs items of the kernel of a number. */
 function runItems(kernel: i32, p: usize, from: i32, to: i32, scratch: usize): void {
   for (let item = from; item < to; ++item) {
     switch (kernel) {
-      case 0: fused(p, item, scratch); break;
-      case 1: matmul(p, item, scratch); break;
-      case 2: mlpForward(p, item, scratch); break;
-      case 3: mlpBackwardInputs(p, item, scratch); break;
-      case 4: mlpBackwardWeights(p, item, scratch); break;
-      case 5: gaussianSample(p, item, scratch); break;
-      case 6: gaussianSampleBackward(p, item, scratch); break;
-      case 7: gaussianLogProb(p, item, scratch); break;
-      case 8: gaussianLogProbBackward(p, item, scratch); break;
-      case 9: lossReverseKl(p); break;
-      case 10: lossScore(p, scratch); break;
-      case 11: lossSnis(p, scratch); break;
-      case 12: lossSoftBellman(p, scratch); break;
-      case 13: adam(p, item); break;
-      case 14: philox(p, item); break;
-      case 15: replaySample(p, item, scratch); break;
-      case 16: gather(p, item); break;
-      case 17: scatterAdd(p, item, scratch); break;
-      case 18: assign(p); break;
-      case 19: tick(p); break;
-      case 20: temperatureStep(p); break;
-      case 21: gatheredNodes(p, item, scratch); break;
+      case Kernel.fused: fused(p, item, scratch); break;
+      case Kernel.matmul: matmul(p, item, scratch); break;
+      case Kernel.mlpForward: mlpForward(p, item, scratch); break;
+      case Kernel.mlpBackwardInputs: mlpBackwardInputs(p, item, scratch); break;
+      case Kernel.mlpBackwardWeights: mlpBackwardWeights(p, item, scratch); break;
+      case Kernel.gaussianSample: gaussianSample(p, item, scratch); break;
+      case Kernel.gaussianSampleBackward: gaussianSampleBackward(p, item, scratch); break;
+      case Kernel.gaussianLogProb: gaussianLogProb(p, item, scratch); break;
+      case Kernel.gaussianLogProbBackward: gaussianLogProbBackward(p, item, scratch); break;
+      case Kernel.lossReverseKl: lossReverseKl(p); break;
+      case Kernel.lossScore: lossScore(p, scratch); break;
+      case Kernel.lossSnis: lossSnis(p, scratch); break;
+      case Kernel.lossSoftBellman: lossSoftBellman(p, scratch); break;
+      case Kernel.adam: adam(p, item); break;
+      case Kernel.philox: philox(p, item); break;
+      case Kernel.replaySample: replaySample(p, item, scratch); break;
+      case Kernel.gather: gather(p, item); break;
+      case Kernel.scatterAdd: scatterAdd(p, item, scratch); break;
+      case Kernel.assign: assign(p); break;
+      case Kernel.tick: tick(p); break;
+      case Kernel.temperatureStep: temperatureStep(p); break;
+      case Kernel.gatheredNodes: gatheredNodes(p, item, scratch); break;
     }
   }
 }

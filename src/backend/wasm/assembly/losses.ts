@@ -1,5 +1,6 @@
 // Losses with their gradients; formulas as in src/backend/cpu/losses.ts. Lanes run over the batch. Sums over the
 // batch are in float64, so that a large batch loses nothing.
+import { LossReverseKl, LossScore, LossSnis, LossSoftBellman } from './layouts';
 import { address, bytes, float, word } from './block';
 import { exp } from './math';
 import {
@@ -53,14 +54,14 @@ const SAMPLES: i32 = 128;
 }
 
 export function lossReverseKl(p: usize): void {
-  const nets = word(p, 6);
-  const count = word(p, 7) * word(p, 8);
-  const storeLoss = word(p, 9) != 0;
-  const storeDLogProb = word(p, 10) != 0;
-  const storeDQ = word(p, 11) != 0;
-  const logProb = address(p, 0);
-  const q = address(p, 1);
-  const temperature = f32.load(address(p, 2));
+  const nets = word(p, LossReverseKl.nets);
+  const count = word(p, LossReverseKl.samples) * word(p, LossReverseKl.batch);
+  const storeLoss = word(p, LossReverseKl.storeLoss) != 0;
+  const storeDLogProb = word(p, LossReverseKl.storeDLogProb) != 0;
+  const storeDQ = word(p, LossReverseKl.storeDQ) != 0;
+  const logProb = address(p, LossReverseKl.logProb);
+  const q = address(p, LossReverseKl.q);
+  const temperature = f32.load(address(p, LossReverseKl.temperature));
   const stride = bytes(count);
   const dLogProb = splat(<f32>(1 / <f64>count));
   const g = splat(<f32>(-1 / (<f64>count * <f64>temperature)));
@@ -72,21 +73,21 @@ export function lossReverseKl(p: usize): void {
       const f = sub(load(logProb + at), div(smallest(q + at, stride, nets), splat(temperature)));
       total += sumFirst(f, lanes);
     }
-    if (storeDLogProb) storePart(address(p, 4) + at, dLogProb, lanes);
-    if (storeDQ) spread(address(p, 5) + at, q + at, stride, nets, g, lanes);
+    if (storeDLogProb) storePart(address(p, LossReverseKl.dLogProb) + at, dLogProb, lanes);
+    if (storeDQ) spread(address(p, LossReverseKl.dQ) + at, q + at, stride, nets, g, lanes);
   }
-  if (storeLoss) f32.store(address(p, 3), <f32>(total / <f64>count));
+  if (storeLoss) f32.store(address(p, LossReverseKl.loss), <f32>(total / <f64>count));
 }
 
 export function lossScore(p: usize, scratch: usize): void {
-  const nets = word(p, 6);
-  const samples = word(p, 7);
-  const batch = word(p, 8);
-  const baseline = word(p, 9);
-  const storeDLogProb = word(p, 11) != 0;
-  const logProb = address(p, 0);
-  const q = address(p, 1);
-  const temperature = splat(f32.load(address(p, 2)));
+  const nets = word(p, LossScore.nets);
+  const samples = word(p, LossScore.samples);
+  const batch = word(p, LossScore.batch);
+  const baseline = word(p, LossScore.baseline);
+  const storeDLogProb = word(p, LossScore.storeDLogProb) != 0;
+  const logProb = address(p, LossScore.logProb);
+  const q = address(p, LossScore.q);
+  const temperature = splat(f32.load(address(p, LossScore.temperature)));
   const count = samples * batch;
   const stride = bytes(count);
   const row = bytes(batch);
@@ -115,24 +116,24 @@ export function lossScore(p: usize, scratch: usize): void {
       let centre = splat(0);
       if (baseline == BASELINE_MEAN) centre = div(total, splat(<f32>samples));
       else if (baseline == BASELINE_LOO) centre = div(sub(total, f), splat(<f32>(samples - 1)));
-      else if (baseline == BASELINE_VALUE) centre = load(address(p, 3) + bytes(b));
-      storePart(address(p, 5) + at, mul(sub(f, centre), scale), lanes);
+      else if (baseline == BASELINE_VALUE) centre = load(address(p, LossScore.value) + bytes(b));
+      storePart(address(p, LossScore.dLogProb) + at, mul(sub(f, centre), scale), lanes);
       at += row;
     }
   }
-  if (word(p, 10)) f32.store(address(p, 4), <f32>(sum / <f64>count));
+  if (word(p, LossScore.storeLoss)) f32.store(address(p, LossScore.loss), <f32>(sum / <f64>count));
 }
 
 export function lossSnis(p: usize, scratch: usize): void {
-  const nets = word(p, 7);
-  const samples = word(p, 8);
-  const batch = word(p, 9);
-  const storeLoss = word(p, 10) != 0;
-  const storeDLogProb = word(p, 12) != 0;
-  const logProb = address(p, 0);
-  const q = address(p, 1);
-  const logProposal = address(p, 2);
-  const temperature = splat(f32.load(address(p, 3)));
+  const nets = word(p, LossSnis.nets);
+  const samples = word(p, LossSnis.samples);
+  const batch = word(p, LossSnis.batch);
+  const storeLoss = word(p, LossSnis.storeLoss) != 0;
+  const storeDLogProb = word(p, LossSnis.storeDLogProb) != 0;
+  const logProb = address(p, LossSnis.logProb);
+  const q = address(p, LossSnis.q);
+  const logProposal = address(p, LossSnis.logProposal);
+  const temperature = splat(f32.load(address(p, LossSnis.temperature)));
   const stride = bytes(samples * batch);
   const row = bytes(batch);
   const scale = splat(<f32>(-1 / <f64>batch));
@@ -171,7 +172,7 @@ export function lossSnis(p: usize, scratch: usize): void {
         const w = div(load(scratch + <usize>s * SIZE), total);
         squaresBlock = add(squaresBlock, mul(w, w));
         if (storeLoss) lossBlock = sub(lossBlock, mul(w, load(logProb + at)));
-        if (storeDLogProb) storePart(address(p, 6) + at, mul(w, scale), lanes);
+        if (storeDLogProb) storePart(address(p, LossSnis.dLogProb) + at, mul(w, scale), lanes);
         at += row;
       }
       squares = add(squares, squaresBlock);
@@ -180,23 +181,23 @@ export function lossSnis(p: usize, scratch: usize): void {
     lossSum += sumFirst(loss, lanes);
     sizeSum += sumFirst(div(splat(1), squares), lanes);
   }
-  if (storeLoss) f32.store(address(p, 4), <f32>(lossSum / <f64>batch));
-  if (word(p, 11)) f32.store(address(p, 5), <f32>(sizeSum / <f64>batch));
+  if (storeLoss) f32.store(address(p, LossSnis.loss), <f32>(lossSum / <f64>batch));
+  if (word(p, LossSnis.storeEss)) f32.store(address(p, LossSnis.effectiveSampleSize), <f32>(sizeSum / <f64>batch));
 }
 
 /** Rewards and terminations lie apart in the rows of `transition`; they are first put side by side. */
 export function lossSoftBellman(p: usize, scratch: usize): void {
-  const nets = word(p, 8);
-  const batch = word(p, 9);
-  const stride = bytes(word(p, 11));
-  const storeDQ = word(p, 15) != 0;
-  const storeTarget = word(p, 16) != 0;
-  const discount = splat(float(p, 17));
-  const transition = address(p, 0) + bytes(word(p, 10));
-  const nextLogProb = address(p, 1) + bytes(word(p, 18));
-  const nextQ = address(p, 2);
-  const q = address(p, 3);
-  const temperature = splat(f32.load(address(p, 4)));
+  const nets = word(p, LossSoftBellman.nets);
+  const batch = word(p, LossSoftBellman.batch);
+  const stride = bytes(word(p, LossSoftBellman.transitionStride));
+  const storeDQ = word(p, LossSoftBellman.storeDQ) != 0;
+  const storeTarget = word(p, LossSoftBellman.storeTarget) != 0;
+  const discount = splat(float(p, LossSoftBellman.discount));
+  const transition = address(p, LossSoftBellman.transition) + bytes(word(p, LossSoftBellman.transitionOffset));
+  const nextLogProb = address(p, LossSoftBellman.nextLogProb) + bytes(word(p, LossSoftBellman.nextLogProbOffset));
+  const nextQ = address(p, LossSoftBellman.nextQ);
+  const q = address(p, LossSoftBellman.q);
+  const temperature = splat(f32.load(address(p, LossSoftBellman.temperature)));
   const net = bytes(batch);
   const scale = splat(<f32>(2 / <f64>batch));
   const rewards = scratch;
@@ -207,19 +208,19 @@ export function lossSoftBellman(p: usize, scratch: usize): void {
     const at = bytes(b);
     for (let lane: i32 = 0; lane < LANES && lane < lanes; ++lane) {
       const row = transition + <usize>(b + lane) * stride;
-      f32.store(rewards + bytes(lane), f32.load(row + bytes(word(p, 12))));
-      f32.store(going + bytes(lane), 1 - f32.load(row + bytes(word(p, 13))));
+      f32.store(rewards + bytes(lane), f32.load(row + bytes(word(p, LossSoftBellman.rewardColumn))));
+      f32.store(going + bytes(lane), 1 - f32.load(row + bytes(word(p, LossSoftBellman.terminatedColumn))));
     }
     const next = sub(smallest(nextQ + at, net, nets), mul(temperature, load(nextLogProb + at)));
     const y = add(load(rewards), mul(mul(discount, load(going)), next));
-    if (storeTarget) storePart(address(p, 7) + at, y, lanes);
+    if (storeTarget) storePart(address(p, LossSoftBellman.target) + at, y, lanes);
     let from = at;
     for (let i: i32 = 0; i < nets; ++i) {
       const error = sub(load(q + from), y);
       total += sumFirst(mul(error, error), lanes);
-      if (storeDQ) storePart(address(p, 6) + from, mul(error, scale), lanes);
+      if (storeDQ) storePart(address(p, LossSoftBellman.dQ) + from, mul(error, scale), lanes);
       from += net;
     }
   }
-  if (word(p, 14)) f32.store(address(p, 5), <f32>(total / <f64>batch));
+  if (word(p, LossSoftBellman.storeLoss)) f32.store(address(p, LossSoftBellman.loss), <f32>(total / <f64>batch));
 }

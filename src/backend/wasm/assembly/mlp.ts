@@ -1,12 +1,11 @@
 // The three kernels of a network. Each item is worked on by one thread from beginning to end, so its result does
 // not depend on how many threads there are.
+import { MlpBackwardInputs, MlpBackwardWeights, MlpForward } from './layouts';
 import { activate, differentiate, RELU, savesInput } from './activation';
 import { address, bytes, word } from './block';
 import { columnSums, gemm, GEMM_SCRATCH } from './gemm';
 import { add, LANES, load, storePart } from './vec';
 
-/** Most layers of a network, as in src/kernels: its widths take one word more. */
-const LAYERS: i32 = 12;
 /** Rows of the input taken at a time into the weight gradient of a first layer with two segments. */
 const GATHER_ROWS: i32 = 256;
 /** Rows whose sums may grow in place there; those of more are sums of sums that long. */
@@ -65,14 +64,14 @@ function isPlain(segments: usize, rows: i32): bool {
 
 /** An item is a network and a block of rows, which it carries through all layers. */
 export function mlpForward(p: usize, item: i32, scratch: usize): void {
-  const nets = word(p, 5);
-  const rows = word(p, 6);
-  const layers = word(p, 7);
-  const activation = word(p, 8);
-  const store = word(p, 9) != 0;
-  const segments = p + 40;
-  const dims = p + 72;
-  const rowBlock = word(dims, LAYERS + 1);
+  const nets = word(p, MlpForward.nets);
+  const rows = word(p, MlpForward.rows);
+  const layers = word(p, MlpForward.layers);
+  const activation = word(p, MlpForward.activation);
+  const store = word(p, MlpForward.storeSaved) != 0;
+  const segments = p + bytes(MlpForward.x0Offset);
+  const dims = p + bytes(MlpForward.d0);
+  const rowBlock = word(p, MlpForward.extra);
   const blocks = (rows + rowBlock - 1) / rowBlock;
   const net = item / blocks;
   const first = (item % blocks) * rowBlock;
@@ -81,15 +80,15 @@ export function mlpForward(p: usize, item: i32, scratch: usize): void {
   let here = scratch + GEMM_SCRATCH;
   let there = here + ((tile + 63) & ~63);
 
-  let weights = address(p, 2) + bytes(net * parameterCount(dims, layers));
-  let saved = address(p, 4);
+  let weights = address(p, MlpForward.parameters) + bytes(net * parameterCount(dims, layers));
+  let saved = address(p, MlpForward.saved);
   let a: usize;
   let aRow: usize;
   if (isPlain(segments, rows)) {
     aRow = bytes(word(segments, 1));
-    a = address(p, 0) + bytes(word(segments, 0)) + <usize>first * aRow;
+    a = address(p, MlpForward.x0) + bytes(word(segments, 0)) + <usize>first * aRow;
   } else {
-    gatherInputs(address(p, 0), address(p, 1), segments, first, count, 0, word(dims, 0), there);
+    gatherInputs(address(p, MlpForward.x0), address(p, MlpForward.x1), segments, first, count, 0, word(dims, 0), there);
     a = there;
     aRow = bytes(word(dims, 0));
   }
@@ -99,8 +98,8 @@ export function mlpForward(p: usize, item: i32, scratch: usize): void {
     const cRow = bytes(outputs);
     const bias = weights + <usize>inputs * cRow;
     if (layer == layers - 1) {
-      if (address(p, 3) == 0) return; // only the hidden layers are wanted, for a gradient
-      const y = address(p, 3) + <usize>(net * rows + first) * cRow;
+      if (address(p, MlpForward.y) == 0) return; // only the hidden layers are wanted, for a gradient
+      const y = address(p, MlpForward.y) + <usize>(net * rows + first) * cRow;
       gemm(count, outputs, inputs, a, aRow, 4, weights, cRow, 4, y, cRow, bias, false, -Infinity, scratch);
       return;
     }
@@ -134,17 +133,17 @@ function savedOffset(dims: usize, layer: i32, netRows: i32): usize {
 
 /** An item is a block of rows: of all networks where their input gradients are wanted, which are summed, else of one. */
 export function mlpBackwardInputs(p: usize, item: i32, scratch: usize): void {
-  const nets = word(p, 6);
-  const rows = word(p, 7);
-  const layers = word(p, 8);
-  const activation = word(p, 9);
-  const storeDz = word(p, 10) != 0;
-  const storeDx0 = word(p, 11) != 0;
-  const storeDx1 = word(p, 12) != 0;
-  const width0 = word(p, 13);
-  const width1 = word(p, 14);
-  const dims = p + 60;
-  const rowBlock = word(dims, LAYERS + 1);
+  const nets = word(p, MlpBackwardInputs.nets);
+  const rows = word(p, MlpBackwardInputs.rows);
+  const layers = word(p, MlpBackwardInputs.layers);
+  const activation = word(p, MlpBackwardInputs.activation);
+  const storeDz = word(p, MlpBackwardInputs.storeDz) != 0;
+  const storeDx0 = word(p, MlpBackwardInputs.storeDx0) != 0;
+  const storeDx1 = word(p, MlpBackwardInputs.storeDx1) != 0;
+  const width0 = word(p, MlpBackwardInputs.x0Width);
+  const width1 = word(p, MlpBackwardInputs.x1Width);
+  const dims = p + bytes(MlpBackwardInputs.d0);
+  const rowBlock = word(p, MlpBackwardInputs.extra);
   const blocks = (rows + rowBlock - 1) / rowBlock;
   const each = storeDx0 || storeDx1 ? nets : 1;
   const firstNet = item / blocks * each;
@@ -157,25 +156,25 @@ export function mlpBackwardInputs(p: usize, item: i32, scratch: usize): void {
   const wanted = (storeDx1 ? width0 + width1 : width0) - from;
   const both = storeDx0 && storeDx1;
   const total = scratch + GEMM_SCRATCH + tile * 2;
-  const dx0 = address(p, 4) + bytes(first * width0);
-  const dx1 = address(p, 5) + bytes(first * width1);
+  const dx0 = address(p, MlpBackwardInputs.dx0) + bytes(first * width0);
+  const dx1 = address(p, MlpBackwardInputs.dx1) + bytes(first * width1);
   const dx = both ? total : storeDx0 ? dx0 : dx1;
 
   for (let net = firstNet; net < firstNet + each; ++net) {
     let here = scratch + GEMM_SCRATCH;
     let there = here + tile;
-    const parameters = address(p, 1) + bytes(net * size);
+    const parameters = address(p, MlpBackwardInputs.parameters) + bytes(net * size);
     let gRow = bytes(word(dims, layers));
-    let g = address(p, 0) + <usize>(net * rows + first) * gRow;
+    let g = address(p, MlpBackwardInputs.dy) + <usize>(net * rows + first) * gRow;
     for (let layer = layers - 1; layer > 0; --layer) {
       const inputs = word(dims, layer);
       const outputs = word(dims, layer + 1);
       const cRow = bytes(inputs);
       const at = savedOffset(dims, layer - 1, nets * rows) + <usize>(net * rows + first) * cRow;
-      const c = storeDz ? address(p, 3) + at : here;
+      const c = storeDz ? address(p, MlpBackwardInputs.dz) + at : here;
       const weights = parameters + weightOffset(dims, layer);
       gemm(count, inputs, outputs, g, gRow, 4, weights, 4, gRow, c, cRow, 0, false, -Infinity, scratch);
-      differentiate(activation, c, address(p, 2) + at, count * inputs);
+      differentiate(activation, c, address(p, MlpBackwardInputs.saved) + at, count * inputs);
       g = c;
       gRow = cRow;
       const swap = here;
@@ -207,14 +206,14 @@ function addTo(y: usize, x: usize, n: i32): void {
 
 /** An item is a network, a layer and a block of the layer's inputs: rows of its weight gradient. */
 export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
-  const nets = word(p, 6);
-  const rows = word(p, 7);
-  const layers = word(p, 8);
-  const activation = word(p, 9);
-  const segments = p + 40;
-  const dims = p + 72;
-  const block = word(dims, LAYERS + 1);
-  const perNet = word(dims, LAYERS + 2);
+  const nets = word(p, MlpBackwardWeights.nets);
+  const rows = word(p, MlpBackwardWeights.rows);
+  const layers = word(p, MlpBackwardWeights.layers);
+  const activation = word(p, MlpBackwardWeights.activation);
+  const segments = p + bytes(MlpBackwardWeights.x0Offset);
+  const dims = p + bytes(MlpBackwardWeights.d0);
+  const block = word(p, MlpBackwardWeights.extra);
+  const perNet = word(p, MlpBackwardWeights.extra + 1);
   const net = item / perNet;
   let left = item % perNet;
   let layer: i32 = 0;
@@ -229,10 +228,10 @@ export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
   const count = min(block, inputs - first);
   const gRow = bytes(outputs);
   const g =
-    (layer == layers - 1 ? address(p, 4) : address(p, 3) + savedOffset(dims, layer, nets * rows)) +
+    (layer == layers - 1 ? address(p, MlpBackwardWeights.dy) : address(p, MlpBackwardWeights.dz) + savedOffset(dims, layer, nets * rows)) +
     <usize>(net * rows) * gRow;
   const weights =
-    address(p, 5) + bytes(net * parameterCount(dims, layers)) + weightOffset(dims, layer);
+    address(p, MlpBackwardWeights.dparameters) + bytes(net * parameterCount(dims, layers)) + weightOffset(dims, layer);
   const c = weights + <usize>first * gRow;
   if (first == 0) columnSums(g, gRow, rows, outputs, weights + <usize>inputs * gRow);
 
@@ -241,14 +240,14 @@ export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
   if (layer == 0) {
     if (isPlain(segments, rows)) {
       aRow = bytes(word(segments, 1));
-      a = address(p, 0) + bytes(word(segments, 0));
+      a = address(p, MlpBackwardWeights.x0) + bytes(word(segments, 0));
     } else {
       a = 0;
       aRow = 0;
     }
   } else {
     aRow = bytes(inputs);
-    a = address(p, 2) + savedOffset(dims, layer - 1, nets * rows) + <usize>(net * rows) * aRow;
+    a = address(p, MlpBackwardWeights.saved) + savedOffset(dims, layer - 1, nets * rows) + <usize>(net * rows) * aRow;
     if (!savesInput(activation)) {
       gemm(count, outputs, rows, a + bytes(first), 4, aRow, g, gRow, 4, c, gRow, 0, false, -Infinity, scratch);
       return;
@@ -265,7 +264,7 @@ export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
   for (let row: i32 = 0; row < rows; row += GATHER_ROWS) {
     const part = min(GATHER_ROWS, rows - row);
     if (layer == 0) {
-      gatherInputs(address(p, 0), address(p, 1), segments, row, part, first, first + count, buffer);
+      gatherInputs(address(p, MlpBackwardWeights.x0), address(p, MlpBackwardWeights.x1), segments, row, part, first, first + count, buffer);
     } else {
       for (let i: i32 = 0; i < part; ++i) {
         activate(activation, a + <usize>(row + i) * aRow + bytes(first), buffer + <usize>i * pitch, count);

@@ -1,5 +1,6 @@
 // Nodes of a quadrature that gather around centres: see src/backend/cpu/gathered-nodes.ts. A vector holds lanes that lie beside
 // each other; each node takes as long as the slowest of them.
+import { GatheredNodes } from './layouts';
 import { address, bytes, word } from './block';
 import { log } from './math';
 import {
@@ -14,17 +15,17 @@ const ROUNDING: f32 = 2.384185791015625e-7;
 
 /** y(u); its slope goes to `slope`. */
 function measure(p: usize, first: i32, u: V, slope: usize): V {
-  const centres = word(p, 7);
-  const row = bytes(word(p, 8));
+  const centres = word(p, GatheredNodes.centres);
+  const row = bytes(word(p, GatheredNodes.lanes));
   let at = bytes(first);
   let y = splat(0);
   let steepness = splat(0);
   const one = splat(1);
   for (let k: i32 = 0; k < centres; ++k) {
-    const scale = load(address(p, 1) + at);
-    const far = load(address(p, 2) + at);
-    const weight = load(address(p, 3) + at);
-    const distance = sub(u, load(address(p, 0) + at));
+    const scale = load(address(p, GatheredNodes.scale) + at);
+    const far = load(address(p, GatheredNodes.far) + at);
+    const weight = load(address(p, GatheredNodes.weight) + at);
+    const distance = sub(u, load(address(p, GatheredNodes.centre) + at));
     const size = abs(distance);
     const squared = mul(size, size);
     const near = sqrt(add(squared, mul(scale, scale)));
@@ -40,19 +41,19 @@ function measure(p: usize, first: i32, u: V, slope: usize): V {
 
 /** An item is 4 lanes. */
 export function gatheredNodes(p: usize, item: i32, scratch: usize): void {
-  const lanes = word(p, 8);
+  const lanes = word(p, GatheredNodes.lanes);
   const end = 4 * item + 4 < lanes ? 4 * item + 4 : lanes;
   for (let first = 4 * item; first < end; first += LANES) walk(p, first, scratch);
 }
 
 function walk(p: usize, first: i32, scratch: usize): void {
-  const lanes = word(p, 8);
-  const count = word(p, 9);
+  const lanes = word(p, GatheredNodes.lanes);
+  const count = word(p, GatheredNodes.count);
   const part = LANES < lanes - first ? LANES : lanes - first;
   const row = bytes(lanes);
-  let nodes = address(p, 5) + bytes(first);
-  let lengths = address(p, 6) + bytes(first);
-  const last = load(address(p, 4) + bytes(first));
+  let nodes = address(p, GatheredNodes.nodes) + bytes(first);
+  let lengths = address(p, GatheredNodes.logLength) + bytes(first);
+  const last = load(address(p, GatheredNodes.reach) + bytes(first));
   const high = measure(p, first, last, scratch);
   const low = measure(p, first, neg(last), scratch);
   const step = div(sub(high, low), splat(<f32>count));

@@ -1,4 +1,5 @@
-import { address, bytes, word } from './block';
+import { Adam, TemperatureStep, Tick } from './layouts';
+import { address, bytes, double, word } from './block';
 import {
   abs, add, any, div, firstLanes, keep, LANES, load, lt, madd, mul, ne, select, SIZE, splat, sqrt, storePart, sub, V,
 } from './vec';
@@ -17,33 +18,32 @@ const SMALLEST: f32 = 1.1754944e-38;
  * 1 − 0.999 has lost 1.3e-5 of itself once 0.999 is a float32.
  */
 export function adam(p: usize, item: i32): void {
-  const count = word(p, 6);
-  const hasTarget = word(p, 7) != 0;
-  const decoupled = word(p, 9) != 0;
-  const rates = p + 80;
-  const learningRate = f64.load(rates);
-  const beta1 = f64.load(rates, 8);
-  const beta2 = f64.load(rates, 16);
-  const epsilon = splat(<f32>f64.load(rates, 24));
-  const weightDecay = f64.load(rates, 32);
-  const tau = splat(<f32>f64.load(rates, 40));
-  const t = <f64>i64.load32_u(address(p, 5), 8) + 1;
+  const count = word(p, Adam.count);
+  const hasTarget = word(p, Adam.hasTarget) != 0;
+  const decoupled = word(p, Adam.decoupled) != 0;
+  const learningRate = double(p, Adam.learningRate64);
+  const beta1 = double(p, Adam.beta164);
+  const beta2 = double(p, Adam.beta264);
+  const epsilon = splat(<f32>double(p, Adam.epsilon64));
+  const weightDecay = double(p, Adam.weightDecay64);
+  const tau = splat(<f32>double(p, Adam.tau64));
+  const t = <f64>i64.load32_u(address(p, Adam.clock), 8) + 1;
   const step = splat(<f32>(learningRate / (1 - Math.pow(beta1, t))));
   const correction = splat(<f32>(1 / (1 - Math.pow(beta2, t))));
-  const factor = splat(word(p, 8) ? f32.load(address(p, 4)) : 1);
+  const factor = splat(word(p, Adam.hasScale) ? f32.load(address(p, Adam.scale)) : 1);
   const shrink = splat(<f32>(decoupled ? 1 - learningRate * weightDecay : 1));
   const decay = splat(<f32>(decoupled ? 0 : weightDecay));
   const keep1 = splat(<f32>beta1);
-  const take1 = splat(<f32>f64.load(rates, 48));
+  const take1 = splat(<f32>double(p, Adam.beta1Complement64));
   const keep2 = splat(<f32>beta2);
-  const take2 = splat(<f32>f64.load(rates, 56));
+  const take2 = splat(<f32>double(p, Adam.beta2Complement64));
   const first = item * ADAM_BLOCK;
   const begin = bytes(first);
-  let parameters = address(p, 0) + begin;
-  let firstMoment = address(p, 1) + begin;
+  let parameters = address(p, Adam.parameters) + begin;
+  let firstMoment = address(p, Adam.moments) + begin;
   let secondMoment = firstMoment + bytes(count);
-  let gradient = address(p, 2) + begin;
-  let target = address(p, 3) + begin;
+  let gradient = address(p, Adam.gradient) + begin;
+  let target = address(p, Adam.target) + begin;
   // 0 while all is finite: 0·x is NaN for NaN and infinity.
   const zero = splat(0);
   const smallest = splat(SMALLEST);
@@ -76,7 +76,7 @@ export function adam(p: usize, item: i32): void {
     secondMoment += SIZE;
     gradient += SIZE;
   }
-  if (any(ne(add(oddValue, oddMoment), zero))) note(address(p, 5), word(p, 18));
+  if (any(ne(add(oddValue, oddMoment), zero))) note(address(p, Adam.clock), word(p, Adam.place));
 }
 
 /** Notes in the clock where this update has met NaN or infinity, unless it happened before. */
@@ -87,12 +87,12 @@ function note(clock: usize, place: i32): void {
 }
 
 export function tick(p: usize): void {
-  const clock = address(p, 0);
-  const watched = word(p, 7);
+  const clock = address(p, Tick.clock);
+  const watched = word(p, Tick.watched);
   for (let i = 0; i < watched; i++) {
-    const x = f32.load(address(p, 1 + i));
+    const x = f32.load(address(p, Tick.watched0 + i));
     if (x - x != 0) {
-      note(clock, word(p, 8) + i);
+      note(clock, word(p, Tick.place) + i);
       break;
     }
   }
@@ -101,30 +101,29 @@ export function tick(p: usize): void {
 
 /** Entropy and the step of log α, as in src/backend/cpu/optimiser.ts. */
 export function temperatureStep(p: usize): void {
-  const parameter = address(p, 0);
-  const first = address(p, 1);
+  const parameter = address(p, TemperatureStep.parameters);
+  const first = address(p, TemperatureStep.moments);
   const second = first + bytes(1);
-  const logProb = address(p, 2);
-  const clock = address(p, 4);
-  const samples = word(p, 5);
-  const rates = p + 80;
-  const beta1 = f64.load(rates, 16);
-  const beta2 = f64.load(rates, 24);
+  const logProb = address(p, TemperatureStep.logProb);
+  const clock = address(p, TemperatureStep.clock);
+  const samples = word(p, TemperatureStep.samples);
+  const beta1 = double(p, TemperatureStep.beta164);
+  const beta2 = double(p, TemperatureStep.beta264);
   let total: f64 = 0;
   for (let i: i32 = 0; i < samples; ++i) total -= <f64>f32.load(logProb + bytes(i));
   const entropy = total / samples;
-  f32.store(address(p, 3), <f32>entropy);
+  f32.store(address(p, TemperatureStep.entropy), <f32>entropy);
   const x = <f64>f32.load(parameter);
-  const g = entropy - f64.load(rates) + f64.load(rates, 40) * x;
-  const m = beta1 * f32.load(first) + f64.load(rates, 56) * g;
-  const v = beta2 * f32.load(second) + f64.load(rates, 64) * g * g;
+  const g = entropy - double(p, TemperatureStep.targetEntropy64) + double(p, TemperatureStep.weightDecay64) * x;
+  const m = beta1 * f32.load(first) + double(p, TemperatureStep.beta1Complement64) * g;
+  const v = beta2 * f32.load(second) + double(p, TemperatureStep.beta2Complement64) * g * g;
   const t = <f64>i64.load32_u(clock, 8) + 1;
-  const step = f64.load(rates, 8) * m / (1 - Math.pow(beta1, t));
-  const next = <f32>(x - step / (Math.sqrt(v / (1 - Math.pow(beta2, t))) + f64.load(rates, 32)));
+  const step = double(p, TemperatureStep.learningRate64) * m / (1 - Math.pow(beta1, t));
+  const next = <f32>(x - step / (Math.sqrt(v / (1 - Math.pow(beta2, t))) + double(p, TemperatureStep.epsilon64)));
   f32.store(first, <f32>m);
   f32.store(second, <f32>v);
   // Both keep NaN.
-  const y = min(max(next, <f32>f64.load(rates, 72)), <f32>f64.load(rates, 80));
+  const y = min(max(next, <f32>double(p, TemperatureStep.logMin64)), <f32>double(p, TemperatureStep.logMax64));
   f32.store(parameter, y);
-  if (next - next + (<f32>v - <f32>v) != 0) note(clock, word(p, 17));
+  if (next - next + (<f32>v - <f32>v) != 0) note(clock, word(p, TemperatureStep.place));
 }

@@ -1,4 +1,5 @@
 // Philox 4×32-10, the same bits as src/math/philox.ts.
+import { Philox, ReplaySample } from './layouts';
 import { address, bytes, word } from './block';
 import { log, sinAt } from './math';
 import {
@@ -44,12 +45,12 @@ function philoxBlocks(
 
 /** An item is 1,024 words. What the last block has too many lies in the buffer's padding. */
 export function philox(p: usize, item: i32): void {
-  const count = word(p, 2);
-  const kind = word(p, 4);
+  const count = word(p, Philox.count);
+  const kind = word(p, Philox.kind);
   const first = item * BLOCKS;
   const blocks = min(BLOCKS, (count + 3) / 4 - first);
-  let y = address(p, 1) + <usize>first * 16;
-  philoxBlocks(address(p, 0), word(p, 3), word(p, 6), (word(p, 5) + 3) / 4, first, blocks, y);
+  let y = address(p, Philox.y) + <usize>first * 16;
+  philoxBlocks(address(p, Philox.clock), word(p, Philox.draw), word(p, Philox.drawStep), (word(p, Philox.each) + 3) / 4, first, blocks, y);
   if (kind == 1) {
     for (let i: i32 = 0; i < 4 * blocks; i += LANES) {
       store(y, unitFromBits(load(y)));
@@ -75,14 +76,14 @@ export function philox(p: usize, item: i32): void {
 
 /** An item is 64 rows. */
 export function replaySample(p: usize, item: i32, scratch: usize): void {
-  const batch = word(p, 4);
-  const width = word(p, 5);
-  const storage = address(p, 0);
-  const filled = <u64>i64.load32_u(address(p, 1));
+  const batch = word(p, ReplaySample.batch);
+  const width = word(p, ReplaySample.width);
+  const storage = address(p, ReplaySample.storage);
+  const filled = <u64>i64.load32_u(address(p, ReplaySample.fill));
   const first = item * 64;
   const rows = min(64, batch - first);
-  philoxBlocks(address(p, 2), word(p, 6), 0, u32.MAX_VALUE, first / 4, (rows + 3) / 4, scratch);
-  let y = address(p, 3) + bytes(first * width);
+  philoxBlocks(address(p, ReplaySample.clock), word(p, ReplaySample.draw), 0, u32.MAX_VALUE, first / 4, (rows + 3) / 4, scratch);
+  let y = address(p, ReplaySample.y) + bytes(first * width);
   for (let row: i32 = 0; row < rows; ++row) {
     const entry = <i32>((<u64>i64.load32_u(scratch + bytes(row)) * filled) >> 32);
     const from = storage + bytes(entry * width);
