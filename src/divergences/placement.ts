@@ -12,6 +12,7 @@ import {
   greaterEqual,
   literal,
   max,
+  maximum,
   minimum,
   mul,
   type Op,
@@ -20,6 +21,7 @@ import {
   sign,
   sliceAxis,
   sqrt,
+  square,
   stopGradient,
   sub,
   type Tensor,
@@ -38,15 +40,16 @@ export interface Peaks {
 export type LogDensity = (latent: Tensor) => Tensor;
 
 /** Nodes of the first look at the target along each coordinate, by the number of coordinates. */
-const coarseNodes = [0, 65, 25];
+const coarseNodes = [0, 97, 25];
 /** Reach of that look: 1 − tanh 7 is 2e-6. It is denser than that near 0, within `coarseScale`. */
 const coarseReach = 7;
-const coarseScale = 1.5;
-/** Steps of Newton's method from a node of the first look to the peak itself, and the first one's radius. */
-const newtonSteps = 3;
-const firstRadius = 0.25;
+const coarseScale = 0.5;
+/** Steps of Newton's method from a node of the first look to the peak itself. */
+const newtonSteps = 4;
+/** The radius of a step, as part of the one before, where the peak is no wider. */
+const shrink = 0.25;
 /** Widths a peak may have. */
-const widths = [1e-3, 10] as const;
+const widths = [1e-4, 10] as const;
 /** Nats below the highest peak from which on another counts for nothing. */
 const forgotten = 60;
 /** Stands for −∞, and holds in float32. */
@@ -135,7 +138,9 @@ function refine(
   const offsets = literal(steps.flat(), [steps.length, 1, 1, actions]);
   const power = (values: readonly number[]) => literal(values, [1, count, 1]);
   let centre = from;
-  let radius: Tensor = broadcastTo(literal([firstRadius], [1]), from.shape);
+  // That of the nodes of the first look there.
+  const spacing = (2 * Math.asinh(coarseReach / coarseScale)) / (coarseNodes[actions] - 1);
+  let radius = mul(spacing, sqrt(add(coarseScale ** 2, square(from))));
   let scale = radius;
   for (let step = 0; step < newtonSteps; step++) {
     const stencil = add(centre, mul(offsets, radius));
@@ -159,7 +164,7 @@ function refine(
     centre = add(centre, mul(radius, move));
     scale = where(peaked, div(radius, sqrt(where(peaked, bend, 1))), radius);
     scale = clamp(scale, ...widths);
-    radius = minimum(scale, 1);
+    radius = minimum(maximum(scale, mul(shrink, radius)), 1);
   }
   return { centre: stopGradient(centre), scale: stopGradient(scale) };
 }

@@ -88,6 +88,34 @@ test('in two coordinates Hellinger follows a narrow policy to the corner of the 
   assert.ok(off < 1e-4, `off by ${off}`);
 });
 
+test('narrow peaks of the target are found between the nodes of the first look', async () => {
+  const programs = new ExactPrograms(exactDevice());
+  const names = ['forward-kl/exact', 'reverse-kl/exact', 'hellinger/exact'];
+  for (const [curvature, temperature] of [
+    [300, 1e-3],
+    [3000, 2e-3],
+    [1e4, 0.1],
+  ]) {
+    for (const centre of [-0.83, 0.137, 0.61]) {
+      const target: QualityTarget = {
+        ...qualityTarget('unimodal'),
+        height: [0, -0.5],
+        curvature: [curvature, 2],
+        centre: [centre, -0.2],
+      };
+      const problem: Case = {
+        ...{ family: 'tanh-gaussian', head: [Math.atanh(centre) + 0.3, -1.2], target, temperature },
+      };
+      const right = expected(problem, names);
+      for (const name of names) {
+        const found = await programs.compute(name, problem);
+        const off = errorOf(found, right[name]);
+        assert.ok(off < 1e-4, `${name}, ${centre}, ${curvature}, ${temperature}: off by ${off}`);
+      }
+    }
+  }
+});
+
 /** The parabola as a critic. */
 const critic = (a: Tensor) => reshape(sum(mul(-1, square(sub(a, 0.5))), -1), [1, ...a.shape.slice(0, 2)]);
 
