@@ -172,7 +172,10 @@ function place(
   // policy^order·target^(1 − order) has two more peaks where the policy is wide, since log target falls as 2|u|.
   const tilt = order > 1 ? mul((2 * (order - 1)) / order, square(scale)) : undefined;
   const far = maximum(tilt ? add(mul(policyReach, scale), tilt) : mul(policyReach, scale), targetReach);
-  const reach = maximum(max(add(abs(centre), far), 0), add(max(abs(peaks.centre), 0), targetReach));
+  const reach = maximum(
+    max(add(abs(centre), far), 0),
+    add(max(mul(peaks.weight, abs(peaks.centre)), 0), targetReach),
+  );
   const own = tilt ? [centre, add(centre, tilt), sub(centre, tilt)] : [centre];
   const widths = concat(
     own.map(() => scale),
