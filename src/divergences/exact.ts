@@ -57,6 +57,8 @@ const smallGradient = 3e-4;
 const smallShare = 1e-4;
 /** Of the difference from the rule of every second node, where the integrand has a kink. */
 const kinkedShare = 1 / 8;
+/** The part of its bound by which a divergence may exceed it. */
+const beyond = 1e-4;
 /** What float32 makes of terms of logarithms of size 1. */
 const rounding = 4e-6;
 
@@ -81,6 +83,8 @@ export interface Looking {
   readonly order?: number;
   /** The integrand has a kink: its nodes are closer together. */
   readonly kinked?: boolean;
+  /** The divergence is never above this. */
+  readonly most?: number;
   /** It bends where the densities cross, which is nearly a kink where they do so steeply: within a mixture. */
   readonly bending?: boolean;
 }
@@ -311,7 +315,7 @@ export function exactly(
   policy: Distribution,
   target: Target,
   functional: Functional,
-  { order, kinked = false, bending = false }: Looking = {},
+  { order, most = Number.POSITIVE_INFINITY, kinked = false, bending = false }: Looking = {},
 ): EstimatorResult {
   if (policy.support) return { loss: mean(functional(enumerate(policy, target))), diagnostics: {} };
   const { rule, density } = quadrature(policy, target, order);
@@ -336,7 +340,10 @@ export function exactly(
       relative(abs(sub(whole.value, half.value)), abs(whole.value), smallValue),
       relative(norm(whole.slopes.map((slope, i) => sub(slope, half.slopes[i]))), norm(whole.slopes), small),
     ]),
+    // No divergence is negative, and some have a bound.
+    div(sub(0, whole.value), add(smallValue, mul(rounding, whole.points.size))),
   ];
+  if (Number.isFinite(most)) errors.push(mul(QUADRATURE_BOUND / beyond, sub(mul(1 / most, whole.value), 1)));
   const worst = max(
     errors.reduce((a, b) => maximum(a, b)),
     0,
