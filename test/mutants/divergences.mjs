@@ -234,10 +234,4 @@ export default [
     from: 'height = add(of(0), mul(0.5, sum(mul(slope, move), -1, true)));',
     to: 'if (step === 0) height = of(0);',
   },
-  {
-    fault: "Newton's steps towards a peak shrink ahead of their error",
-    file: 'src/divergences/placement.ts',
-    from: 'maximum(scale, mul(shrink, radius))',
-    to: 'scale',
-  },
 ];
