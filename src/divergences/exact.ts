@@ -55,7 +55,7 @@ const smallValue = 0.01;
 /** As of values, of gradients: in units of the steepness of log π, and of that times the terms that were added up. */
 const smallGradient = 3e-4;
 const smallShare = 1e-4;
-/** Of the difference from the rule of every second node, where the integrand has a kink. */
+/** Of the difference from the rules of every second node, where the integrand has a kink. */
 const kinkedShare = 1 / 8;
 /** The part of its bound by which a divergence may exceed it. */
 const beyond = 1e-4;
@@ -305,11 +305,12 @@ const norm = (slopes: readonly Tensor[]): Tensor =>
 /**
  * Mean over states of a functional of policy and target, by enumeration or quadrature. By quadrature there is a
  * diagnostic, `quadratureError`: of the worst state, how far the value or its gradient in the policy's parameters moves,
- * each relative to its own size, when every second node along each coordinate is left out; or how far the policy's mass
- * is from 1. The rule of all nodes is far more precise than that: its error is about the square of it. Where the integrand
- * has a kink its error is about a sixteenth, and an eighth of the difference counts. Values below 0.01 count as that large, and gradients below 3e-4 of the steepness of
- * log π, or 1e-4 of that times the terms added up, or what float32 holds of them. Above {@link QUADRATURE_BOUND} it
- * and the loss are infinite, which ends a run as NaN does.
+ * each relative to its own size, with every second node along each coordinate only, be it the first or the second of each
+ * two; or how far the policy's mass is from 1. The rule of all nodes is far more precise than that: its error is about the
+ * square of it. Where the integrand has a kink its error is about a sixteenth, and an eighth of the difference counts.
+ * Values below 0.01 count as that large, and gradients below 3e-4 of the steepness of log π, or 1e-4 of that times the
+ * terms added up, or what float32 holds of them. Above {@link QUADRATURE_BOUND}, and where the value is negative or above
+ * `most`, it and the loss are infinite, which ends a run as NaN does.
  */
 export function exactly(
   policy: Distribution,
