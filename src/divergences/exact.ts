@@ -55,8 +55,10 @@ const smallValue = 0.01;
 /** As of values, of gradients: in units of the steepness of log π, and of that times the terms that were added up. */
 const smallGradient = 3e-4;
 const smallShare = 1e-4;
-/** Of the difference from the rule of every second node, where the integrand has a kink. */
+/** Of the difference from the rules of every second node, where the integrand has a kink. */
 const kinkedShare = 1 / 8;
+/** The part of its bound by which a divergence may exceed it. */
+const beyond = 1e-4;
 /** What float32 makes of terms of logarithms of size 1. */
 const rounding = 4e-6;
 
@@ -68,8 +70,6 @@ export interface Enumeration {
   readonly logTarget: Tensor;
   /** [points, batch] logarithm of the volume a node stands for, a constant; 0 where actions are enumerated */
   readonly logVolume: Tensor | 0;
-  /** [points, batch] log π before it was normalised on the nodes */
-  readonly raw?: Tensor;
   /** Extents of the product rule whose nodes the points are; absent where actions are enumerated. */
   readonly grid?: readonly number[];
 }
@@ -77,39 +77,54 @@ export interface Enumeration {
 /** What is integrated: [batch] from the densities at all points. */
 export type Functional = (points: Enumeration) => Tensor;
 
+/** How a functional is to be looked at by quadrature. */
+export interface Looking {
+  /** Of the product policy^order·target^(1 − order) around which nodes shall gather too. */
+  readonly order?: number;
+  /** The integrand has a kink: its nodes are closer together. */
+  readonly kinked?: boolean;
+  /** The divergence is never above this. */
+  readonly most?: number;
+  /** It bends where the densities cross, which is nearly a kink where they do so steeply: within a mixture. */
+  readonly bending?: boolean;
+}
+
+/** All actions of a discrete policy. @throws UsageError where they are not discrete */
+export function enumerate(policy: Distribution, target: Target): Enumeration {
+  if (!policy.support) throw new UsageError(`The actions of '${policy.family}' cannot be enumerated.`);
+  const { actions, logProb } = policy.support();
+  const everywhere = stopGradient(target.logDensityOf(target.critics(actions), actions));
+  const logDensity = allowedOnly(everywhere, logProb);
+  return {
+    logPolicy: logProb,
+    logTarget: sub(logDensity, logSumExp(logDensity, 0, true)),
+    logVolume: 0,
+  };
+}
+
+/** Nodes over the box, and what at them is constant. */
+interface Rule {
+  /** [points, batch, actions] latents */
+  readonly latents: Tensor;
+  /** [points, batch] log p̃ */
+  readonly logTarget: Tensor;
+  /** [points, batch] logarithm of the volume a node stands for */
+  readonly logVolume: Tensor;
+  readonly grid: readonly number[];
+}
+
 /**
- * All actions of a discrete policy; for one in a box of at most two coordinates a product rule whose nodes gather
- * around the policy, the target's two highest peaks and the middle of the box.
+ * A product rule over a box of at most two coordinates whose nodes gather around the policy, the target's two highest
+ * peaks and the middle of the box.
  *
  * @param order of the product policy^order·target^(1 − order) around which nodes shall gather too
- * @throws UsageError where neither applies
+ * @throws UsageError where there is no box, or of more coordinates
  */
-export function enumerate(policy: Distribution, target: Target, order?: number): Enumeration {
-  const support = policy.support?.();
-  if (support) {
-    const everywhere = stopGradient(target.logDensityOf(target.critics(support.actions), support.actions));
-    const logDensity = allowedOnly(everywhere, support.logProb);
-    return {
-      logPolicy: support.logProb,
-      logTarget: sub(logDensity, logSumExp(logDensity, 0, true)),
-      logVolume: 0,
-    };
-  }
-  return quadrature(policy, target, order).whole;
-}
-
-/** A rule over the box beside the one of every second node, and what their agreement is judged by. */
-interface Quadrature {
-  readonly whole: Enumeration;
-  readonly half: Enumeration;
-  readonly density: BoxDensity;
-  /** [batch] |log| of the policy's mass as the nodes see it, which is 0 where they resolve it */
-  readonly mass: Tensor;
-  /** [batch] size of the numbers of which float32 keeps seven digits */
-  readonly size: Tensor;
-}
-
-function quadrature(policy: Distribution, target: Target, order?: number): Quadrature {
+function quadrature(
+  policy: Distribution,
+  target: Target,
+  order?: number,
+): { rule: Rule; density: BoxDensity } {
   const density = policy.boxDensity?.();
   if (!density || policy.actions > QUADRATURE_DIMENSIONS) {
     throw new UsageError(
@@ -120,57 +135,51 @@ function quadrature(policy: Distribution, target: Target, order?: number): Quadr
     const { actions, logVolume } = squash(latent);
     return stopGradient(add(target.logDensityOf(target.critics(actions), actions), logVolume));
   };
-  const { points, logVolume, grid } = place(density, findPeaks(density, logTarget, order), order);
-  const unnormalised = logTarget(points);
-  const logPolicy = density.logDensity(points);
-  const logMass = logSumExp(add(logPolicy, logVolume), 0, true);
-  const coarse = everySecond(points, grid);
-  const { batch } = policy;
-  const likely = sum(mul(exp(add(logPolicy, logVolume)), abs(unnormalised)), 0);
-  const far = max(reshape(transpose(div(abs(density.centre), density.scale), [1, 0, 2]), [batch, -1]), 1);
-  return {
-    density,
-    whole: normalised(logPolicy, unnormalised, logVolume, grid, logMass),
-    half: normalised(
-      density.logDensity(coarse),
-      everySecond(unnormalised, grid),
-      add(everySecond(logVolume, grid), grid.length * Math.LN2),
-      grid.map((extent) => extent / 2),
-    ),
-    mass: abs(reshape(logMass, [batch])),
-    size: stopGradient(add(add(likely, abs(max(unnormalised, 0))), far)),
-  };
+  const placed = place(density, findPeaks(density, logTarget, order), order);
+  return { density, rule: { ...placed, logTarget: logTarget(placed.latents) } };
+}
+
+/** Both densities at a rule's nodes. */
+interface Evaluated extends Enumeration {
+  /** [points, batch] log π before it was normalised on the nodes */
+  readonly raw: Tensor;
+  /** [1, batch] the logarithm of its mass there, which is 0 where the nodes resolve it */
+  readonly logMass: Tensor;
+  /** [batch] size of the numbers of which float32 keeps seven digits */
+  readonly size: Tensor;
 }
 
 /** Both normalised on the nodes, so that a constant beside the integrand's factor of π has no gradient, as it should. */
-function normalised(
-  logPolicy: Tensor,
-  logTarget: Tensor,
-  logVolume: Tensor,
-  grid: readonly number[],
-  logMass = logSumExp(add(logPolicy, logVolume), 0, true),
-): Enumeration {
+function evaluate({ latents, logTarget, logVolume, grid }: Rule, density: BoxDensity): Evaluated {
+  const raw = density.logDensity(latents);
+  const mass = add(raw, logVolume);
+  const logMass = logSumExp(mass, 0, true);
+  const likely = sum(mul(exp(mass), abs(logTarget)), 0);
+  const [, batch] = raw.shape;
+  const far = max(reshape(transpose(div(abs(density.centre), density.scale), [1, 0, 2]), [batch, -1]), 1);
   return {
-    raw: logPolicy,
-    logPolicy: sub(logPolicy, logMass),
+    ...{ raw, logMass, logVolume, grid },
+    logPolicy: sub(raw, logMass),
     logTarget: sub(logTarget, logSumExp(add(logTarget, logVolume), 0, true)),
-    logVolume,
-    grid,
+    size: stopGradient(add(add(likely, abs(max(logTarget, 0))), far)),
   };
 }
 
-/** The product of a gathered rule along each coordinate: points [points, batch, actions]. */
+/** The product of a gathered rule along each coordinate. */
 function place(
   { centre, scale, bends }: BoxDensity,
   peaks: Peaks,
   order = 0,
-): { points: Tensor; logVolume: Tensor; grid: number[] } {
+): Pick<Rule, 'latents' | 'logVolume' | 'grid'> {
   const [components, batch, actions] = centre.shape;
   const count = bends ? nodesWithBends : nodesFor[actions] + nodesMore[actions] * (components - 1);
   // policy^order·target^(1 − order) has two more peaks where the policy is wide, since log target falls as 2|u|.
   const tilt = order > 1 ? mul((2 * (order - 1)) / order, square(scale)) : undefined;
   const far = maximum(tilt ? add(mul(policyReach, scale), tilt) : mul(policyReach, scale), targetReach);
-  const reach = maximum(max(add(abs(centre), far), 0), add(max(abs(peaks.centre), 0), targetReach));
+  const reach = maximum(
+    max(add(abs(centre), far), 0),
+    add(max(mul(peaks.weight, abs(peaks.centre)), 0), targetReach),
+  );
   const own = tilt ? [centre, add(centre, tilt), sub(centre, tilt)] : [centre];
   const widths = concat(
     own.map(() => scale),
@@ -194,7 +203,7 @@ function place(
   );
   const { nodes, logLength } = gatheredRule(gathering, ends, middleScale, reach, count);
   if (actions === 1) {
-    return { points: nodes, logVolume: reshape(logLength, [count, batch]), grid: [count] };
+    return { latents: nodes, logVolume: reshape(logLength, [count, batch]), grid: [count] };
   }
   const whole = [count, count, batch, 1];
   const along = (x: Tensor, axis: number) => {
@@ -203,7 +212,7 @@ function place(
   };
   const total = count ** 2;
   return {
-    points: reshape(concat([along(nodes, 0), along(nodes, 1)], -1), [total, batch, 2]),
+    latents: reshape(concat([along(nodes, 0), along(nodes, 1)], -1), [total, batch, 2]),
     logVolume: reshape(add(along(logLength, 0), along(logLength, 1)), [total, batch]),
     grid: [count, count],
   };
@@ -222,16 +231,13 @@ const beside = 3;
 const overshoot = 1;
 
 /**
- * The same densities at nodes closer together, interpolated by polynomials of degree 5 through the logarithms at six
- * nodes along each coordinate: for integrands with kinks, which polynomials through the integrand itself would miss.
+ * A rule of nodes closer together for the same integrals, interpolated by polynomials of degree 5 through six nodes along
+ * each coordinate, without another look at the target: for integrands with kinks, which polynomials through the integrand
+ * itself would miss. The policy is evaluated there.
  */
-export function between(points: Enumeration): Enumeration {
-  const { grid } = points;
-  if (!grid) return points;
+function between({ latents, logTarget, logVolume, grid }: Rule): Rule {
   const times = parts[grid.length];
-  const batch = points.logPolicy.shape[1];
-  const fine = grid.map((extent) => extent * times);
-  const along = (x: Tensor, axis: number): Tensor => {
+  const along = (x: Tensor, axis: number, most: number): Tensor => {
     const extent = x.shape[axis];
     // Beyond the ends their own values stand, where nothing has mass.
     const edge = (at: number) => Array.from({ length: beside }, () => sliceAxis(x, axis, at, at + 1));
@@ -242,21 +248,22 @@ export function between(points: Enumeration): Enumeration {
         ? x
         : minimum(
             total(lagrange(k / times).map(([by, weight]) => mul(weight, shifted(by)))),
-            add(maximum(x, shifted(1)), overshoot),
+            add(maximum(x, shifted(1)), most),
           ),
     );
     const shape = [...x.shape.slice(0, axis), extent * times, ...x.shape.slice(axis + 1)];
     return reshape(stack(steps, axis + 1), shape);
   };
-  const interpolate = (x: Tensor) => {
-    const all = grid.reduce((y, _, axis) => along(y, axis), reshape(x, [...grid, batch]));
-    return reshape(all, [all.size / batch, batch]);
+  const interpolate = (x: Tensor, most = overshoot) => {
+    const rest = x.shape.slice(1);
+    const all = grid.reduce((y, _, axis) => along(y, axis, most), reshape(x, [...grid, ...rest]));
+    return stopGradient(reshape(all, [x.shape[0] * times ** grid.length, ...rest]));
   };
   return {
-    logPolicy: interpolate(points.logPolicy),
-    logTarget: interpolate(points.logTarget),
-    logVolume: sub(interpolate(points.logVolume as Tensor), grid.length * Math.log(times)),
-    grid: fine,
+    latents: interpolate(latents, 0),
+    logTarget: interpolate(logTarget),
+    logVolume: sub(interpolate(logVolume), grid.length * Math.log(times)),
+    grid: grid.map((extent) => extent * times),
   };
 }
 
@@ -271,18 +278,24 @@ const lagrange = (at: number): [node: number, weight: number][] => {
 
 const total = (parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => add(a, b));
 
-/** x [points, …] at every second node along each coordinate, which make a rule of their own. */
-function everySecond(x: Tensor, grid: readonly number[]): Tensor {
-  const rest = x.shape.slice(1);
-  const shape = [...grid, ...rest];
-  const steps = [...grid.map(() => 2), ...rest.map(() => 1)];
-  const picked = slice(
-    reshape(x, shape),
-    shape.map(() => 0),
-    shape,
-    steps,
-  );
-  return reshape(picked, [grid.reduce((all, extent) => (all * extent) / 2, 1), ...rest]);
+/** A rule of its own: every second node along each coordinate, from the first on or from the second. */
+function everySecond({ grid, ...rule }: Rule, from: 0 | 1): Rule {
+  const pick = (x: Tensor) => {
+    const rest = x.shape.slice(1);
+    const shape = [...grid, ...rest];
+    const [begin, step] = [from, 2].map((along) => [
+      ...grid.map(() => along),
+      ...rest.map(() => (along === 2 ? 1 : 0)),
+    ]);
+    const picked = slice(reshape(x, shape), begin, shape, step);
+    return reshape(picked, [x.shape[0] / 2 ** grid.length, ...rest]);
+  };
+  return {
+    latents: pick(rule.latents),
+    logTarget: pick(rule.logTarget),
+    logVolume: add(pick(rule.logVolume), grid.length * Math.LN2),
+    grid: grid.map((extent) => extent / 2),
+  };
 }
 
 /** Norm of gradients [batch, …] in all parameters of a state: [batch]. */
@@ -292,38 +305,46 @@ const norm = (slopes: readonly Tensor[]): Tensor =>
 /**
  * Mean over states of a functional of policy and target, by enumeration or quadrature. By quadrature there is a
  * diagnostic, `quadratureError`: of the worst state, how far the value or its gradient in the policy's parameters moves,
- * each relative to its own size, when every second node along each coordinate is left out; or how far the policy's mass
- * is from 1. The rule of all nodes is far more precise than that: its error is about the square of it. Where the integrand
- * has a kink its error is about a sixteenth, and an eighth of the difference counts. Values below 0.01 count as that large, and gradients below 3e-4 of the steepness of
- * log π, or 1e-4 of that times the terms added up, or what float32 holds of them. Above {@link QUADRATURE_BOUND} it
- * and the loss are infinite, which ends a run as NaN does.
+ * each relative to its own size, with every second node along each coordinate only, be it the first or the second of each
+ * two; or how far the policy's mass is from 1. The rule of all nodes is far more precise than that: its error is about the
+ * square of it. Where the integrand has a kink its error is about a sixteenth, and an eighth of the difference counts.
+ * Values below 0.01 count as that large, and gradients below 3e-4 of the steepness of log π, or 1e-4 of that times the
+ * terms added up, or what float32 holds of them. Above {@link QUADRATURE_BOUND}, and where the value is negative or above
+ * `most`, it and the loss are infinite, which ends a run as NaN does.
  */
 export function exactly(
   policy: Distribution,
   target: Target,
   functional: Functional,
-  { order, kinked = false }: { readonly order?: number; readonly kinked?: boolean } = {},
+  { order, most = Number.POSITIVE_INFINITY, kinked = false, bending = false }: Looking = {},
 ): EstimatorResult {
-  if (policy.support) return { loss: mean(functional(enumerate(policy, target, order))), diagnostics: {} };
-  const { whole, half, density, mass, size } = quadrature(policy, target, order);
-  const [fine, rough] = [whole, half].map((points) => {
+  if (policy.support) return { loss: mean(functional(enumerate(policy, target))), diagnostics: {} };
+  const { rule, density } = quadrature(policy, target, order);
+  const closer = kinked || (bending && density.bends !== undefined);
+  const { batch } = policy;
+  const [whole, ...halves] = [rule, everySecond(rule, 0), everySecond(rule, 1)].map((nodes) => {
+    const points = evaluate(closer ? between(nodes) : nodes, density);
     const value = functional(points);
     const loss = mean(value);
-    const [coefficients, ...slopes] = grad(loss, [points.raw as Tensor, ...density.parameters]);
-    return { value, loss, coefficients, slopes };
+    const [coefficients, ...slopes] = grad(loss, [points.raw, ...density.parameters]);
+    return { points, value, loss, coefficients, slopes };
   });
-  const apart = fine.slopes.map((slope, i) => sub(slope, rough.slopes[i]));
   const relative = (difference: Tensor, whole: Tensor, small: Tensor | number) =>
     div(mul(kinked ? kinkedShare : 1, difference), add(whole, small));
   // The slopes are those of a mean over states.
-  const terms = sum(abs(fine.coefficients), 0);
-  const share = add(smallGradient / policy.batch, mul(terms, add(smallShare, mul(rounding, size))));
+  const terms = sum(abs(whole.coefficients), 0);
+  const share = add(smallGradient / batch, mul(terms, add(smallShare, mul(rounding, whole.points.size))));
   const small = mul(norm(density.steepness), share);
   const errors = [
-    mass,
-    relative(abs(sub(fine.value, rough.value)), abs(fine.value), smallValue),
-    relative(norm(apart), norm(fine.slopes), small),
+    abs(reshape(whole.points.logMass, [batch])),
+    ...halves.flatMap((half) => [
+      relative(abs(sub(whole.value, half.value)), abs(whole.value), smallValue),
+      relative(norm(whole.slopes.map((slope, i) => sub(slope, half.slopes[i]))), norm(whole.slopes), small),
+    ]),
+    // No divergence is negative, and some have a bound.
+    div(sub(0, whole.value), add(smallValue, mul(rounding, whole.points.size))),
   ];
+  if (Number.isFinite(most)) errors.push(mul(QUADRATURE_BOUND / beyond, sub(mul(1 / most, whole.value), 1)));
   const worst = max(
     errors.reduce((a, b) => maximum(a, b)),
     0,
@@ -331,5 +352,5 @@ export function exactly(
   const error = stopGradient(worst);
   const refused = sub(exp(where(greaterEqual(QUADRATURE_BOUND, error), 0, 1e4)), 1);
   // The loss too, for who looks at no diagnostic; the gradient passes as it is.
-  return { loss: add(fine.loss, refused), diagnostics: { quadratureError: add(error, refused) } };
+  return { loss: add(whole.loss, refused), diagnostics: { quadratureError: add(error, refused) } };
 }

@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.ts';
 import { add, clamp, exp, logSoftmax, mean, mul, stopGradient, sub, type Tensor } from '../tape/index.ts';
 import { type Estimator, ratioBias } from './estimator.ts';
-import { between, type Enumeration, exactly, integrate } from './exact.ts';
+import { type Enumeration, exactly, integrate, type Looking } from './exact.ts';
 import { addValue } from './reverse-kl.ts';
 
 /** Largest |log r| that e^log r and its products hold in float32. */
@@ -25,8 +25,8 @@ export interface FDivergence {
   readonly heavyTailed?: boolean;
   /** π·f(p/π) from log p and log π, where a form is at hand that no ratio of densities overflows. */
   integrand?(logTarget: Tensor, logPolicy: Tensor, grid?: readonly number[]): Tensor;
-  /** f has a kink at 1: quadrature looks closer. */
-  readonly kinked?: boolean;
+  /** What quadrature looks closer at: f has a kink at 1, or it bends there within a few nats; and its bound. */
+  readonly looking?: Pick<Looking, 'kinked' | 'bending' | 'most'>;
 }
 
 /**
@@ -85,15 +85,10 @@ export function fDivergence(divergence: FDivergence): Estimator[] {
     defaultSamples: 1,
     minimumSamples: 1,
     loss: ({ policy, target }) =>
-      exactly(
-        policy,
-        target,
-        (nodes) => {
-          const all = divergence.kinked ? between(nodes) : nodes;
-          return integrate(all, integrandOf(divergence, all));
-        },
-        { order: overlapOrder, kinked: divergence.kinked === true },
-      ),
+      exactly(policy, target, (nodes) => integrate(nodes, integrandOf(divergence, nodes)), {
+        ...divergence.looking,
+        order: overlapOrder,
+      }),
   };
   return [score, pathwise, exact];
 }

@@ -9,6 +9,7 @@ export const hellinger = fDivergence({
   source: 'Hellinger 1909',
   f: (_r, logR) => mul(0.5, square(sub(exp(mul(0.5, logR)), 1))),
   scoreWeight: (_r, logR) => mul(0.5, sub(1, exp(mul(0.5, logR)))),
+  looking: { most: 1 },
   integrand: (logTarget, logPolicy) =>
     mul(0.5, square(sub(exp(mul(0.5, logTarget)), exp(mul(0.5, logPolicy))))),
 });

@@ -10,6 +10,7 @@ export const jensenShannon = fDivergence({
   title: 'Jensen–Shannon',
   formula: '½(r log r − (r + 1) log((r + 1)/2))',
   source: 'Lin 1991',
+  looking: { bending: true, most: Math.LN2 },
   f: (r, logR) => {
     const [ofTarget, ofPolicy] = overMean(logR);
     return mul(0.5, add(mul(r, ofTarget), ofPolicy));

@@ -15,6 +15,7 @@ import {
   inputAt,
   literal,
   max,
+  maximum,
   minimum,
   mul,
   type Op,
@@ -24,8 +25,10 @@ import {
   sign,
   sliceAxis,
   sqrt,
+  square,
   stopGradient,
   sub,
+  sum,
   type Tensor,
   where,
 } from '../tape/index.ts';
@@ -42,15 +45,16 @@ export interface Peaks {
 export type LogDensity = (latent: Tensor) => Tensor;
 
 /** Nodes of the first look at the target along each coordinate, by the number of coordinates. */
-const coarseNodes = [0, 65, 25];
+const coarseNodes = [0, 97, 25];
 /** Reach of that look: 1 − tanh 7 is 2e-6. It is denser than that near 0, within `coarseScale`. */
 const coarseReach = 7;
-const coarseScale = 1.5;
-/** Steps of Newton's method from a node of the first look to the peak itself, and the first one's radius. */
-const newtonSteps = 3;
-const firstRadius = 0.25;
+const coarseScale = 0.5;
+/** Steps of Newton's method from a node of the first look to the peak itself. */
+const newtonSteps = 4;
+/** The radius of a step, as part of the one before, where the peak is no wider. */
+const shrink = 0.25;
 /** Widths a peak may have. */
-const widths = [1e-3, 10] as const;
+const widths = [1e-4, 10] as const;
 /** Nats below the highest peak from which on another counts for nothing. */
 const forgotten = 60;
 /** Stands for −∞, and holds in float32. */
@@ -82,29 +86,36 @@ export function findPeaks(policy: BoxDensity, logTarget: LogDensity, order?: num
   const seen = logTarget(candidates);
   const onGrid = sliceAxis(seen, 0, 0, points);
   const isPeak = localMaxima(onGrid, count, actions);
-  const first = argMax(where(isPeak, onGrid, nowhere), 0, true);
+  const peaks = where(isPeak, onGrid, nowhere);
+  const first = argMax(peaks, 0, true);
   const number = literal(
     Array.from({ length: points }, (_, i) => i),
     [points, 1],
   );
-  const rest = where(equal(number, first), nowhere, where(isPeak, onGrid, nowhere));
-  const counts = greater(max(rest, 0, true), sub(max(onGrid, 0, true), forgotten));
-  const second = where(counts, argMax(rest, 0, true), first);
+  const others = where(equal(number, first), nowhere, peaks);
+  const another = greater(max(others, 0, true), nowhere / 2);
+  const second = where(another, argMax(others, 0, true), first);
   const at = (index: Tensor) =>
     gather(candidates, broadcastTo(reshape(index, [1, batch, 1]), [1, batch, actions]), 0);
   const centres = [at(first), at(second)];
-  const one = broadcastTo(literal([1], [1]), [1, batch, 1]);
-  const weight = [one, reshape(counts, [1, batch, 1])];
-  if (order === undefined)
-    return { ...refine(logTarget, concat(centres, 0), [1, 1]), weight: concat(weight, 0) };
-  const mixed = (latent: Tensor, target: Tensor) =>
-    add(mul(order, policy.logDensity(latent)), mul(1 - order, target));
-  centres.push(at(argMax(mixed(candidates, seen), 0, true)));
-  const refined = refine(logTarget, concat(centres, 0), [1, 1, 1 - order], {
+  const powers = [1, 1];
+  if (order !== undefined) {
+    const mixed = add(mul(order, policy.logDensity(candidates)), mul(1 - order, seen));
+    centres.push(at(argMax(mixed, 0, true)));
+    powers.push(1 - order);
+  }
+  const { height, centre, scale } = refine(logTarget, concat(centres, 0), powers, {
     logDensity: policy.logDensity,
-    powers: [0, 0, order],
+    powers: order === undefined ? [0, 0] : [0, 0, order],
   });
-  return { ...refined, weight: concat([...weight, one], 0) };
+  // Only now: at the nodes of the first look a narrow peak may be as low as anything.
+  const [one, other] = [0, 1].map((peak) => sliceAxis(height, 0, peak, peak + 1));
+  const counts = [
+    greater(one, sub(other, forgotten)),
+    mul(reshape(another, one.shape), greater(other, sub(one, forgotten))),
+  ];
+  if (order !== undefined) counts.push(broadcastTo(literal([1], [1]), one.shape));
+  return { centre, scale, weight: concat(counts, 0) };
 }
 
 /** 1 where a value [count ** dimensions, batch] is above its neighbours along each coordinate. */
@@ -122,13 +133,17 @@ function localMaxima(values: Tensor, count: number, dimensions: number): Tensor 
   return reshape(all as Tensor, values.shape);
 }
 
-/** Newton's method along each coordinate for target^power·policy^power, from centres [peaks, batch, actions]. */
+/**
+ * Newton's method along each coordinate for target^power·policy^power, from centres [peaks, batch, actions].
+ *
+ * @returns with the logarithm of what is there, [peaks, batch, 1]
+ */
 function refine(
   logTarget: LogDensity,
   from: Tensor,
   powers: readonly number[],
-  policy?: { readonly logDensity: LogDensity; readonly powers: readonly number[] },
-): Pick<Peaks, 'centre' | 'scale'> {
+  policy: { readonly logDensity: LogDensity; readonly powers: readonly number[] },
+): Pick<Peaks, 'centre' | 'scale'> & { readonly height: Tensor } {
   const [count, batch, actions] = from.shape;
   const steps = [
     new Array<number>(actions).fill(0),
@@ -139,14 +154,17 @@ function refine(
   const offsets = literal(steps.flat(), [steps.length, 1, 1, actions]);
   const power = (values: readonly number[]) => literal(values, [1, count, 1]);
   let centre = from;
-  let radius: Tensor = broadcastTo(literal([firstRadius], [1]), from.shape);
+  // That of the nodes of the first look there.
+  const spacing = (2 * Math.asinh(coarseReach / coarseScale)) / (coarseNodes[actions] - 1);
+  let radius = mul(spacing, sqrt(add(coarseScale ** 2, square(from))));
   let scale = radius;
+  let height = radius;
   for (let step = 0; step < newtonSteps; step++) {
     const stencil = add(centre, mul(offsets, radius));
     const points = reshape(stencil, [steps.length * count, batch, actions]);
     const values = (density: LogDensity) => reshape(density(points), [steps.length, count, batch]);
     let f = mul(power(powers), values(logTarget));
-    if (policy) f = add(f, mul(power(policy.powers), values(policy.logDensity)));
+    if (policy.powers.some((x) => x !== 0)) f = add(f, mul(power(policy.powers), values(policy.logDensity)));
     const of = (i: number) => reshape(sliceAxis(f, 0, i, i + 1), [count, batch, 1]);
     const along = Array.from({ length: actions }, (_, axis) => [of(1 + 2 * axis), of(2 + 2 * axis)]);
     const slope = concat(
@@ -161,11 +179,13 @@ function refine(
     const peaked = greater(bend, 1e-12);
     const move = where(peaked, clamp(div(slope, where(peaked, bend, 1)), -1, 1), sign(slope));
     centre = add(centre, mul(radius, move));
+    height = add(of(0), mul(0.5, sum(mul(slope, move), -1, true)));
     scale = where(peaked, div(radius, sqrt(where(peaked, bend, 1))), radius);
     scale = clamp(scale, ...widths);
-    radius = minimum(scale, 1);
+    radius = minimum(maximum(scale, mul(shrink, radius)), 1);
   }
-  return { centre: stopGradient(centre), scale: stopGradient(scale) };
+  const [found, width, top] = [centre, scale, height].map(stopGradient);
+  return { centre: found, scale: width, height: top };
 }
 
 const unitVector = (size: number, axis: number, value: number): number[] =>

@@ -33,7 +33,7 @@ export const totalVariation = fDivergence({
   title: 'Total variation',
   formula: '½|r − 1|',
   source: 'Levin, Peres & Wilmer 2009',
-  kinked: true,
+  looking: { kinked: true, most: 1 },
   f: (r) => mul(0.5, abs(sub(r, 1))),
   scoreWeight: (_r, logR) => mul(0.5, sub(greater(-tie, logR), greater(logR, tie))),
   integrand: (logTarget, logPolicy, grid) => {

@@ -5,11 +5,23 @@ import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
 import { Gaussian } from '../../src/distributions/gaussian.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
+import { exactly, integrate } from '../../src/divergences/exact.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { boltzmann } from '../../src/divergences/target.ts';
 import { type QualityTarget, qualityTarget } from '../../src/quality/problem.ts';
 import { requireSound } from '../../src/rl/numerics.ts';
-import { add, grad, literal, mul, reshape, square, sub, sum, type Tensor } from '../../src/tape/index.ts';
+import {
+  add,
+  exp,
+  grad,
+  literal,
+  mul,
+  reshape,
+  square,
+  sub,
+  sum,
+  type Tensor,
+} from '../../src/tape/index.ts';
 import { evaluate, exactDevice } from '../helpers/devices.ts';
 import { type Case, ExactPrograms, errorOf, expected } from './exact-cases.ts';
 
@@ -75,6 +87,22 @@ test('a mixture is resolved where one narrow component gives way to another', as
   }
 });
 
+test('of a mixture the crossings with the target are looked at closely', async () => {
+  const programs = new ExactPrograms(exactDevice());
+  const problem: Case = {
+    family: 'tanh-gaussian-mixture',
+    head: [1.31, -0.98, -0.77, 1.36, 7.75, 2.67, -2.14, 7.3, -5.81, -6, -5.62, -6],
+    target: qualityTarget('bimodal'),
+    temperature: 0.898,
+  };
+  const names = ['jensen-shannon/exact', 'total-variation/exact'];
+  const right = expected(problem, names);
+  for (const name of names) {
+    const off = errorOf(await programs.compute(name, problem), right[name]);
+    assert.ok(off < (name.startsWith('total') ? 1e-3 : 5e-5), `${name}: off by ${off}`);
+  }
+});
+
 test('in two coordinates Hellinger follows a narrow policy to the corner of the box', async () => {
   const programs = new ExactPrograms(exactDevice());
   const problem: Case = {
@@ -86,6 +114,54 @@ test('in two coordinates Hellinger follows a narrow policy to the corner of the 
   const found = await programs.compute('hellinger/exact', problem);
   const off = errorOf(found, expected(problem, ['hellinger/exact'])['hellinger/exact']);
   assert.ok(off < 1e-4, `off by ${off}`);
+});
+
+test('narrow peaks of the target are found between the nodes of the first look', async () => {
+  const programs = new ExactPrograms(exactDevice());
+  const names = ['forward-kl/exact', 'reverse-kl/exact', 'total-variation/exact'];
+  // The other is lower by 400 nats, 0.5, 0.005 and 180: yet at the nodes of the first look the last is far the higher.
+  for (const [curvature, temperature, height, beside, centre] of [
+    [300, 1e-3, -0.4, 2, 0.137],
+    [3000, 1, -0.5, 2, -0.83],
+    [1e4, 100, -0.5, 2, 0.61],
+    [29280, 3.3e-3, -0.6, 75, 0.713],
+  ]) {
+    const target: QualityTarget = {
+      ...qualityTarget('unimodal'),
+      height: [0, height],
+      curvature: [curvature, beside],
+      centre: [centre, -0.2],
+    };
+    const head = [Math.atanh(centre) + 0.3, -1.2];
+    const problem: Case = { family: 'tanh-gaussian', head, target, temperature };
+    const right = expected(problem, names);
+    for (const name of names) {
+      const found = await programs.compute(name, problem);
+      const off = errorOf(found, right[name]);
+      assert.ok(off < (name.startsWith('total') ? 1e-3 : 1e-4), `${name}, ${curvature}: off by ${off}`);
+    }
+  }
+});
+
+test('what lies beyond the bounds of its divergence is infinite', async () => {
+  const found = await evaluate(() => {
+    const policy = distributionFamily('tanh-gaussian').make(literal([0, 0], [1, 2]), 1);
+    const target = boltzmann(critic, { temperature: 0.5 });
+    const lossOf = (value: number, most?: number) =>
+      exactly(policy, target, (nodes) => add(value, mul(0, integrate(nodes, exp(nodes.logPolicy)))), {
+        ...(most === undefined ? {} : { most }),
+      }).loss;
+    return {
+      above: lossOf(1.001, 1),
+      rounded: lossOf(1.00001, 1),
+      unbounded: lossOf(1.001),
+      negative: lossOf(-0.01),
+    };
+  });
+  assert.is(found.above[0], Number.POSITIVE_INFINITY);
+  assert.is(found.rounded[0], 1.00001);
+  assert.is(found.unbounded[0], 1.001);
+  assert.is(found.negative[0], Number.POSITIVE_INFINITY);
 });
 
 /** The parabola as a critic. */

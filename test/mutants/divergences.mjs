@@ -183,8 +183,8 @@ export default [
   {
     fault: 'an unresolved integral shows in the diagnostic only',
     file: 'src/divergences/exact.ts',
-    from: 'loss: add(fine.loss, refused)',
-    to: 'loss: fine.loss',
+    from: 'loss: add(whole.loss, refused)',
+    to: 'loss: whole.loss',
   },
   {
     fault: 'nodes gather around the first look, not around the peak',
@@ -215,5 +215,23 @@ export default [
     file: 'src/divergences/exact.ts',
     from: '(bends ? [bends[part]] : [])',
     to: '[]',
+  },
+  {
+    fault: 'steep crossings of a mixture and its target are not looked at closely',
+    file: 'src/divergences/exact.ts',
+    from: '(bending && density.bends !== undefined)',
+    to: 'false',
+  },
+  {
+    fault: 'a divergence above its bound passes',
+    file: 'src/divergences/exact.ts',
+    from: 'mul(QUADRATURE_BOUND / beyond,',
+    to: 'mul(0,',
+  },
+  {
+    fault: "a target's peak counts by the node of the first look that is nearest",
+    file: 'src/divergences/placement.ts',
+    from: 'height = add(of(0), mul(0.5, sum(mul(slope, move), -1, true)));',
+    to: 'if (step === 0) height = of(0);',
   },
 ];
