@@ -115,12 +115,13 @@ export class Device {
       });
       executable = await this.backend.load(program, bound);
       this.requireOpen();
-      const update = new Update(program, this.backend, executable, bound, () => {
+      const end = () => {
         release();
         this.updates.delete(update);
         // Nobody else can: the caller has never seen it.
         for (const state of program.states) if (ownClocks.has(state) && !this.userOf(state)) this.free(state);
-      });
+      };
+      const update = new Update(program, this.backend, executable, bound, end, () => this.requireOpen());
       for (const [name, { shape, initial }] of program.inputs)
         if (initial !== undefined) update.write({ [name]: new Float64Array(sizeOf(shape)).fill(initial) });
       this.updates.add(update);

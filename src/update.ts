@@ -31,6 +31,8 @@ export class Update {
     private readonly executable: Executable,
     private readonly buffers: readonly DeviceBuffer[],
     private readonly release: () => void,
+    /** Throws once the device has ended. */
+    private readonly requireOpen: () => void,
     /** Inputs that the program reads and that have no values yet. */
     private readonly unwritten = inputsRead(program),
   ) {
@@ -127,7 +129,8 @@ export class Update {
     const program = new Program(steps.filter(keep), buffers, slots, inputs, outputs, states);
     const executable = await this.loadSection(program);
     const release = () => this.sections.delete(section);
-    const section = new Update(program, this.backend, executable, this.buffers, release, this.unwritten);
+    const { backend, requireOpen, unwritten } = this;
+    const section = new Update(program, backend, executable, this.buffers, release, requireOpen, unwritten);
     this.sections.add(section);
     return section;
   }
@@ -200,6 +203,8 @@ export class Update {
   private async contents(buffers: readonly number[]): Promise<Map<number, Values>> {
     const contents = new Map<number, Values>();
     for (const buffer of buffers) {
+      // It may have ended since the last answer.
+      this.requireLoaded();
       contents.set(
         buffer,
         await this.backend.read(this.buffers[buffer], 0, this.program.buffers[buffer].count),
@@ -227,7 +232,9 @@ export class Update {
   }
 
   private requireLoaded(): void {
-    if (this.disposed) throw gone('program');
+    if (!this.disposed) return;
+    this.requireOpen();
+    throw gone('program');
   }
 }
 
