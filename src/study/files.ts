@@ -139,6 +139,9 @@ export const readEntries = (path: string) =>
   typed(path, 'be read', () => fs.readdir(path, { withFileTypes: true }));
 
 export const stat = (path: string) => typed(path, 'be read', () => fs.stat(path));
+/** The number that a file has for as long as it is there, wherever it is moved on its disk; a copy has another. */
+export const numberOf = (path: string): Promise<bigint> =>
+  typed(path, 'be read', async () => (await fs.stat(path, { bigint: true })).ino);
 export const realpath = (path: string): Promise<string> => typed(path, 'be read', () => fs.realpath(path));
 
 /** Asks whether a path may be written to. */

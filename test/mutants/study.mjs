@@ -309,8 +309,14 @@ export default [
   {
     fault: 'a run goes on in a folder that took the place of its own',
     file: 'src/study/lock.ts',
-    from: 'if (held) return;',
+    from: 'if (held !== undefined && held === own) return;',
     to: 'return;',
+  },
+  {
+    fault: 'a run goes on in a copy of its folder',
+    file: 'src/study/lock.ts',
+    from: 'held !== undefined && held === own',
+    to: 'held !== undefined',
   },
   {
     fault: 'what a folder holds is not looked at again when the lock is had',
