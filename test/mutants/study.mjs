@@ -289,6 +289,18 @@ export default [
     to: 'this.ask(closed ? 0 : 1);',
   },
   {
+    fault: 'remarks that cannot be written stop a command',
+    file: 'src/study/ending.ts',
+    from: 'if (output === this.host.stderr && !this.areOne()) return;',
+    to: '',
+  },
+  {
+    fault: 'remarks that cannot be written are no matter, even where the result goes too',
+    file: 'src/study/ending.ts',
+    from: '&& !this.areOne()',
+    to: '',
+  },
+  {
     fault: 'a parent that is gone is told nevertheless',
     file: 'src/study/ending.ts',
     from: 'if (host.connected) send',
