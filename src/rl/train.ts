@@ -290,8 +290,8 @@ async function trained(
   while (step < steps && !stopped()) {
     const warming = step < warmup;
     const before = step;
+    const drawn = random.getState();
     step += count;
-    fresh = true;
     let actions: ArrayLike<number> = [];
     let heads: ArrayLike<number> = [];
     if (!warming || behaviour > 0) {
@@ -311,7 +311,16 @@ async function trained(
     );
     const transitions = await environments.step(
       chosen.map((action) => Float32Array.from(map.toEnvironment(action))),
+      settings.signal,
     );
+    if (!transitions) {
+      // The run goes on from before this step, and draws the same again.
+      step = before;
+      random.setState(drawn);
+      if (!warming || behaviour > 0) await rewind(device, actClock);
+      break;
+    }
+    fresh = true;
     transitions.forEach(({ observation, reward, terminated }, i) => {
       replay.add(device, {
         observation: observations[i],
@@ -328,6 +337,13 @@ async function trained(
   }
   if (settings.checkpoint && stopped() && fresh) await save();
   return evaluations;
+}
+
+/** Takes the last run of a program back, as far as its draws go. */
+async function rewind(device: Device, clock: State): Promise<void> {
+  const words = await device.read(clock);
+  words[2]--;
+  device.write(clock, words);
 }
 
 /** Uniform on the box, or among the choices. */

@@ -480,4 +480,10 @@ export default [
     from: 'const PIECE = 2 ** 26;',
     to: 'const PIECE = 2 ** 40;',
   },
+  {
+    fault: 'a step that was stopped has drawn its noise',
+    file: 'src/rl/train.ts',
+    from: 'words[2]--;',
+    to: '',
+  },
 ];
