@@ -226,7 +226,9 @@ const readOnlyDisk: Draw = (draws, facts) => {
   };
 };
 
-const shortFiles: Draw = (draws) => {
+const shortFiles: Draw = (draws, facts, scenario) => {
+  // The limit holds for the memory that a software driver shares as files too, which ends in its middle.
+  if (/webgpu/.test(scenario.name)) return failingCall(draws, facts, scenario);
   const blocks = draws.of([0, 1, 2, 4, 8, 16, 32]);
   return {
     name: `no file above ${blocks} blocks`,
