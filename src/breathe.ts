@@ -31,6 +31,7 @@ export async function listOf<T>(count: number, make: (i: number) => T, signal?: 
   for (let i = 0; i < count && !signal?.aborted; i++) {
     const pause = breathe();
     if (pause) await pause;
+    if (signal?.aborted) break;
     list.push(make(i));
   }
   return list;

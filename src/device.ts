@@ -120,6 +120,7 @@ export class Device {
         backend: this.backend,
         executable,
         buffers: bound,
+        requireOpen: () => this.requireOpen(),
         release: () => {
           release();
           this.updates.delete(update);

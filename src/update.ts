@@ -22,6 +22,8 @@ interface UpdateParts {
   /** As the program numbers them. */
   readonly buffers: readonly DeviceBuffer[];
   readonly release: () => void;
+  /** Throws once the device has ended. */
+  readonly requireOpen: () => void;
   /** Inputs that the program reads and that have no values yet; all where absent. */
   readonly unwritten?: Set<string>;
 }
@@ -42,6 +44,7 @@ export class Update {
   private readonly executable: Executable;
   private readonly buffers: readonly DeviceBuffer[];
   private readonly release: () => void;
+  private readonly requireOpen: () => void;
   private readonly unwritten: Set<string>;
 
   constructor(parts: UpdateParts) {
@@ -51,6 +54,7 @@ export class Update {
     this.executable = parts.executable;
     this.buffers = buffers;
     this.release = parts.release;
+    this.requireOpen = parts.requireOpen;
     this.unwritten = parts.unwritten ?? inputsRead(program);
     this.guards = program.buffers.flatMap((buffer, i) => {
       const state = buffer.kind === 'state' ? buffer.state : undefined;
@@ -151,6 +155,7 @@ export class Update {
       executable,
       buffers: this.buffers,
       release,
+      requireOpen: this.requireOpen,
       unwritten: this.unwritten,
     });
     this.sections.add(section);
@@ -225,6 +230,8 @@ export class Update {
   private async contents(buffers: readonly number[]): Promise<Map<number, Values>> {
     const contents = new Map<number, Values>();
     for (const buffer of buffers) {
+      // It may have ended since the last answer.
+      this.requireLoaded();
       contents.set(
         buffer,
         await this.backend.read(this.buffers[buffer], 0, this.program.buffers[buffer].count),
@@ -252,7 +259,9 @@ export class Update {
   }
 
   private requireLoaded(): void {
-    if (this.disposed) throw gone('program');
+    if (!this.disposed) return;
+    this.requireOpen();
+    throw gone('program');
   }
 }
 

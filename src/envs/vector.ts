@@ -27,12 +27,37 @@ export interface VectorEnvironment {
   readonly count: number;
   /** Starts every environment, each with its own {@link environmentSeed}. @returns [count] observations */
   reset(seed: number): Soon<Float32Array[]>;
-  /** Advances all by one step. @param actions [count] each as the task takes it */
-  step(actions: readonly Float32Array[]): Soon<VectorTransition[]>;
+  /**
+   * Advances all by one step.
+   *
+   * @param actions [count] each as the task takes it
+   * @param signal may end a long step
+   * @returns [count] transitions; undefined where the signal ended it: then nothing was done, and all are as they were before
+   */
+  step(actions: readonly Float32Array[], signal?: AbortSignal): Soon<VectorTransition[] | undefined>;
   getStates(): Soon<EnvironmentState[]>;
   /** @throws DataError when a state is malformed or of another task */
   setStates(states: readonly EnvironmentState[]): Soon<void>;
   dispose(): Soon<void>;
+}
+
+/** From when on a step is long, ms: a request to stop does not wait for the end of such a one. */
+const LONG_MS = 100;
+
+/** Knows whether steps take long. That alone depends on it: whether what a stop would undo is kept meanwhile. */
+export class Pace {
+  private last = 0;
+
+  get isLong(): boolean {
+    return this.last > LONG_MS;
+  }
+
+  async of<T>(step: () => Promise<T>): Promise<T> {
+    const begun = performance.now();
+    const stepped = await step();
+    this.last = performance.now() - begun;
+    return stepped;
+  }
 }
 
 /** The seed of environment `index` of a run: independent streams, of which the first is a single environment's. */
@@ -49,6 +74,7 @@ export function requireStates(states: readonly EnvironmentState[], count: number
 
 /** Environments in this thread, one after the other. */
 export class LocalVector implements VectorEnvironment {
+  private readonly pace = new Pace();
   private readonly environments: readonly Environment[];
 
   /**
@@ -75,13 +101,23 @@ export class LocalVector implements VectorEnvironment {
     return listOf(this.count, (i) => this.environments[i].reset(environmentSeed(seed, this.first + i)));
   }
 
-  step(actions: readonly Float32Array[]): Promise<VectorTransition[]> {
-    return listOf(this.count, (i) => {
+  step(actions: readonly Float32Array[]): Promise<VectorTransition[]>;
+  step(actions: readonly Float32Array[], signal?: AbortSignal): Promise<VectorTransition[] | undefined>;
+  async step(
+    actions: readonly Float32Array[],
+    signal?: AbortSignal,
+  ): Promise<VectorTransition[] | undefined> {
+    const before = signal && this.pace.isLong ? this.getStates() : undefined;
+    const one = (i: number) => {
       const environment = this.environments[i];
       const transition = environment.step(actions[i]);
       const ended = transition.terminated || transition.truncated;
       return { ...transition, next: ended ? environment.reset() : transition.observation };
-    });
+    };
+    const stepped = await this.pace.of(() => listOf(this.count, one, before && signal));
+    if (!before || stepped.length === this.count) return stepped;
+    this.setStates(before);
+    return undefined;
   }
 
   getStates(): EnvironmentState[] {
@@ -126,9 +162,11 @@ export function checkedVector(vector: VectorEnvironment, task: Environment): Vec
         checkedObservation(task, given, `at place ${i}, ${when}`),
       );
     },
-    async step(actions) {
+    async step(actions, signal) {
       const when = `in step ${++steps}`;
-      return each(await vector.step(actions), when).map((given, i) => ({
+      const stepped = await vector.step(actions, signal);
+      if (stepped === undefined && signal?.aborted) return undefined;
+      return each(stepped, when).map((given, i) => ({
         ...checkedTransition(task, given, `at place ${i}, ${when}`),
         next: checkedObservation(task, (given as VectorTransition).next, `at place ${i}, after ${when}`),
       }));

@@ -4,6 +4,7 @@ import type { Device } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { checked } from '../envs/checked.ts';
+import type { Environment } from '../envs/environment.ts';
 import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { environmentSeed } from '../envs/vector.ts';
 import { requireHeld } from '../json.ts';
@@ -71,6 +72,13 @@ function rowOf(
   return row;
 }
 
+/** What is timed, and by what; tests have a clock of their own. */
+export interface Timed {
+  readonly make: (name: string) => Environment;
+  /** Milliseconds since some moment; it never goes back. */
+  readonly now: () => number;
+}
+
 /**
  * Times one environment: each step is one policy sample, one step of the environment (with the resets it leads to), one
  * transition stored and one update, which is waited for. Pathwise reverse KL with a tanh-Gaussian, or the score
@@ -84,10 +92,11 @@ export async function measureThroughput(
   name: string,
   settings: ThroughputSettings,
   onStep: (step: number) => void = () => undefined,
+  { make, now }: Timed = { make: makeEnvironment, now: () => performance.now() },
 ): Promise<ThroughputRow> {
   const { hidden, batch, steps, seed } = settings;
   await prepareEnvironment(name);
-  const environment = checked(makeEnvironment(name));
+  const environment = checked(make(name));
   const map = actionMap(environment.actionSpace);
   const observations = environment.observationSpace.low.length;
   const box = map.kind.kind === 'box';
@@ -120,18 +129,18 @@ export async function measureThroughput(
     { clock: actClock },
   );
   const spent = { physics: 0, policy: 0, replay: 0, update: 0 };
-  let mark = performance.now();
+  let mark = now();
   const charge = (part: ThroughputPart) => {
-    const now = performance.now();
-    spent[part] += now - mark;
-    mark = now;
+    const moment = now();
+    spent[part] += moment - mark;
+    mark = moment;
   };
   try {
     let observation = environment.reset(environmentSeed(seed, 0));
     for (let step = 1; step <= warmup + steps; step++) {
       if (step === warmup + 1) for (const part of throughputParts) spent[part] = 0;
       onStep(step / (warmup + steps));
-      mark = performance.now();
+      mark = now();
       act.write({ observation });
       act.run();
       const action = await act.read('action');

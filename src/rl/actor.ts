@@ -65,7 +65,7 @@ export class Actor {
   async choose(observations: readonly Float32Array[], warming: boolean): Promise<Choice> {
     const { kind } = this.options.map;
     const width = this.options.learner.policyLearner.behaviourParameters;
-    if (!warming || width > 0) {
+    if (this.runs(warming)) {
       for (const [i, observation] of observations.entries())
         this.batch.set(observation, i * observation.length);
       this.program.write({ observation: this.batch });
@@ -78,6 +78,25 @@ export class Actor {
       ? observations.map(() => this.randomAction())
       : rows(await this.program.read('action'), kind.size);
     return { actions, behaviour };
+  }
+
+  /** What the next actions depend on besides the policy, for {@link rewind}. */
+  get drawn(): ReturnType<PhiloxStream['getState']> {
+    return this.random.getState();
+  }
+
+  /** Takes back the last choice, as far as its draws go. @param drawn as it was before */
+  async rewind(device: Device, drawn: ReturnType<PhiloxStream['getState']>, warming: boolean): Promise<void> {
+    this.random.setState(drawn);
+    if (!this.runs(warming)) return;
+    const words = await device.read(this.clock);
+    words[2]--;
+    device.write(this.clock, words);
+  }
+
+  /** Whether the policy is asked: for actions, or for what the replay buffer keeps of it. */
+  private runs(warming: boolean): boolean {
+    return !warming || this.options.learner.policyLearner.behaviourParameters > 0;
   }
 
   dispose(device: Device): void {

@@ -16,7 +16,8 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
     await run.start();
     while (run.goesOn) {
       // A run that was stopped among the updates of a step first makes the rest of them.
-      if (run.owed === 0) await run.step(await run.act());
+      const stepped = run.owed > 0 || (await run.step(await run.act()));
+      if (!stepped) break;
       await run.learn();
       if (run.evaluationDue) await run.evaluate();
       if (run.checkpointDue) await run.save();

@@ -36,6 +36,8 @@ export class TrainingRun {
   private pending: Checkpoint['pending'];
   /** [environments] what the next actions answer. */
   private observations: Float32Array[] = [];
+  /** What the actor's draws were before the last choice. */
+  private drawn: Actor['drawn'];
   private readonly burst: Burst;
 
   private constructor(
@@ -47,6 +49,7 @@ export class TrainingRun {
     const { checkpoint, inspect } = setup.settings;
     this.evaluations = [...(checkpoint?.resume?.evaluations ?? [])];
     this.fresh = !checkpoint?.resume;
+    this.drawn = programs.actor.drawn;
     const finder = inspect === undefined ? undefined : new FaultFinder(inspect);
     const { update } = programs;
     this.burst = new Burst(device, (times, before) =>
@@ -116,18 +119,28 @@ export class TrainingRun {
 
   /** Chooses an action in each environment. @throws NumericsError when one is not finite */
   async act(): Promise<Choice> {
+    this.drawn = this.programs.actor.drawn;
     const choice = await this.programs.actor.choose(this.observations, this.warming);
     if (!choice.actions.every(finite))
       throw await notFinite(this.programs.update, 'the action', this.taken + this.setup.environments.count);
     return choice;
   }
 
-  /** Takes the actions, and keeps what came of them. */
-  async step({ actions, behaviour }: Choice): Promise<void> {
+  /**
+   * Takes the actions, and keeps what came of them.
+   *
+   * @returns whether it has; where it was stopped all is as before, and when the run goes on the same is chosen again
+   */
+  async step({ actions, behaviour }: Choice): Promise<boolean> {
     const { settings, environments, map, replay } = this.setup;
     const transitions = await environments.step(
       actions.map((action) => Float32Array.from(map.toEnvironment(action))),
+      settings.signal,
     );
+    if (!transitions) {
+      await this.programs.actor.rewind(this.device, this.drawn, this.warming);
+      return false;
+    }
     for (const [i, { observation, reward, terminated }] of transitions.entries())
       replay.add(this.device, {
         observation: this.observations[i],
@@ -141,6 +154,7 @@ export class TrainingRun {
     this.owed = this.warming ? 0 : settings.updatesPerStep * environments.count;
     this.taken += environments.count;
     this.fresh = true;
+    return true;
   }
 
   /** Makes the updates that are owed. A stop leaves the rest of them owed. */

@@ -59,6 +59,35 @@ test('a section ends with its update, and touches nothing afterwards', async () 
   await device.dispose();
 });
 
+test('a trace whose update or device is disposed of midway says which of both is gone', async () => {
+  for (const moment of ['at a step', 'within a step'] as const)
+    for (const what of ['program', 'device'] as const) {
+      const device = await openDevice();
+      const state = new State('s', [4], Float32Array.of(1, 2, 3, 4));
+      const update = await counter(device, state);
+      const steps = update.trace();
+      if (moment === 'at a step') await steps.next();
+      const later = moment === 'within a step' ? steps.next() : undefined;
+      // What a step needs comes in several answers: it is gone after the first.
+      later?.catch(() => undefined);
+      if (later) await device.read(state);
+      const end = what === 'device' ? device.dispose() : update.dispose();
+      let thrown: unknown;
+      try {
+        await later;
+        for await (const _ of steps);
+      } catch (error) {
+        thrown = error;
+      }
+      assert.instance(thrown, BackendError, moment);
+      const { fault, message } = thrown as BackendError;
+      assert.is(fault, 'disposed');
+      assert.match(message, `The ${what} was disposed of.`);
+      await end;
+      await device.dispose();
+    }
+});
+
 test('nothing of a device that was closed is used; a read that was asked for before is answered', async () => {
   const device = await openDevice();
   const state = new State('s', [4], Float32Array.of(1, 2, 3, 4));

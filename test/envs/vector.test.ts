@@ -48,4 +48,36 @@ test('states go out and in', async () => {
   assert.equal(await a.step(push), await b.step(push));
 });
 
+test('a long step that is stopped leaves every environment as it was; a short one is carried out', async () => {
+  let stop = new AbortController();
+  let cost = 120;
+  const vector = new LocalVector(
+    [0, 1, 2].map((place) => {
+      const environment = makeEnvironment('pendulum');
+      const step = environment.step.bind(environment);
+      environment.step = (action) => {
+        if (place === 1) setImmediate(() => stop.abort());
+        // As physics takes it.
+        for (const until = performance.now() + cost; performance.now() < until; );
+        return step(action);
+      };
+      return environment;
+    }),
+  );
+  await vector.reset(3);
+  const actions = [0, 1, 2].map(() => Float32Array.of(0.5));
+  assert.is((await vector.step(actions, stop.signal))?.length, 3, 'that it takes long is not known yet');
+  const before = vector.getStates();
+  stop = new AbortController();
+  assert.is(await vector.step(actions, stop.signal), undefined);
+  assert.equal(vector.getStates(), before);
+  const again = await vector.step(actions);
+  assert.is(again.length, 3);
+  cost = 0;
+  stop = new AbortController();
+  await vector.step(actions, stop.signal);
+  stop.abort();
+  assert.is((await vector.step(actions, stop.signal))?.length, 3);
+});
+
 test.run();

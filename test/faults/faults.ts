@@ -14,7 +14,7 @@ import { dirname, join, resolve } from 'node:path';
 import { drawDamage } from './damage.ts';
 import type { Draws } from './draws.ts';
 import { canMount, mount, pause, remount, type Started, type StartOptions, unmount } from './processes.ts';
-import { filesBelow, type Scenario } from './scenarios.ts';
+import { filesBelow, type Kind, type Scenario } from './scenarios.ts';
 
 /** What is known of the scenario from its undisturbed run. */
 export interface Facts {
@@ -49,6 +49,8 @@ export interface Fault {
   readonly mayLeave?: boolean;
   /** Whether success says nothing of the files: they were taken away. */
   readonly filesGone?: boolean;
+  /** Whether the command must come to its end as if nothing had happened. */
+  readonly harmless?: boolean;
   /** Commands at once. */
   readonly times?: number;
 }
@@ -57,11 +59,13 @@ type Draw = (draws: Draws, facts: Facts, scenario: Scenario) => Fault;
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL', 'SIGKILL'] as const;
 
+/** Only studies have processes beside their own. */
+const targets = (kind: Kind) =>
+  kind === 'study' ? (['parent', 'parent', 'child', 'child', 'all'] as const) : (['parent'] as const);
+
 const signal: Draw = (draws, { ms }, { kind }) => {
   const first = draws.of(signals);
-  const target = draws.of(
-    kind === 'study' ? (['parent', 'parent', 'child', 'child', 'all'] as const) : (['parent'] as const),
-  );
+  const target = draws.of(targets(kind));
   const at = draws.uniform(0.1, 1.2) * ms;
   const which = draws.uniform(0, 1);
   const second = draws.chance(0.25) ? draws.of(signals) : undefined;
@@ -77,6 +81,36 @@ const signal: Draw = (draws, { ms }, { kind }) => {
     },
     mayLeave: first === 'SIGKILL' || second !== undefined || target === 'child',
   };
+};
+
+/** Processes that are halted for a while and go on; perhaps one is asked to stop meanwhile. */
+const halting: Draw = (draws, { ms }, { kind }) => {
+  const target = draws.of(targets(kind));
+  const at = draws.uniform(0.1, 1) * ms;
+  const which = draws.uniform(0, 1);
+  const lasting = draws.uniform(20, 800);
+  const second = draws.chance(0.3) ? draws.of(signals) : undefined;
+  return {
+    name: `${target} halted after ${at.toFixed(0)} ms for ${lasting.toFixed(0)} ms${second ? `, ${second} to parent meanwhile` : ''}`,
+    during: async (running) => {
+      await pause(at);
+      running.strike(target, 'SIGSTOP', which);
+      if (second) running.strike('parent', second);
+      await pause(lasting);
+      running.strike('all', 'SIGCONT');
+    },
+    harmless: second === undefined,
+    mayLeave: second === 'SIGKILL',
+  };
+};
+
+/** One of the threads that a command starts ends by itself. */
+const thread: Draw = (draws, facts, scenario) => {
+  if (!scenario.args.includes('--workers')) return halting(draws, facts, scenario);
+  const how = draws.of(['ends', 'throws']);
+  const which = 1 + draws.below(3);
+  const after = Math.floor(draws.uniform(0, 1) * facts.ms);
+  return inject(`thread ${which} ${how} after ${after} ms`, () => ({ thread: which, how, after }), {});
 };
 
 const inject = (name: string, plan: (folder: string) => object, more: Partial<Fault>): Fault => ({
@@ -129,6 +163,7 @@ const nowhere: Draw = (draws) => {
   return {
     name: `${names[which]}: ${how}${how.startsWith('a') ? ` after ${bytes} bytes` : ''}`,
     mute: own[1],
+    harmless: !own[0],
     start: () => {
       if (how === 'closed') return { shell: ['', `${own[0] ? ' >&-' : ''}${own[1] ? ' 2>&-' : ''}`] };
       if (how === '/dev/full')
@@ -139,7 +174,11 @@ const nowhere: Draw = (draws) => {
   };
 };
 
-const noInput: Draw = () => ({ name: 'standard input closed', start: () => ({ shell: ['', ' <&-'] }) });
+const noInput: Draw = () => ({
+  name: 'standard input closed',
+  harmless: true,
+  start: () => ({ shell: ['', ' <&-'] }),
+});
 
 const fullDisk: Draw = (draws, facts) => {
   const part = draws.uniform(0, 1.1);
@@ -187,7 +226,9 @@ const readOnlyDisk: Draw = (draws, facts) => {
   };
 };
 
-const shortFiles: Draw = (draws) => {
+const shortFiles: Draw = (draws, facts, scenario) => {
+  // The limit holds for the memory that a software driver shares as files too, which ends in its middle.
+  if (/webgpu/.test(scenario.name)) return failingCall(draws, facts, scenario);
   const blocks = draws.of([0, 1, 2, 4, 8, 16, 32]);
   return {
     name: `no file above ${blocks} blocks`,
@@ -303,6 +344,8 @@ const folderInTheWay: Draw = (draws, _facts, { out, kind }) => {
 /** Faults and how often each is drawn. */
 const faults: readonly (readonly [times: number, draw: Draw])[] = [
   [5, signal],
+  [1.5, halting],
+  [2, thread],
   [4, atCall],
   [4, failingCall],
   [2, failingWrite],

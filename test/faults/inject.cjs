@@ -8,12 +8,36 @@
 //   only     the one kind of call that counts, as `write` for what is written into an open file; all where it is absent
 //   stays    whether every later call fails too
 //   count    a folder where each process tells its number of calls
+// or what happens to a thread that it starts: { thread, how, after }
+//   thread   which, counted from 1
+//   how      whether it `ends` or `throws`
+//   after    ms after its start
 const fs = require('node:fs');
 const { join, resolve } = require('node:path');
-const { isMainThread } = require('node:worker_threads');
+const threads = require('node:worker_threads');
 
 const plan = process.env.DIVERGRAD_INJECT ? JSON.parse(process.env.DIVERGRAD_INJECT) : undefined;
-if (plan && isMainThread) begin(plan);
+if (plan?.thread) beginThread(plan);
+else if (plan && threads.isMainThread) begin(plan);
+
+function beginThread({ thread, how, after }) {
+  if (!threads.isMainThread) {
+    const fail = () => {
+      throw new TypeError('this thread fails');
+    };
+    if (how === 'throws' && threads.threadId === thread) setTimeout(fail, after);
+    return;
+  }
+  if (how !== 'ends') return;
+  let started = 0;
+  threads.Worker = class extends threads.Worker {
+    constructor(...args) {
+      super(...args);
+      if (++started === thread) setTimeout(() => this.terminate(), after).unref();
+    }
+  };
+  require('node:module').syncBuiltinESMExports();
+}
 
 function begin({ under, at, action, only, stays, count }) {
   let calls = 0;

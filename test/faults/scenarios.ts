@@ -28,12 +28,13 @@ function trainScenario(draws: Draws): Scenario {
     ['bimodal-bandit', '--steps', '400', '--warmup', '20', '--evaluate-every', '20', '--episodes', '4'],
     ['linear-quadratic', '--steps', '240', '--warmup', '40', '--evaluate-every', '40', '--episodes', '2'],
   ]);
-  const backend = draws.of(['wasm', 'wasm', 'cpu']);
+  const backend = draws.of(['wasm', 'wasm', 'wasm', 'cpu', 'cpu', 'webgpu']);
   const parallel = draws.of<string[]>([
     [],
     [],
     ['--parallel-environments', '5'],
     ['--parallel-environments', '5', '--workers', '2'],
+    ['--parallel-environments', '5', '--workers', '3'],
   ]);
   const every = draws.of(['20', '70', '100000']);
   const out = draws.of(['run', 'deep/er/run']);
@@ -45,25 +46,26 @@ function trainScenario(draws: Draws): Scenario {
   return { name: args.join(' '), kind: 'train', args, reads: [out], out, prepare: () => undefined };
 }
 
-const studyConfig = {
+const studyConfig = (backend: string) => ({
   estimators: ['reverse-kl/pathwise', 'forward-kl/snis:policy'],
   environments: ['pendulum'],
   seeds: 2,
   settings: {
     ...{ steps: 160, warmup: 40, hidden: [8], batch: 8, evaluateEvery: 40, evaluationEpisodes: 1 },
-    backend: 'wasm',
+    backend,
   },
-};
+});
 
 function studyScenario(draws: Draws): Scenario {
+  const backend = draws.of(['wasm', 'wasm', 'wasm', 'wasm', 'cpu', 'webgpu']);
   const report = draws.chance(0.3) ? ['--report', 'report'] : [];
   const args = [
     ...['study', 'study.json', '--jobs', draws.of(['1', '2', '3']), '--out', 'out'],
     ...['--checkpoint-every', draws.of(['20', '100000']), ...report],
   ];
   return {
-    ...{ name: args.join(' '), kind: 'study', args, reads: ['out'], out: 'out' },
-    prepare: (folder) => writeFileSync(join(folder, 'study.json'), JSON.stringify(studyConfig)),
+    ...{ name: `${args.join(' ')} on ${backend}`, kind: 'study', args, reads: ['out'], out: 'out' },
+    prepare: (folder) => writeFileSync(join(folder, 'study.json'), JSON.stringify(studyConfig(backend))),
   };
 }
 
@@ -90,7 +92,7 @@ function playScenario(draws: Draws): Scenario {
     ['--render', 'film.html'],
     ['--render', 'frames'],
   ]);
-  const backend = draws.of(['wasm', 'cpu']);
+  const backend = draws.of(['wasm', 'wasm', 'cpu', 'webgpu']);
   const args = ['play', 'run', '--episodes', '3', '--backend', backend, '--json', ...render];
   return {
     ...{ name: args.join(' '), kind: 'play', args, reads: ['run'], out: render[1] ?? 'film.svg' },
@@ -134,7 +136,7 @@ export const sourceScenarios = (): readonly (readonly [
   [
     'study',
     ['study', 'study.json', '--jobs', '2', '--out', 'out'],
-    (folder) => writeFileSync(join(folder, 'study.json'), JSON.stringify(studyConfig)),
+    (folder) => writeFileSync(join(folder, 'study.json'), JSON.stringify(studyConfig('wasm'))),
   ],
   [
     'policy',

@@ -107,6 +107,10 @@ const cases: Readonly<Record<string, Case>> = {
     `--env ant ${small} --parallel-environments 256 --evaluate-every 256000 --warmup 100000`,
     3000,
   ),
+  'train, 200 ants in workers': train(
+    `--env ant ${small} --parallel-environments 200 --workers 2 --evaluate-every 200000`,
+    3000,
+  ),
   'train, 64 ants in workers': train(
     `--env ant ${small} --parallel-environments 64 --workers 2 --evaluate-every 64000`,
     2000,

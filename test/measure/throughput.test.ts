@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
-import { environments } from '../../src/envs/registry.ts';
+import { environments, makeEnvironment } from '../../src/envs/registry.ts';
 import { UsageError } from '../../src/errors.ts';
 import {
   measureThroughput,
@@ -47,18 +47,38 @@ test('of several rounds each part has its median time, and shares follow from th
   assert.ok(Math.abs(stepsPerSecond - 1 / 12) < 1e-12 && Math.abs(shares.update - 0.5) < 1e-12);
 });
 
+/** A row by a clock that goes on by 1 ms whenever it is read, and by so many at each step of the environment. */
+function timed(name: string, physics: number): Promise<ThroughputRow> {
+  let time = 0;
+  const make = (each: string) => {
+    const environment = makeEnvironment(each);
+    const step = environment.step.bind(environment);
+    environment.step = (action) => {
+      time += physics;
+      return step(action);
+    };
+    return environment;
+  };
+  return measureThroughput(device, name, settings, () => undefined, { make, now: () => ++time });
+}
+
 test('a slower environment has the larger share of physics', async () => {
-  // In turn and medians: forty steps in the bandit take less than one pause that a neighbour makes.
-  const [hoppers, bandits]: ThroughputRow[][] = [[], []];
-  for (let round = 0; round < 5; round++) {
-    hoppers.push(await measureThroughput(device, 'hopper', settings));
-    bandits.push(await measureThroughput(device, 'bimodal-bandit', settings));
-  }
-  const [hopper, bandit] = [medianRow(hoppers), medianRow(bandits)];
-  assert.ok(
-    hopper.rates.physics < bandit.rates.physics && hopper.shares.physics > bandit.shares.physics,
-    JSON.stringify([hopper, bandit]),
-  );
+  for (const name of ['bimodal-bandit', 'pendulum'])
+    for (const physics of [0, 1, 46]) {
+      const { shares, rates, stepsPerSecond } = await timed(name, physics);
+      // Of a step in 4 + physics ms, all but the physics takes a reading of the clock.
+      const whole = 4 + physics;
+      const near = (found: number, wanted: number) => assert.ok(Math.abs(found / wanted - 1) < 1e-12);
+      for (const part of throughputParts) {
+        const own = part === 'physics' ? 1 + physics : 1;
+        near(shares[part], own / whole);
+        near(rates[part], 1000 / own);
+      }
+      near(stepsPerSecond, 1000 / whole);
+    }
+});
+
+test('an environment that is unknown is refused', async () => {
   await measureThroughput(device, 'chess', settings).then(
     () => assert.unreachable(),
     (error: unknown) => assert.instance(error, UsageError),

@@ -258,4 +258,10 @@ export default [
     from: "plain(double ?? single ?? '')",
     to: "double ?? single ?? ''",
   },
+  {
+    fault: 'a long step that is stopped keeps what it has done',
+    file: 'src/envs/vector.ts',
+    from: 'this.setStates(before);',
+    to: '',
+  },
 ];

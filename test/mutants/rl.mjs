@@ -477,13 +477,19 @@ export default [
   {
     fault: 'a run that goes on forgets the updates that it owes',
     file: 'src/rl/train.ts',
-    from: 'if (run.owed === 0) await',
-    to: 'await',
+    from: 'run.owed > 0 || ',
+    to: '',
   },
   {
     fault: 'the warm-up goes on when a run goes on',
     file: 'src/rl/training-run.ts',
     from: 'this.programs.actor.random.setState(saved.random);',
+    to: '',
+  },
+  {
+    fault: 'a step that was stopped has drawn its noise',
+    file: 'src/rl/actor.ts',
+    from: 'words[2]--;',
     to: '',
   },
 ];

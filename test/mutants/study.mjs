@@ -139,6 +139,18 @@ export default [
     to: 'this.ask(closed ? 0 : 1);',
   },
   {
+    fault: 'remarks that cannot be written stop a command',
+    file: 'src/study/runs/ending.ts',
+    from: 'if (output === this.host.stderr && !this.areOne()) return;',
+    to: '',
+  },
+  {
+    fault: 'remarks that cannot be written are no matter, even where the result goes too',
+    file: 'src/study/runs/ending.ts',
+    from: '&& !this.areOne()',
+    to: '',
+  },
+  {
     fault: 'a parent that is gone is told nevertheless',
     file: 'src/study/runs/ending.ts',
     from: 'if (host.connected) send',
@@ -159,8 +171,14 @@ export default [
   {
     fault: 'a run goes on in a folder that took the place of its own',
     file: 'src/study/runs/lock.ts',
-    from: 'if (held) return;',
+    from: 'if (held !== undefined && held === own) return;',
     to: 'return;',
+  },
+  {
+    fault: 'a run goes on in a copy of its folder',
+    file: 'src/study/runs/lock.ts',
+    from: 'held !== undefined && held === own',
+    to: 'held !== undefined',
   },
   {
     fault: 'what a folder holds is not looked at again when the lock is had',

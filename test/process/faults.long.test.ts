@@ -40,6 +40,16 @@ const faults: readonly Planted[] = [
     ...{ kind: 'train', fault: 'EIO at file call', found: /an error without a type/ },
   },
   {
+    name: 'a thread that ends is told without a type',
+    ...{ from: /new EnvironmentError\(`A worker of/, to: 'new Error(`A worker of' },
+    ...{ kind: 'train', fault: 'thread', found: /an error without a type/ },
+  },
+  {
+    name: 'remarks that cannot be written stop a command',
+    ...{ from: /if \(output === this\.host\.stderr && !this\.areOne\(\)\) return;/, to: '' },
+    ...{ kind: 'study', fault: 'standard error: /dev/full', found: /for what changes nothing/ },
+  },
+  {
     name: 'locks stay',
     ...{ from: /const withdraw = \(\) => rm\w*\(claim\);/, to: 'const withdraw = async () => {};' },
     ...{ kind: 'train', fault: 'SIGTERM', found: /left after the disturbed command: .*run\.lock/ },
@@ -47,7 +57,7 @@ const faults: readonly Planted[] = [
   {
     name: 'a result that was changed is taken as it is',
     ...{ from: /if \(checksum === checksumOf\(rest\)\) return;/, to: 'return;' },
-    ...{ kind: 'report', fault: 'a bit flipped in', found: /silent difference/ },
+    ...{ kind: 'study', fault: 'a bit flipped in', found: /silent difference/ },
   },
 ];
 

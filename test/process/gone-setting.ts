@@ -103,13 +103,34 @@ export class Gone {
 
   async files(): Promise<Record<string, string[]>> {
     const out = this.path('finished');
+    const brief = [...small, '--steps', '100', '--evaluate-every', '50', '--episodes', '1'];
     if (!existsSync(out)) {
-      const brief = [...small, '--steps', '100', '--evaluate-every', '50', '--episodes', '1'];
       const { code, stderr } = await cli(['train', ...brief, '--out', out]);
       assert.is(code, 0, stderr);
     }
     mkdirSync(this.path('made'), { recursive: true });
+    const short = this.path('short.json');
+    const settings = { steps: 100, warmup: 50, hidden: [8], batch: 8, backend: 'wasm' };
+    const environments = ['pendulum', 'linear-quadratic'];
+    writeFileSync(
+      short,
+      JSON.stringify({ estimators: ['reverse-kl/pathwise'], environments, seeds: 1, settings }),
+    );
     return {
+      train: ['train', ...brief],
+      // A remark after each run; all of them are done after the first call.
+      study: ['study', short, '--jobs', '1', '--out', this.path('short')],
+      throughput: [
+        'throughput',
+        '--envs',
+        'bimodal-bandit',
+        '--steps',
+        '20',
+        '--rounds',
+        '1',
+        '--backend',
+        'cpu',
+      ],
       bench: ['bench', '--quick', '--backend', 'cpu', '--estimators', 'reverse-kl/pathwise'],
       quality: [
         ...['quality', '--quick', '--estimators', 'reverse-kl/pathwise', '--distributions', 'tanh-gaussian'],

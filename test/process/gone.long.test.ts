@@ -20,6 +20,19 @@ for (const [name, args] of Object.entries(commands)) {
     assert.not.match(stderr, /unexpected/);
   });
 
+  for (const [how, after] of [
+    ['cannot be written', '2>/dev/full'],
+    ['has lost its reader', '3>&1 1>&2 2>&3 3>&- | true'],
+  ])
+    test(`${name}: standard error ${how}, and the exit code is that of the result`, async () => {
+      const whole = await gone.shell(args, '');
+      assert.is(whole.code, wrong ? 2 : 0, whole.stderr);
+      // In the second way what the command prints comes by the shell's standard error.
+      const { code, stdout, stderr } = await gone.shell(args, after);
+      assert.is(code, whole.code, stderr);
+      assert.is((stdout + stderr).split('\n').length, whole.stdout.split('\n').length);
+    });
+
   test(`${name}: no output can be written, and it ends`, async () => {
     assert.is((await gone.shell(args, '>/dev/full 2>&1')).code, wrong ? 2 : 1);
   });

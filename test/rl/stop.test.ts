@@ -7,7 +7,7 @@ import { openWasm } from '../../src/backend/wasm/backend.ts';
 import { Device } from '../../src/device.ts';
 import type { Environment } from '../../src/envs/environment.ts';
 import { makeEnvironment } from '../../src/envs/registry.ts';
-import { LocalVector } from '../../src/envs/vector.ts';
+import { LocalVector, type VectorEnvironment } from '../../src/envs/vector.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import { decodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
 import { train } from '../../src/rl/train.ts';
@@ -223,6 +223,55 @@ test('a learner is trained by one run at a time, and again when that has ended',
   assert.is(second.status, 'rejected');
   assert.match(String((second as PromiseRejectedResult).reason), /This learner is being trained already/);
   await run();
+});
+
+test('of a step of several environments that was stopped nothing is kept, and what goes on is the undisturbed run', async () => {
+  for (const estimator of ['reverse-kl/pathwise', 'forward-kl/snis:behaviour'])
+    for (const undone of [2, 9]) {
+      const environments = () => new LocalVector([0, 1, 2, 3].map(() => makeEnvironment('pendulum')));
+      const run = async (vector: VectorEnvironment, resume?: Checkpoint, signal?: AbortSignal) => {
+        const checkpoints: Checkpoint[] = [];
+        const save = (checkpoint: Checkpoint) => void checkpoints.push(checkpoint);
+        const device = await backends.cpu();
+        const cell: Cell = {
+          ...{ environment: 'pendulum', estimator },
+          options: { environments: vector, ...(signal ? { signal } : {}) },
+        };
+        const evaluations = await runCell(device, cell, { every: 20, save, resume });
+        await device.dispose();
+        return { evaluations, checkpoints };
+      };
+      const whole = await run(environments());
+      const stop = new AbortController();
+      const inner = environments();
+      let steps = 0;
+      const first = await run(
+        {
+          count: 4,
+          reset: (seed) => inner.reset(seed),
+          async step(actions, signal) {
+            if (++steps < undone) return inner.step(actions);
+            stop.abort();
+            assert.ok(signal?.aborted);
+            return undefined;
+          },
+          getStates: () => inner.getStates(),
+          setStates: (states) => inner.setStates(states),
+          dispose: () => undefined,
+        },
+        undefined,
+        stop.signal,
+      );
+      assert.is(steps, undone);
+      const held = first.checkpoints.at(-1) as Checkpoint;
+      assert.is(held.step, 4 * (undone - 1));
+      const rest = await run(environments(), decodeCheckpoint(bytesOf(held)));
+      assert.equal(rest.evaluations, whole.evaluations);
+      assert.equal(
+        bytesOf(rest.checkpoints.at(-1) as Checkpoint),
+        bytesOf(whole.checkpoints.at(-1) as Checkpoint),
+      );
+    }
 });
 
 test.run();

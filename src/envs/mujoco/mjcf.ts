@@ -54,6 +54,9 @@ export interface MjcfOptions {
  *
  * The arrays given to the functions are the engine's own: read them, and do not keep them.
  *
+ * The engine compiles in one call, which takes some seconds for 2,000 bodies and lets nothing else happen meanwhile. Ctrl-C
+ * ends a program in its middle, unless the program handles that itself: then let it compile in a worker, which it can end.
+ *
  * @returns makes environments, as many as wanted, that share the compiled model
  * @throws DataError when the XML cannot be compiled, with the engine's reason, or asks for more than the engine survives
  * @throws EnvironmentError when it cannot be simulated

@@ -1,8 +1,13 @@
 // Who asked this process to stop, and how it ends: signals, a parent that has gone, readers that have gone, errors that
 // nobody caught. They come at any moment and in any order, so they are owned in one place, which never throws and never
 // writes where it could not write before.
+//
+// The exit code tells of the result, and standard output is part of that: where it cannot be written the command has failed
+// (1), and where its reader has gone that is a request to stop (141). Standard error has remarks: a command goes on without
+// them, to the code that its result has, unless both lead to one place, as with 2>&1.
 import type { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
+import { areOneFile } from './files.ts';
 
 interface Output {
   write(text: string): unknown;
@@ -56,8 +61,14 @@ export class Ending {
   private readonly undone = new Set<() => void>();
   private readonly listening = new Map<Request, () => void>();
   private readonly gone = new Set<Output>();
+  /** Whether the result has not been read, or not whole. */
+  private isUnread = false;
 
-  constructor(private readonly host: Host) {}
+  /** @param areOne whether standard output and standard error lead to one place */
+  constructor(
+    private readonly host: Host,
+    private readonly areOne: () => boolean,
+  ) {}
 
   /** Aborted once somebody has asked this process to stop. */
   get signal(): AbortSignal {
@@ -110,7 +121,7 @@ export class Ending {
   /** All that was to be done is done: a request to stop comes too late, and changes nothing any more. */
   whole(): void {
     this.isWhole = true;
-    if (this.gone.size === 0) this.asked = undefined;
+    if (!this.isUnread) this.asked = undefined;
   }
 
   /**
@@ -236,6 +247,8 @@ export class Ending {
   private lost(output: Output, { code, message }: NodeJS.ErrnoException): void {
     if (this.gone.has(output)) return;
     this.gone.add(output);
+    if (output === this.host.stderr && !this.areOne()) return;
+    this.isUnread = true;
     const closed = code === 'EPIPE';
     if (!closed && output === this.host.stdout)
       this.warn(`divergrad: Standard output cannot be written: ${message}.\n`);
@@ -254,4 +267,4 @@ export class Ending {
 }
 
 /** That of this process. */
-export const ending = new Ending(process as unknown as Host);
+export const ending = new Ending(process as unknown as Host, () => areOneFile(1, 2));

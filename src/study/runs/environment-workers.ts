@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { EnvironmentState } from '../../envs/environment.ts';
-import { requireStates, type VectorEnvironment, type VectorTransition } from '../../envs/vector.ts';
+import { Pace, requireStates, type VectorEnvironment, type VectorTransition } from '../../envs/vector.ts';
 import { EnvironmentError, type PackedError, unpackError } from '../../errors.ts';
 
 /** The part of a run's environments that one worker holds. */
@@ -64,6 +64,9 @@ class Slice {
  */
 export class WorkerVector implements VectorEnvironment {
   private readonly slices: readonly Slice[];
+  private readonly pace = new Pace();
+  /** What the environments were before the step in whose middle they were ended. */
+  private ended: readonly EnvironmentState[] | undefined;
 
   /** @param workers at most `count` are started */
   constructor(
@@ -83,12 +86,27 @@ export class WorkerVector implements VectorEnvironment {
     return this.all(() => ({ kind: 'reset', seed }));
   }
 
-  step(actions: readonly Float32Array[]): Promise<VectorTransition[]> {
-    return this.all(({ first, count }) => ({ kind: 'step', actions: actions.slice(first, first + count) }));
+  /** A long step that is stopped ends the workers in its middle: only the states may be asked for afterwards. */
+  async step(
+    actions: readonly Float32Array[],
+    signal?: AbortSignal,
+  ): Promise<VectorTransition[] | undefined> {
+    const before = signal && this.pace.isLong ? await this.getStates() : undefined;
+    const step = () =>
+      this.all<VectorTransition>(({ first, count }) => ({
+        kind: 'step',
+        actions: actions.slice(first, first + count),
+      }));
+    if (!before || !signal) return this.pace.of(step);
+    const stepped = signal.aborted ? undefined : await orAborted(this.pace.of(step), signal);
+    if (stepped) return stepped;
+    this.ended = before;
+    await this.dispose();
+    return undefined;
   }
 
-  getStates(): Promise<EnvironmentState[]> {
-    return this.all(() => ({ kind: 'getStates' }));
+  async getStates(): Promise<EnvironmentState[]> {
+    return this.ended ? [...this.ended] : this.all(() => ({ kind: 'getStates' }));
   }
 
   async setStates(states: readonly EnvironmentState[]): Promise<void> {
@@ -108,5 +126,19 @@ export class WorkerVector implements VectorEnvironment {
   private async all<T>(request: (part: WorkerSlice) => SliceRequest): Promise<T[]> {
     const answers = await Promise.all(this.slices.map((slice) => slice.ask<T[]>(request(slice.part))));
     return answers.flat();
+  }
+}
+
+/** What comes first: an answer, or undefined when the signal is given. */
+async function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let stop = () => {};
+  const stopped = new Promise<undefined>((done) => {
+    stop = () => done(undefined);
+  });
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([answer, stopped]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

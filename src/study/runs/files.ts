@@ -139,6 +139,20 @@ export const readEntries = (path: string) =>
   typed(path, 'be read', () => fs.readdir(path, { withFileTypes: true }));
 
 export const stat = (path: string) => typed(path, 'be read', () => fs.stat(path));
+/** The number that a file has for as long as it is there, wherever it is moved on its disk; a copy has another. */
+export const numberOf = (path: string): Promise<bigint> =>
+  typed(path, 'be read', async () => (await fs.stat(path, { bigint: true })).ino);
+
+/** Whether two descriptors of this process lead to one place. */
+export function areOneFile(first: number, second: number): boolean {
+  try {
+    const [a, b] = [now.fstatSync(first), now.fstatSync(second)];
+    return a.ino !== 0 && a.ino === b.ino && a.dev === b.dev;
+  } catch {
+    return false;
+  }
+}
+
 export const realpath = (path: string): Promise<string> => typed(path, 'be read', () => fs.realpath(path));
 
 /** Asks whether a path may be written to. */

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { DataError, UsageError } from '../../errors.ts';
 import { ending } from './ending.ts';
-import { faultOf, isAbsent, readdir, readFile, rm, rmSync, stat, writeFileSync } from './files.ts';
+import { faultOf, isAbsent, numberOf, readdir, readFile, rm, rmSync, writeFileSync } from './files.ts';
 
 export interface Lock {
   /**
    * @throws DataError when the folder is no longer the one that was locked: it was removed, or moved and another stands in its
-   *   place
+   *   place, be it a copy of it
    */
   requireHeld(): Promise<void>;
   release(): Promise<void>;
@@ -38,18 +38,23 @@ export async function takeLock(file: string): Promise<Lock> {
     withdraw()
       .catch(() => undefined)
       .finally(forget);
-  const requireHeld = async () => {
-    const held = await stat(claim).catch((error: unknown) => {
+  const number = () =>
+    numberOf(claim).catch((error: unknown) => {
       if (isAbsent(error) || faultOf(error) === 'ENOTDIR') return undefined;
       throw error;
     });
-    if (held) return;
+  let own: bigint | undefined;
+  const requireHeld = async () => {
+    // A copy of the folder has a copy of the claim.
+    const held = await number();
+    if (held !== undefined && held === own) return;
     throw new DataError(`The folder '${folder}' is no longer the one that this process has locked.`, {
       hint: 'It was removed, or moved and another stands in its place. Put it back, and the same command goes on.',
     });
   };
   try {
     await contend(folder, prefix, claim, withdraw);
+    own = await number();
     return { release, requireHeld };
   } catch (error) {
     // A full disk may have left it empty.

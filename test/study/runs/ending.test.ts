@@ -49,9 +49,9 @@ class FakeProcess extends EventEmitter implements Host {
 }
 
 const soon = () => new Promise((done) => setTimeout(done, 0));
-function begin() {
+function begin(areOne = false) {
   const host = new FakeProcess();
-  const ending = new Ending(host);
+  const ending = new Ending(host, () => areOne);
   const reported: unknown[] = [];
   ending.watch((error) => {
     reported.push(error);
@@ -187,6 +187,56 @@ test('an output that cannot be written is named once, on the other', async () =>
   assert.is(host.exitCode, 1);
   assert.equal(host.stderr.texts, ['divergrad: Standard output cannot be written: ENOSPC: write.\n']);
 });
+
+for (const fault of ['ENOSPC', 'EPIPE', 'EIO'])
+  for (const throws of [false, true])
+    test(`standard error that cannot be written (${fault}, ${throws ? 'at once' : 'by an event'}) changes nothing while standard output can`, async () => {
+      for (const isSaving of [false, true]) {
+        const { host, ending } = begin();
+        if (isSaving) ending.saving();
+        Object.assign(host.stderr, { fault, throws });
+        ending.warn('a remark\n');
+        await soon();
+        assert.not.ok(ending.signal.aborted);
+        ending.check();
+        ending.say('the result\n');
+        ending.whole();
+        ending.end();
+        assert.is(host.exitCode, undefined);
+        assert.equal(host.stdout.texts, ['the result\n']);
+      }
+      const asked = begin();
+      asked.ending.saving();
+      Object.assign(asked.host.stderr, { fault, throws });
+      asked.ending.warn('a remark\n');
+      await soon();
+      asked.host.emit('SIGINT');
+      asked.ending.end();
+      assert.is(asked.host.exitCode, 130, 'what stopped it is told');
+      const failed = begin();
+      Object.assign(failed.host.stderr, { fault, throws });
+      failed.ending.failed(2);
+      failed.ending.warn('an error\n');
+      await soon();
+      failed.ending.end();
+      assert.is(failed.host.exitCode, 2, 'and so is an error');
+    });
+
+for (const [fault, code] of [
+  ['ENOSPC', 1],
+  ['EPIPE', 141],
+] as const)
+  test(`where both outputs lead to one place, ${fault} on standard error is that of standard output`, async () => {
+    const { host, ending } = begin(true);
+    ending.saving();
+    host.stderr.fault = fault;
+    ending.warn('a remark\n');
+    await soon();
+    assert.ok(ending.signal.aborted);
+    ending.whole();
+    ending.end();
+    assert.is(host.exitCode, code);
+  });
 
 test('an error is told once, however often it comes and whether or not it can be written', async () => {
   for (const fault of [undefined, 'ENOSPC', 'EPIPE', 'EIO']) {

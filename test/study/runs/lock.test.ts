@@ -45,11 +45,12 @@ const claimOf = (name: string, pid: number) => join(folder, `${name}.${pid}-0000
 // Elsewhere a system does not say when a process began, and a claim is known by its number alone.
 if (process.platform === 'linux') {
   test('a process that was killed but not yet asked how it ended is gone', async () => {
-    // A shell that becomes something else never asks after the child it leaves.
-    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const pid = Number(await new Promise((done) => parent.stdout.once('data', done)));
+    // A shell asks after its children as long as it is one; what it becomes, and answers, never does.
+    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const said = async () => String(await new Promise((done) => parent.stdout.once('data', done)));
+    const pid = Number(await said());
+    parent.stdin.write('cat?');
+    assert.is(await said(), 'cat?');
     process.kill(pid, 'SIGKILL');
     process.kill(pid, 0);
     writeFileSync(claimOf('three.lock', pid), '');

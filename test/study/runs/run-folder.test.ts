@@ -1,5 +1,5 @@
 // The folder of a run that is stopped and goes on: every evaluation once, with the seconds of the whole run.
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -183,19 +183,24 @@ test('of two runs that want a new folder at once one has it, and the other chang
   await again.close();
 });
 
-test('a folder that was moved, or moved and replaced, is noticed before anything gets into its place', async ({
+test('a folder that was moved, or moved and replaced, even by its copy, is noticed before anything gets into its place', async ({
   folder,
 }) => {
   const [path, moved] = [join(folder, 'run'), join(folder, 'moved')];
-  for (const replaced of [false, true]) {
+  for (const replaced of ['by nothing', 'by another', 'by its copy']) {
     const run = await RunFolder.open(path, settings, making);
     await run.save(checkpointAt(10));
+    if (replaced === 'by its copy')
+      await cp(path, `${path}-copy`, { recursive: true, preserveTimestamps: true });
     await rename(path, moved);
-    if (replaced) {
+    if (replaced === 'by its copy') await rename(`${path}-copy`, path);
+    if (replaced === 'by another') {
       const other = await RunFolder.open(path, settings, making);
       await other.close();
     }
-    const before = replaced ? await readdir(path) : undefined;
+    const unlocked = async () =>
+      (await readdir(path).catch(() => [])).filter((name) => !name.startsWith('run.lock'));
+    const before = await unlocked();
     for (const write of [
       () => run.append(evaluation(20), 1),
       () => run.save(checkpointAt(20)),
@@ -203,11 +208,12 @@ test('a folder that was moved, or moved and replaced, is noticed before anything
       () => run.finish({ kind: 'a policy' } as unknown as PolicyFile, [], 2),
     ]) {
       const error = await write().catch((thrown: unknown) => thrown);
-      assert.instance(error, DataError);
+      assert.instance(error, DataError, replaced);
       assert.match((error as Error).message, /no longer the one that this process has locked/);
     }
+    assert.equal(await unlocked(), before);
     await run.close();
-    assert.equal(await readdir(path).catch(() => undefined), before);
+    assert.equal(await readdir(path).catch(() => []), before, 'the lock goes from a copy too');
     // Back in its place the run goes on, whatever a process that was killed has left half written.
     await rm(path, { recursive: true, force: true });
     await rename(moved, path);
@@ -219,7 +225,7 @@ test('a folder that was moved, or moved and replaced, is noticed before anything
     await again.close();
     assert.equal((await readdir(path)).sort(), [
       'checkpoint.bin',
-      ...(replaced ? ['checkpoint.previous.bin'] : []),
+      ...(replaced !== 'by nothing' ? ['checkpoint.previous.bin'] : []),
       'config.json',
       'metrics.jsonl',
     ]);
