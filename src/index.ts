@@ -116,8 +116,9 @@ export {
 } from './rl/actor-critic.ts';
 export type { Checkpoint, CheckpointOptions, CheckpointSettings } from './rl/checkpoint.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
+export type { Evaluation } from './rl/evaluation.ts';
 export { Evaluator, evaluationSeeds } from './rl/evaluator.ts';
-export { explainFault } from './rl/numerics.ts';
+export { explainFault } from './rl/explain-fault.ts';
 export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
 export { type PolicyBatch, PolicyLearner, type PolicyLearnerOptions } from './rl/policy-learner.ts';
 export { compileUpdate, replayFor, trainingWork } from './rl/recorded-update.ts';
@@ -130,7 +131,7 @@ export {
   type TransitionBatch,
 } from './rl/replay.ts';
 export { train } from './rl/train.ts';
-export { type Evaluation, type TrainOptions, trainDefaults } from './rl/train-options.ts';
+export { type TrainOptions, trainDefaults } from './rl/train-options.ts';
 
 export {
   abs,

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { baselineEstimator } from '../divergences/registry.ts';
 import { jsonText } from '../json.ts';
 import { estimatorHelp } from '../report/matrix.ts';
-import type { Evaluation } from '../rl/train-options.ts';
+import type { Evaluation } from '../rl/evaluation.ts';
 import { requireFolder } from '../study/runs/destination.ts';
 import { ending } from '../study/runs/ending.ts';
 import { performRun } from '../study/runs/run.ts';

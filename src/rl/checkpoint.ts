@@ -6,8 +6,8 @@ import { CheckpointError, NumericsError } from '../errors.ts';
 import type { PhiloxState } from '../math/philox.ts';
 import { streamVersion } from '../math/streams.ts';
 import type { State } from '../tape/index.ts';
+import type { Evaluation } from './evaluation.ts';
 import type { ReplayContents } from './replay.ts';
-import { type Evaluation, type TrainNumbers, type TrainOptions, trainNumbersOf } from './train-options.ts';
 
 /** What a run was asked for: a run resumes only from a checkpoint that agrees. */
 export type CheckpointSettings = Readonly<Record<string, string | number>>;
@@ -106,37 +106,6 @@ export function requireEnvironments({ environments }: Checkpoint, count: number,
       'other-run',
       `The checkpoint holds ${environments[wrong].observation.length} values as the observation of environment ${wrong}, and it has ${observations}.`,
     );
-}
-
-/** What a checkpoint must agree in with the run that resumes from it. Its length may differ. */
-export function runSettings(settings: TrainOptions & TrainNumbers, environment: string): CheckpointSettings {
-  const { learner } = settings;
-  const { estimator, family, familyOptions, actions, learningRates, ...options } = learner.options;
-  // One environment is not said, as it was not when there could be no more.
-  const several = settings.environments && settings.environments.count > 1;
-  const chosen = {
-    ...(several ? { environments: settings.environments?.count ?? 1 } : {}),
-    ...trainNumbersOf(settings),
-  };
-  const own = {
-    ...options,
-    samples: learner.samples,
-    targetEntropy: learner.targetEntropy,
-    familyOptions: familyOptions ?? {},
-    learningRates: learningRates ?? {},
-  };
-  const texts = Object.entries(own).map(([name, value]) => [
-    `learner.${name}`,
-    typeof value === 'object' ? JSON.stringify(value) : value,
-  ]);
-  return {
-    environment,
-    estimator: estimator.name,
-    distribution: family.name,
-    actions: actions.size,
-    ...chosen,
-    ...Object.fromEntries(texts),
-  };
 }
 
 /**

@@ -1,10 +1,8 @@
 // What a run does about NaN and infinity: every update looks for them on the device, and what it notes is read along
 // with the metrics.
 import type { Values } from '../backend/backend.ts';
-import type { Device, TracedStep, Update } from '../device.ts';
+import type { TracedStep, Update } from '../device.ts';
 import { NumericsError } from '../errors.ts';
-import { train } from './train.ts';
-import type { TrainOptions } from './train-options.ts';
 
 const remedy = 'A smaller learning rate or a larger temperature may help.';
 /** What exact divergences say of their own error. */
@@ -85,35 +83,6 @@ export class FaultFinder {
       { hint: remedy, update: this.number },
     );
   }
-}
-
-/**
- * Repeats a run that met NaN or infinity, from its last checkpoint or from the start, up to the update in question, and
- * carries that one out step by step. The run must be repeatable, as on cpu and wasm it is.
- *
- * @param error what ended the run
- * @returns the error that names the step; the one given when it does not know its update or does not come again
- */
-export async function explainFault(
-  device: Device,
-  options: TrainOptions,
-  error: NumericsError,
-): Promise<NumericsError> {
-  if (error.update === undefined) return error;
-  const { onEvaluation: _onEvaluation, checkpoint, learner, ...repeated } = options;
-  for (const state of learner.states) device.free(state);
-  try {
-    await train(device, {
-      ...repeated,
-      learner,
-      inspect: error.update,
-      checkpoint: checkpoint && { ...checkpoint, save: () => undefined },
-    });
-  } catch (found) {
-    if (found instanceof NumericsError) return found;
-    throw found;
-  }
-  return error;
 }
 
 function range(values: Values): string {

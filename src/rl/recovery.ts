@@ -1,8 +1,9 @@
 import type { Device } from '../device.ts';
 import { BackendError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import type { Evaluation } from './evaluation.ts';
 import { train } from './train.ts';
-import type { Evaluation, TrainOptions } from './train-options.ts';
+import type { TrainOptions } from './train-options.ts';
 
 export interface RecoveryOptions<D extends Device> {
   /** Opens a device in the place of one that was lost. */

@@ -1,8 +1,9 @@
-// What a training run is asked for, and what it reports.
+// What a training run is asked for.
 import type { Environment } from '../envs/environment.ts';
 import type { VectorEnvironment } from '../envs/vector.ts';
 import type { ActorCritic } from './actor-critic.ts';
 import type { CheckpointOptions } from './checkpoint.ts';
+import type { Evaluation } from './evaluation.ts';
 
 /** The numbers of a run, each with what it is where it is not given. `ranges` says what it may be. */
 export const trainDefaults = {
@@ -47,17 +48,4 @@ export interface TrainOptions extends Partial<TrainNumbers> {
   readonly checkpoint?: CheckpointOptions | undefined;
   /** An update, counted from 1, to carry out step by step, in search of the one that gives NaN or infinity. */
   readonly inspect?: number;
-}
-
-/** One evaluation of the deterministic policy. */
-export interface Evaluation {
-  /** Environment steps taken so far. */
-  readonly step: number;
-  /** Gradient steps taken so far. */
-  readonly updates: number;
-  /** Undiscounted return of each evaluation episode. */
-  readonly returns: readonly number[];
-  readonly meanReturn: number;
-  /** Scalars of the last update; empty before the first. */
-  readonly metrics: Readonly<Record<string, number>>;
 }

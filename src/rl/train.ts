@@ -1,5 +1,6 @@
 import type { Device } from '../device.ts';
-import type { Evaluation, TrainOptions } from './train-options.ts';
+import type { Evaluation } from './evaluation.ts';
+import type { TrainOptions } from './train-options.ts';
 import { TrainingRun } from './training-run.ts';
 
 /**

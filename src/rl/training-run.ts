@@ -7,10 +7,11 @@ import { clockState, type State } from '../tape/index.ts';
 import { Actor, type Choice } from './actor.ts';
 import { Burst } from './burst.ts';
 import { type Checkpoint, restoreStates, saveStates } from './checkpoint.ts';
+import type { Evaluation } from './evaluation.ts';
 import { Evaluator, evaluationSeeds } from './evaluator.ts';
 import { FaultFinder, finite, notFinite, requireSound } from './numerics.ts';
 import { compileUpdate } from './recorded-update.ts';
-import type { Evaluation, TrainOptions } from './train-options.ts';
+import type { TrainOptions } from './train-options.ts';
 import { claim, type Setup, setUp } from './training-setup.ts';
 
 /** What runs on the device. */

@@ -5,7 +5,7 @@ import { checkedVector, LocalVector, type VectorEnvironment } from '../envs/vect
 import { UsageError } from '../errors.ts';
 import { type ActionMap, actionMap } from './actions.ts';
 import type { ActorCritic } from './actor-critic.ts';
-import { type CheckpointSettings, requireEnvironments, requireResumable, runSettings } from './checkpoint.ts';
+import { type CheckpointSettings, requireEnvironments, requireResumable } from './checkpoint.ts';
 import { replayFor } from './recorded-update.ts';
 import type { ReplayBuffer } from './replay.ts';
 import {
@@ -15,7 +15,7 @@ import {
   requireParts,
   requireSettings,
 } from './train-checks.ts';
-import { type TrainNumbers, type TrainOptions, trainDefaults } from './train-options.ts';
+import { type TrainNumbers, type TrainOptions, trainDefaults, trainNumbersOf } from './train-options.ts';
 
 export interface Setup {
   readonly settings: TrainOptions & TrainNumbers;
@@ -67,4 +67,35 @@ export function setUp(device: Device, options: TrainOptions): Setup {
   const replay = replayFor(learner, settings.capacity);
   requireMemory(replay, settings, device.backend);
   return { settings, identity, make, environments, map, replay };
+}
+
+/** What a checkpoint must agree in with the run that resumes from it. Its length may differ. */
+export function runSettings(settings: TrainOptions & TrainNumbers, environment: string): CheckpointSettings {
+  const { learner } = settings;
+  const { estimator, family, familyOptions, actions, learningRates, ...options } = learner.options;
+  // One environment is not said, as it was not when there could be no more.
+  const several = settings.environments && settings.environments.count > 1;
+  const chosen = {
+    ...(several ? { environments: settings.environments?.count ?? 1 } : {}),
+    ...trainNumbersOf(settings),
+  };
+  const own = {
+    ...options,
+    samples: learner.samples,
+    targetEntropy: learner.targetEntropy,
+    familyOptions: familyOptions ?? {},
+    learningRates: learningRates ?? {},
+  };
+  const texts = Object.entries(own).map(([name, value]) => [
+    `learner.${name}`,
+    typeof value === 'object' ? JSON.stringify(value) : value,
+  ]);
+  return {
+    environment,
+    estimator: estimator.name,
+    distribution: family.name,
+    actions: actions.size,
+    ...chosen,
+    ...Object.fromEntries(texts),
+  };
 }

@@ -14,7 +14,7 @@ import { type VerifyReport, verifyCommand } from '../../src/cli/verify.ts';
 import { DataError } from '../../src/errors.ts';
 import { compatibilityMatrix, type Matrix } from '../../src/report/matrix.ts';
 import type { StudyReport } from '../../src/report/report.ts';
-import type { Evaluation } from '../../src/rl/train-options.ts';
+import type { Evaluation } from '../../src/rl/evaluation.ts';
 import { planStudy, readStudy, runName } from '../../src/study/config.ts';
 import { findCheckpoint } from '../../src/study/runs/checkpoint-file.ts';
 import { type RunSettings, runDefaults } from '../../src/study/runs/settings.ts';

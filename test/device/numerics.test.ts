@@ -6,7 +6,7 @@ import type { Device, Recorder } from '../../src/device.ts';
 import { makeEnvironment } from '../../src/envs/registry.ts';
 import { NumericsError } from '../../src/errors.ts';
 import { adam } from '../../src/nn/index.ts';
-import { explainFault } from '../../src/rl/numerics.ts';
+import { explainFault } from '../../src/rl/explain-fault.ts';
 import { train } from '../../src/rl/train.ts';
 import {
   add,

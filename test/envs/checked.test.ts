@@ -13,9 +13,10 @@ import { type DivergradError, EnvironmentError, UsageError } from '../../src/err
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import { decodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
+import type { Evaluation } from '../../src/rl/evaluation.ts';
 import { SavedPolicy, savePolicy } from '../../src/rl/policy-file.ts';
 import { train } from '../../src/rl/train.ts';
-import type { Evaluation, TrainOptions } from '../../src/rl/train-options.ts';
+import type { TrainOptions } from '../../src/rl/train-options.ts';
 import { play } from '../../src/study/play.ts';
 import { bytesOf } from '../helpers/training.ts';
 

@@ -6,8 +6,9 @@ import { actionMap } from '../../src/rl/actions.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
 import type { Checkpoint, CheckpointOptions } from '../../src/rl/checkpoint.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
+import type { Evaluation } from '../../src/rl/evaluation.ts';
 import { train } from '../../src/rl/train.ts';
-import type { Evaluation, TrainOptions } from '../../src/rl/train-options.ts';
+import type { TrainOptions } from '../../src/rl/train-options.ts';
 
 /** A training run of a test. */
 export interface Cell {

@@ -15,9 +15,10 @@ import type { Activation } from '../../src/nn/index.ts';
 import { actionMap } from '../../src/rl/actions.ts';
 import { ActorCritic, type ActorCriticOptions, type CriticTarget } from '../../src/rl/actor-critic.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
+import type { Evaluation } from '../../src/rl/evaluation.ts';
 import { ReplayBuffer } from '../../src/rl/replay.ts';
 import { train } from '../../src/rl/train.ts';
-import type { Evaluation, TrainOptions } from '../../src/rl/train-options.ts';
+import type { TrainOptions } from '../../src/rl/train-options.ts';
 import { allclose } from '../helpers/allclose.ts';
 import { exactDevice } from '../helpers/devices.ts';
 

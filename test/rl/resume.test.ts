@@ -10,7 +10,7 @@ import { CheckpointError, NumericsError, UsageError } from '../../src/errors.ts'
 import { streamVersion } from '../../src/math/streams.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
 import { decodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
-import type { Evaluation } from '../../src/rl/train-options.ts';
+import type { Evaluation } from '../../src/rl/evaluation.ts';
 import { bytesOf, type Cell, quick, resumedAndWhole, runCell } from '../helpers/training.ts';
 
 const backends = {

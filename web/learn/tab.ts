@@ -3,7 +3,7 @@ import { missingNeeds } from '../../src/divergences/estimator.ts';
 import { chooseEstimator, estimatorChoices } from '../../src/divergences/registry.ts';
 import type { Scene } from '../../src/envs/scene.ts';
 import { jsonText } from '../../src/json.ts';
-import type { Evaluation } from '../../src/rl/train-options.ts';
+import type { Evaluation } from '../../src/rl/evaluation.ts';
 import { version } from '../../src/version.ts';
 import { LineChart } from '../shell/chart.ts';
 import { type RunningJob, startJob } from '../shell/client.ts';

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { DataError, UsageError } from '../../errors.ts';
 import { jsonText, parseJson } from '../../json.ts';
 import type { Checkpoint } from '../../rl/checkpoint.ts';
+import type { Evaluation } from '../../rl/evaluation.ts';
 import { type PolicyFile, parsePolicy } from '../../rl/policy-file.ts';
 import { requireSealed, sealed } from '../../rl/seal.ts';
-import type { Evaluation } from '../../rl/train-options.ts';
 import {
   type FoundCheckpoint,
   findCheckpoint,

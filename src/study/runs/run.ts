@@ -3,17 +3,14 @@ import { LocalVector, type VectorEnvironment } from '../../envs/vector.ts';
 import { type BackendError, NumericsError } from '../../errors.ts';
 import { type OpenedDevice, open } from '../../open/open.ts';
 import type { ActorCritic } from '../../rl/actor-critic.ts';
-import { requireResumable, runSettings } from '../../rl/checkpoint.ts';
-import { explainFault } from '../../rl/numerics.ts';
+import { requireResumable } from '../../rl/checkpoint.ts';
+import type { Evaluation } from '../../rl/evaluation.ts';
+import { explainFault } from '../../rl/explain-fault.ts';
 import { requireSavable, savePolicy } from '../../rl/policy-file.ts';
 import { trainingWork } from '../../rl/recorded-update.ts';
 import { trainRecovering } from '../../rl/recovery.ts';
-import {
-  type Evaluation,
-  type TrainNumbers,
-  type TrainOptions,
-  trainNumbersOf,
-} from '../../rl/train-options.ts';
+import { type TrainNumbers, type TrainOptions, trainNumbersOf } from '../../rl/train-options.ts';
+import { runSettings } from '../../rl/training-setup.ts';
 import { findCheckpoint } from './checkpoint-file.ts';
 import { WorkerVector } from './environment-workers.ts';
 import { RunFolder, type RunMaking } from './run-folder.ts';
