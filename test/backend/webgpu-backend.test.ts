@@ -21,8 +21,6 @@ const increment = (count: number): FusedStep => ({
   kind: 'fused',
   label: 'increment',
   buffers: [0, 1],
-  flops: 0,
-  bytes: 0,
   shapes: '',
   fused: {
     shape: [count],
@@ -45,8 +43,6 @@ const tick: Step = {
   params: { unused: 0 },
   label: 'tick',
   buffers: [0],
-  flops: 0,
-  bytes: 0,
   shapes: '',
 };
 

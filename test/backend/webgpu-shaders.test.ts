@@ -19,7 +19,7 @@ import {
   REPLAY_COLUMNS,
   SUM_THREADS,
   WORKGROUP,
-} from '../../src/program/kernels.ts';
+} from '../../src/kernels/index.ts';
 import type { FusedKernel } from '../../src/program/program.ts';
 
 /** Names that WGSL reserves carry an underscore. */
@@ -109,8 +109,6 @@ test('a specialised kernel keeps the chosen case only', () => {
     params,
     label: '',
     buffers: [],
-    flops: 0,
-    bytes: 0,
     shapes: '',
   } as const;
   const wgsl = specialise(step);
@@ -148,8 +146,6 @@ test('a layer kernel has tiles that fit its layer, and asks nothing of an edge t
         params: { nets: 2, rows, outputs, activation: 1, hasX1: 0, storeZ: 0 },
         label: '',
         buffers: [],
-        flops: 0,
-        bytes: 0,
         shapes: '',
       },
       subgroups,

@@ -32,8 +32,6 @@ const increment: FusedStep = {
   kind: 'fused',
   label: 'increment',
   buffers: [0, 1],
-  flops: 0,
-  bytes: 0,
   shapes: '',
   fused: {
     shape: [3],

@@ -1,6 +1,6 @@
 import type { Values } from '../../src/backend/backend.ts';
 import { createCpuBackend, type Precision } from '../../src/backend/cpu/backend.ts';
-import { kernelSpec, type Params } from '../../src/program/kernels.ts';
+import { kernelSpec, type Params } from '../../src/kernels/index.ts';
 import { type FusedKernel, fusedOutputs, Program, type Step } from '../../src/program/program.ts';
 
 /** What a binding starts with: its values, or a number of zeros. A Uint32Array makes a buffer of words. */
@@ -39,7 +39,7 @@ async function runStep(
   return Promise.all(buffers.map((buffer) => backend.read(buffer)));
 }
 
-const base = { label: 'test', flops: 0, bytes: 0, shapes: '' };
+const base = { label: 'test', shapes: '' };
 
 /**
  * Runs one hand-written kernel.

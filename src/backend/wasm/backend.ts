@@ -1,4 +1,4 @@
-import { BackendError, UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { kernelSpec } from '../../kernels/index.ts';
 import { type KernelStep, type Program, type SingleStep, separateSteps } from '../../program/program.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
@@ -208,11 +208,6 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
       case 'fused':
         return assembleFused(step.fused, bound, memory);
       case 'kernel': {
-        if (kernelNumber(step.kernel) < 0) {
-          throw new BackendError(`The wasm backend has no kernel '${step.kernel}'.`, {
-            hint: "Networks taken apart by layer are for WebGPU: compile with mlp 'fused' or 'tiled'.",
-          });
-        }
         const { params, floats, bindings } = kernelSpec(step.kernel);
         const values = Object.fromEntries(params.map((name) => [name, step.params[name] ?? 0]));
         const plan = planOf(step.kernel, values, this.gemmScratch);
