@@ -1,6 +1,6 @@
 import { test } from 'uvu';
-import { PhiloxStream } from '../../src/math/philox.ts';
 import { activations } from '../../src/kernels/index.ts';
+import { PhiloxStream } from '../../src/math/philox.ts';
 import { elementwiseOps } from '../../src/tape/index.ts';
 import { close, dot, finiteDifferences, runKernel } from '../helpers/cpu-run.ts';
 

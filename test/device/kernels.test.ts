@@ -4,7 +4,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend, Values } from '../../src/backend/backend.ts';
-import { mulHigh32, normalsFromBits, philox4x32, uniformFromBits } from '../../src/math/philox.ts';
 import {
   activations,
   MLP_LAYERS,
@@ -12,6 +11,7 @@ import {
   randomKinds,
   scoreBaselines,
 } from '../../src/kernels/index.ts';
+import { mulHigh32, normalsFromBits, philox4x32, uniformFromBits } from '../../src/math/philox.ts';
 import { assertClose, Data, openTested, oracle, runKernelOn, type Start } from '../helpers/kernel-run.ts';
 
 let backend: Backend;
@@ -681,7 +681,12 @@ test('assign and tick', async () => {
   const x = new Data(15).normal(130);
   const { y } = await runKernelOn(backend, 'assign', { count: 129 }, { x, y: 130 });
   assert.equal([...y], [...x.slice(0, 129), 0]);
-  const { clock } = await runKernelOn(backend, 'tick', { watched: 0, place: 0 }, { clock: Uint32Array.of(9, 8, 7, 6) });
+  const { clock } = await runKernelOn(
+    backend,
+    'tick',
+    { watched: 0, place: 0 },
+    { clock: Uint32Array.of(9, 8, 7, 6) },
+  );
   assert.equal([...clock], [9, 8, 8, 6]);
 });
 

@@ -2,8 +2,8 @@ import type { Backend, DeviceBuffer, Values } from '../../src/backend/backend.ts
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { openWasm } from '../../src/backend/wasm/backend.ts';
 import { openWebGpu } from '../../src/backend/webgpu/open.ts';
-import { PhiloxStream } from '../../src/math/philox.ts';
 import { kernelSpec, type Params } from '../../src/kernels/index.ts';
+import { PhiloxStream } from '../../src/math/philox.ts';
 import {
   type FusedKernel,
   fusedOutputs,

@@ -1,6 +1,12 @@
 // The modules of every kernel, over its choices and over which of its bindings are there.
 import { type Module, moduleOf } from '../../src/backend/webgpu/modules.ts';
-import { activations, joinedKernels, type KernelSpec, kernels, type Params } from '../../src/kernels/index.ts';
+import {
+  activations,
+  joinedKernels,
+  type KernelSpec,
+  kernels,
+  type Params,
+} from '../../src/kernels/index.ts';
 import type { JoinedStep, KernelStep } from '../../src/program/program.ts';
 
 /** The binding that a choice such as `storeDQ` or `hasBias` lets a kernel do without. */
@@ -82,7 +88,7 @@ export function variantsOf(spec: KernelSpec): Variant[] {
   const others: Params[] = [
     ...('activation' in base ? activations.map((_, activation) => ({ ...all, activation })) : []),
     ...('nets' in base ? [{ ...all, nets: 1 }] : []),
-    ...(['squash', 'decoupled'].flatMap((name) => (name in base ? [{ ...all, [name]: 1 }] : []))),
+    ...['squash', 'decoupled'].flatMap((name) => (name in base ? [{ ...all, [name]: 1 }] : [])),
     ...('baseline' in base ? [1, 2, 3].map((baseline) => ({ ...all, baseline })) : []),
     ...('kind' in base ? [1, 2].map((kind) => ({ ...all, kind })) : []),
     ...('layers' in base ? [{ ...all, half: 1 }] : []),

@@ -3,11 +3,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { open } from '../../src/backend/select.ts';
 import { ProbeError } from '../../src/errors.ts';
+import { kernels } from '../../src/kernels/index.ts';
 import { costSettings, measureCost } from '../../src/measure/cost.ts';
 import { checkKernels, isWrongKernel } from '../../src/measure/kernel-check.ts';
 import { agreementLine } from '../../src/measure/referee.ts';
 import { measureWholeUpdate } from '../../src/measure/update-cost.ts';
-import { kernels } from '../../src/kernels/index.ts';
 import { plantedGpu, signs } from '../helpers/planted.ts';
 
 const settings = costSettings({ batch: 5, hidden: [4], rounds: 1, minimumMs: 0 });

@@ -2,7 +2,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ShapeError, UsageError } from '../../src/errors.ts';
-import { bufferOf } from '../../src/program/program.ts';
 import {
   type Activation,
   activate,
@@ -11,6 +10,7 @@ import {
   mlp,
   parameterCount,
 } from '../../src/nn/index.ts';
+import { bufferOf } from '../../src/program/program.ts';
 import {
   grad,
   literal,

@@ -57,8 +57,7 @@ export function readsAndWrites(program: Program, step: Step): string[] {
         ? i < step.fused.inputs.length
           ? 'read'
           : 'write'
-        : (step.kind === 'joined' ? joinedKernel(step.kernel) : kernelSpec(step.kernel)).bindings[i]
-            .access;
+        : (step.kind === 'joined' ? joinedKernel(step.kernel) : kernelSpec(step.kernel)).bindings[i].access;
     (access === 'read' ? reads : writes).push(memoryOf(program, buffer));
   });
   return writes.filter((memory, i) => reads.includes(memory) || writes.indexOf(memory) !== i);

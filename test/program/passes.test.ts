@@ -27,8 +27,15 @@ test('lowering comes first, then every pass that the target has a use for, in or
   assert.equal(namesFor({}), always);
   assert.equal(namesFor({ joinedBindings: 10 }), [...always, 'join kernels']);
   assert.equal(namesFor({ halfHidden: true }), [...always, 'halve hidden layers']);
-  assert.equal(namesFor({ halfHidden: true, mlp: 'tiled' }), always, 'products keep nothing that could be halved');
-  assert.equal(namesFor({ halfHidden: true, joinedBindings: 10 }), ['lower', ...passes.map(({ name }) => name)]);
+  assert.equal(
+    namesFor({ halfHidden: true, mlp: 'tiled' }),
+    always,
+    'products keep nothing that could be halved',
+  );
+  assert.equal(namesFor({ halfHidden: true, joinedBindings: 10 }), [
+    'lower',
+    ...passes.map(({ name }) => name),
+  ]);
 });
 
 test('a stage lists one line a step and says why there is the pass', () => {
@@ -41,7 +48,12 @@ test('a stage lists one line a step and says why there is the pass', () => {
 });
 
 test('what is printed last is the program, and printing changes nothing', () => {
-  for (const options of [{}, { joinedBindings: 10 }, { joinedBindings: 10, halfHidden: true }, { mlp: 'tiled' as const }]) {
+  for (const options of [
+    {},
+    { joinedBindings: 10 },
+    { joinedBindings: 10, halfHidden: true },
+    { mlp: 'tiled' as const },
+  ]) {
     const recording = recordOnly(update, options);
     const stages: Stage[] = [];
     const printed = lower(recording, (stage) => stages.push(stage));

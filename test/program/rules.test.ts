@@ -11,8 +11,8 @@ import { joinKernels } from '../../src/program/passes/join.ts';
 import { dropUnread, mergeNeighbours } from '../../src/program/passes/merge.ts';
 import { joinSegments } from '../../src/program/passes/segments.ts';
 import {
-  formatCount,
   type FusedStep,
+  formatCount,
   type JoinedStep,
   type KernelStep,
   type Step,
@@ -160,7 +160,10 @@ test('segments beside each other in the same rows are one; any other two are not
   };
   const joinOf = (params: Params, x1 = 0) =>
     joinSegments(
-      draftOf([step('mlp_forward', { ...beside, ...params }, { x0: 0, x1, parameters: 1, y: 2 })], temporaries(4)),
+      draftOf(
+        [step('mlp_forward', { ...beside, ...params }, { x0: 0, x1, parameters: 1, y: 2 })],
+        temporaries(4),
+      ),
     ).steps[0] as KernelStep;
   const one = joinOf({});
   assert.equal(
