@@ -238,7 +238,7 @@ test('many steps with parameters of their own share a pipeline and one buffer of
   assert.is(backend.counters.buffersCreated - buffersCreated, 1);
   assert.is(backend.counters.pipelinesCreated - pipelinesCreated, 1);
   for (const size of sizes) {
-    const copied = (await backend.read(buffers[size])).reduce((total, x) => total + x, 0);
+    const copied = Array.from(await backend.read(buffers[size])).reduce((total, x) => total + x, 0);
     assert.is(copied, size);
   }
 });

@@ -211,6 +211,8 @@ test('literals are valid WGSL', () => {
   assert.is(literal(1e-30), '1.0000000031710769e-30f');
   assert.is(literal(1e300), 'infinity()');
   assert.is(literal(Number.NaN), 'nan()');
+  assert.is(literal(-0), 'negative_zero()');
+  assert.is(literal(0), '0.0f');
 });
 
 test('dispatches past the limit wrap: items into y, workgroups into z', () => {
