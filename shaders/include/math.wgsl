@@ -1,9 +1,15 @@
 // Every function that WGSL lacks or leaves too loose. Built-in exp, log, sin, cos and tanh may be off by 2^-11
 // absolutely or by many ulp, tanh may overflow, and log1p, expm1 and the special functions do not exist; these
 // are accurate to a few ulp of f32 on any adapter. Shaders may be compiled as if NaN did not exist, so tests
-// for it look at the bits; and no literal may be infinite or NaN, so their bits wait in variables.
+// for it look at the bits; and no literal may be infinite or NaN, so their bits wait in variables. So do those of −0, which
+// a compiler takes for another 0 of the module.
+var<private> negative_zero_bits: u32 = 0x80000000u;
 var<private> infinity_bits: u32 = 0x7f800000u;
 var<private> nan_bits: u32 = 0x7fc00000u;
+
+fn negative_zero() -> f32 {
+  return bitcast<f32>(negative_zero_bits);
+}
 
 fn infinity() -> f32 {
   return bitcast<f32>(infinity_bits);

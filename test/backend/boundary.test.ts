@@ -13,7 +13,6 @@ import {
   ShapeError,
   UsageError,
 } from '../../src/errors.ts';
-import { mlp } from '../../src/nn/index.ts';
 import {
   add,
   assign,
@@ -418,11 +417,6 @@ test('wasm memory is given back by programs that do not load, and the next one i
     assert.is((await two.read('y'))[63], 62.5);
     two.dispose();
     assert.is(held, before, 'constants of programs that have ended');
-    const network = mlp({ inputs: 3, hidden: [8], outputs: 1 });
-    await refuses(BackendError, /no kernel/, () =>
-      device.compile(({ input }) => ({ y: exp(network(exp(input('x', [5, 3], 0)))) }), { mlp: 'layered' }),
-    );
-    assert.is(held, before, 'a kernel that is missing');
     await refuses(BackendError, /cannot grow/, () =>
       device.compile(({ input }) => ({
         y: matmul(exp(input('x', [64, 64], 0)), randomNormal([64, 1 << 24])),

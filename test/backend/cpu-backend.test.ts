@@ -3,12 +3,12 @@ import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { cpuKernels } from '../../src/backend/cpu/kernels.ts';
 import { BackendError, ShapeError, UsageError } from '../../src/errors.ts';
-import { kernels } from '../../src/program/kernels.ts';
+import { kernels } from '../../src/kernels/index.ts';
 import { Program, type ProgramBuffer, type Step } from '../../src/program/program.ts';
 
 const step: Step = {
   ...{ kind: 'kernel', kernel: 'tick', params: {}, buffers: [0] },
-  ...{ label: 'tick', flops: 0, bytes: 0, shapes: '' },
+  ...{ label: 'tick', shapes: '' },
 };
 const clockBuffer: ProgramBuffer = { name: 'clock', count: 4, dtype: 'u32', kind: 'input' };
 const program = (buffers: ProgramBuffer[] = [clockBuffer], steps: Step[] = [step]) =>

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
+import { scoreBaselines } from '../../src/kernels/index.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { logSumExp } from '../../src/math/special.ts';
-import { scoreBaselines } from '../../src/program/kernels.ts';
 import { close, finiteDifferences, runKernel } from '../helpers/cpu-run.ts';
 
 const random = new PhiloxStream(4);

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
+import { activations } from '../../src/kernels/index.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
-import { activations } from '../../src/program/kernels.ts';
 import { elementwiseOps } from '../../src/tape/index.ts';
 import { close, dot, finiteDifferences, runKernel } from '../helpers/cpu-run.ts';
 

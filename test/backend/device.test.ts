@@ -187,13 +187,6 @@ test('each choice of how networks are computed has an effect', async () => {
   assert.match(whole, /^mlp_forward .*mlp_backward_weights adam tick$/);
   assert.match(await kernelsWith({ joinedBindings: 10 }), 'mlp_backward_weights_adam');
   assert.not.match(await kernelsWith({ mlp: 'tiled' }), 'mlp');
-  const layered = await kernelsWith({ mlp: 'layered' });
-  assert.match(layered, 'mlp_layer_forward mlp_layer_forward mlp_layer_forward');
-  const joined = await kernelsWith({ mlp: 'layered', joinedBindings: 10 });
-  assert.match(joined, 'mlp_layers_backward_weights');
-  assert.match(joined, 'mlp_layer_forward mlp_layer_forward mlp_layer_forward');
-  const passes = await kernelsWith({ mlp: 'layered', joinedBindings: 10, joinedPasses: true });
-  assert.match(passes, 'mlp_layers_forward');
 });
 
 test('a program draws by its seed', async () => {

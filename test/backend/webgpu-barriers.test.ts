@@ -2,12 +2,11 @@
 // a workgroup so that most of them are never missed.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import sum from '../../shaders/include/sum.wgsl';
-import sumSubgroups from '../../shaders/include/sum_subgroups.wgsl';
 import { generateFused } from '../../src/backend/webgpu/fused.ts';
-import { shaders } from '../../src/backend/webgpu/shaders.ts';
+import { kernelText } from '../../src/backend/webgpu/texts.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import { missingBarriers } from '../helpers/barriers.ts';
+import { allKernels } from '../helpers/modules.ts';
 
 const BARRIER = 'workgroupBarrier();';
 
@@ -17,12 +16,7 @@ const withoutOne = (text: string): string[] =>
     ({ index }) => text.slice(0, index) + text.slice(index + BARRIER.length),
   );
 
-/** Kernels by name, and those that sum by subgroups where the device has them. */
-const texts = Object.entries(shaders).flatMap(([name, text]) =>
-  text.includes(sum)
-    ? [[name, text] as const, [`${name} by subgroups`, text.replace(sum, sumSubgroups)] as const]
-    : [[name, text] as const],
-);
+const texts = allKernels.map(({ name }) => [name, kernelText(name)] as const);
 
 /** Kernels that sum once: the barrier with which a sum begins is for those that sum again. */
 const sumsOnce = (text: string): boolean => text.split(/[^_]sum_workgroup\(/).length === 3;
@@ -45,6 +39,7 @@ for (const [name, text] of texts) {
     );
   });
 }
+
 test('a generated reduction joins its halves behind a barrier each', () => {
   const { wgsl } = generateFused({
     shape: [3, 1000],

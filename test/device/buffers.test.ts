@@ -32,8 +32,6 @@ const increment: FusedStep = {
   kind: 'fused',
   label: 'increment',
   buffers: [0, 1],
-  flops: 0,
-  bytes: 0,
   shapes: '',
   fused: {
     shape: [3],
@@ -175,8 +173,15 @@ test('a kernel may leave a result where it finds an operand, which it reads agai
   };
   const executable = await backend.load(oneStep(both, buffers), buffers);
   executable.run(1);
-  assert.equal([...(await backend.read(buffers[0]))], [1, 4, 9]);
-  assert.equal([...(await backend.read(buffers[1]))], [2, 6, 12]);
+  if (backend.name === 'webgpu') {
+    // No program has such a step (see test/program), and WebGPU refuses it.
+    const refused = await thrownBy(() => backend.read(buffers[0]));
+    assert.instance(refused, BackendError);
+    assert.is((refused as BackendError).fault, 'validation');
+  } else {
+    assert.equal([...(await backend.read(buffers[0]))], [1, 4, 9]);
+    assert.equal([...(await backend.read(buffers[1]))], [2, 6, 12]);
+  }
   executable.dispose();
   for (const buffer of buffers) backend.free(buffer);
 });

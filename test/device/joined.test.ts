@@ -1,13 +1,13 @@
-// Joined kernels, and those of single layers, on the backend of this run against the same steps one by one on the float64 reference: whole updates
-// of many shapes, so that every joined kernel meets batches and widths below, at and past its tiles.
+// Joined kernels on the backend of this run against the same steps one by one on the float64 reference: whole updates of
+// many shapes, so that every joined kernel meets batches and widths below, at and past its tiles.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { joinedKernels, MOST_JOINED_BINDINGS } from '../../src/kernels/index.ts';
 import { type Activation, mlp } from '../../src/nn/index.ts';
-import { joinedKernels, MOST_JOINED_BINDINGS } from '../../src/program/join.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import { replayFor } from '../../src/rl/recorded-update.ts';
 import { clockState, gradient, type MlpKernels, mul, sum } from '../../src/tape/index.ts';
@@ -27,7 +27,6 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
-  // Policy and critics with equal tiles: one kernel for all, of which some leave bindings out.
   {
     observations: 3,
     actions: 1,
@@ -84,8 +83,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-/** Whether the kernel is of networks taken apart by layer. */
-const isOfLayers = (kernel: string): boolean => kernel.startsWith('mlp_layer');
+const joinedNames = joinedKernels.map(({ name }) => name);
 
 /** One update from the same start; every state and output afterwards, and the kernels it took. */
 async function updateOn(
@@ -93,7 +91,7 @@ async function updateOn(
   of: Case,
   mlp: MlpKernels,
   joinedBindings: number,
-  options: { halfHidden?: boolean; joinedPasses?: boolean } = {},
+  options: { halfHidden?: boolean } = {},
 ) {
   const { observations, actions, hidden, batch, samples, activation, estimator } = of;
   const data = new Data(7);
@@ -143,43 +141,20 @@ test('every joined kernel does what its parts do, whatever the shapes', async ()
     const joined = await updateOn(device, of, 'fused', MOST_JOINED_BINDINGS);
     const parts = await updateOn(exact, of, 'fused', 0);
     for (const kernel of joined.kernels) met.add(kernel);
-    assert.not.ok(parts.kernels.some((kernel) => joinedKernels.includes(kernel)));
+    assert.not.ok(parts.kernels.some((kernel) => joinedNames.includes(kernel)));
     compareUpdates(joined, parts, JSON.stringify(of));
+    if (testBackend() === 'webgpu') assert.is(joined.dispatches, joined.kernels.length);
   }
   const tiled = await updateOn(device, cases[1], 'tiled', MOST_JOINED_BINDINGS);
   for (const kernel of tiled.kernels) met.add(kernel);
   compareUpdates(tiled, await updateOn(exact, cases[1], 'fused', 0), 'tiled');
   assert.equal(
-    joinedKernels.filter((kernel) => !met.has(kernel)),
-    joinedKernels.filter(isOfLayers),
-    'every joined kernel of whole networks was met',
+    joinedNames.filter((kernel) => !met.has(kernel)),
+    [],
+    'every joined kernel was met',
   );
   await device.backend.dispose();
 });
-
-if (testBackend() !== 'wasm') {
-  test('an update of networks taken apart by layer is that of whole ones, whatever the shapes', async () => {
-    const device = new Device(await openTested());
-    const exact = new Device(createCpuBackend({ precision: 'f64' }));
-    const bindings = device.backend.preferences.joinedBindings || MOST_JOINED_BINDINGS;
-    const met = new Set<string>();
-    for (const of of cases) {
-      const whole = await updateOn(exact, of, 'fused', 0);
-      for (const joinedPasses of [false, true]) {
-        const layered = await updateOn(device, of, 'layered', bindings, { joinedPasses });
-        for (const kernel of layered.kernels) met.add(kernel);
-        assert.ok(joinedPasses || layered.kernels.includes('mlp_layer_forward'));
-        if (testBackend() === 'webgpu' && of === cases[0]) {
-          const saved = layered.kernels.length - layered.dispatches;
-          assert.is(saved, joinedPasses ? 1 : 3, 'critics and their targets are dispatched at once');
-        }
-        compareUpdates(layered, whole, `${JSON.stringify(of)}, layered, passes ${joinedPasses}`);
-      }
-    }
-    for (const kernel of joinedKernels.filter(isOfLayers)) assert.ok(met.has(kernel), kernel);
-    await device.backend.dispose();
-  });
-}
 
 if (testBackend() === 'webgpu') {
   test('joined kernels that hand hidden layers on as float16 change gradients little, whatever the shapes', async () => {
@@ -199,8 +174,7 @@ if (testBackend() === 'webgpu') {
         assert.ok(apart <= 2e-3 * norm, `${JSON.stringify(of)} ${name}: off by ${apart} of ${norm}`);
       }
     }
-    for (const kernel of joinedKernels)
-      assert.is(met.has(kernel), kernel.includes('mlp') && !isOfLayers(kernel), kernel);
+    for (const kernel of joinedNames) assert.is(met.has(kernel), kernel.includes('mlp'), kernel);
     await device.backend.dispose();
   });
 }

@@ -4,42 +4,25 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend, Values } from '../../src/backend/backend.ts';
-import { mulHigh32, normalsFromBits, philox4x32, uniformFromBits } from '../../src/math/philox.ts';
 import {
   activations,
   MLP_LAYERS,
   type Params,
   randomKinds,
   scoreBaselines,
-} from '../../src/program/kernels.ts';
-import {
-  assertClose,
-  Data,
-  hasSubgroups,
-  openTested,
-  openVariant,
-  oracle,
-  runKernelOn,
-  type Start,
-} from '../helpers/kernel-run.ts';
+} from '../../src/kernels/index.ts';
+import { mulHigh32, normalsFromBits, philox4x32, uniformFromBits } from '../../src/math/philox.ts';
+import { assertClose, Data, openTested, oracle, runKernelOn, type Start } from '../helpers/kernel-run.ts';
 
 let backend: Backend;
-let variant: Backend | undefined;
 test.before(async () => {
   backend = await openTested();
-  variant = await openVariant(backend);
 });
-test.after(async () => {
-  await backend.dispose();
-  await variant?.dispose();
-});
+test.after(() => backend.dispose());
 
 type Tolerance = { rtol?: number; atol?: number; scale?: number };
 
-/** Kernels that sum over a workgroup, which has a variant. */
-const sums = /^loss_|^temperature_step$/;
-
-/** Runs a kernel on both and compares the outputs named, in every variant. */
+/** Runs a kernel on both and compares the outputs named. */
 async function compare(
   kernel: string,
   params: Params,
@@ -48,19 +31,9 @@ async function compare(
   tolerance: Tolerance = {},
 ): Promise<Record<string, Values>> {
   const expected = await runKernelOn(oracle, kernel, params, bindings);
-  const check = async (on: Backend): Promise<Record<string, Values>> => {
-    const actual = await runKernelOn(on, kernel, params, bindings);
-    const bySubgroups = hasSubgroups(on) && sums.test(kernel);
-    for (const name of outputs) {
-      const what = `${kernel} ${JSON.stringify(params)} ${name}${bySubgroups ? ', by subgroups' : ''}`;
-      // Another order of the same terms, of about 1, rounds a mean that cancels by half an ulp of theirs.
-      const atol = bySubgroups && name === 'loss' ? 6e-8 : tolerance.atol;
-      assertClose(actual[name], expected[name], what, { ...tolerance, atol });
-    }
-    return actual;
-  };
-  const actual = await check(backend);
-  if (variant && sums.test(kernel)) await check(variant);
+  const actual = await runKernelOn(backend, kernel, params, bindings);
+  for (const name of outputs)
+    assertClose(actual[name], expected[name], `${kernel} ${JSON.stringify(params)} ${name}`, tolerance);
   return actual;
 }
 
@@ -708,7 +681,12 @@ test('assign and tick', async () => {
   const x = new Data(15).normal(130);
   const { y } = await runKernelOn(backend, 'assign', { count: 129 }, { x, y: 130 });
   assert.equal([...y], [...x.slice(0, 129), 0]);
-  const { clock } = await runKernelOn(backend, 'tick', { unused: 0 }, { clock: Uint32Array.of(9, 8, 7, 6) });
+  const { clock } = await runKernelOn(
+    backend,
+    'tick',
+    { watched: 0, place: 0 },
+    { clock: Uint32Array.of(9, 8, 7, 6) },
+  );
   assert.equal([...clock], [9, 8, 8, 6]);
 });
 

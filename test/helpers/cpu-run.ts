@@ -1,6 +1,6 @@
 import type { Values } from '../../src/backend/backend.ts';
 import { createCpuBackend, type Precision } from '../../src/backend/cpu/backend.ts';
-import { kernelSpec, type Params } from '../../src/program/kernels.ts';
+import { kernelSpec, type Params } from '../../src/kernels/index.ts';
 import { type FusedKernel, fusedOutputs, Program, type Step } from '../../src/program/program.ts';
 
 /** What a binding starts with: its values, or a number of zeros. A Uint32Array makes a buffer of words. */
@@ -39,7 +39,7 @@ async function runStep(
   return Promise.all(buffers.map((buffer) => backend.read(buffer)));
 }
 
-const base = { label: 'test', flops: 0, bytes: 0, shapes: '' };
+const base = { label: 'test', shapes: '' };
 
 /**
  * Runs one hand-written kernel.
@@ -60,7 +60,9 @@ export async function runKernel(
   }
   const given = spec.bindings.map(({ name }) => bindings[name]);
   // The random kernel also writes numbers into float buffers, so its output is words only when asked for.
-  const words = spec.bindings.map(({ type, access }) => type === 'u32' && access !== 'write');
+  const words = spec.bindings.map(
+    ({ type, access }) => (type === 'u32' || type === 'atomic') && access !== 'write',
+  );
   const after = await runStep(
     (buffers) => ({ ...base, kind: 'kernel', kernel, params, buffers }),
     given,

@@ -47,7 +47,6 @@ export function recordOnly(
     {
       mlp: options.mlp ?? 'fused',
       joinedBindings: options.joinedBindings ?? 0,
-      joinedPasses: options.joinedPasses ?? false,
       halfHidden: options.halfHidden ?? false,
       ...(options.fusedWidth === undefined ? {} : { fusedWidth: options.fusedWidth }),
     },
@@ -74,7 +73,7 @@ export async function evaluate<Names extends string>(
     device = exactDevice(),
     seed = 0,
     ...options
-  }: { device?: Device; seed?: number; mlp?: MlpKernels; halfHidden?: boolean; joinedPasses?: boolean } = {},
+  }: { device?: Device; seed?: number; mlp?: MlpKernels; halfHidden?: boolean } = {},
 ): Promise<Record<Names, Float64Array>> {
   const update = await device.compile(body, { seed, ...options });
   update.write(inputs);

@@ -1,10 +1,9 @@
 import type { Backend, DeviceBuffer, Values } from '../../src/backend/backend.ts';
 import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { openWasm } from '../../src/backend/wasm/backend.ts';
-import { WebGpuBackend } from '../../src/backend/webgpu/backend.ts';
 import { openWebGpu } from '../../src/backend/webgpu/open.ts';
+import { kernelSpec, type Params } from '../../src/kernels/index.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
-import { kernelSpec, type Params } from '../../src/program/kernels.ts';
 import {
   type FusedKernel,
   fusedOutputs,
@@ -28,28 +27,10 @@ export function openTested(): Promise<Backend> {
   }
 }
 
-/**
- * The tested backend's other variant, without the subgroups that it takes by itself or with those that it does not: none on
- * backends other than webgpu and where the adapter offers none. Dawn's must, see webgpu-backend.test.
- */
-export async function openVariant(tested: Backend): Promise<Backend | undefined> {
-  if (!(tested instanceof WebGpuBackend)) return undefined;
-  try {
-    return await openWebGpu({ subgroups: !hasSubgroups(tested) });
-  } catch (error) {
-    if (!/offers no subgroups/.test((error as Error).message)) throw error;
-    return undefined;
-  }
-}
-
-/** Whether a backend's kernels use subgroups. */
-export const hasSubgroups = (backend: Backend): boolean =>
-  backend instanceof WebGpuBackend && backend.device.features.has('subgroups');
-
 /** The oracle: the same kernel in float64. */
 export const oracle = createCpuBackend({ precision: 'f64' });
 
-const base = { label: 'test', flops: 0, bytes: 0, shapes: '' };
+const base = { label: 'test', shapes: '' };
 
 /** A program of one step over the buffers given. */
 export const oneStep = (step: Step, buffers: readonly DeviceBuffer[]): Program => manySteps([step], buffers);
@@ -102,7 +83,8 @@ export async function runKernelOn(
     (buffers) => ({ ...base, kind: 'kernel', kernel, params, buffers }),
     specs.map(({ name }) => bindings[name]),
     specs.map(
-      ({ type, name }) => type === 'u32' && !(name === 'y' && kernel === 'philox' && params.kind !== 0),
+      ({ type, name }) =>
+        (type === 'u32' || type === 'atomic') && !(name === 'y' && kernel === 'philox' && params.kind !== 0),
     ),
   );
   return Object.fromEntries(

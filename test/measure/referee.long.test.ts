@@ -2,12 +2,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ProbeError } from '../../src/errors.ts';
+import { kernels } from '../../src/kernels/index.ts';
 import { agreementLine } from '../../src/measure/agreement.ts';
 import { costSettings, measureCost } from '../../src/measure/cost.ts';
 import { checkKernels, isWrongKernel } from '../../src/measure/kernel-check.ts';
 import { measureWholeUpdate } from '../../src/measure/update-cost.ts';
 import { open } from '../../src/open/open.ts';
-import { kernels } from '../../src/program/kernels.ts';
 import { plantedGpu, signs } from '../helpers/planted.ts';
 
 const settings = costSettings({ batch: 5, hidden: [4], rounds: 1, minimumMs: 0 });
@@ -52,11 +52,9 @@ test('every kernel of the wasm backend is checked, at several shapes, and right;
     checks.filter(isWrongKernel).map(({ kernel }) => kernel),
     [],
   );
-  // Networks taken apart by layer are for WebGPU.
-  const own = kernels.map(({ name }) => name).filter((name) => !name.startsWith('mlp_layer'));
   assert.equal(
     checks.map(({ kernel }) => kernel),
-    [...own, 'fused'].sort(),
+    [...kernels.map(({ name }) => name), 'fused'].sort(),
   );
   assert.ok(checks.every(({ steps }) => steps >= 2));
   const some = await checkKernels(device, new Set(['adam', 'tick']));

@@ -10,6 +10,7 @@ import {
   mlp,
   parameterCount,
 } from '../../src/nn/index.ts';
+import { bufferOf } from '../../src/program/program.ts';
 import {
   grad,
   literal,
@@ -87,14 +88,11 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 for (const [name, setting] of Object.entries(cases)) {
-  test(`fused, layered and tiled agree: ${name}`, async () => {
+  test(`fused and tiled agree: ${name}`, async () => {
     const [fused, tiled] = [await everything(setting, 'fused'), await everything(setting, 'tiled')];
-    const layered = await everything(setting, 'layered');
-    assert.ok(fused.isFused && !layered.isFused && !tiled.isFused);
-    for (const [part, values] of Object.entries(tiled.values)) {
+    assert.ok(fused.isFused && !tiled.isFused);
+    for (const [part, values] of Object.entries(tiled.values))
       allclose(fused.values[part], values, { rtol: 1e-11, atol: 1e-12 }, part);
-      allclose(layered.values[part], values, { rtol: 1e-11, atol: 1e-12 }, `${part}, layered`);
-    }
   });
 }
 
@@ -111,11 +109,16 @@ test('segments that lie side by side in the same rows are read as one, others as
     };
     const evaluated = (mode: MlpKernels) => evaluate(body, { x: rows.values }, { mlp: mode });
     const tiled = await evaluated('tiled');
-    for (const mode of ['fused', 'layered'] as const) {
-      for (const [name, values] of Object.entries(await evaluated(mode)))
-        allclose(values, tiled[name], { rtol: 1e-11, atol: 1e-12 }, `${name}, ${mode}`);
-    }
-    return lowered(body, { mlp: 'layered' }).steps.filter(({ label }) => label === 'mlp∇weights 0').length;
+    for (const [name, values] of Object.entries(await evaluated('fused')))
+      allclose(values, tiled[name], { rtol: 1e-11, atol: 1e-12 }, name);
+    const counts = lowered(body).steps.flatMap((step) => {
+      if (step.kind !== 'kernel' || !/^mlp_(forward|backward_weights)$/.test(step.kernel)) return [];
+      assert.is(bufferOf(step, 'x1') >= 0, (step.params.x1Width ?? 0) > 0);
+      return [bufferOf(step, 'x1') < 0 ? 1 : 2];
+    });
+    assert.is(counts.length, 2);
+    assert.is(counts[0], counts[1]);
+    return counts[0];
   };
   assert.is(await segmentsRead([1, 4], [4, 6]), 1);
   assert.is(await segmentsRead([0, 1], [1, 5]), 1);
@@ -145,7 +148,7 @@ test('what does not fit the fused kernels takes the tiled path by itself', async
   }
 });
 
-test('a device bounds the width of whole networks, not that of their layers', () => {
+test('a device bounds the width of whole networks', () => {
   const network = mlp({ inputs: 2, hidden: [257], outputs: 1 });
   const first = (options: { mlp: MlpKernels; fusedWidth?: number }): string => {
     const [step] = lowered(({ input }) => ({ y: network(input('x', [3, 2])) }), options).steps;
@@ -154,7 +157,6 @@ test('a device bounds the width of whole networks, not that of their layers', ()
   assert.is(first({ mlp: 'fused' }), 'mlp_forward');
   assert.is(first({ mlp: 'fused', fusedWidth: 257 }), 'mlp_forward');
   assert.is(first({ mlp: 'fused', fusedWidth: 256 }), 'matmul');
-  assert.is(first({ mlp: 'layered', fusedWidth: 256 }), 'mlp_layer_forward');
 });
 
 test('the forward pass is the formula, layer by layer', async () => {

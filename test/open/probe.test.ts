@@ -62,7 +62,7 @@ agreement.run();
 const webgpu = suite('webgpu');
 
 webgpu('at most eight pipelines, and nothing is left on the device', async () => {
-  for (const options of [{ subgroups: false }, {}, { f16: true }]) {
+  for (const options of [{}, { f16: true }]) {
     const backend = await openWebGpu(options);
     await probe(backend);
     assert.ok(backend.counters.pipelinesCreated <= 8, String(backend.counters.pipelinesCreated));

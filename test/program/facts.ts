@@ -1,6 +1,5 @@
 // What the tests ask of a lowered program.
-import { joinedSpec } from '../../src/program/join.ts';
-import { kernelSpec } from '../../src/program/kernels.ts';
+import { joinedKernel, kernelSpec } from '../../src/kernels/index.ts';
 import type { Program, Step } from '../../src/program/program.ts';
 
 export interface Lifetime {
@@ -58,8 +57,7 @@ export function readsAndWrites(program: Program, step: Step): string[] {
         ? i < step.fused.inputs.length
           ? 'read'
           : 'write'
-        : (step.kind === 'joined' ? joinedSpec(step.kernel, step.parts) : kernelSpec(step.kernel)).bindings[i]
-            .access;
+        : (step.kind === 'joined' ? joinedKernel(step.kernel) : kernelSpec(step.kernel)).bindings[i].access;
     (access === 'read' ? reads : writes).push(memoryOf(program, buffer));
   });
   return writes.filter((memory, i) => reads.includes(memory) || writes.indexOf(memory) !== i);

@@ -1,12 +1,11 @@
 // Which steps of a program become one kernel, without a device.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { composeLayers, composePass } from '../../src/backend/webgpu/compose.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
+import { joinedKernels, MOST_JOINED_BINDINGS } from '../../src/kernels/index.ts';
 import { adam, clipScale, globalNorm, mlp } from '../../src/nn/index.ts';
-import { joinedKernels } from '../../src/program/join.ts';
-import type { JoinedStep, Program } from '../../src/program/program.ts';
+import type { Program } from '../../src/program/program.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
 import { replayFor } from '../../src/rl/recorded-update.ts';
 import { gradient, type MlpKernels, sum } from '../../src/tape/index.ts';
@@ -17,7 +16,6 @@ function sac(
   joinedBindings: number,
   options: Partial<ActorCriticOptions> = {},
   mlpKernels: MlpKernels = 'fused',
-  { joinedPasses = false, batch = 64 } = {},
 ): Program {
   const learner = new ActorCritic({
     observations: 3,
@@ -27,10 +25,9 @@ function sac(
     ...options,
   });
   const replay = replayFor(learner, 100);
-  return lowered(() => learner.recordUpdate(replay.sample(batch)), {
+  return lowered(() => learner.recordUpdate(replay.sample(64)), {
     mlp: mlpKernels,
     joinedBindings,
-    joinedPasses,
   });
 }
 
@@ -56,88 +53,26 @@ test('a SAC update is 14 kernels, the draw from the replay buffer included', () 
   ]);
 });
 
-test('of networks taken apart by layer a SAC update is 28 kernels', () => {
-  const program = sac(12, {}, 'layered');
-  const counts = new Map<string, number>();
-  for (const name of names(program)) counts.set(name, (counts.get(name) ?? 0) + 1);
-  assert.equal(Object.fromEntries(counts), {
-    replay_sample: 1,
-    'fused exp': 1,
-    mlp_layer_forward: 12,
-    philox_gaussian_sample: 1,
-    loss_soft_bellman: 1,
-    mlp_layer_backward: 6,
-    mlp_layer_backward_gaussian_sample_backward: 1,
-    mlp_layers_backward_weights_adam: 2,
-    loss_reverse_kl: 1,
-    temperature_step: 1,
-    tick: 1,
-  });
-  assert.is(program.flops, sac(0).flops);
-  for (const step of program.steps) assert.equal(readsAndWrites(program, step), []);
-});
-
-test('where rows go through all layers in one kernel a SAC update is 17 kernels, and few rows do not', () => {
-  const passes = (batch: number, hidden: readonly number[], joinedBindings = 10) => {
-    const program = sac(joinedBindings, { hidden }, 'layered', { joinedPasses: true, batch });
-    for (const step of program.steps) assert.equal(readsAndWrites(program, step), []);
-    return program;
-  };
-  const whole = passes(64, [64, 64]);
-  assert.equal(names(whole), [
-    'replay_sample',
-    'fused exp',
-    'mlp_layers_forward',
-    'philox_gaussian_sample',
-    'mlp_layers_forward',
-    'mlp_layers_forward',
-    'loss_soft_bellman',
-    'mlp_layers_backward',
-    'mlp_layers_backward_weights_adam',
-    'mlp_layers_forward',
+test('with networks a product a layer, a SAC update joins its draw and samples', () => {
+  const program = sac(10, {}, 'tiled');
+  assert.equal([...new Set(names(program).filter((name) => !name.startsWith('fused')))].sort(), [
+    'adam',
+    'gaussian_sample_backward',
     'loss_reverse_kl',
-    'mlp_layers_backward',
-    'mlp_layer_backward_gaussian_sample_backward',
-    'mlp_layers_backward',
-    'mlp_layers_backward_weights_adam',
+    'loss_soft_bellman',
+    'matmul',
+    'philox_gaussian_sample',
+    'replay_sample',
     'temperature_step',
     'tick',
   ]);
-  assert.is(whole.flops, sac(0).flops);
-  assert.not.ok(names(passes(31, [64, 64])).some((name) => /^mlp_layers_(for|back)ward$/.test(name)));
-  // What does not fit the bindings goes on in the next.
-  const long = passes(64, Array<number>(9).fill(8));
-  for (const step of long.steps) assert.ok(step.kind !== 'joined' || step.bound.length <= 10);
-  assert.is(names(long).filter((name) => name === 'mlp_layers_forward').length, 8);
+  for (const step of program.steps) assert.equal(readsAndWrites(program, step), []);
 });
 
-test('networks of like tiles have the code of their joined kernels in common', () => {
-  const { steps } = sac(10, { hidden: [64, 64] }, 'layered', { joinedPasses: true });
-  const texts = (kernel: string, compose: (step: JoinedStep, subgroups: boolean) => string) => {
-    const found = steps.filter(
-      (step): step is JoinedStep => step.kind === 'joined' && step.kernel === kernel,
-    );
-    return [true, false].map((subgroups) => new Set(found.map((step) => compose(step, subgroups))).size);
-  };
-  assert.equal(texts('mlp_layers_backward_weights_adam', composeLayers), [1, 1]);
-  assert.equal(texts('mlp_layers_backward', composePass), [1, 1]);
-});
-
-test("layers' weight gradients are one kernel, the optimiser's step in it where it can be", () => {
-  const kernelsOf = (joinedBindings: number, hidden: readonly number[]) =>
-    names(sac(joinedBindings, { hidden }, 'layered')).filter((name) => /weights|^adam/.test(name));
-  const twice = (...kernels: string[]) => [...kernels, ...kernels];
-  assert.equal(kernelsOf(10, [8, 8]), twice('mlp_layers_backward_weights_adam'));
-  assert.equal(kernelsOf(9, [8, 8]), twice('mlp_layers_backward_weights', 'adam'));
-  assert.equal(kernelsOf(8, [8]), twice('mlp_layers_backward_weights_adam'));
-  assert.equal(kernelsOf(6, [8]), twice('mlp_layers_backward_weights', 'adam'));
-  // More layers than one block of uniforms describes stay apart, whatever a caller lets kernels bind.
-  assert.ok(kernelsOf(100, [8, 8, 8]).every((name) => name !== 'mlp_layers_backward_weights_adam'));
-  assert.equal(kernelsOf(4, [8]), twice(...Array<string>(2).fill('mlp_layer_backward_weights'), 'adam'));
-
+test("a network's weight gradients and the optimiser's step are one kernel where nobody else reads the gradient", () => {
   const network = mlp({ inputs: 3, hidden: [4], outputs: 1 });
   const optimiser = adam(network.parameters, { learningRate: 0.1 });
-  const stepped = (isOutput: boolean, clips: boolean) =>
+  const stepped = (joinedBindings: number, isOutput: boolean, clips: boolean) =>
     names(
       lowered(
         ({ input }) => {
@@ -145,12 +80,14 @@ test("layers' weight gradients are one kernel, the optimiser's step in it where 
           optimiser.step(dParameters, clips ? { scale: clipScale(globalNorm([dParameters]), 1) } : {});
           return isOutput ? { dParameters } : {};
         },
-        { mlp: 'layered', joinedBindings: 12 },
+        { joinedBindings },
       ),
-    );
-  assert.ok(stepped(false, false).includes('mlp_layers_backward_weights_adam'));
-  assert.ok(stepped(true, false).includes('adam'), 'the gradient is an output');
-  assert.ok(stepped(false, true).includes('adam'), 'its norm is taken first');
+    ).filter((name) => /weights|^adam/.test(name));
+  const apart = ['mlp_backward_weights', 'adam'];
+  assert.equal(stepped(9, false, false), ['mlp_backward_weights_adam']);
+  assert.equal(stepped(8, false, false), apart, 'too many buffers');
+  assert.equal(stepped(10, true, false), apart, 'the gradient is an output');
+  assert.equal(stepped(10, false, true), apart, 'its norm is taken first');
 });
 
 test('a device that binds fewer buffers gets the joined kernels that it can bind', () => {
@@ -193,7 +130,10 @@ test('what others read of a joined kernel is stored', () => {
         );
     }
   }
-  assert.is(joinedKernels.length, 11);
+});
+
+test('no joined kernel binds more than any device is asked for', () => {
+  for (const { name, bindings } of joinedKernels) assert.ok(bindings.length <= MOST_JOINED_BINDINGS, name);
 });
 
 test.run();

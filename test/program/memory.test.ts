@@ -16,12 +16,10 @@ const temporary = (name: string, count: number, slot: number): ProgramBuffer => 
 });
 const step = (...buffers: number[]): KernelStep => ({
   kind: 'kernel',
-  kernel: 'assign',
-  label: 'assign',
+  kernel: 'tick',
+  label: 'tick',
   params: {},
   buffers,
-  flops: 0,
-  bytes: 0,
   shapes: '',
 });
 const program = (

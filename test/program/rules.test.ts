@@ -1,26 +1,42 @@
-// The conditions under which steps are put together, one by one, on steps written by hand: without any one of them the steps
-// stay as they are.
+// Each pass by itself, on drafts written by hand: what it changes, and the conditions without any one of which the steps stay
+// as they are.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { halveHidden } from '../../src/program/half.ts';
-import { joinSteps } from '../../src/program/join.ts';
-import { kernelSpec, type Params } from '../../src/program/kernels.ts';
-import { pairSteps } from '../../src/program/pair.ts';
-import { formatCount, type KernelStep, type Step } from '../../src/program/program.ts';
-import { joinSegments } from '../../src/program/segments.ts';
+import { kernelSpec, type Params } from '../../src/kernels/index.ts';
+import { applyView, contiguousView, type View } from '../../src/math/view.ts';
+import type { Draft, DraftBuffer } from '../../src/program/draft.ts';
+import { MAX_BINDINGS } from '../../src/program/fuse.ts';
+import { halveHidden } from '../../src/program/passes/half.ts';
+import { joinKernels } from '../../src/program/passes/join.ts';
+import { dropUnread, mergeNeighbours } from '../../src/program/passes/merge.ts';
+import { joinSegments } from '../../src/program/passes/segments.ts';
+import {
+  type FusedStep,
+  formatCount,
+  type JoinedStep,
+  type KernelStep,
+  type Step,
+} from '../../src/program/program.ts';
+import type { ElementwiseName } from '../../src/tape/index.ts';
 
 /** A step of a kernel; parameters left out are 0, bindings left out unused. */
 function step(kernel: string, params: Params, bound: Readonly<Record<string, number>>): KernelStep {
   const spec = kernelSpec(kernel);
   return {
-    ...{ kind: 'kernel', kernel, label: kernel, flops: 0, bytes: 0, shapes: '' },
+    ...{ kind: 'kernel', kernel, label: kernel, shapes: '' },
     params: Object.fromEntries(spec.params.map((name) => [name, params[name] ?? 0])),
     buffers: spec.bindings.map(({ name }) => bound[name] ?? -1),
   };
 }
 
-const temporaries = (count: number) =>
-  Array.from({ length: count }, () => ({ kind: 'temporary', count: 64 }));
+type Kind = 'temporary' | 'output' | 'input';
+
+/** A draft over buffers of these kinds, `count` elements each. */
+const draftOf = (steps: readonly Step[], kinds: readonly Kind[], count = 64): Draft => ({
+  steps,
+  buffers: kinds.map((kind, i): DraftBuffer => ({ kind, name: `%${i}`, count, dtype: 'f32' })),
+});
+const temporaries = (count: number): Kind[] => Array<Kind>(count).fill('temporary');
 const kernels = (steps: readonly Step[]): string[] =>
   steps.map((each) => (each.kind === 'fused' ? 'fused' : each.kernel));
 
@@ -42,12 +58,17 @@ function drawAndSample(
     ),
   ];
 }
-const joined = (steps: readonly KernelStep[], most = 10, buffers = temporaries(7)): string[] =>
-  kernels(joinSteps(steps, buffers, most, false));
+const join = (steps: readonly KernelStep[], joinedBindings = 10, kinds = temporaries(7)): readonly Step[] =>
+  joinKernels(draftOf(steps, kinds), { mlp: 'fused', joinedBindings }).steps;
+const joined = (steps: readonly KernelStep[], most?: number): string[] => kernels(join(steps, most));
+const onlyJoined = (steps: readonly Step[]): JoinedStep => {
+  const found = steps.filter((each): each is JoinedStep => each.kind === 'joined');
+  assert.is(found.length, 1);
+  return found[0];
+};
 
 test('a draw and its samples become one kernel', () => {
-  const [whole] = joinSteps(drawAndSample(), temporaries(7), 10, false);
-  assert.ok(whole.kind === 'joined');
+  const whole = onlyJoined(join(drawAndSample()));
   assert.is(whole.kernel, 'philox_gaussian_sample');
   // The noise is nobody else's, so it is not stored.
   assert.is(whole.params.storeNoise, 0);
@@ -60,15 +81,13 @@ test('what others read is stored', () => {
     [...drawAndSample(), reader],
     [reader, ...drawAndSample()],
   ]) {
-    const whole = joinSteps(steps, temporaries(7), 10, false).find(({ kind }) => kind === 'joined');
-    assert.ok(whole && whole.kind === 'joined');
+    const whole = onlyJoined(join(steps));
     assert.is(whole.params.storeNoise, 1);
     assert.is(whole.bound[1], 1);
   }
   // What outlives the update may be read later.
-  const kept = temporaries(7).map((buffer, i) => (i === 1 ? { ...buffer, kind: 'output' } : buffer));
-  const [whole] = joinSteps(drawAndSample(), kept, 10, false);
-  assert.ok(whole.kind === 'joined' && whole.params.storeNoise === 1);
+  const kept = temporaries(7).map((kind, i): Kind => (i === 1 ? 'output' : kind));
+  assert.is(onlyJoined(join(drawAndSample(), 10, kept)).params.storeNoise, 1);
 });
 
 const apart = ['philox', 'gaussian_sample'];
@@ -104,30 +123,6 @@ test('kernels that give a parameter two values stay apart', () => {
   assert.equal(joined(lossAndBack(1)), ['loss_reverse_kl', 'mlp_backward_inputs']);
 });
 
-// ---------------------------------------------------------------- pairs
-
-test('heads and samples of two batches are one kernel each; of several samples a row those stay two', () => {
-  const twice = (samples: number): string[] => {
-    const head = { nets: 1, rows: 4, outputs: 4, x0Width: 3, x0Stride: 3, x0Rows: 4, x1Rows: 1 };
-    const sample = { batch: 4, samples, actions: 2, storeLogProb: 1 };
-    return kernels(
-      pairSteps(
-        [
-          step('mlp_layer_forward', { ...head, x0Offset: 12 }, { x0: 0, parameters: 1, y: 2 }),
-          step('gaussian_sample', { ...sample, noiseOffset: 8 }, { head: 2, noise: 6, logProb: 4 }),
-          step('mlp_layer_forward', head, { x0: 0, parameters: 1, y: 3 }),
-          step('gaussian_sample', sample, { head: 3, noise: 6, logProb: 5 }),
-        ],
-        temporaries(7),
-        () => undefined,
-      ),
-    );
-  };
-  assert.equal(twice(1), ['mlp_layer_forward', 'gaussian_sample']);
-  const apart = twice(2).filter((kernel) => kernel === 'gaussian_sample');
-  assert.is(apart.length, 2);
-});
-
 // ---------------------------------------------------------------- hidden layers in float16
 
 test('a step has all of its hidden layers in float16 or none', () => {
@@ -136,23 +131,24 @@ test('a step has all of its hidden layers in float16 or none', () => {
     step('mlp_forward', { ...shape, storeSaved: 1 }, { x0: 0, parameters: 1, y: 2, saved: 3 }),
     step('mlp_backward_inputs', { ...shape, storeDz: 1 }, { dy: 2, parameters: 1, saved: 3, dz: 4 }),
   ];
-  const halved = (kinds: readonly string[]) => {
-    const buffers = kinds.map((kind) => ({ kind, count: 21 }));
-    const resized: number[][] = [];
-    const after = halveHidden(steps, buffers, (buffer, count) => resized.push([buffer, count]));
-    return [after.map((each) => (each.kind === 'kernel' ? (each.params.half ?? 0) : 0)), resized];
+  const halved = (kinds: readonly Kind[]) => {
+    const after = halveHidden(draftOf(steps, kinds, 21));
+    return [
+      after.steps.map((each) => (each.kind === 'kernel' ? (each.params.half ?? 0) : 0)),
+      after.buffers.map(({ count }) => count),
+    ];
   };
-  const inner = ['input', 'state', 'output', 'temporary', 'temporary'];
+  const inner: Kind[] = ['input', 'input', 'output', 'temporary', 'temporary'];
   assert.equal(halved(inner), [
     [1, 1],
-    [
-      [3, 12],
-      [4, 12],
-    ],
+    [21, 21, 21, 12, 12],
   ]);
   // One that outlives the update stays, and so does the other of its step, whoever wrote it.
   for (const kept of [3, 4])
-    assert.equal(halved(inner.map((kind, i) => (i === kept ? 'output' : kind))), [[0, 0], []]);
+    assert.equal(halved(inner.map((kind, i) => (i === kept ? 'output' : kind))), [
+      [0, 0],
+      [21, 21, 21, 21, 21],
+    ]);
 });
 
 // ---------------------------------------------------------------- segments of input
@@ -163,7 +159,12 @@ test('segments beside each other in the same rows are one; any other two are not
     ...{ x1Offset: 7, x1Stride: 9, x1Rows: 8, x1Width: 2 },
   };
   const joinOf = (params: Params, x1 = 0) =>
-    joinSegments(step('mlp_forward', { ...beside, ...params }, { x0: 0, x1, parameters: 1, y: 2 }));
+    joinSegments(
+      draftOf(
+        [step('mlp_forward', { ...beside, ...params }, { x0: 0, x1, parameters: 1, y: 2 })],
+        temporaries(4),
+      ),
+    ).steps[0] as KernelStep;
   const one = joinOf({});
   assert.equal(
     [one.params.x0Width, one.params.x1Width, one.params.x0Offset, one.params.x1Rows],
@@ -182,6 +183,135 @@ test('segments beside each other in the same rows are one; any other two are not
     assert.equal(two.params.x0Width, 4, JSON.stringify(params));
     assert.is(two.buffers[1], x1);
   }
+});
+
+test('segments of other kernels are none', () => {
+  const draft = draftOf([step('assign', { count: 8 }, { x: 0, y: 1 })], temporaries(2));
+  assert.equal(joinSegments(draft), draft);
+});
+
+// ---------------------------------------------------------------- generated kernels
+
+/** y = op(x): element by element over `shape`. */
+function elementwise(
+  op: ElementwiseName,
+  [x, y]: readonly [number, number],
+  { shape = [4, 2], view = contiguousView(shape) }: { shape?: number[]; view?: View } = {},
+): FusedStep {
+  const element = [
+    { kind: 'load', input: 0 },
+    { kind: 'operation', op, arguments: [0] },
+  ] as const;
+  return {
+    ...{ kind: 'fused', label: op, buffers: [x, y], shapes: '' },
+    fused: { shape, reducedAxes: 0, inputs: [view], element, reductions: [], result: [], outputs: [1] },
+  };
+}
+
+/** y = Σ x over the last axis. */
+const summed = ([x, y]: readonly [number, number], shape = [4, 2]): FusedStep => ({
+  ...{ kind: 'fused', label: 'sum', buffers: [x, y], shapes: '' },
+  fused: {
+    ...{ shape, reducedAxes: 1, inputs: [contiguousView(shape)] },
+    element: [{ kind: 'load', input: 0 }],
+    reductions: [{ kind: 'sum', value: 0 }],
+    result: [{ kind: 'reduced', index: 0 }],
+    outputs: [0],
+  },
+});
+const merged = (...steps: Step[]): FusedStep[] =>
+  mergeNeighbours(draftOf(steps, temporaries(6))).steps as FusedStep[];
+
+test('neighbours over the same points are one kernel that loads what both read once', () => {
+  const [one, ...none] = merged(elementwise('exp', [0, 1]), elementwise('tanh', [0, 2]));
+  assert.is(none.length, 0);
+  assert.equal(one.buffers, [0, 1, 2]);
+  assert.equal(
+    one.fused.element.filter(({ kind }) => kind === 'load'),
+    [{ kind: 'load', input: 0 }],
+  );
+  assert.is(one.fused.outputs.length, 2);
+  assert.is(one.label, 'exp + tanh');
+});
+
+test('the second takes what the first made without loading it', () => {
+  const [one, ...none] = merged(elementwise('exp', [0, 1]), elementwise('tanh', [1, 2]));
+  assert.is(none.length, 0);
+  assert.equal(one.buffers, [0, 1, 2]);
+  assert.equal(one.fused.element, [
+    { kind: 'load', input: 0 },
+    { kind: 'operation', op: 'exp', arguments: [0] },
+    { kind: 'operation', op: 'tanh', arguments: [1] },
+  ]);
+  assert.equal(one.fused.outputs, [1, 2]);
+});
+
+test('two reductions over the same points are one, each with its own result; an elementwise one goes on in it', () => {
+  const [two, ...none] = merged(summed([0, 1]), summed([2, 3]), elementwise('exp', [3, 4], { shape: [4] }));
+  assert.is(none.length, 0);
+  assert.equal(two.buffers, [0, 2, 1, 3, 4]);
+  assert.equal(
+    two.fused.reductions.map(({ value }) => two.fused.element[value]),
+    [
+      { kind: 'load', input: 0 },
+      { kind: 'load', input: 1 },
+    ],
+  );
+  assert.equal(two.fused.result, [
+    { kind: 'reduced', index: 0 },
+    { kind: 'reduced', index: 1 },
+    { kind: 'operation', op: 'exp', arguments: [1] },
+  ]);
+  assert.equal(two.fused.outputs, [0, 1, 2]);
+});
+
+const stay: Readonly<Record<string, () => Step[]>> = {
+  'other points': () => merged(elementwise('exp', [0, 1]), elementwise('exp', [2, 3], { shape: [2, 4] })),
+  'the second reads the first in another order': () => {
+    const view = applyView(contiguousView([4, 2]), { kind: 'transpose', permutation: [1, 0] }) as View;
+    const across = elementwise('tanh', [1, 2], { shape: [2, 4], view });
+    return merged(elementwise('exp', [0, 1], { shape: [2, 4] }), across);
+  },
+  'a reduction after what it reduces': () => merged(elementwise('exp', [0, 1]), summed([1, 2])),
+  'a hand-written kernel between': () =>
+    merged(
+      elementwise('exp', [0, 1]),
+      step('assign', { count: 8 }, { x: 4, y: 5 }),
+      elementwise('exp', [2, 3]),
+    ).filter(({ kind }) => kind === 'fused'),
+};
+for (const [name, body] of Object.entries(stay)) {
+  test(`generated kernels stay apart: ${name}`, () => assert.is(body().length, 2));
+}
+
+test('no more buffers than any device binds', () => {
+  const wide = Array.from({ length: 20 }, (_, i) => elementwise('exp', [2 * i, 2 * i + 1]));
+  const { steps } = mergeNeighbours(draftOf(wide, temporaries(40)));
+  assert.ok(steps.length > 1 && steps.length < 20);
+  for (const { buffers } of steps) assert.ok(new Set(buffers).size <= MAX_BINDINGS);
+  const outputs = (each: readonly Step[]) =>
+    each.flatMap(({ buffers }) => buffers).filter((buffer) => buffer % 2 === 1);
+  assert.equal(outputs(steps).sort(), outputs(wide).sort());
+});
+
+test('what a merged kernel hands on inside itself is not stored, what anyone reads is', () => {
+  const chain = merged(elementwise('exp', [0, 1]), elementwise('tanh', [1, 2]));
+  const stored = (steps: readonly Step[], kinds: readonly Kind[]) => {
+    const [{ buffers, fused }] = dropUnread(draftOf(steps, kinds)).steps as FusedStep[];
+    assert.is(buffers.length, fused.inputs.length + fused.outputs.length);
+    return [buffers.slice(fused.inputs.length), fused.outputs];
+  };
+  const kinds: Kind[] = ['input', 'temporary', 'output', 'temporary'];
+  assert.equal(stored(chain, kinds), [[2], [2]]);
+  assert.equal(stored(chain, ['input', 'output', 'output', 'temporary']), [
+    [1, 2],
+    [1, 2],
+  ]);
+  const reader = step('assign', { count: 8 }, { x: 1, y: 3 });
+  assert.equal(stored([...chain, reader], kinds), [
+    [1, 2],
+    [1, 2],
+  ]);
 });
 
 // ---------------------------------------------------------------- counts

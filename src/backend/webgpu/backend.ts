@@ -203,7 +203,7 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
     };
   }
 
-  /** Makes steps ready to run on their memory. @throws BackendError when the device refuses */
+  /** Makes steps ready to run on their memory; what the device refuses of it, the next check tells. */
   private async make(steps: readonly Step[], buffers: readonly WebGpuBuffer[]): Promise<Made> {
     const { maxComputeWorkgroupsPerDimension, maxStorageBuffersPerShaderStage: most } = this.device.limits;
     const modules = steps.map((step) => moduleOf(step, maxComputeWorkgroupsPerDimension));
@@ -216,10 +216,9 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
       );
     const pipelines = await Promise.all(modules.map((module) => this.pipelines.of(module)));
     const parameters = this.parametersOf(modules);
-    this.device.pushErrorScope('validation');
     const dispatches = new Map<Step, Dispatch>();
     let slot = 0;
-    modules.forEach((module, i) => {
+    const bind = (module: Module, i: number): void => {
       const { bound, values, workgroups } = module;
       const offset = UNIFORM_GRAIN * (values ? slot++ : 0);
       const resources: GPUBindingResource[] = [
@@ -231,11 +230,14 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
         entries: resources.map((resource, binding) => ({ binding, resource })),
       });
       dispatches.set(steps[i] as Step, { pipeline: pipelines[i] as GPUComputePipeline, group, workgroups });
-    });
-    const error = await this.device.popErrorScope();
-    if (error) {
+    };
+    const onError = (error: GPUError): void =>
+      this.watch.fail(kindOf(error), `The program cannot be bound: ${error.message}`);
+    try {
+      this.watch.scope('validation', onError, () => modules.forEach(bind));
+    } catch (problem) {
       parameters?.destroy();
-      throw this.watch.error(kindOf(error), `The program cannot be bound: ${error.message}`);
+      throw problem;
     }
     return { parameters, dispatches, users: 1 };
   }

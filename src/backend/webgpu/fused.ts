@@ -97,13 +97,12 @@ const folds: Record<ReductionKind, Fold> = {
   },
 };
 
-/** A number as an f32 expression; WGSL has no literal for what is not finite. */
+/** A number as an f32 expression; WGSL has no literal for what is not finite, and none for −0. */
 export function literal(value: number): string {
   const rounded = Math.fround(value);
   if (Number.isNaN(rounded)) return 'nan()';
   if (!Number.isFinite(rounded)) return rounded > 0 ? 'infinity()' : '-infinity()';
-  // Negating the literal 0.0 gives +0 at compile time.
-  if (Object.is(rounded, -0)) return 'bitcast<f32>(0x80000000u)';
+  if (Object.is(rounded, -0)) return 'negative_zero()';
   const text = String(rounded);
   return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
 }

@@ -76,15 +76,18 @@ export class DeviceWatch {
   /** The scope's error when it has come; `check` waits for it. */
   scope(kind: GPUErrorFilter, onError: (error: GPUError) => void, body: () => void): void {
     this.device.pushErrorScope(kind);
-    body();
-    const scope = this.device.popErrorScope().then(
-      (error) => {
-        if (error) onError(error);
-      },
-      () => undefined, // a lost device, which reports itself
-    );
-    this.scopes.add(scope);
-    scope.then(() => this.scopes.delete(scope));
+    try {
+      body();
+    } finally {
+      const scope = this.device.popErrorScope().then(
+        (error) => {
+          if (error) onError(error);
+        },
+        () => undefined, // a lost device, which reports itself
+      );
+      this.scopes.add(scope);
+      scope.then(() => this.scopes.delete(scope));
+    }
   }
 
   rest(promise: Promise<unknown>): void {
