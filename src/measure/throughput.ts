@@ -77,6 +77,8 @@ export interface Timed {
   readonly make: (name: string) => Environment;
   /** Milliseconds since some moment; it never goes back. */
   readonly now: () => number;
+  /** Told after each step. */
+  readonly onStep: (step: number) => void;
 }
 
 /**
@@ -91,8 +93,7 @@ export async function measureThroughput(
   device: Device,
   name: string,
   settings: ThroughputSettings,
-  onStep: (step: number) => void = () => undefined,
-  { make, now }: Timed = { make: makeEnvironment, now: () => performance.now() },
+  { make = makeEnvironment, now = () => performance.now(), onStep = () => undefined }: Partial<Timed> = {},
 ): Promise<ThroughputRow> {
   const { hidden, batch, steps, seed } = settings;
   await prepareEnvironment(name);
