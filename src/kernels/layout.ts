@@ -44,6 +44,8 @@ export interface KernelSpec {
   touches?(p: Params): Params;
   /** Constants of the WGSL besides its choices, u32 all of them. */
   constants?(p: Params): Params;
+  /** Bindings whose numbers that are not finite it notes in the clock: the first as the parameter `place`, the next as 1 more. */
+  readonly watches?: readonly string[];
 }
 
 type BindingText = Access | `${Access} ${ElementType}`;
@@ -77,10 +79,11 @@ export function kernel<
   readonly flops: (p: Values<F>) => number;
   readonly touches?: (p: Values<F>) => Partial<Record<keyof B & string, number>>;
   readonly constants?: (p: Params) => Params;
+  readonly watches?: readonly (keyof B & string)[];
 }): Kernel<N, B, F> {
   const { bindings, params, ...rest } = declaration;
   return {
-    ...(rest as unknown as Pick<KernelSpec, 'grid' | 'flops' | 'touches' | 'constants'>),
+    ...(rest as unknown as Pick<KernelSpec, 'grid' | 'flops' | 'touches' | 'constants' | 'watches'>),
     name: declaration.name,
     bindings: bindingsOf(bindings),
     params: Object.keys(params),

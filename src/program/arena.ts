@@ -28,9 +28,7 @@ interface Slots {
 export function assignSlots(draft: Draft): Slots {
   const { steps, buffers } = draft;
   const lifetimes = lifetimesOf(draft);
-  const alive = steps.map((_, at) =>
-    lifetimes.reduce((sum, { first, last, count }) => sum + (first <= at && at <= last ? count : 0), 0),
-  );
+  const alive = aliveAt(lifetimes, steps.length);
   const fullest = ({ first, last }: Lifetime) => maximum(alive.slice(first, last + 1));
   const bySize = (a: Lifetime, b: Lifetime) => b.count - a.count || a.first - b.first;
   const orders = [
@@ -43,7 +41,8 @@ export function assignSlots(draft: Draft): Slots {
   return tried.reduce((best, next) => (total(next) < total(best) ? next : best));
 }
 
-function lifetimesOf({ steps, buffers }: Draft): Lifetime[] {
+/** When each temporary is alive: from the step that first binds it to the step that last does, both included. */
+export function lifetimesOf({ steps, buffers }: Draft): Lifetime[] {
   const found = new Map<number, { first: number; last: number }>();
   steps.forEach((step, at) => {
     for (const buffer of step.buffers) {
@@ -56,22 +55,30 @@ function lifetimesOf({ steps, buffers }: Draft): Lifetime[] {
   return [...found].map(([buffer, life]) => ({ buffer, count: buffers[buffer]?.count ?? 0, ...life }));
 }
 
+/** Elements of all that is alive at each of the steps. */
+export const aliveAt = (lifetimes: readonly Lifetime[], steps: number): number[] =>
+  Array.from({ length: steps }, (_, at) =>
+    lifetimes.reduce((sum, { first, last, count }) => sum + (first <= at && at <= last ? count : 0), 0),
+  );
+
 /** Each into the tightest slot that is free for all its life, else into the largest free one, which grows, else into a new one. */
 function place(order: readonly Lifetime[], buffers: number): Slots {
-  const slots: number[] = [];
-  const tenants: Lifetime[][] = [];
+  const slots: { count: number; readonly tenants: Lifetime[] }[] = [];
   const slotOf = new Array<number>(buffers).fill(-1);
   for (const life of order) {
-    const free = [...slots.keys()].filter((slot) =>
-      tenants[slot].every(({ first, last }) => last < life.first || life.last < first),
+    const free = slots.filter(({ tenants }) =>
+      tenants.every(({ first, last }) => last < life.first || life.last < first),
     );
-    const fitting = free.filter((slot) => slots[slot] >= life.count);
-    const tightest = fitting.sort((a, b) => slots[a] - slots[b])[0];
-    const largest = free.sort((a, b) => slots[b] - slots[a])[0];
-    const slot = tightest ?? largest ?? slots.length;
-    slots[slot] = Math.max(slots[slot] ?? 0, life.count);
-    tenants[slot] = [...(tenants[slot] ?? []), life];
-    slotOf[life.buffer] = slot;
+    free.sort((a, b) => a.count - b.count);
+    const enough = Math.min(life.count, free.at(-1)?.count ?? 0);
+    let slot = free.find(({ count }) => count >= enough);
+    if (!slot) {
+      slot = { count: 0, tenants: [] };
+      slots.push(slot);
+    }
+    slot.count = Math.max(slot.count, life.count);
+    slot.tenants.push(life);
+    slotOf[life.buffer] = slots.indexOf(slot);
   }
-  return { slots, slotOf };
+  return { slots: slots.map(({ count }) => count), slotOf };
 }

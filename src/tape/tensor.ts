@@ -103,6 +103,20 @@ export class Tensor {
   }
 }
 
+/** Output `i` of a node. @throws Error when it has none */
+export const outputOf = (node: Node, i = 0): Tensor => node.outputs[i] ?? lacks(node, `output ${i}`);
+
+/** Input `i` of a node. @throws Error when it has none */
+export const inputOf = (node: Node, i = 0): Tensor => node.inputs[i] ?? lacks(node, `input ${i}`);
+
+/** How a node's output views its first input. @throws Error when it is no view */
+export const viewOperation = (node: Node): ViewOperation =>
+  node.op.view?.(node.attributes, node.inputs) ?? lacks(node, 'view');
+
+function lacks({ op, id }: Node, what: string): never {
+  throw new Error(`${op.name}#${id} has no ${what}`);
+}
+
 /** Data that lives on the device between updates: parameters, optimiser moments, counters, a replay buffer. */
 export class State {
   readonly shape: Shape;
@@ -195,7 +209,7 @@ export class Recording {
   read(state: State): Tensor {
     let tensor = this.current.get(state);
     if (!tensor) {
-      tensor = this.add(stateOp, [], state, []).outputs[0];
+      tensor = outputOf(this.add(stateOp, [], state, []));
       this.current.set(state, tensor);
     }
     return tensor;
@@ -315,7 +329,7 @@ export function currentRecording(): Recording {
 
 /** Records a node with one output. */
 export function record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
-  return currentRecording().add(op as Op<never>, inputs, attributes, []).outputs[0];
+  return outputOf(currentRecording().add(op as Op<never>, inputs, attributes, []));
 }
 
 /** Records a node with several outputs, or one that writes states. */
