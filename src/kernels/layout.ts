@@ -14,8 +14,11 @@ export type FieldType = 'u32' | 'f32' | 'choice';
 
 export type Access = 'read' | 'write' | 'update';
 
-/** What a binding holds; `bits` are floats that the kernel moves as words, `atomic` words that several add to at once. */
-export type ElementType = 'f32' | 'u32' | 'bits' | 'atomic';
+/**
+ * What a binding holds; `hidden` are the hidden layers of a network, floats that a kernel moves as words and may hand on as
+ * float16, two to a word; `atomic` are words that several add to at once.
+ */
+export type ElementType = 'f32' | 'u32' | 'hidden' | 'atomic';
 
 export interface BindingSpec {
   readonly name: string;

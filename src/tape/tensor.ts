@@ -270,7 +270,7 @@ export const stateOp: Op<State> = {
 };
 
 /** Scalar outputs that the kernel `tick` can look at. */
-const TICK_WATCHES = 6;
+const TICK_WATCHES = tick.watches?.length ?? 0;
 
 /** Inputs: scalars to watch. Writes the clock. */
 const tickOp: Op<null> = {
