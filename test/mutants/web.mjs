@@ -156,4 +156,16 @@ export default [
     from: 'this.status.fail(failure, () => this.train(all));',
     to: 'this.status.fail(failure, () => this.train());',
   },
+  {
+    fault: 'the device of a training that fails stays open',
+    file: 'web/learn/job.ts',
+    from: '  } finally {\n    await device.dispose();\n  }',
+    to: '  } finally {\n  }',
+  },
+  {
+    fault: 'every environment is filmed at once',
+    file: 'web/learn/job.ts',
+    from: 'this.filmed === environment ? environment.scene?.() : undefined',
+    to: 'environment.scene?.()',
+  },
 ];

@@ -1,8 +1,10 @@
+import type { Device } from '../../src/device.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import type { Environment } from '../../src/envs/environment.ts';
 import { makeEnvironment, prepareEnvironment } from '../../src/envs/registry.ts';
 import type { Scene } from '../../src/envs/scene.ts';
+import { LocalVector } from '../../src/envs/vector.ts';
 import type { BackendChoice } from '../../src/open/open.ts';
 import { ActorCritic } from '../../src/rl/actor-critic.ts';
 import { type Evaluation, train } from '../../src/rl/train.ts';
@@ -41,12 +43,24 @@ export async function learn(
   port: JobPort,
 ): Promise<readonly Evaluation[]> {
   const device = await openFor(port, backend, 1);
+  try {
+    return await trainOn(device, settings, port);
+  } finally {
+    await device.dispose();
+  }
+}
+
+async function trainOn(
+  device: Device,
+  settings: LearnSettings,
+  port: JobPort,
+): Promise<readonly Evaluation[]> {
   await prepareEnvironment(settings.environment);
-  const probe = makeEnvironment(settings.environment);
-  const { actionSpace } = probe;
+  const learning = makeEnvironment(settings.environment);
+  const { actionSpace } = learning;
   const discrete = actionSpace.kind === 'discrete';
   const learner = new ActorCritic({
-    observations: probe.observationSpace.low.length,
+    observations: learning.observationSpace.low.length,
     actions: discrete
       ? { kind: 'discrete', size: actionSpace.n }
       : { kind: 'box', size: actionSpace.low.length },
@@ -55,19 +69,12 @@ export async function learn(
     learningRate: settings.learningRate,
     seed: settings.seed,
   });
-  // train() makes the environment it learns in first, then those it evaluates in: the first two are watched.
-  const made: Environment[] = [];
-  let episode: Scene[] = [];
-  const makeWatched = (): Environment => {
-    const environment = makeEnvironment(settings.environment);
-    made.push(environment);
-    if (made.length === 2) watch(environment, (scene) => episode.push(scene));
-    return environment;
-  };
+  const camera = new Camera();
   const start = performance.now();
   let last = 0;
-  const evaluations = await train(device, {
-    makeEnvironment: makeWatched,
+  return train(device, {
+    environments: new LocalVector([learning]),
+    makeEnvironment: () => camera.watch(makeEnvironment(settings.environment)),
     learner,
     steps: settings.steps,
     warmup: settings.warmup,
@@ -77,25 +84,36 @@ export async function learn(
     onStep: (step) => {
       if (performance.now() - last < PICTURE_MS) return;
       last = performance.now();
-      port.emit({ kind: 'step', step, scene: made[0].scene?.() } satisfies LearnEvent);
+      port.emit({ kind: 'step', step, scene: learning.scene?.() } satisfies LearnEvent);
     },
     onEvaluation: (evaluation) => {
       const seconds = (performance.now() - start) / 1000;
-      port.emit({ kind: 'evaluation', evaluation, seconds, episode } satisfies LearnEvent);
-      episode = [];
+      port.emit({ kind: 'evaluation', evaluation, seconds, episode: camera.take() } satisfies LearnEvent);
     },
   });
-  await device.dispose();
-  return evaluations;
 }
 
-/** Hands on what the environment looks like after every step. */
-function watch(environment: Environment, onScene: (scene: Scene) => void): void {
-  const step = environment.step.bind(environment);
-  environment.step = (action) => {
-    const transition = step(action);
-    const scene = environment.scene?.();
-    if (scene) onScene(scene);
-    return transition;
-  };
+/** Films one of the environments that it watches: the first that moves. */
+class Camera {
+  private film: Scene[] = [];
+  private filmed: Environment | undefined;
+
+  watch(environment: Environment): Environment {
+    const step = environment.step.bind(environment);
+    environment.step = (action) => {
+      const transition = step(action);
+      this.filmed ??= environment;
+      const scene = this.filmed === environment ? environment.scene?.() : undefined;
+      if (scene) this.film.push(scene);
+      return transition;
+    };
+    return environment;
+  }
+
+  /** A scene a step since the last time; the next film is of the first that moves then. */
+  take(): readonly Scene[] {
+    const { film } = this;
+    [this.film, this.filmed] = [[], undefined];
+    return film;
+  }
 }
