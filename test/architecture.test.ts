@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { estimators } from '../src/divergences/registry.ts';
 
 const root = join(process.cwd(), 'src');
 
@@ -145,6 +146,15 @@ test('no list from a file or a user becomes arguments of a call, which overflow 
       ),
     );
   assert.equal(wrong, []);
+});
+
+test('no name of an estimator decides anything: what is particular to one stands with it, as data', () => {
+  const names = [...new Set(estimators.map(({ name }) => name.split('/')[0]))].join('|');
+  const deciding = new RegExp(`(===|!==|case|(startsWith|includes|has)\\()\\s*'(${names})[/:']`);
+  const wrong = [...files(root)].filter(
+    (file) => roomOf(nameOf(file)) !== 'verify' && deciding.test(codeOf(file)),
+  );
+  assert.equal(wrong.map(nameOf), []);
 });
 
 test('below the study and what reads and shows its results nothing uses Node', () => {

@@ -1,6 +1,6 @@
 import { ShapeError, UsageError } from '../errors.ts';
 import type { Program } from '../program/program.ts';
-import type { RecordingOptions } from '../tape/index.ts';
+import type { MlpKernels, RecordingOptions } from '../tape/index.ts';
 
 export type Values = Float32Array | Float64Array | Uint32Array;
 
@@ -56,6 +56,8 @@ export interface Backend {
   readonly information: Readonly<Record<string, string | number | boolean>>;
   /** How programs should be recorded for it. */
   readonly preferences: RecordingOptions;
+  /** The ways in which it computes networks. */
+  readonly networks: readonly MlpKernels[];
   readonly counters: Counters;
   /** Zero-filled. @throws BackendError naming the limit when it is too large */
   allocate(count: number, dtype: 'f32' | 'u32', label: string): DeviceBuffer;

@@ -14,6 +14,7 @@ const [score, , exact] = fDivergence({
   formula: '(r − 1)²',
   source: 'Pearson 1900; Dieng et al. 2017',
   heavyTailed: true,
+  coefficient: (at) => -Math.exp(2 * at.logTarget - at.logPolicy),
   f: (r) => square(sub(r, 1)),
   scoreWeight: (r) => sub(1, square(r)),
   // p²/π − 2p + π: only the first term can be large, and it is formed in log space.
@@ -35,7 +36,7 @@ const pathwise: Estimator = {
   formula: '½ log mean_k exp 2(log p̃ − log π)',
   source: 'Dieng et al. 2017, in log space',
   quality: 'consistent',
-  follows: renyiObjective('−1'),
+  follows: renyiObjective(-1),
   bias: ratioBias,
   needs: ['logProb', 'rsample', 'criticGradient'],
   defaultSamples: 16,

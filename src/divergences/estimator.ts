@@ -113,6 +113,10 @@ export interface Estimator extends Label {
   readonly defaultSamples: number;
   /** Fewest samples for each state from which the target can be learnt. */
   readonly minimumSamples: number;
+  /** How memory and time of the loss itself grow with the samples of a state: `linear` when absent. */
+  readonly costGrowth?: 'square';
+  /** Has two KLs from the old policy, of mean and covariance, in its loss; `decoupled`: each with the other held. */
+  readonly trustRegions?: 'coupled' | 'decoupled';
   /** Never reads the critics: of use only when added to a loss. */
   readonly penalty?: boolean;
   /** Alternatives written `name:variant`; the first is the default. */

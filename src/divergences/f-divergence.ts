@@ -2,6 +2,7 @@ import { UsageError } from '../errors.ts';
 import { add, clamp, exp, logSoftmax, mean, mul, stopGradient, sub, type Tensor } from '../tape/index.ts';
 import { type Estimator, ratioBias } from './estimator.ts';
 import { between, type Enumeration, exactly, integrate } from './exact.ts';
+import { type Objective, type Point, pointwise } from './objective.ts';
 import { addValue } from './reverse-kl.ts';
 
 /** Largest |log r| that e^log r and its products hold in float32. */
@@ -25,6 +26,8 @@ export interface FDivergence {
   readonly heavyTailed?: boolean;
   /** π·f(p/π) from log p and log π, where a form is at hand that no ratio of densities overflows. */
   integrand?(logTarget: Tensor, logPolicy: Tensor, grid?: readonly number[]): Tensor;
+  /** See {@link Objective.coefficient}: π·(f(r) − r f′(r)) to a multiple of π. */
+  readonly coefficient?: (at: Point) => number;
   /** f has a kink at 1: quadrature looks closer. */
   readonly kinked?: boolean;
 }
@@ -37,8 +40,12 @@ export interface FDivergence {
  * normaliser: consistent, with a bias that falls as 1/K.
  */
 export function fDivergence(divergence: FDivergence): Estimator[] {
-  const { name, title, formula, source } = divergence;
-  const follows = { name: title, formula: `E_π[f(p/π)], f(r) = ${formula}` };
+  const { name, title, formula, source, coefficient } = divergence;
+  const follows: Objective = {
+    name: title,
+    formula: `E_π[f(p/π)], f(r) = ${formula}`,
+    ...(coefficient ? { coefficient: pointwise(coefficient) } : {}),
+  };
   const common = { source, follows, minimumSamples: 2, variants: [] };
   const score: Estimator = {
     ...common,

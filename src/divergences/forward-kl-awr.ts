@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 import { type Estimator, ratioBias, required } from './estimator.ts';
+import { likelihood } from './objective.ts';
 import { minimumOf } from './target.ts';
 
 /** Largest weight of a transition under `exp-clip`. */
@@ -42,7 +43,14 @@ export const forwardKlAwr: Estimator = {
   formula: '−sg(w)·log π(a_replay), w = min(e^{A/α}, 20) or batch·softmax_b(A/α), A = Q − mean_k Q(s, a_k)',
   source: 'Peng et al. 2019; Nair et al. 2020',
   quality: 'own-objective',
-  follows: { name: 'clipped likelihood under β', formula: '−E_β[min(e^{A/α}, 20)·log π], A = Q − E_π[Q]' },
+  follows: {
+    name: 'clipped likelihood under β',
+    formula: '−E_β[min(e^{A/α}, 20)·log π], A = Q − E_π[Q]',
+    coefficient: ({ temperature, integral }) => {
+      const value = integral((at) => Math.exp(at.logPolicy) * at.q);
+      return (at) => -Math.exp(at.logBehaviour) * Math.min(maxWeight, Math.exp((at.q - value) / temperature));
+    },
+  },
   // The value is a mean over the policy's samples, inside an exponential.
   bias: ratioBias,
   needs: ['logProb', 'storedDensity', 'replayedActions'],
@@ -56,7 +64,11 @@ export const forwardKlAwr: Estimator = {
       title: 'weights normalised over the batch',
       needs: [],
       quality: 'own-objective',
-      follows: { name: 'KL(β·e^{A/α} ‖ π)', formula: '−E_β[e^{A/α}·log π]/E_β[e^{A/α}], A = Q − E_π[Q]' },
+      follows: {
+        name: 'KL(β·e^{A/α} ‖ π)',
+        formula: '−E_β[e^{A/α}·log π]/E_β[e^{A/α}], A = Q − E_π[Q]',
+        coefficient: likelihood((at) => at.logBehaviour),
+      },
       bias: 'O(1/batch + 1/K)',
     },
   ],

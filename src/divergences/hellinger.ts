@@ -7,6 +7,7 @@ export const hellinger = fDivergence({
   title: 'Squared Hellinger',
   formula: '½(√r − 1)²',
   source: 'Hellinger 1909',
+  coefficient: (at) => -0.5 * Math.exp(0.5 * (at.logPolicy + at.logTarget)),
   f: (_r, logR) => mul(0.5, square(sub(exp(mul(0.5, logR)), 1))),
   scoreWeight: (_r, logR) => mul(0.5, sub(1, exp(mul(0.5, logR)))),
   integrand: (logTarget, logPolicy) =>

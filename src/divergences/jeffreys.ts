@@ -7,6 +7,7 @@ export const jeffreys = fDivergence({
   title: 'Jeffreys',
   formula: '½(r − 1) log r',
   source: 'Jeffreys 1946',
+  coefficient: (at) => -0.5 * (Math.exp(at.logTarget) + Math.exp(at.logPolicy) * at.logR),
   f: (r, logR) => mul(0.5, mul(sub(r, 1), logR)),
   scoreWeight: (r, logR) => mul(0.5, sub(sub(1, r), logR)),
   integrand: (logTarget, logPolicy) =>

@@ -1,3 +1,4 @@
+import { softplus as softplusOf } from '../math/special.ts';
 import { add, exp, mul, neg, softplus, sub, type Tensor } from '../tape/index.ts';
 import { fDivergence } from './f-divergence.ts';
 
@@ -10,6 +11,7 @@ export const jensenShannon = fDivergence({
   title: 'Jensen–Shannon',
   formula: '½(r log r − (r + 1) log((r + 1)/2))',
   source: 'Lin 1991',
+  coefficient: (at) => -0.5 * Math.exp(at.logPolicy) * softplusOf(at.logR),
   f: (r, logR) => {
     const [ofTarget, ofPolicy] = overMean(logR);
     return mul(0.5, add(mul(r, ofTarget), ofPolicy));

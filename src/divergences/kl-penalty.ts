@@ -1,7 +1,13 @@
 import { expm1Minus } from '../distributions/differences.ts';
 import { add, exp, mean, mul, neg, square, stopGradient, sub, type Tensor } from '../tape/index.ts';
 import { type Estimator, type Label, required } from './estimator.ts';
-import { forwardReferenceKl, type Objective, reverseReferenceKl } from './objective.ts';
+import {
+  forwardReferenceKl,
+  type Objective,
+  type Point,
+  pointwise,
+  reverseReferenceKl,
+} from './objective.ts';
 import { saturated } from './saturate.ts';
 
 /** Nats above which a ratio of densities counts as e^20, so that products with it and their gradients fit float32. */
@@ -13,7 +19,13 @@ const unbiased = (follows: Objective): Label => ({ quality: 'unbiased', follows 
 const own = (follows: Objective): Label => ({ quality: 'own-objective', follows });
 
 /** What a penalty follows whose gradient is 0 in the mean: added to a loss, it is noise. */
-export const nothing: Objective = { name: 'nothing', formula: 'E_π[∇ log π] = 0' };
+export const nothing: Objective = {
+  name: 'nothing',
+  formula: 'E_π[∇ log π] = 0',
+  coefficient: pointwise(() => 0),
+};
+
+const gapOf = ({ logPolicy, logReference }: Point): number => logPolicy - logReference;
 
 interface Penalty {
   readonly title: string;
@@ -30,7 +42,11 @@ const penalties: Readonly<Record<string, Penalty>> = {
     of: (gap) => gap,
     labels: {
       onPolicy: own(nothing),
-      offPolicy: own({ name: '−KL(β ‖ π)', formula: 'E_β[log π − log β]' }),
+      offPolicy: own({
+        name: '−KL(β ‖ π)',
+        formula: 'E_β[log π − log β]',
+        coefficient: pointwise((at) => Math.exp(at.logBehaviour)),
+      }),
       weighted: unbiased(reverseReferenceKl),
     },
   },
@@ -39,8 +55,16 @@ const penalties: Readonly<Record<string, Penalty>> = {
     of: (gap) => mul(0.5, square(neg(saturated(neg(saturated(gap, largestGap)), largestGap)))),
     labels: {
       onPolicy: unbiased(reverseReferenceKl),
-      offPolicy: own({ name: 'E_β[k2]', formula: '½E_β[(log π − log π_ref)²]' }),
-      weighted: own({ name: 'E_π[k2]', formula: '½E_π[(log π − log π_ref)²]' }),
+      offPolicy: own({
+        name: 'E_β[k2]',
+        formula: '½E_β[(log π − log π_ref)²]',
+        coefficient: pointwise((at) => Math.exp(at.logBehaviour) * gapOf(at)),
+      }),
+      weighted: own({
+        name: 'E_π[k2]',
+        formula: '½E_π[(log π − log π_ref)²]',
+        coefficient: pointwise((at) => Math.exp(at.logPolicy) * (0.5 * gapOf(at) ** 2 + gapOf(at))),
+      }),
     },
   },
   k3: {
@@ -51,7 +75,11 @@ const penalties: Readonly<Record<string, Penalty>> = {
     },
     labels: {
       onPolicy: unbiased(forwardReferenceKl),
-      offPolicy: own({ name: 'E_β[k3]', formula: 'E_β[π_ref/π − 1 + log π − log π_ref]' }),
+      offPolicy: own({
+        name: 'E_β[k3]',
+        formula: 'E_β[π_ref/π − 1 + log π − log π_ref]',
+        coefficient: pointwise((at) => Math.exp(at.logBehaviour) - Math.exp(at.logBehaviour - gapOf(at))),
+      }),
       weighted: unbiased(reverseReferenceKl),
     },
   },

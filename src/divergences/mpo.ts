@@ -18,6 +18,7 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 import { type Estimator, ratioBias, required } from './estimator.ts';
+import { likelihood } from './objective.ts';
 import { minimumOf } from './target.ts';
 
 /** Bounds in nats of the E-step's KL and of the M-step's two trust regions. */
@@ -73,7 +74,10 @@ const estimator = (decoupled: boolean): Estimator => {
     follows: {
       name: 'likelihood under q within trust regions',
       formula: `−E_q[${decoupled ? 'log π(a; μ, Σ_old) + log π(a; μ_old, Σ)' : 'log π'}] + λ_μ KL_μ(π_old ‖ π) + λ_Σ KL_Σ(π_old ‖ π), q ∝ π_old·e^{Q/η}`,
+      // At η = α; those of the trust regions, with coefficients 1, come on top.
+      coefficient: likelihood((at) => at.logReference),
     },
+    trustRegions: decoupled ? 'decoupled' : 'coupled',
     bias: ratioBias,
     needs: ['logProb', 'diagonalGaussian', 'reference'],
     defaultSamples: 16,

@@ -21,13 +21,13 @@ import { renyiObjective } from './objective.ts';
 import { addValue } from './reverse-kl.ts';
 
 const orders: readonly Variant[] = [
-  { name: '0.5', title: 'order 0.5', needs: [], follows: renyiObjective('0.5') },
-  { name: '2', title: 'order 2', needs: [], follows: renyiObjective('2') },
+  { name: '0.5', title: 'order 0.5', needs: [], follows: renyiObjective(0.5) },
+  { name: '2', title: 'order 2', needs: [], follows: renyiObjective(2) },
   {
     name: '-1',
     title: 'order −1, an upper bound that is minimised',
     needs: [],
-    follows: renyiObjective('−1'),
+    follows: renyiObjective(-1),
     // Of one sample every order's bound is the lower one of the reverse KL, and this order minimises it.
     minimumSamples: 2,
   },
@@ -41,7 +41,7 @@ function bound(logRatio: Tensor, order: number): Tensor {
 /** A loss to minimise: lower bounds are maximised. */
 const asLoss = (value: Tensor, order: number): Tensor => (order > 0 ? neg(value) : value);
 
-const common = { defaultSamples: 16, minimumSamples: 1, follows: renyiObjective('a') };
+const common = { defaultSamples: 16, minimumSamples: 1, follows: renyiObjective() };
 
 export const renyiPathwise: Estimator = {
   ...common,

@@ -43,6 +43,8 @@ export const svgd: Estimator = {
   defaultSamples: 16,
   // Of two, the other alone has no distance for a width.
   minimumSamples: 3,
+  // Each sample with each other.
+  costGrowth: 'square',
   variants: [],
   loss: ({ policy, target, samples, noise }) => {
     if (!policy.rsample) throw new UsageError(`'${policy.family}' has no reparameterised samples.`);

@@ -34,6 +34,7 @@ export const totalVariation = fDivergence({
   formula: '½|r − 1|',
   source: 'Levin, Peres & Wilmer 2009',
   kinked: true,
+  coefficient: (at) => -0.5 * Math.exp(at.logPolicy) * Math.sign(at.logR),
   f: (r) => mul(0.5, abs(sub(r, 1))),
   scoreWeight: (_r, logR) => mul(0.5, sub(greater(-tie, logR), greater(logR, tie))),
   integrand: (logTarget, logPolicy, grid) => {

@@ -53,10 +53,6 @@ const HOST_ROUNDS = 5;
 /** Transitions in the replay buffer from which batches are drawn. */
 const TRANSITIONS = 1024;
 
-/** Ways in which a backend computes networks. */
-export const mlpVariants = (device: Device): readonly MlpKernels[] =>
-  device.backend.name === 'webgpu' ? ['fused', 'layered', 'tiled'] : ['fused', 'tiled'];
-
 /**
  * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with each way that
  * the backend has to compute networks, or only some of them.
@@ -67,7 +63,13 @@ export async function measureWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
-  { variants = mlpVariants(device), host = true, checkedFlops, onWrong, onProgress }: WholeUpdateOptions = {},
+  {
+    variants = device.backend.networks,
+    host = true,
+    checkedFlops,
+    onWrong,
+    onProgress,
+  }: WholeUpdateOptions = {},
 ): Promise<WholeUpdateCost[]> {
   const timed = host && device.backend.name === 'webgpu';
   const share = timed ? 0.7 : 1;

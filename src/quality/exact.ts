@@ -1,5 +1,5 @@
+import type { Coefficient } from '../divergences/objective.ts';
 import { NumericsError } from '../errors.ts';
-import type { Followed } from './follows.ts';
 import { wholeOf } from './follows.ts';
 import type { Nodes } from './nodes.ts';
 
@@ -25,24 +25,24 @@ const groups = 32;
  */
 export function exactGradient(
   nodes: Nodes,
-  followed: Followed,
+  coefficientOf: Coefficient,
   temperature: number,
 ): ExactGradient | undefined {
-  const gradient = integrate(nodes, followed, temperature);
+  const gradient = integrate(nodes, coefficientOf, temperature);
   if (!gradient.every(Number.isFinite)) return undefined;
   const { method } = nodes;
   if (method === 'enumeration') return { method, gradient, error: 0 };
-  if (method === 'samples') return { method, ...sampleMean(nodes, followed, temperature) };
+  if (method === 'samples') return { method, ...sampleMean(nodes, coefficientOf, temperature) };
   const bound = Math.max(resolved * norm(gradient), 1e-9);
   const apart = (other: readonly number[]) => norm(gradient.map((value, j) => value - other[j]));
-  const reach = apart(integrate(nodes, followed, temperature, { part: nodes.inner }));
+  const reach = apart(integrate(nodes, coefficientOf, temperature, { part: nodes.inner }));
   if (!(reach <= bound)) return undefined;
   const rules = [
-    integrate(nodes, followed, temperature, {
+    integrate(nodes, coefficientOf, temperature, {
       part: nodes.coarse,
       logFactor: Math.log(nodes.coarsening),
     }),
-    ...(nodes.other ? [integrate(nodes.other, followed, temperature)] : []),
+    ...(nodes.other ? [integrate(nodes.other, coefficientOf, temperature)] : []),
   ];
   const error = Math.max(reach, ...rules.map(apart));
   if (!(error <= bound)) {
@@ -56,13 +56,13 @@ export function exactGradient(
 
 function integrate(
   nodes: Nodes,
-  followed: Followed,
+  coefficientOf: Coefficient,
   temperature: number,
   { part, logFactor = 0 }: { readonly part?: Uint8Array; readonly logFactor?: number } = {},
 ): number[] {
   const { count, parameters, logVolume, score } = nodes;
   const whole = wholeOf(nodes, temperature, part, logFactor);
-  const coefficient = followed.coefficient(whole);
+  const coefficient = coefficientOf(whole);
   const gradient = new Array<number>(parameters).fill(0);
   for (let n = 0; n < count; n++) {
     if (part && part[n] === 0) continue;
@@ -75,12 +75,12 @@ function integrate(
 /** Mean over samples of (coefficient/π − its mean)·∇ log π, whose variance is the smaller for the mean taken off. */
 function sampleMean(
   nodes: Nodes,
-  followed: Followed,
+  coefficientOf: Coefficient,
   temperature: number,
 ): { gradient: number[]; error: number } {
   const { count, parameters, logVolume, score } = nodes;
   const whole = wholeOf(nodes, temperature);
-  const coefficient = followed.coefficient(whole);
+  const coefficient = coefficientOf(whole);
   const baseline = whole.integral(coefficient);
   const size = Math.floor(count / groups);
   const means = Array.from({ length: groups }, (_, g) => {

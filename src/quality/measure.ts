@@ -39,9 +39,11 @@ export interface GradientProgram {
   readonly clock: State;
 }
 
-/** Memory and time of the Stein kernel grow with the square of the samples. */
+/** Samples up to which an estimator is measured whose cost grows with their square. */
+const MOST_PAIRED = 64;
+
 export const mostSamples = ({ estimator }: EstimatorChoice): number =>
-  estimator.name === 'svgd/amortised' ? 64 : Number.POSITIVE_INFINITY;
+  estimator.costGrowth === 'square' ? MOST_PAIRED : Number.POSITIVE_INFINITY;
 
 export interface GradientOptions {
   readonly family: DistributionFamily;

@@ -3,7 +3,6 @@ import { distributionFamily } from '../distributions/registry.ts';
 import { forwardReferenceKl, reverseReferenceKl } from '../divergences/objective.ts';
 import { estimatorChoices } from '../divergences/registry.ts';
 import { exactGradient, norm } from './exact.ts';
-import { referenceKls } from './follows.ts';
 import { compileGradient, prepare, release, replicate } from './measure.ts';
 import { evaluateNodes } from './nodes.ts';
 import { type Heads, qualityTarget } from './problem.ts';
@@ -57,13 +56,13 @@ export async function measurePenalties(
   exact: Device,
   { seed }: { readonly seed: number },
 ): Promise<PenaltyRow[]> {
-  const choices = estimatorChoices().filter(({ name }) => name.startsWith('kl-penalty/'));
+  const choices = estimatorChoices().filter(({ estimator }) => estimator.penalty);
   const rows: PenaltyRow[] = [];
   for (const { family: familyName, target: targetName, heads } of shown) {
     const [family, target] = [distributionFamily(familyName), qualityTarget(targetName)];
     const nodes = await evaluateNodes(exact, family, target, heads);
-    const [reverse, forward] = [referenceKls.reverse, referenceKls.forward].map(
-      (followed) => exactGradient(nodes, followed, 1)?.gradient ?? [],
+    const [reverse, forward] = [reverseReferenceKl, forwardReferenceKl].map(
+      ({ coefficient }) => exactGradient(nodes, coefficient, 1)?.gradient ?? [],
     );
     for (const choice of choices) {
       const program = await compileGradient(device, choice, {

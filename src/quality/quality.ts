@@ -11,7 +11,6 @@ import type { OnProgress } from '../measure/timing.ts';
 import { referenceDevice } from '../open/backends.ts';
 import { version } from '../version.ts';
 import { type ExactGradient, norm } from './exact.ts';
-import { followedBy } from './follows.ts';
 import {
   compileGradient,
   type GradientProgram,
@@ -286,7 +285,7 @@ async function measureGroup(
         for (const [program, result] of results.entries()) {
           const { choice } = programs[program];
           let exact = references[t].gradient(choice, temperature);
-          if (!followedBy(choice)) {
+          if (!choice.follows.coefficient) {
             const key = `${choice.name} ${target.name} ${temperature}`;
             exact = limits.get(key) ?? (await ownLimitOf(device, choice, situation, seed));
             limits.set(key, exact);

@@ -1,8 +1,9 @@
 import type { Device } from '../device.ts';
 import type { DistributionFamily } from '../distributions/distribution.ts';
 import type { EstimatorChoice } from '../divergences/estimator.ts';
+import { expectedQObjective, type Objective } from '../divergences/objective.ts';
 import { type ExactGradient, exactGradient } from './exact.ts';
-import { followedBy, wholeOf } from './follows.ts';
+import { wholeOf } from './follows.ts';
 import { evaluateNodes, type Nodes } from './nodes.ts';
 import { type Heads, headsFor, type QualityTarget, recordTarget, targetInputs } from './problem.ts';
 
@@ -35,24 +36,23 @@ export async function referenceFor(
     : undefined;
   // Several estimators follow one quantity, each with several numbers of samples.
   const known = new Map<string, ExactGradient | undefined>();
+  const gradientOf = (part: Nodes, which: number, { name, coefficient }: Objective, temperature: number) => {
+    const key = `${which} ${temperature} ${name}`;
+    if (coefficient && !known.has(key)) known.set(key, exactGradient(part, coefficient, temperature));
+    return known.get(key);
+  };
   return {
     value: (temperature) =>
       wholeOf(nodes, temperature).integral(
         ({ logPolicy, q }) => Math.exp(logPolicy) * (logPolicy - q / temperature),
       ),
     gradient: (choice, temperature) => {
-      const followed = followedBy(choice);
-      if (!followed) return undefined;
-      const gradientOf = (part: Nodes, which: number) => {
-        const key = `${which} ${temperature} ${choice.follows.name}`;
-        if (!known.has(key)) known.set(key, exactGradient(part, followed, temperature));
-        return known.get(key);
-      };
-      if (!choice.name.startsWith('mpo/')) return gradientOf(nodes, 0);
+      const { follows, estimator } = choice;
+      if (!estimator.trustRegions) return gradientOf(nodes, 0, follows, temperature);
       const [mean, spread] =
-        choice.name === 'mpo/decoupled' && halves
-          ? halves.map((part, i) => gradientOf(part, i + 1))
-          : [0, 1].map(() => gradientOf(nodes, 0));
+        estimator.trustRegions === 'decoupled' && halves
+          ? halves.map((part, i) => gradientOf(part, i + 1, follows, temperature))
+          : [0, 1].map(() => gradientOf(nodes, 0, follows, temperature));
       if (!mean || !spread) return undefined;
       const penalty = trustRegionGradient(heads);
       const gradient = penalty.map((value, j) => value + (j < target.actions ? mean : spread).gradient[j]);
@@ -111,6 +111,6 @@ async function certainReference(
   return {
     value: () => 0,
     gradient: (choice) =>
-      choice.name.startsWith('dpg/') ? { method: 'derivative', gradient, error: 1e-8 } : undefined,
+      choice.follows === expectedQObjective ? { method: 'derivative', gradient, error: 1e-8 } : undefined,
   };
 }

@@ -1,10 +1,13 @@
 // The paper's three findings, each with what the data say for or against it.
 
+import { estimators } from '../divergences/registry.ts';
 import { maximum, minimum } from '../math/extremes.ts';
 import type { CostReport } from '../measure/cost.ts';
 import type { Estimate } from '../study/learning-statistics.ts';
 import type { Matrix } from './matrix.ts';
 import { EQUIVALENCE, LEAST_SEEDS, type StudyReport, type TaskDifference } from './report.ts';
+
+const penalties = new Set(estimators.flatMap(({ name, penalty }) => (penalty ? [name] : [])));
 
 export interface Finding {
   /** As the paper has it. */
@@ -101,7 +104,7 @@ function cost(costs: readonly CostReport[], matrix: Matrix): Finding {
   const evidence = costs.flatMap((report) => {
     // A penalty towards the old policy is no divergence to the target; and more samples cost more whatever is done with
     // them, so only estimators with equally many are compared.
-    const rows = report.rows.filter(({ estimator }) => !estimator.startsWith('kl-penalty/'));
+    const rows = report.rows.filter(({ estimator }) => !penalties.has(estimator.split(':')[0]));
     const groups = new Map<number, (typeof rows)[number][]>();
     for (const row of rows) {
       const own = groups.get(row.samples);

@@ -10,10 +10,7 @@ export const mlpRecipe: Recipe = {
   transcendental: ({ params }) =>
     params.get('activation')?.value !== 'relu' && (params.get('dims')?.list().length ?? 0) > 2,
   // Layer normalisation has no fused kernel.
-  recordings: ({ params }, backend) => {
-    if (params.get('layernorm')?.flag()) return ['tiled'];
-    return backend === 'wasm' ? ['fused', 'tiled'] : ['fused', 'layered', 'tiled'];
-  },
+  recordings: ({ params }, networks) => (params.get('layernorm')?.flag() ? ['tiled'] : networks),
   record: (setting) => {
     const net = setting.network([''], setting.activation(), setting.param('layernorm').flag());
     const y = net(setting.input('x'));

@@ -216,4 +216,10 @@ export default [
     from: '(bends ? [bends[part]] : [])',
     to: '[]',
   },
+  {
+    fault: 'Hellinger is said to follow the forward KL',
+    file: 'src/divergences/hellinger.ts',
+    from: '-0.5 * Math.exp(0.5 * (at.logPolicy + at.logTarget))',
+    to: '-Math.exp(at.logTarget)',
+  },
 ];

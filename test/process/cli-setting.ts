@@ -100,7 +100,7 @@ export function checkBench(
   assert.is(report.rows[0].ratio, 1);
   assert.equal(
     report.wholeUpdate.map(({ mlp }) => mlp),
-    backend === 'webgpu' ? ['fused', 'layered', 'tiled'] : ['fused', 'tiled'],
+    backend === 'wasm' ? ['fused', 'tiled'] : ['fused', 'layered', 'tiled'],
   );
   for (const { hostMsPerUpdate: host, msPerUpdate } of report.wholeUpdate) {
     if (backend !== 'webgpu') assert.is(host, null);

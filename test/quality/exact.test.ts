@@ -8,7 +8,6 @@ import { Device } from '../../src/device.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { exactGradient } from '../../src/quality/exact.ts';
-import { followedBy } from '../../src/quality/follows.ts';
 import { compileGradient, prepare, release, replicate } from '../../src/quality/measure.ts';
 import { evaluateNodes } from '../../src/quality/nodes.ts';
 import { type Heads, type QualityTarget, qualityTarget } from '../../src/quality/problem.ts';
@@ -114,7 +113,7 @@ exact('are those of the closed forms on Gaussian problems', async () => {
     const { target, heads, temperature } = quadraticOf(golden);
     const nodes = await evaluateNodes(device, gaussian, target, heads);
     for (const [key, [estimator, sign]] of Object.entries(closed)) {
-      const followed = followedBy(chooseEstimator(estimator));
+      const followed = chooseEstimator(estimator).follows.coefficient;
       const found = followed && exactGradient(nodes, followed, temperature);
       const mean = expect[`${key}.grad.mean`];
       if (!mean) {

@@ -4,9 +4,9 @@ import * as assert from 'uvu/assert';
 import type { Device } from '../../src/device.ts';
 import type { DistributionFamily } from '../../src/distributions/distribution.ts';
 import { type EstimatorChoice, missingNeeds, ratioBias } from '../../src/divergences/estimator.ts';
+import { forwardReferenceKl, reverseReferenceKl } from '../../src/divergences/objective.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { exactGradient, norm } from '../../src/quality/exact.ts';
-import { referenceKls } from '../../src/quality/follows.ts';
 import { compileGradient, prepare, release, replicate } from '../../src/quality/measure.ts';
 import { evaluateNodes } from '../../src/quality/nodes.ts';
 import { type Heads, headsFor, type QualityTarget, targetsFor } from '../../src/quality/problem.ts';
@@ -53,8 +53,8 @@ export class Problem {
   /** Gradients of every divergence that a name could promise: both KLs to the target, both to the reference policy. */
   async divergences(): Promise<readonly (readonly number[])[]> {
     this.penalties ??= evaluateNodes(this.device, this.family, this.target, this.heads).then((nodes) =>
-      [referenceKls.reverse, referenceKls.forward].map(
-        (followed) => exactGradient(nodes, followed, this.temperature)?.gradient ?? [],
+      [reverseReferenceKl, forwardReferenceKl].map(
+        ({ coefficient }) => exactGradient(nodes, coefficient, this.temperature)?.gradient ?? [],
       ),
     );
     const own = ['reverse-kl/score:none', 'forward-kl/snis:policy'].map((name) =>

@@ -4,7 +4,6 @@ import * as assert from 'uvu/assert';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import type { EstimatorChoice } from '../../src/divergences/estimator.ts';
 import { chooseEstimator, estimatorChoices } from '../../src/divergences/registry.ts';
-import { followedBy } from '../../src/quality/follows.ts';
 import { checkLabel, Problem } from './labels-setting.ts';
 
 const problems = ['gaussian', 'categorical'].map((name) => new Problem(distributionFamily(name)));
@@ -28,7 +27,7 @@ for (const name of [
 }
 
 test('every objective has its integral, but those of chains and of particles', () => {
-  const without = estimatorChoices().filter((choice) => followedBy(choice) === undefined);
+  const without = estimatorChoices().filter((choice) => choice.follows.coefficient === undefined);
   assert.equal(
     without.map((choice) => choice.name),
     ['forward-kl/mcmc', 'svgd/amortised'],

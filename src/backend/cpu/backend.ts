@@ -1,7 +1,7 @@
 import { BackendError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
 import { type Program, type SingleStep, separateSteps } from '../../program/program.ts';
-import type { RecordingOptions } from '../../tape/index.ts';
+import type { MlpKernels, RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
 import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
@@ -39,6 +39,7 @@ class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
   readonly description: string;
   readonly information: Readonly<Record<string, string | number | boolean>>;
   readonly preferences: RecordingOptions = { mlp: 'fused', joinedBindings: 0 };
+  readonly networks: readonly MlpKernels[] = ['fused', 'layered', 'tiled'];
   readonly counters: Counters = {
     submits: 0,
     dispatches: 0,

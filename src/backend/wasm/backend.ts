@@ -1,7 +1,7 @@
 import { BackendError, UsageError } from '../../errors.ts';
 import { kernelSpec } from '../../program/kernels.ts';
 import { type KernelStep, type Program, type SingleStep, separateSteps } from '../../program/program.ts';
-import type { RecordingOptions } from '../../tape/index.ts';
+import type { MlpKernels, RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
 import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
@@ -54,6 +54,7 @@ class WasmBuffer extends OwnedBuffer {
 class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
   readonly name = 'wasm';
   readonly preferences: RecordingOptions = { mlp: 'fused', joinedBindings: 0 };
+  readonly networks: readonly MlpKernels[] = ['fused', 'tiled'];
   readonly counters: Counters = {
     submits: 0,
     dispatches: 0,

@@ -2,7 +2,7 @@ import { BackendError, type DeviceDetails, type DeviceFault } from '../../errors
 import { MOST_JOINED_BINDINGS } from '../../program/join.ts';
 import { MLP_WIDTH } from '../../program/kernels.ts';
 import { formatCount, type Program, type Step } from '../../program/program.ts';
-import type { RecordingOptions } from '../../tape/index.ts';
+import type { MlpKernels, RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { type Heap, Heaps, type Range } from './heaps.ts';
@@ -109,6 +109,7 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
   readonly description: string;
   readonly information: Readonly<Record<string, string | number | boolean>>;
   readonly preferences: RecordingOptions;
+  readonly networks: readonly MlpKernels[] = ['fused', 'layered', 'tiled'];
   readonly counters: Counters = {
     submits: 0,
     dispatches: 0,

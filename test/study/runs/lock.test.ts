@@ -50,6 +50,9 @@ if (process.platform === 'linux') {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const pid = Number(await new Promise((done) => parent.stdout.once('data', done)));
+    // Until it has become that, it would still ask.
+    while (readFileSync(`/proc/${parent.pid}/comm`, 'utf8').trim() !== 'sleep')
+      await new Promise((done) => setTimeout(done, 5));
     process.kill(pid, 'SIGKILL');
     process.kill(pid, 0);
     writeFileSync(claimOf('three.lock', pid), '');
