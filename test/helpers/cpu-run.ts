@@ -60,7 +60,9 @@ export async function runKernel(
   }
   const given = spec.bindings.map(({ name }) => bindings[name]);
   // The random kernel also writes numbers into float buffers, so its output is words only when asked for.
-  const words = spec.bindings.map(({ type, access }) => (type === 'u32' || type === 'atomic') && access !== 'write');
+  const words = spec.bindings.map(
+    ({ type, access }) => (type === 'u32' || type === 'atomic') && access !== 'write',
+  );
   const after = await runStep(
     (buffers) => ({ ...base, kind: 'kernel', kernel, params, buffers }),
     given,

@@ -83,7 +83,8 @@ export async function runKernelOn(
     (buffers) => ({ ...base, kind: 'kernel', kernel, params, buffers }),
     specs.map(({ name }) => bindings[name]),
     specs.map(
-      ({ type, name }) => (type === 'u32' || type === 'atomic') && !(name === 'y' && kernel === 'philox' && params.kind !== 0),
+      ({ type, name }) =>
+        (type === 'u32' || type === 'atomic') && !(name === 'y' && kernel === 'philox' && params.kind !== 0),
     ),
   );
   return Object.fromEntries(

@@ -137,4 +137,10 @@ export default [
     from: 'newton <= upper && Math.abs(newton - u) <= 0.5 * moved',
     to: 'newton <= upper',
   },
+  {
+    fault: 'a network does not repeat an input that has fewer rows than the batch',
+    file: 'src/backend/cpu/mlp.ts',
+    from: '((from + row) % rows) * stride',
+    to: '(from + row + 0 * rows) * stride',
+  },
 ];

@@ -158,7 +158,7 @@ export default [
   {
     fault: 'a draw of uniforms is joined as if it were one of normals',
     file: 'src/kernels/joined.ts',
-    from: "accepts: ([draw, sample]) => draw?.kind === 2 && sample",
+    from: 'accepts: ([draw, sample]) => draw?.kind === 2 && sample',
     to: 'accepts: ([draw, sample]) => draw !== undefined && sample',
   },
   {
