@@ -292,12 +292,12 @@ async function bundlePeers() {
 
 // ---------------------------------------------------------------- the page
 
-/** Shaders as the page has them: without lines of comment, but for those that the library itself reads. */
+/** Shaders as the page has them: without lines of comment. */
 const leanShaders = {
   name: 'lean shaders',
   setup: ({ onLoad }) =>
     onLoad({ filter: /\.wgsl$/ }, ({ path: file }) => ({
-      contents: readFileSync(file, 'utf8').replace(/^ *\/\/ (?!@|layers: ).*\n/gm, ''),
+      contents: readFileSync(file, 'utf8').replace(/^ *\/\/.*\n/gm, ''),
       loader: 'text',
     })),
 };
