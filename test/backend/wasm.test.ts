@@ -5,9 +5,10 @@ import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openWasm } from '../../src/backend/wasm/backend.ts';
+import { kernelNumber } from '../../src/backend/wasm/layouts.ts';
 import { Arena } from '../../src/backend/wasm/memory.ts';
 import { type SimdVariant, simdVariants } from '../../src/backend/wasm/module.ts';
-import { kernelNumber } from '../../src/backend/wasm/plan.ts';
+
 import { Device } from '../../src/device.ts';
 import { BackendError, UsageError } from '../../src/errors.ts';
 import { kernels } from '../../src/kernels/index.ts';
