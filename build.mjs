@@ -228,7 +228,7 @@ export async function bundle({ force = false, only } = {}) {
           ...(parts ? { splitting: true, chunkNames: `${parts}/[name]-[hash]` } : {}),
           banner: executable ? { js: `#!/usr/bin/env node\n${nodeBanner}` } : options.banner,
           entryPoints: { [basename(out, '.js')]: path(entry) },
-          outdir: path('dist'),
+          outdir: dirname(path(out)),
           metafile: true,
         });
         if (parts) removeOthers(`dist/${parts}`, metafile.outputs);
