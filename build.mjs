@@ -228,7 +228,7 @@ export async function bundle({ force = false, only } = {}) {
           ...(parts ? { splitting: true, chunkNames: `${parts}/[name]-[hash]` } : {}),
           banner: executable ? { js: `#!/usr/bin/env node\n${nodeBanner}` } : options.banner,
           entryPoints: { [basename(out, '.js')]: path(entry) },
-          outdir: path('dist'),
+          outdir: dirname(path(out)),
           metafile: true,
         });
         if (parts) removeOthers(`dist/${parts}`, metafile.outputs);
@@ -292,12 +292,12 @@ async function bundlePeers() {
 
 // ---------------------------------------------------------------- the page
 
-/** Shaders as the page has them: without lines of comment, but for those that the library itself reads. */
+/** Shaders as the page has them: without lines of comment. */
 const leanShaders = {
   name: 'lean shaders',
   setup: ({ onLoad }) =>
     onLoad({ filter: /\.wgsl$/ }, ({ path: file }) => ({
-      contents: readFileSync(file, 'utf8').replace(/^ *\/\/ (?!@|layers: ).*\n/gm, ''),
+      contents: readFileSync(file, 'utf8').replace(/^ *\/\/.*\n/gm, ''),
       loader: 'text',
     })),
 };

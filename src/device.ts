@@ -4,6 +4,7 @@ import { gone } from './backend/owning.ts';
 import { ShapeError, UsageError } from './errors.ts';
 import { sizeOf } from './math/shape.ts';
 import { lower } from './program/lower.ts';
+import type { Stage } from './program/passes/index.ts';
 import type { Program, ProgramBuffer } from './program/program.ts';
 import {
   clockState,
@@ -61,6 +62,23 @@ export class Device {
     body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
     options: CompileOptions = {},
   ): Program {
+    return lower(this.record(body, options));
+  }
+
+  /** As `lower`: the program after each pass, for people who want to see what the passes do. */
+  explain(
+    body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
+    options: CompileOptions = {},
+  ): Stage[] {
+    const stages: Stage[] = [];
+    lower(this.record(body, options), (stage) => stages.push(stage));
+    return stages;
+  }
+
+  private record(
+    body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
+    options: CompileOptions,
+  ): Recording {
     if (options.halfHidden && this.backend.preferences.halfHidden === undefined) {
       throw new UsageError(
         `Hidden layers are stored as float16 on webgpu only; this is ${this.backend.name}.`,
@@ -78,7 +96,7 @@ export class Device {
         recording.outputs.set(name, recording.own(tensor, `output '${name}'`));
       recording.finish();
     });
-    return lower(recording);
+    return recording;
   }
 
   /** Makes a lowered program ready to run. @throws BackendError when the device refuses it */

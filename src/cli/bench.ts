@@ -32,8 +32,10 @@ import {
   scalingAxes,
   scalingDefaults,
 } from '../measure/scaling.ts';
-import { measureWholeUpdate, type WholeUpdateCost } from '../measure/update-cost.ts';
+import { explainWholeUpdate, measureWholeUpdate, type WholeUpdateCost } from '../measure/update-cost.ts';
 import { type BackendChoice, backendNames, type OpenedDevice, open } from '../open/open.ts';
+import { explanation } from '../program/passes/changes.ts';
+import type { Stage } from '../program/passes/index.ts';
 import { formatCount } from '../program/program.ts';
 import { estimatorHelp } from '../report/matrix.ts';
 import { requireFile, requireFolder } from '../study/runs/destination.ts';
@@ -42,6 +44,7 @@ import {
   backendChoice,
   type CommonOptions,
   compactTable,
+  fixed,
   making,
   nameList,
   type Progress,
@@ -67,6 +70,7 @@ interface BenchOptions extends CommonOptions {
   readonly quick?: boolean;
   readonly parts?: boolean;
   readonly byKernel?: boolean;
+  readonly explain?: boolean;
   readonly f16?: boolean;
   readonly scaling?: ScalingAxis[];
   readonly sizes?: number[];
@@ -97,6 +101,18 @@ export interface BenchDocument {
   /** Backends that could not be opened, and why. */
   readonly absent: readonly AbsentBackend[];
 }
+
+/** The program of a backend after each pass. */
+interface Explained {
+  readonly backend: string;
+  readonly stages: readonly Stage[];
+}
+
+/** What `bench --explain --json` writes. */
+export type PassesDocument = Omit<BenchDocument, 'kind' | 'reports'> & {
+  readonly kind: 'divergrad-passes';
+  readonly explained: readonly Explained[];
+};
 
 export interface AbsentBackend {
   readonly backend: string;
@@ -139,6 +155,7 @@ export function benchCommand(program: Command): void {
       '--by-kernel',
       "also split the whole update by kernel: by the device's own clock where it has one",
     )
+    .option('--explain', 'print the whole update after each pass that makes its program, and measure nothing')
     .option('--f16', 'also measure hidden layers stored as float16, and the error it makes: webgpu only')
     .option(
       '--scaling <axes>',
@@ -190,11 +207,19 @@ async function bench(options: BenchOptions): Promise<void> {
   const date = new Date().toISOString();
   const reports: BenchDocument['reports'][number][] = [];
   const absent: BenchDocument['absent'][number][] = [];
+  const explained: Explained[] = [];
   const quiet = options.json === '-';
   for (const name of options.backend === 'all' ? [...backendNames].reverse() : [options.backend]) {
     const device = await openPresent(name, options.backend === 'all', absent);
     if (!device) continue;
     try {
+      if (options.explain) {
+        explained.push({
+          backend: device.backend.name,
+          stages: explainWholeUpdate(device, baseline, settings),
+        });
+        continue;
+      }
       const bar = progressBar(device.backend.name);
       try {
         reports.push(await measureBackend(device, { options, cost, baseline, bar }));
@@ -209,6 +234,12 @@ async function bench(options: BenchOptions): Promise<void> {
     if (!quiet) printReport(report);
   }
   if (absent.some(({ wrong }) => wrong)) process.exitCode = 1;
+  if (options.explain) {
+    if (!quiet) for (const { backend, stages } of explained) print(`${backend}\n\n${explanation(stages)}\n`);
+    if (options.json !== undefined)
+      await writeJson(options.json, { kind: 'divergrad-passes', date, ...making(), explained, absent });
+    return;
+  }
   if (!quiet)
     for (const { backend, reason, wrong } of absent)
       print(`${backend}: ${wrong ? 'WRONG, not measured' : 'not present'}: ${reason}`);
@@ -313,7 +344,7 @@ async function openPresent(
   }
 }
 
-async function writeJson(file: string, result: BenchDocument): Promise<void> {
+async function writeJson(file: string, result: BenchDocument | PassesDocument): Promise<void> {
   const text = jsonText(result, 'The result', { indent: 2 });
   if (file === '-') return print(text);
   await writeResult(file, `${text}\n`);
@@ -439,7 +470,6 @@ const counts = (cost: UpdateCost): (string | number)[] => [
 const trimmed = (value: number): string => String(Number(value.toFixed(2)));
 
 /** Three digits, whatever the size. */
-const fixed = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 /** What the intervals really cover: few rounds cannot give 95%. */
 const coverage = ({ msInterval }: UpdateCost): string => `${Math.floor(100 * msInterval.coverage)}%`;

@@ -77,9 +77,9 @@ async function run(options: ThroughputOptions): Promise<void> {
       for (const [i, name] of names.entries()) {
         const before = (round * names.length + i) / (options.rounds * names.length);
         measured[i].push(
-          await measureThroughput(device, name, settings, (done) =>
-            bar.update(before + done / (options.rounds * names.length), name),
-          ),
+          await measureThroughput(device, name, settings, {
+            onStep: (done) => bar.update(before + done / (options.rounds * names.length), name),
+          }),
         );
       }
   } finally {

@@ -3,10 +3,11 @@ import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { median } from '../math/statistics.ts';
+import type { Stage } from '../program/passes/index.ts';
 import { ActorCritic } from '../rl/actor-critic.ts';
 import { compileUpdate, replayFor } from '../rl/recorded-update.ts';
 import type { ReplayBuffer } from '../rl/replay.ts';
-import { clockState, type MlpKernels } from '../tape/index.ts';
+import { clockState, type MlpKernels, mlpKernels } from '../tape/index.ts';
 import { type Agreement, disagreement, isWrong } from './agreement.ts';
 import {
   type CostSettings,
@@ -53,9 +54,6 @@ const HOST_ROUNDS = 5;
 /** Transitions in the replay buffer from which batches are drawn. */
 const TRANSITIONS = 1024;
 
-/** Ways in which a backend computes networks. */
-export const mlpVariants: readonly MlpKernels[] = ['fused', 'tiled'];
-
 /**
  * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with each way that
  * the backend has to compute networks, or only some of them.
@@ -66,7 +64,7 @@ export async function measureWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
-  { variants = mlpVariants, host = true, checkedFlops, onWrong, onProgress }: WholeUpdateOptions = {},
+  { variants = mlpKernels, host = true, checkedFlops, onWrong, onProgress }: WholeUpdateOptions = {},
 ): Promise<WholeUpdateCost[]> {
   const timed = host && device.backend.name === 'webgpu';
   const share = timed ? 0.7 : 1;
@@ -149,19 +147,10 @@ export async function compileWholeUpdate(
 ): Promise<{ readonly update: Update; readonly replay: ReplayBuffer }> {
   const { preferences } = device.backend;
   const { mlp = preferences.mlp, halfHidden = preferences.halfHidden } = networks;
-  const family = distributionFamily(settings.distribution);
-  const kind = family.capabilities.actionKind;
-  const learner = new ActorCritic({
-    observations: settings.observations,
-    actions: { kind, size: settings.actions },
-    estimator: chooseEstimator(estimator),
-    family,
-    hidden: settings.hidden,
-    seed: settings.seed,
-    ...(settings.samples === null ? {} : { samples: settings.samples }),
-  });
+  const learner = learnerOf(estimator, settings);
   const replay = replayFor(learner, TRANSITIONS);
-  fill(device, replay, { discrete: kind === 'discrete', seed: settings.seed, count: TRANSITIONS });
+  const discrete = learner.options.actions.kind === 'discrete';
+  fill(device, replay, { discrete, seed: settings.seed, count: TRANSITIONS });
   const update = await compileUpdate(device, learner, replay, {
     batch: settings.batch,
     clock: clockState(settings.seed, 'clock', 'update'),
@@ -170,6 +159,27 @@ export async function compileWholeUpdate(
   });
   moveReference(device, learner.policyLearner);
   return { replay, update };
+}
+
+/** The program of the whole update after each pass. */
+export function explainWholeUpdate(device: Device, estimator: string, settings: CostSettings): Stage[] {
+  const learner = learnerOf(estimator, settings);
+  const replay = replayFor(learner, TRANSITIONS);
+  return device.explain(() => learner.recordUpdate(replay.sample(settings.batch)));
+}
+
+function learnerOf(estimator: string, settings: CostSettings): ActorCritic {
+  const family = distributionFamily(settings.distribution);
+  const kind = family.capabilities.actionKind;
+  return new ActorCritic({
+    observations: settings.observations,
+    actions: { kind, size: settings.actions },
+    estimator: chooseEstimator(estimator),
+    family,
+    hidden: settings.hidden,
+    seed: settings.seed,
+    ...(settings.samples === null ? {} : { samples: settings.samples }),
+  });
 }
 
 /** {@link compileWholeUpdate} for as long as `body` takes. @param body gets a function that stores one more transition */

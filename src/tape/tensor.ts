@@ -158,7 +158,8 @@ export class State {
  * How networks are computed: one fused kernel a pass, or a tiled matrix product a layer with everything else on its own,
  * which networks that do not fit the fused kernels and those with layer normalisation take anyway.
  */
-export type MlpKernels = 'fused' | 'tiled';
+export const mlpKernels = ['fused', 'tiled'] as const;
+export type MlpKernels = (typeof mlpKernels)[number];
 
 /** Choices that recording depends on, given by the device that will run the program. */
 export interface RecordingOptions {

@@ -166,7 +166,7 @@ test('a device lost while it works', () =>
     for (const use of uses) await faultOf(use, 'lost', /^The device was lost: /);
     update.dispose();
     await device.dispose();
-    await faultOf(async () => update.run(), 'disposed', /program was disposed of/);
+    await faultOf(async () => update.run(), 'disposed', /device was disposed of/);
   }));
 
 test('a device that does not answer', () =>

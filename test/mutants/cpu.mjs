@@ -120,12 +120,6 @@ export default [
     to: 'count, wanted, widths[1], false)',
   },
   {
-    fault: 'a layer does not repeat an input that has fewer rows than the batch',
-    file: 'src/backend/cpu/mlp-layer.ts',
-    from: '(row % rows) * stride',
-    to: 'row * stride * Math.sign(rows)',
-  },
-  {
     fault: 'draws that follow each other in one buffer are all the first',
     file: 'src/backend/cpu/random.ts',
     from: 'draw + Math.floor(from / each) * drawStep',
@@ -142,5 +136,11 @@ export default [
     file: 'src/backend/cpu/gathered-nodes.ts',
     from: 'newton <= upper && Math.abs(newton - u) <= 0.5 * moved',
     to: 'newton <= upper',
+  },
+  {
+    fault: 'a network does not repeat an input that has fewer rows than the batch',
+    file: 'src/backend/cpu/mlp.ts',
+    from: '((from + row) % rows) * stride',
+    to: '(from + row + 0 * rows) * stride',
   },
 ];

@@ -116,8 +116,8 @@ export default [
   {
     fault: 'samples take their noise from the beginning of its buffer, whatever their offset',
     file: 'src/backend/wasm/assembly/gaussian.ts',
-    from: 'address(p, 1) + noiseAt + base',
-    to: 'address(p, 1) + noiseAt * 0 + base',
+    from: 'address(p, GaussianSample.noise) + noiseAt + base',
+    to: 'address(p, GaussianSample.noise) + noiseAt * 0 + base',
   },
   {
     fault: 'the last place that was not finite is noted instead of the first',

@@ -123,6 +123,21 @@ test('kernels that give a parameter two values stay apart', () => {
   assert.equal(joined(lossAndBack(1)), ['loss_reverse_kl', 'mlp_backward_inputs']);
 });
 
+test('a part that uses a buffer which the joined kernel does not bind stays apart', () => {
+  const network = { nets: 1, rows: 4, layers: 1, d0: 3, d1: 4, x0Width: 3, x0Rows: 4, x0Stride: 3 };
+  const drawn = (x1: number): string[] => {
+    const [draw, sample] = drawAndSample({}, {}, { head: 2 });
+    const forward = step(
+      'mlp_forward',
+      { ...network, x1Width: Number(x1 >= 0) },
+      { x0: 6, x1, parameters: 7, y: 2 },
+    );
+    return kernels(join([forward, draw, sample], 10, temporaries(9)));
+  };
+  assert.equal(drawn(-1), ['mlp_forward_gaussian_sample']);
+  assert.equal(drawn(8), ['mlp_forward', 'philox_gaussian_sample'], 'its second segment of inputs');
+});
+
 // ---------------------------------------------------------------- hidden layers in float16
 
 test('a step has all of its hidden layers in float16 or none', () => {

@@ -1,23 +1,10 @@
-import type { RecordingOptions } from '../../tape/index.ts';
 import type { Draft } from '../draft.ts';
 import { listSteps } from '../program.ts';
 import { halveHidden } from './half.ts';
 import { joinKernels } from './join.ts';
 import { dropUnread, mergeNeighbours } from './merge.ts';
+import type { Pass, Target } from './pass.ts';
 import { joinSegments } from './segments.ts';
-
-/** What the device that will run the program wants of it. */
-export type Target = RecordingOptions;
-
-/** One change of a draft. */
-export interface Pass {
-  readonly name: string;
-  /** Why there is such a pass. */
-  readonly reason: string;
-  /** Whether the target has a use for it; always when absent. */
-  readonly applies?: (target: Target) => boolean;
-  readonly run: (draft: Draft, target: Target) => Draft;
-}
 
 /** Every pass, in order. */
 export const passes: readonly Pass[] = [

@@ -1,7 +1,7 @@
 import { type JoinedKernel, joinedKernels, MOST_JOINED_BINDINGS, placeOf } from '../../kernels/index.ts';
 import { type Draft, isPrivate } from '../draft.ts';
 import { bufferOf, type JoinedStep, type KernelStep, type Step } from '../program.ts';
-import type { Target } from './index.ts';
+import type { Target } from './pass.ts';
 
 /**
  * Puts neighbouring steps into joined kernels where one fits: one that binds no more buffers than the target, and whose
