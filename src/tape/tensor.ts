@@ -71,6 +71,8 @@ export interface Op<A = unknown> {
   view?(attributes: A, inputs: readonly Tensor[]): ViewOperation;
   reduction?: true;
   call?(context: CallContext<A>): KernelCall;
+  /** Inputs that may be words; of all others it takes f32 only. */
+  readonly words?: readonly number[];
   /** Whether the kernel can read input `i` through this view; otherwise the input is copied first. */
   accepts?(i: number, view: View, attributes: A): boolean;
 }
@@ -229,7 +231,11 @@ export class Recording {
 
   /** Adds a node, or returns the equal one already there: pure operations are computed once. */
   add(op: Op<never>, inputs: readonly Tensor[], attributes: unknown, writes: readonly State[]): Node {
-    for (const tensor of inputs) this.own(tensor, op.name);
+    for (const [i, tensor] of inputs.entries()) {
+      this.own(tensor, op.name);
+      if (tensor.dtype !== 'f32' && !op.words?.includes(i))
+        throw shapeError(op.name, inputs, `needs f32 tensors, got ${tensor.dtype}`);
+    }
     const pure =
       op.scalar !== undefined || op.view !== undefined || op.reduction === true || op.name === 'constant';
     const key = pure

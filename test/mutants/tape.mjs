@@ -161,4 +161,16 @@ export default [
     from: 'Number.isInteger(extent) && extent >= least',
     to: 'Number.isInteger(extent) && extent !== 0',
   },
+  {
+    fault: 'words are taken where numbers are wanted',
+    file: 'src/tape/tensor.ts',
+    from: '!op.words?.includes(i)',
+    to: 'op.scalar && !op.words?.includes(i)',
+  },
+  {
+    fault: 'a transposed tensor of words is one of floats',
+    file: 'src/tape/views.ts',
+    from: '[{ shape: permutation.map((axis) => x.shape[axis]), dtype: x.dtype }]',
+    to: 'plain(permutation.map((axis) => x.shape[axis]))',
+  },
 ];
