@@ -146,8 +146,8 @@ export default [
   {
     fault: 'a tensor of another recording is taken for the node of its number',
     file: 'src/tape/tensor.ts',
-    from: 'for (const tensor of inputs) this.own(tensor, op.name);',
-    to: 'for (const tensor of inputs) this.own(inputs[0] ?? tensor, op.name);',
+    from: 'this.own(tensor, op.name);',
+    to: 'this.own(inputs[0] ?? tensor, op.name);',
   },
   {
     fault: 'a gradient by a tensor of another recording is zero',
