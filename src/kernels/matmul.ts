@@ -39,5 +39,6 @@ export const matmul = kernel({
     b: along(p.bBatch, p.batch) * along(p.bRow, p.inner) * along(p.bColumn, p.columns),
     bias: along(p.biasBatch, p.batch) * p.columns,
   }),
+  passes: ({ inner }) => inner + ceilDivide(inner, 128) + ceilDivide(inner, 16384) + 40,
   constants: () => ({ TILE_ROWS: MATMUL_TILE.rows, TILE_COLUMNS: MATMUL_TILE.columns }),
 });

@@ -11,6 +11,8 @@ export interface FusedShader {
   readonly wgsl: string;
   /** Invocations, or one workgroup for each output. */
   readonly grid: Grid;
+  /** Passes through loops that an invocation makes at most. */
+  readonly passes: number;
 }
 
 /** Reductions of at least so many elements, into at most so many outputs, get a workgroup for each output. */
@@ -209,7 +211,15 @@ export function generateFused(
   return {
     wgsl: `${bindings.join('')}${mathText}\n${body}`,
     grid: isLong(fused, outputs) ? { workgroups: outputs } : { items: outputs },
+    passes: passesOf(fused, outputs),
   };
+}
+
+/** Elements that an invocation folds, and the blocks of them. */
+function passesOf(fused: FusedKernel, outputs: number): number {
+  if (fused.reducedAxes === 0) return 0;
+  const each = Math.ceil(sizeOf(reducedShape(fused)) / (isLong(fused, outputs) ? WORKGROUP : 1));
+  return each + 2 * Math.ceil(each / BLOCK) + 16;
 }
 
 const reducedShape = (fused: FusedKernel): readonly number[] =>

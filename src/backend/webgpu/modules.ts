@@ -25,6 +25,8 @@ export interface Module {
   /** Parameters as they lie in memory. */
   readonly values: ArrayBuffer | undefined;
   readonly workgroups: Workgroups;
+  /** Passes through loops that an invocation makes at most. */
+  readonly passes: number;
 }
 
 export type Workgroups = readonly [x: number, y: number, z: number];
@@ -60,18 +62,19 @@ function handWritten(step: KernelStep | JoinedStep, most: number): Module {
     })),
     values: fields.length > 0 ? valuesOf(spec, fields, step.params) : undefined,
     workgroups: folded(spec.grid(step.params), most),
+    passes: spec.passes?.(step.params) ?? 0,
   };
 }
 
 function generated({ fused, buffers, label }: FusedStep, most: number): Module {
   const inputs = buffers.slice(0, fused.inputs.length);
   const distinct = [...new Set(inputs)];
-  const { wgsl, grid } = generateFused(
+  const { wgsl, grid, passes } = generateFused(
     fused,
     inputs.map((buffer) => distinct.indexOf(buffer)),
   );
   return {
-    ...{ label, wgsl },
+    ...{ label, wgsl, passes },
     bound: [
       ...distinct.map((buffer) => ({ buffer, type: 'read-only-storage' as const })),
       ...buffers.slice(inputs.length).map((buffer) => ({ buffer, type: 'storage' as const })),

@@ -35,6 +35,14 @@ export function targetOf(
   };
 }
 
+/**
+ * Passes through loops after which an adapter ends an invocation's loops without a word, those of all loops together.
+ *
+ * @source Mesa, gallivm/lp_bld_limits.h: LP_MAX_TGSI_LOOP_ITERATIONS
+ */
+export const mostPasses = ({ vendor, device, description }: GPUAdapterInfo): number =>
+  /llvmpipe|lavapipe/i.test(`${vendor} ${device} ${description}`) ? 65_535 : Number.POSITIVE_INFINITY;
+
 /** What to do while promises are pending, where waiting takes a core from the adapter: in Node on a software adapter. */
 export const restFor = (info: GPUAdapterInfo): ((promise: Promise<unknown>) => void) | undefined =>
   isSoftwareAdapter(info) && isNode() ? restWhilePending() : undefined;
