@@ -4,9 +4,9 @@ import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { COPY_DST, COPY_SRC, MAP_READ, MODE_READ, QUERY_RESOLVE, STORAGE, UNIFORM } from './flags.ts';
-import { type Module, moduleOf, type Workgroups } from './modules.ts';
+import { type Module, type ModuleTarget, moduleOf, type Workgroups } from './modules.ts';
 import { Pipelines } from './pipelines.ts';
-import { isSoftwareAdapter, mostPasses, restFor, targetOf } from './profile.ts';
+import { isSoftwareAdapter, moduleTargetOf, mostPasses, restFor, targetOf } from './profile.ts';
 import { DeviceWatch, kindOf } from './watch.ts';
 
 /** Queries in a set at most, on every adapter. */
@@ -69,6 +69,7 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
 
   private readonly watch: DeviceWatch;
   private readonly pipelines: Pipelines;
+  private readonly moduleTarget: ModuleTarget;
   private readonly mostPasses: number;
   /** Steps ready by the memory they work on: sections of a program need nothing new. */
   private readonly made = new WeakMap<readonly WebGpuBuffer[], Map<Step, Made>>();
@@ -102,6 +103,7 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
       maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     };
+    this.moduleTarget = moduleTargetOf(info, limits);
     this.mostPasses = mostPasses(info);
     this.preferences = targetOf(info, limits, { f16 });
     const waiting = { patienceSeconds, rest: restFor(info) };
@@ -207,8 +209,8 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
 
   /** Makes steps ready to run on their memory; what the device refuses of it, the next check tells. */
   private async make(steps: readonly Step[], buffers: readonly WebGpuBuffer[]): Promise<Made> {
-    const { maxComputeWorkgroupsPerDimension, maxStorageBuffersPerShaderStage: most } = this.device.limits;
-    const modules = steps.map((step) => moduleOf(step, maxComputeWorkgroupsPerDimension));
+    const { maxStorageBuffersPerShaderStage: most } = this.device.limits;
+    const modules = steps.map((step) => moduleOf(step, this.moduleTarget));
     const wide = modules.find(({ bound }) => bound.length > most);
     if (wide)
       throw this.watch.error(

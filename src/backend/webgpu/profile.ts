@@ -1,6 +1,7 @@
 // All that is known of single adapters and runtimes.
 import { MLP_WIDTH, MOST_JOINED_BINDINGS } from '../../kernels/index.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
+import type { ModuleTarget } from './modules.ts';
 import { restWhilePending } from './rest.ts';
 
 /** Whether an adapter is a CPU in disguise: SwiftShader, Mesa's llvmpipe/lavapipe, or Windows' WARP. */
@@ -34,6 +35,18 @@ export function targetOf(
     fusedWidth: MLP_WIDTH,
   };
 }
+
+/**
+ * What modules must know of an adapter. Where workgroups and barriers are dear, a workgroup shares only reductions that one
+ * invocation would take long for.
+ */
+export const moduleTargetOf = (
+  info: GPUAdapterInfo,
+  { maxComputeWorkgroupsPerDimension }: GPUSupportedLimits,
+): ModuleTarget => ({
+  mostWorkgroups: maxComputeWorkgroupsPerDimension,
+  longReduction: isSoftwareAdapter(info) ? 8192 : 256,
+});
 
 /**
  * Passes through loops after which an adapter ends an invocation's loops without a word, those of all loops together.
