@@ -14,8 +14,11 @@ export type FieldType = 'u32' | 'f32' | 'choice';
 
 export type Access = 'read' | 'write' | 'update';
 
-/** What a binding holds; `bits` are floats that the kernel moves as words, `atomic` words that several add to at once. */
-export type ElementType = 'f32' | 'u32' | 'bits' | 'atomic';
+/**
+ * What a binding holds; `hidden` are the hidden layers of a network, floats that a kernel moves as words and may hand on as
+ * float16, two to a word; `atomic` are words that several add to at once.
+ */
+export type ElementType = 'f32' | 'u32' | 'hidden' | 'atomic';
 
 export interface BindingSpec {
   readonly name: string;
@@ -46,6 +49,8 @@ export interface KernelSpec {
   constants?(p: Params): Params;
   /** Passes through loops that one invocation makes at most, those of all loops together; few when absent. */
   passes?(p: Params): number;
+  /** Bindings whose numbers that are not finite it notes in the clock: the first as the parameter `place`, the next as 1 more. */
+  readonly watches?: readonly string[];
 }
 
 type BindingText = Access | `${Access} ${ElementType}`;
@@ -80,10 +85,14 @@ export function kernel<
   readonly touches?: (p: Values<F>) => Partial<Record<keyof B & string, number>>;
   readonly constants?: (p: Params) => Params;
   readonly passes?: (p: Values<F>) => number;
+  readonly watches?: readonly (keyof B & string)[];
 }): Kernel<N, B, F> {
   const { bindings, params, ...rest } = declaration;
   return {
-    ...(rest as unknown as Pick<KernelSpec, 'grid' | 'flops' | 'touches' | 'constants' | 'passes'>),
+    ...(rest as unknown as Pick<
+      KernelSpec,
+      'grid' | 'flops' | 'touches' | 'constants' | 'passes' | 'watches'
+    >),
     name: declaration.name,
     bindings: bindingsOf(bindings),
     params: Object.keys(params),

@@ -78,7 +78,7 @@ const constants = (p: Params): Params => ({
  */
 export const mlpForward = kernel({
   name: 'mlp_forward',
-  bindings: { x0: 'read', x1: 'read', parameters: 'read', y: 'write', saved: 'write bits' },
+  bindings: { x0: 'read', x1: 'read', parameters: 'read', y: 'write', saved: 'write hidden' },
   params: {
     nets: 'choice',
     rows: 'u32',
@@ -104,8 +104,8 @@ export const mlpBackwardInputs = kernel({
   bindings: {
     dy: 'read',
     parameters: 'read',
-    saved: 'read bits',
-    dz: 'write bits',
+    saved: 'read hidden',
+    dz: 'write hidden',
     dx0: 'write',
     dx1: 'write',
   },
@@ -133,8 +133,8 @@ export const mlpBackwardWeights = kernel({
   bindings: {
     x0: 'read',
     x1: 'read',
-    saved: 'read bits',
-    dz: 'read bits',
+    saved: 'read hidden',
+    dz: 'read hidden',
     dy: 'read',
     dparameters: 'write',
   },

@@ -36,6 +36,7 @@ export const adam = kernel({
   grid: ({ count }) => ({ items: ceilDivide(count, ADAM_ITEMS) }),
   flops: ({ count, hasTarget }) => (14 + 3 * hasTarget) * count,
   constants: () => ({ ITEMS: ADAM_ITEMS }),
+  watches: ['parameters'],
 });
 
 /**
@@ -65,6 +66,7 @@ export const temperatureStep = kernel({
   flops: ({ samples }) => samples + 17,
   constants: ({ samples = 1 }) => sumConstants(samples),
   passes: ({ samples }) => ceilDivide(samples, sumThreads(samples)) + 64,
+  watches: ['parameters'],
 });
 
 /**
@@ -85,4 +87,5 @@ export const tick = kernel({
   params: { watched: 'u32', place: 'u32' },
   grid: one,
   flops: () => 0,
+  watches: ['watched0', 'watched1', 'watched2', 'watched3', 'watched4', 'watched5'],
 });

@@ -1,4 +1,5 @@
 import { kernelSpec } from '../kernels/index.ts';
+import { at } from '../math/items.ts';
 import { sizeOf } from '../math/shape.ts';
 import type { View } from '../math/view.ts';
 import {
@@ -48,9 +49,11 @@ function bytesMoved(step: Step, buffers: readonly BufferFacts[]): number {
   }
   let elements = 0;
   for (const counted of [read, written])
-    for (const [buffer, count] of counted) elements += Math.min(count, buffers[buffer].count);
+    for (const [buffer, count] of counted) elements += Math.min(count, countOf(buffers, buffer));
   return 4 * elements;
 }
+
+const countOf = (buffers: readonly BufferFacts[], i: number): number => at(buffers, i, 'buffer').count;
 
 const add = (counts: Map<number, number>, buffer: number, count: number): void => {
   counts.set(buffer, (counts.get(buffer) ?? 0) + count);
@@ -71,18 +74,19 @@ function touched(
 ): { readonly buffer: number; readonly reads: number; readonly writes: number }[] {
   if (step.kind === 'fused') {
     const { fused } = step;
-    return step.buffers.map((buffer, i) =>
-      i < fused.inputs.length
-        ? { buffer, reads: viewed(fused.inputs[i]), writes: 0 }
-        : { buffer, reads: 0, writes: fusedOutputs(fused) },
-    );
+    return step.buffers.map((buffer, i) => {
+      const view = fused.inputs[i];
+      return view
+        ? { buffer, reads: viewed(view), writes: 0 }
+        : { buffer, reads: 0, writes: fusedOutputs(fused) };
+    });
   }
   const { bindings, touches } = kernelSpec(step.kernel);
   const partly = touches?.(step.params) ?? {};
-  return step.buffers.flatMap((buffer, i) => {
+  return [...bindings.entries()].flatMap(([i, { name, access }]) => {
+    const buffer = step.buffers[i] ?? -1;
     if (buffer < 0) return [];
-    const { name, access } = bindings[i];
-    const count = partly[name] ?? buffers[buffer].count;
+    const count = partly[name] ?? countOf(buffers, buffer);
     return [{ buffer, reads: access === 'write' ? 0 : count, writes: access === 'read' ? 0 : count }];
   });
 }

@@ -44,7 +44,7 @@ function declarationsOf(wgsl: string) {
 }
 
 const capitals = (name: string): string => name.replace(/([A-Z])/g, '_$1').toUpperCase();
-const types = { f32: 'array<f32>', u32: 'array<u32>', bits: 'array<u32>', atomic: 'array<atomic<u32>>' };
+const types = { f32: 'array<f32>', u32: 'array<u32>', hidden: 'array<u32>', atomic: 'array<atomic<u32>>' };
 
 /** What the layout of a kernel says its module must declare; assertions on one module. */
 function agrees({ what, spec, params, present, module }: Variant): void {

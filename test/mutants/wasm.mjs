@@ -49,7 +49,7 @@ export default [
   },
   {
     fault: 'a buffer that is too small for a program is taken',
-    file: 'src/backend/backend.ts',
+    file: 'src/backend/owning.ts',
     from: 'buffer.count < count ||',
     to: 'buffer.count < 0 ||',
   },

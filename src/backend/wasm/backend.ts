@@ -109,18 +109,14 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
     return new WasmBuffer(this, count, dtype, label, address);
   }
 
-  write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const own = this.own(buffer);
-    own.requireRange(offset, values.length);
-    this.arena[own.dtype].set(values, own.address / 4 + offset);
+  protected put({ dtype, address }: WasmBuffer, values: Values, offset: number): void {
+    this.arena[dtype].set(values, address / 4 + offset);
   }
 
-  async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const own = this.own(buffer);
-    own.requireRange(offset, count);
+  protected async get({ dtype, address }: WasmBuffer, offset: number, count: number): Promise<Values> {
     this.counters.readbacks++;
-    const from = own.address / 4 + offset;
-    return this.arena[own.dtype].slice(from, from + count);
+    const from = address / 4 + offset;
+    return this.arena[dtype].slice(from, from + count);
   }
 
   requireRoom(buffers: readonly Room[]): void {

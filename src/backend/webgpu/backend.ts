@@ -133,18 +133,13 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
     return new WebGpuBuffer(this, gpu, count, dtype, label);
   }
 
-  write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const own = this.own(buffer);
-    own.requireRange(offset, values.length);
-    const Storage = own.dtype === 'f32' ? Float32Array : Uint32Array;
+  protected put({ dtype, gpu }: WebGpuBuffer, values: Values, offset: number): void {
+    const Storage = dtype === 'f32' ? Float32Array : Uint32Array;
     const data = values instanceof Storage ? values : Storage.from(values);
-    this.device.queue.writeBuffer(own.gpu, 4 * offset, data as Float32Array<ArrayBuffer>);
+    this.device.queue.writeBuffer(gpu, 4 * offset, data as Float32Array<ArrayBuffer>);
   }
 
-  async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const own = this.own(buffer);
-    own.requireRange(offset, count);
-    const { gpu, dtype, label } = own;
+  protected async get({ gpu, dtype, label }: WebGpuBuffer, offset: number, count: number): Promise<Values> {
     if (count === 0) return dtype === 'f32' ? new Float32Array(0) : new Uint32Array(0);
     const staging = this.takeStaging(4 * count);
     const encoder = this.device.createCommandEncoder();

@@ -1,4 +1,5 @@
 import { type Grid, WORKGROUP } from '../../kernels/index.ts';
+import { at } from '../../math/items.ts';
 import { sizeOf } from '../../math/shape.ts';
 import { isPadded, type View } from '../../math/view.ts';
 import { collapse } from '../../program/collapse.ts';
@@ -111,20 +112,20 @@ export function literal(value: number): string {
 /** `i0`, `i1`, …: the variables that hold the position along each axis. */
 const axisName = (axis: number): string => `i${axis}`;
 
+/** An axis of the iteration space and its extent. */
+type Axis = readonly [axis: number, extent: number];
+
 /** Declares the axis variables of `axes` from one row-major number. */
-function unravel(number: string, shape: readonly number[], axes: readonly number[], indent: string): string {
-  const lines: string[] = [];
+function unravel(number: string, axes: readonly Axis[], indent: string): string {
   let stride = 1;
-  for (let i = axes.length - 1; i >= 0; i--) {
-    const axis = axes[i];
+  const lines = [...axes].reverse().map(([axis, extent], i) => {
     const divided = stride === 1 ? number : `${number} / ${stride}u`;
+    stride *= extent;
     // The outermost needs no remainder, since the number is in range.
-    lines.unshift(
-      `${indent}let ${axisName(axis)} = ${i === 0 ? divided : `${divided} % ${shape[axis]}u`};\n`,
-    );
-    stride *= shape[axis];
-  }
-  return lines.join('');
+    const index = i === axes.length - 1 ? divided : `${divided} % ${extent}u`;
+    return `${indent}let ${axisName(axis)} = ${index};\n`;
+  });
+  return lines.reverse().join('');
 }
 
 /** The expression that loads a view's element at the axis variables; zero outside a padded axis. */
@@ -166,7 +167,7 @@ function evaluate(
   const value = (expression: Expression): string => {
     switch (expression.kind) {
       case 'load':
-        return load(`x${bindings[expression.input]}`, views[expression.input]);
+        return load(`x${at(bindings, expression.input, 'binding')}`, at(views, expression.input, 'view'));
       case 'literal':
         return literal(expression.value);
       case 'reduced':
@@ -232,12 +233,12 @@ interface Cut {
 }
 
 function elementwise(fused: FusedKernel, loads: Loads): string {
-  const axes = [...fused.shape.keys()];
+  const axes = [...fused.shape.entries()];
   const writes = fused.outputs.map((value, i) => `  y${i}[item] = e${value};\n`);
   return `${main}${itemNumber}  if (item >= ${sizeOf(fused.shape)}u) {
     return;
   }
-${unravel('item', fused.shape, axes, '  ')}${evaluate(fused.element, loads, 'e', '  ')}${writes.join('')}}
+${unravel('item', axes, '  ')}${evaluate(fused.element, loads, 'e', '  ')}${writes.join('')}}
 `;
 }
 
@@ -254,7 +255,9 @@ function foldLoops(
   elements: readonly string[],
 ): string {
   const join = (state: string, values: readonly string[], indent: string) =>
-    folds.map((fold, i) => `${indent}${state}${i} = ${fold.join(`${state}${i}`, values[i])};\n`).join('');
+    folds
+      .map((fold, i) => `${indent}${state}${i} = ${fold.join(`${state}${i}`, at(values, i, 'value'))};\n`)
+      .join('');
   const nest = (state: string, begin: string, end: string, span: number, depth: number): string => {
     const indent = '  '.repeat(depth);
     const inner = `${indent}  `;
@@ -273,7 +276,7 @@ function foldLoops(
 }
 
 function reduction(fused: FusedKernel, loads: Loads, { outputs, count, shared }: Cut): string {
-  const axes = [...fused.shape.keys()];
+  const axes = [...fused.shape.entries()];
   const kept = axes.slice(0, axes.length - fused.reducedAxes);
   const reduced = axes.slice(kept.length);
   const kinds = fused.reductions.map(({ kind }) => folds[kind]);
@@ -282,13 +285,13 @@ function reduction(fused: FusedKernel, loads: Loads, { outputs, count, shared }:
   const loop = foldLoops(
     kinds,
     { from: shared ? 'local' : '0u', count, step: shared ? WORKGROUP : 1 },
-    (indent) => unravel('r', fused.shape, reduced, indent) + evaluate(fused.element, loads, 'e', indent),
-    fused.reductions.map(({ value }, i) => kinds[i].element(`e${value}`, 'r')),
+    (indent) => unravel('r', reduced, indent) + evaluate(fused.element, loads, 'e', indent),
+    fused.reductions.map(({ kind, value }) => folds[kind].element(`e${value}`, 'r')),
   );
   const finish = kinds.map((fold, i) => `  let reduced${i} = ${fold.finish(`state${i}`)};\n`).join('');
   const writes = fused.outputs.map((value, i) => `  y${i}[item] = f${value};\n`).join('');
   const tail = `${finish}${evaluate(fused.result, loads, 'f', '  ')}${writes}}\n`;
-  const position = unravel('item', fused.shape, kept, '  ');
+  const position = unravel('item', kept, '  ');
   if (!shared) {
     return `${main}${itemNumber}  if (item >= ${outputs}u) {
     return;

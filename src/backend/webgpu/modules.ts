@@ -89,7 +89,7 @@ function generated({ fused, buffers, label }: FusedStep, target: ModuleTarget): 
   };
 }
 
-const types = { f32: 'f32', u32: 'u32', bits: 'u32', atomic: 'atomic<u32>' } as const;
+const types = { f32: 'f32', u32: 'u32', hidden: 'u32', atomic: 'atomic<u32>' } as const;
 
 /** A binding's name in WGSL, which has some of them as words of its own. */
 const named = (name: string): string => (['target', 'storage'].includes(name) ? `${name}_` : name);

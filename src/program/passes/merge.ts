@@ -1,5 +1,6 @@
+import { at } from '../../math/items.ts';
 import { sameShape } from '../../math/shape.ts';
-import { isPlain } from '../../math/view.ts';
+import { isPlain, type View } from '../../math/view.ts';
 import type { Draft } from '../draft.ts';
 import { MAX_BINDINGS } from '../fuse.ts';
 import type { Expression, FusedStep, Step } from '../program.ts';
@@ -30,60 +31,34 @@ function merge(a: FusedStep, b: FusedStep): FusedStep | undefined {
   // An elementwise kernel over the results of a reduction continues its result phase.
   const continues = folds(a) && !folds(b) && sameShape(keptShape(a), b.fused.shape);
   if (!sameSpace && !continues) return undefined;
+  if (new Set([...a.buffers, ...b.buffers]).size > MAX_BINDINGS) return undefined;
   const aOutputs = a.buffers.slice(a.fused.inputs.length);
   const bOutputs = b.buffers.slice(b.fused.inputs.length);
-  if (new Set([...a.buffers, ...b.buffers]).size > MAX_BINDINGS) return undefined;
-  const reads = b.fused.inputs.map((view, i) => {
-    const output = aOutputs.indexOf(b.buffers[i]);
-    const inOrder = isPlain(view);
-    return { output, direct: output < 0 || (inOrder && (continues || !folds(a))) };
-  });
-  if (reads.some((read) => !read.direct)) return undefined;
 
   const inputs = [...a.fused.inputs];
   const inputBuffers = a.buffers.slice(0, inputs.length);
-  const inputIndex = b.fused.inputs.map((view, i) => {
-    if (reads[i].output >= 0) return -1;
-    const same = inputs.findIndex(
-      (other, j) => inputBuffers[j] === b.buffers[i] && JSON.stringify(other) === JSON.stringify(view),
-    );
+  const inputOf = (view: View, buffer: number): number => {
+    const key = JSON.stringify(view);
+    const same = inputs.findIndex((other, i) => inputBuffers[i] === buffer && JSON.stringify(other) === key);
     if (same >= 0) return same;
-    inputs.push(view);
-    inputBuffers.push(b.buffers[i]);
-    return inputs.length - 1;
-  });
-  const append = (list: readonly Expression[], onto: Expression[], reductionOffset: number): number[] => {
-    const at: number[] = [];
-    for (const expression of list) {
-      let moved: Expression = expression;
-      if (expression.kind === 'load') {
-        if (reads[expression.input].output >= 0) {
-          at.push(a.fused.outputs[reads[expression.input].output]);
-          continue;
-        }
-        moved = { kind: 'load', input: inputIndex[expression.input] };
-      } else if (expression.kind === 'reduced')
-        moved = { kind: 'reduced', index: expression.index + reductionOffset };
-      else if (expression.kind === 'operation')
-        moved = { ...expression, arguments: expression.arguments.map((i) => at[i]) };
-      const key = JSON.stringify(moved);
-      const same = moved.kind === 'literal' ? -1 : onto.findIndex((other) => JSON.stringify(other) === key);
-      if (same >= 0) at.push(same);
-      else {
-        onto.push(moved);
-        at.push(onto.length - 1);
-      }
-    }
-    return at;
+    inputBuffers.push(buffer);
+    return inputs.push(view) - 1;
   };
+  const sources: Source[] = [];
+  for (const [i, view] of b.fused.inputs.entries()) {
+    const buffer = at(b.buffers, i, 'buffer of input');
+    const output = aOutputs.indexOf(buffer);
+    const inOrder = isPlain(view) && (continues || !folds(a));
+    if (output >= 0 && !inOrder) return undefined;
+    sources.push(
+      output < 0 ? { input: inputOf(view, buffer) } : { value: at(a.fused.outputs, output, 'output') },
+    );
+  }
+
   const element = [...a.fused.element];
   const result = [...a.fused.result];
-  const elementAt = append(b.fused.element, continues ? result : element, 0);
-  const resultAt = append(b.fused.result, result, a.fused.reductions.length);
-  const reductions = [
-    ...a.fused.reductions,
-    ...b.fused.reductions.map((fold) => ({ ...fold, value: elementAt[fold.value] })),
-  ];
+  const elementAt = append(b.fused.element, continues ? result : element, sources, 0);
+  const resultAt = append(b.fused.result, result, sources, a.fused.reductions.length);
   const outputAt = folds(b) ? resultAt : elementAt;
   return {
     kind: 'fused',
@@ -95,11 +70,56 @@ function merge(a: FusedStep, b: FusedStep): FusedStep | undefined {
       reducedAxes: a.fused.reducedAxes,
       inputs,
       element,
-      reductions,
+      reductions: [
+        ...a.fused.reductions,
+        ...b.fused.reductions.map((fold) => ({ ...fold, value: at(elementAt, fold.value, 'value') })),
+      ],
       result,
-      outputs: [...a.fused.outputs, ...b.fused.outputs.map((output) => outputAt[output])],
+      outputs: [...a.fused.outputs, ...b.fused.outputs.map((output) => at(outputAt, output, 'value'))],
     },
   };
+}
+
+/** Where a merged kernel finds what its second part loads: an input of its own, or a value of the first part. */
+type Source = { readonly input: number } | { readonly value: number };
+
+/**
+ * Appends expressions of the second part; those that are there already stay once.
+ *
+ * @param firstReduction number of the second part's first reduction
+ * @returns where each is now
+ */
+function append(
+  list: readonly Expression[],
+  onto: Expression[],
+  sources: readonly Source[],
+  firstReduction: number,
+): number[] {
+  const moved: number[] = [];
+  const add = (expression: Expression): number => {
+    const key = JSON.stringify(expression);
+    const same =
+      expression.kind === 'literal' ? -1 : onto.findIndex((other) => JSON.stringify(other) === key);
+    return same >= 0 ? same : onto.push(expression) - 1;
+  };
+  const place = (expression: Expression): number => {
+    switch (expression.kind) {
+      case 'load': {
+        const source = at(sources, expression.input, 'input');
+        return 'value' in source ? source.value : add({ kind: 'load', input: source.input });
+      }
+      case 'reduced':
+        return add({ kind: 'reduced', index: expression.index + firstReduction });
+      case 'operation':
+        return add({ ...expression, arguments: expression.arguments.map((i) => at(moved, i, 'value')) });
+      case 'literal':
+        return add(expression);
+      default:
+        return expression satisfies never;
+    }
+  };
+  for (const expression of list) moved.push(place(expression));
+  return moved;
 }
 
 const keptShape = ({ fused }: FusedStep): readonly number[] =>
