@@ -1,4 +1,4 @@
-import { ceilDivide, fields, kernel, one, sumConstants } from './layout.ts';
+import { ceilDivide, fields, kernel, one, sumConstants, sumThreads } from './layout.ts';
 
 /** Parameters that one invocation of `adam` takes. */
 export const ADAM_ITEMS = 8;
@@ -65,6 +65,7 @@ export const temperatureStep = kernel({
   grid: one,
   flops: ({ samples }) => samples + 17,
   constants: ({ samples = 1 }) => sumConstants(samples),
+  passes: ({ samples }) => ceilDivide(samples, sumThreads(samples)) + 64,
   watches: ['parameters'],
 });
 

@@ -3,6 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../src/backend/backend.ts';
+import { BackendError } from '../../src/errors.ts';
 import { activations, MATMUL_TILE } from '../../src/kernels/index.ts';
 import { Data, openTested, runKernelOn } from '../helpers/kernel-run.ts';
 
@@ -131,6 +132,24 @@ test('sums past every block', async () => {
     // Of ones and minus ones: no partial sum passes 2^24.
     await compare(sizes, inOrder(sizes), { most: 1 });
   }
+});
+
+test('more terms than a driver loops: right, or refused by name', async () => {
+  const inner = 100_003;
+  const params = {
+    ...{ batch: 1, rows: 1, columns: 1, inner, aOffset: 0, aBatch: 0, aRow: inner, aColumn: 1 },
+    ...{ bOffset: 0, bBatch: 0, bRow: 1, bColumn: 1, biasOffset: 0, biasBatch: 0 },
+    ...{ hasBias: 0, activation: 0, storeZ: 0 },
+  };
+  const ones = new Float32Array(inner).fill(1);
+  const outcome = await runKernelOn(backend, 'matmul', params, { a: ones, b: ones, y: 1 }).catch(
+    (error: Error) => error,
+  );
+  if (outcome instanceof Error) {
+    // Mesa's software drivers end all loops of an invocation after so many passes.
+    assert.instance(outcome, BackendError);
+    assert.match(outcome.message, /^'matmul' goes through up to \d+ passes .* after 65535 .*llvmpipe/);
+  } else assert.is(outcome.y[0], inner);
 });
 
 test('a batch, rows and columns past 65,535', async () => {

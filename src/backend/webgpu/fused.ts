@@ -12,10 +12,11 @@ export interface FusedShader {
   readonly wgsl: string;
   /** Invocations, or one workgroup for each output. */
   readonly grid: Grid;
+  /** Passes through loops that an invocation makes at most. */
+  readonly passes: number;
 }
 
-/** Reductions of at least so many elements, into at most so many outputs, get a workgroup for each output. */
-const LONG_REDUCTION = 256;
+/** Reductions of many elements into at most so many outputs get a workgroup for each output. */
 const FEW_OUTPUTS = 4096;
 /** Terms that are folded before their result joins those of others. */
 const BLOCK = 128;
@@ -194,30 +195,42 @@ const itemNumber = `  let item = (group.y * groups.x + group.x) * ${WORKGROUP}u 
  *
  * @param sources for each input the number of the buffer it views, counted from 0 in order of first use: a buffer
  *   with several views is bound once
+ * @param longReduction elements from which on a workgroup shares a reduction
  */
 export function generateFused(
   original: FusedKernel,
   sources: readonly number[] = original.inputs.map((_, i) => i),
+  longReduction = 256,
 ): FusedShader {
   const fused = collapse(original);
   const outputs = fusedOutputs(fused);
   const loads = { views: fused.inputs, bindings: sources };
-  const body = fused.reducedAxes === 0 ? elementwise(fused, loads) : reduction(fused, loads, outputs);
+  const count = fused.reducedAxes === 0 ? 0 : sizeOf(reducedShape(fused));
+  const shared = outputs <= FEW_OUTPUTS && count >= longReduction;
+  const body = count === 0 ? elementwise(fused, loads) : reduction(fused, loads, { outputs, count, shared });
   const bindings = [
     ...[...new Set(sources)].map((i) => `var<storage, read> x${i}`),
     ...fused.outputs.map((_, i) => `var<storage, read_write> y${i}`),
   ].map((text, i) => `@group(0) @binding(${i}) ${text}: array<f32>;\n`);
   return {
     wgsl: `${bindings.join('')}${mathText}\n${body}`,
-    grid: isLong(fused, outputs) ? { workgroups: outputs } : { items: outputs },
+    grid: shared ? { workgroups: outputs } : { items: outputs },
+    passes: count === 0 ? 0 : passesOf(Math.ceil(count / (shared ? WORKGROUP : 1))),
   };
 }
+
+/** Elements that an invocation folds, and the blocks of them. */
+const passesOf = (elements: number): number => elements + 2 * Math.ceil(elements / BLOCK) + 16;
 
 const reducedShape = (fused: FusedKernel): readonly number[] =>
   fused.shape.slice(fused.shape.length - fused.reducedAxes);
 
-const isLong = (fused: FusedKernel, outputs: number): boolean =>
-  fused.reducedAxes > 0 && outputs <= FEW_OUTPUTS && sizeOf(reducedShape(fused)) >= LONG_REDUCTION;
+/** How a reduction is cut: into so many outputs of so many elements, each by a workgroup where it is shared. */
+interface Cut {
+  readonly outputs: number;
+  readonly count: number;
+  readonly shared: boolean;
+}
 
 function elementwise(fused: FusedKernel, loads: Loads): string {
   const axes = [...fused.shape.entries()];
@@ -262,18 +275,16 @@ function foldLoops(
   return nest('state', from, `${count}u`, span, 1);
 }
 
-function reduction(fused: FusedKernel, loads: Loads, outputs: number): string {
+function reduction(fused: FusedKernel, loads: Loads, { outputs, count, shared }: Cut): string {
   const axes = [...fused.shape.entries()];
   const kept = axes.slice(0, axes.length - fused.reducedAxes);
   const reduced = axes.slice(kept.length);
-  const count = sizeOf(reducedShape(fused));
-  const long = isLong(fused, outputs);
   const kinds = fused.reductions.map(({ kind }) => folds[kind]);
 
   const start = kinds.map((fold, i) => `  var state${i} = ${fold.initial};\n`).join('');
   const loop = foldLoops(
     kinds,
-    { from: long ? 'local' : '0u', count, step: long ? WORKGROUP : 1 },
+    { from: shared ? 'local' : '0u', count, step: shared ? WORKGROUP : 1 },
     (indent) => unravel('r', reduced, indent) + evaluate(fused.element, loads, 'e', indent),
     fused.reductions.map(({ kind, value }) => folds[kind].element(`e${value}`, 'r')),
   );
@@ -281,7 +292,7 @@ function reduction(fused: FusedKernel, loads: Loads, outputs: number): string {
   const writes = fused.outputs.map((value, i) => `  y${i}[item] = f${value};\n`).join('');
   const tail = `${finish}${evaluate(fused.result, loads, 'f', '  ')}${writes}}\n`;
   const position = unravel('item', kept, '  ');
-  if (!long) {
+  if (!shared) {
     return `${main}${itemNumber}  if (item >= ${outputs}u) {
     return;
   }

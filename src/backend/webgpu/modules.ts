@@ -25,20 +25,26 @@ export interface Module {
   /** Parameters as they lie in memory. */
   readonly values: ArrayBuffer | undefined;
   readonly workgroups: Workgroups;
+  /** Passes through loops that an invocation makes at most. */
+  readonly passes: number;
 }
 
 export type Workgroups = readonly [x: number, y: number, z: number];
 
-/**
- * Puts the module of a step together: declarations from the kernel's layout, then its text.
- *
- * @param most workgroups along a dimension at most
- */
-export function moduleOf(step: Step, most: number): Module {
-  return step.kind === 'fused' ? generated(step, most) : handWritten(step, most);
+/** What a module must know of the adapter. */
+export interface ModuleTarget {
+  /** Along a dimension. */
+  readonly mostWorkgroups: number;
+  /** Elements from which on a workgroup shares a reduction. */
+  readonly longReduction: number;
 }
 
-function handWritten(step: KernelStep | JoinedStep, most: number): Module {
+/** Puts the module of a step together: declarations from the kernel's layout, then its text. */
+export function moduleOf(step: Step, target: ModuleTarget): Module {
+  return step.kind === 'fused' ? generated(step, target) : handWritten(step, target);
+}
+
+function handWritten(step: KernelStep | JoinedStep, { mostWorkgroups }: ModuleTarget): Module {
   const spec = step.kind === 'joined' ? joinedKernel(step.kernel) : kernelSpec(step.kernel);
   const places = step.kind === 'joined' ? step.bound : step.buffers;
   const bindings = spec.bindings.map((binding, i) => ({ ...binding, buffer: places[i] ?? -1 }));
@@ -59,25 +65,27 @@ function handWritten(step: KernelStep | JoinedStep, most: number): Module {
       type: access === 'read' ? 'read-only-storage' : 'storage',
     })),
     values: fields.length > 0 ? valuesOf(spec, fields, step.params) : undefined,
-    workgroups: folded(spec.grid(step.params), most),
+    workgroups: folded(spec.grid(step.params), mostWorkgroups),
+    passes: spec.passes?.(step.params) ?? 0,
   };
 }
 
-function generated({ fused, buffers, label }: FusedStep, most: number): Module {
+function generated({ fused, buffers, label }: FusedStep, target: ModuleTarget): Module {
   const inputs = buffers.slice(0, fused.inputs.length);
   const distinct = [...new Set(inputs)];
-  const { wgsl, grid } = generateFused(
+  const { wgsl, grid, passes } = generateFused(
     fused,
     inputs.map((buffer) => distinct.indexOf(buffer)),
+    target.longReduction,
   );
   return {
-    ...{ label, wgsl },
+    ...{ label, wgsl, passes },
     bound: [
       ...distinct.map((buffer) => ({ buffer, type: 'read-only-storage' as const })),
       ...buffers.slice(inputs.length).map((buffer) => ({ buffer, type: 'storage' as const })),
     ],
     values: undefined,
-    workgroups: folded(grid, most),
+    workgroups: folded(grid, target.mostWorkgroups),
   };
 }
 
