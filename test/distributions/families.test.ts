@@ -12,13 +12,15 @@ const test = suite('families');
 /** One state, one coordinate: location beside log-scale where there are such, and a second policy for KL. */
 const heads: Readonly<Record<string, readonly [readonly number[], readonly number[]]>> = {
   ...Object.fromEntries(
-    ['gaussian', 'tanh-gaussian', 'gaussian-full', 'laplace', 'student-t', 'logistic', 'beta'].map((name) => [
-      name,
-      [
-        [0.4, -0.6],
-        [-0.1, 0.1],
-      ],
-    ]),
+    distributionFamilies
+      .filter((family) => family.parameters(1) === 2)
+      .map(({ name }) => [
+        name,
+        [
+          [0.4, -0.6],
+          [-0.1, 0.1],
+        ],
+      ]),
   ),
   ...Object.fromEntries(
     ['gaussian-mixture', 'tanh-gaussian-mixture'].map((name) => [
@@ -31,6 +33,16 @@ const heads: Readonly<Record<string, readonly [readonly number[], readonly numbe
   ),
 };
 const boxes = distributionFamilies.filter(({ name }) => name in heads);
+
+test('every family with a density over a box has a head here', () => {
+  const wanted = distributionFamilies.filter(
+    ({ capabilities: { density, actionKind } }) => density && actionKind === 'box',
+  );
+  assert.equal(
+    wanted.filter((family) => !boxes.includes(family)).map(({ name }) => name),
+    [],
+  );
+});
 
 /** Middles of the cells of a grid that holds all but 1e-6 of the mass, for tails that fall like |a|^−5 too. */
 function gridOf({ capabilities }: DistributionFamily): { at: number[]; width: number[] } {
@@ -175,6 +187,7 @@ test('the mode is what each family says it is', async () => {
   };
   for (const family of boxes) {
     const { mode } = await evaluate(() => ({ mode: family.make(head(heads[family.name][0]), 1).mode() }));
+    assert.ok(family.name in expected, `${family.name}: its mode, ${mode[0]} or not, is not given here`);
     near(mode[0], expected[family.name], 1e-9, family.name);
   }
   for (const [name, wanted] of [

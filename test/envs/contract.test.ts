@@ -204,6 +204,7 @@ test('starts fill exactly the documented ranges', () => {
       environment.reset();
       return environment.getState().physics;
     });
+    assert.ok(ranges[name], `${name}: the range of its starts is not given here`);
     ranges[name].forEach(([low, high], i) => {
       const values = starts.map((start) => start[i]);
       const width = high - low;
