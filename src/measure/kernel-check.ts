@@ -248,7 +248,7 @@ export async function checkKernels(
   const found = new Map<string, KernelCheck>();
   const seen = new Set<string>();
   const useOf = (step: Step): string =>
-    `${kernelOf(step)} ${step.label} ${step.shapes} ${step.kind === 'fused' ? '' : JSON.stringify(step.params)}`;
+    `${kernelOf(step)} ${step.label} ${step.shapes} ${step.kind === 'generated' ? '' : JSON.stringify(step.params)}`;
   const isFresh = (step: Step) => (!wanted || wanted.has(kernelOf(step))) && !seen.has(useOf(step));
   const all = programs(device, tried);
   for (const [i, compile] of all.entries()) {

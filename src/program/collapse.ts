@@ -1,6 +1,6 @@
 import { at } from '../math/items.ts';
 import { isPadded, type View, type ViewAxis } from '../math/view.ts';
-import type { FusedKernel } from './program.ts';
+import type { GeneratedKernel } from './program.ts';
 
 /**
  * The same kernel over as few axes as its views allow: axes of extent 1 go, and neighbours that every view
@@ -8,14 +8,15 @@ import type { FusedKernel } from './program.ts';
  * more than it looks. Kept and reduced axes never mix; a kernel with reductions keeps one reduced axis, which
  * still tells the views of `element` from those of `result`. Padded axes stay as they are.
  */
-export function collapse(fused: FusedKernel): FusedKernel {
-  const rank = fused.shape.length;
-  const kept = rank - fused.reducedAxes;
-  const axesAt = (axis: number): ViewAxis[] => fused.inputs.flatMap(({ axes }) => axes.slice(axis, axis + 1));
+export function collapse(generated: GeneratedKernel): GeneratedKernel {
+  const rank = generated.shape.length;
+  const kept = rank - generated.reducedAxes;
+  const axesAt = (axis: number): ViewAxis[] =>
+    generated.inputs.flatMap(({ axes }) => axes.slice(axis, axis + 1));
 
   /** Axes of the old shape that make up each new axis, outermost first. */
   const groups: Group[] = [];
-  for (const [axis, extent] of fused.shape.entries()) {
+  for (const [axis, extent] of generated.shape.entries()) {
     const views = axesAt(axis);
     const plain = !views.some(isPadded);
     if (plain && extent === 1) continue;
@@ -28,8 +29,8 @@ export function collapse(fused: FusedKernel): FusedKernel {
     if (joins) groups[groups.length - 1] = { ...outer, last: axis, extent: outer.extent * extent };
     else groups.push({ first: axis, last: axis, extent });
   }
-  if (fused.reducedAxes > 0 && !groups.some(({ first }) => first >= kept))
-    groups.push({ first: rank - 1, last: rank - 1, extent: at(fused.shape, rank - 1, 'axis') });
+  if (generated.reducedAxes > 0 && !groups.some(({ first }) => first >= kept))
+    groups.push({ first: rank - 1, last: rank - 1, extent: at(generated.shape, rank - 1, 'axis') });
 
   const narrow = ({ offset, axes }: View): View => ({
     offset,
@@ -42,10 +43,10 @@ export function collapse(fused: FusedKernel): FusedKernel {
       }),
   });
   return {
-    ...fused,
+    ...generated,
     shape: groups.map(({ extent }) => extent),
     reducedAxes: groups.filter(({ first }) => first >= kept).length,
-    inputs: fused.inputs.map(narrow),
+    inputs: generated.inputs.map(narrow),
   };
 }
 

@@ -12,19 +12,19 @@ import {
   viewOperation,
 } from '../tape/index.ts';
 import type { Plan } from './plan.ts';
-import type { Expression, FusedKernel } from './program.ts';
+import type { Expression, GeneratedKernel } from './program.ts';
 
 /** Storage buffers a kernel may bind: WebGPU's default limit for a stage. */
 export const MAX_BINDINGS = 8;
 
-/** Thrown inside lowering when a fused kernel would bind too many buffers: that node gets a buffer and we retry. */
+/** Thrown inside lowering when a generated kernel would bind too many buffers: that node gets a buffer and we retry. */
 export class TooWide {
   constructor(readonly node: Node) {}
 }
 
-/** A fused kernel with the buffers its inputs view. */
+/** A generated kernel with the buffers its inputs view. */
 export interface Built {
-  readonly fused: FusedKernel;
+  readonly generated: GeneratedKernel;
   readonly inputBuffers: readonly number[];
   readonly label: string;
 }
@@ -51,7 +51,7 @@ export function reductionSpace(
   return { shape, reducedAxes: reduced.length, chain };
 }
 
-/** Builds the expression list of one fused kernel, loading every distinct view of a buffer once. */
+/** Builds the expression list of one generated kernel, loading every distinct view of a buffer once. */
 export class Body {
   list: Expression[] = [];
   private inputs: View[] = [];
@@ -158,14 +158,14 @@ export class Body {
     return this.list.length - 1;
   }
 
-  finish(fused: Omit<FusedKernel, 'inputs'>): Built {
+  finish(generated: Omit<GeneratedKernel, 'inputs'>): Built {
     const label =
       this.names.length > 3
         ? `${this.names.slice(-3).join('∘')}…${this.names.length}`
-        : this.names.join('∘') || (fused.reductions[0]?.kind ?? 'copy');
+        : this.names.join('∘') || (generated.reductions[0]?.kind ?? 'copy');
     if (new Set(this.inputBuffers).size > MAX_BINDINGS - 1)
       throw new TooWide(firstInlined(this.root, this.plan));
-    return { fused: { ...fused, inputs: this.inputs }, inputBuffers: this.inputBuffers, label };
+    return { generated: { ...generated, inputs: this.inputs }, inputBuffers: this.inputBuffers, label };
   }
 }
 

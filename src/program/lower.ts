@@ -20,7 +20,7 @@ import { Body, type Built, reductionSpace, TooWide } from './fuse.ts';
 import { runPasses, type Stage } from './passes/index.ts';
 import { type Located, Plan } from './plan.ts';
 import {
-  fusedLabel,
+  generatedLabel,
   Program,
   type ProgramBuffer,
   type ProgramPort,
@@ -29,7 +29,7 @@ import {
 } from './program.ts';
 
 /**
- * Lowers a recording to a program: dead operations dropped, elementwise chains fused into the kernels that use
+ * Lowers a recording to a program: dead operations dropped, elementwise chains generated into the kernels that use
  * them, one step a kernel in recording order; then the passes; then temporaries placed by lifetime, and work counted.
  *
  * @param onStage gets a listing after each pass
@@ -90,10 +90,10 @@ class Lowering {
       if (!this.plan.uses.live.has(node)) continue;
       if (node.op.call) this.emitCall(node);
       else if (node.op.reduction) {
-        if (!this.plan.absorbed.has(node)) this.emitFused(node);
+        if (!this.plan.absorbed.has(node)) this.emitGenerated(node);
         else if (this.plan.roots.has(node))
           throw new Error(`absorbed reduction ${node.outputs[0]} needs a buffer`);
-      } else if (this.plan.roots.has(node)) this.emitFused(node);
+      } else if (this.plan.roots.has(node)) this.emitGenerated(node);
     }
     const { inputs, outputs } = this.recording;
     const buffersOf = (tensors: ReadonlyMap<string, Tensor>, of: (tensor: Tensor) => number) =>
@@ -198,12 +198,12 @@ class Lowering {
 
   // ---- generated kernels --------------------------------------------------------------------------
 
-  private emitFused(node: Node): void {
-    const { fused, inputBuffers, label } = node.op.reduction
+  private emitGenerated(node: Node): void {
+    const { generated, inputBuffers, label } = node.op.reduction
       ? this.buildReduction(node)
       : this.buildElementwise(node);
     const buffers = [...inputBuffers, this.buffer(outputOf(node))];
-    this.steps.push({ kind: 'fused', label, fused, buffers, shapes: fusedLabel(fused) });
+    this.steps.push({ kind: 'generated', label, generated, buffers, shapes: generatedLabel(generated) });
   }
 
   private body(root: Node): Body {

@@ -5,8 +5,8 @@ import type { View } from '../math/view.ts';
 import {
   boundBy,
   type CountedStep,
-  type FusedKernel,
-  fusedOutputs,
+  type GeneratedKernel,
+  generatedOutputs,
   type SingleStep,
   type Step,
   separateSteps,
@@ -26,7 +26,10 @@ export const counted = (step: Step, buffers: readonly BufferFacts[]): CountedSte
 const flopsOf = (step: Step): number =>
   separateSteps([step]).reduce(
     (total, part) =>
-      total + (part.kind === 'fused' ? fusedFlops(part.fused) : kernelSpec(part.kernel).flops(part.params)),
+      total +
+      (part.kind === 'generated'
+        ? generatedFlops(part.generated)
+        : kernelSpec(part.kernel).flops(part.params)),
     0,
   );
 
@@ -60,8 +63,8 @@ const add = (counts: Map<number, number>, buffer: number, count: number): void =
 };
 
 /** Floating-point operations of a generated kernel: one for each operation at each point, and one for each fold. */
-function fusedFlops({ shape, reducedAxes, element, reductions, result }: FusedKernel): number {
-  const operations = (list: FusedKernel['element']) =>
+function generatedFlops({ shape, reducedAxes, element, reductions, result }: GeneratedKernel): number {
+  const operations = (list: GeneratedKernel['element']) =>
     list.filter((expression) => expression.kind === 'operation').length;
   const kept = sizeOf(shape.slice(0, shape.length - reducedAxes));
   return sizeOf(shape) * (operations(element) + reductions.length) + kept * operations(result);
@@ -72,13 +75,13 @@ function touched(
   step: SingleStep,
   buffers: readonly BufferFacts[],
 ): { readonly buffer: number; readonly reads: number; readonly writes: number }[] {
-  if (step.kind === 'fused') {
-    const { fused } = step;
+  if (step.kind === 'generated') {
+    const { generated } = step;
     return step.buffers.map((buffer, i) => {
-      const view = fused.inputs[i];
+      const view = generated.inputs[i];
       return view
         ? { buffer, reads: viewed(view), writes: 0 }
-        : { buffer, reads: 0, writes: fusedOutputs(fused) };
+        : { buffer, reads: 0, writes: generatedOutputs(generated) };
     });
   }
   const { bindings, touches } = kernelSpec(step.kernel);

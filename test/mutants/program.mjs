@@ -80,8 +80,8 @@ export default [
   {
     fault: 'the second of two merged reductions finishes with the result of the first',
     file: 'src/program/passes/merge.ts',
-    from: 'append(b.fused.result, result, sources, a.fused.reductions.length)',
-    to: 'append(b.fused.result, result, sources, 0)',
+    from: 'append(b.generated.result, result, sources, a.generated.reductions.length)',
+    to: 'append(b.generated.result, result, sources, 0)',
   },
   {
     fault: 'a kernel counts whole buffers of which it reads a part',

@@ -73,13 +73,13 @@ export default [
   },
   {
     fault: 'a value that is written at the end of a kernel may lose its memory to another',
-    file: 'src/backend/wasm/fused.ts',
+    file: 'src/backend/wasm/generated.ts',
     from: 'for (const value of kept) last[value] = list.length;',
     to: '',
   },
   {
     fault: 'a result is computed where an input of the same kernel still lies',
-    file: 'src/backend/wasm/fused.ts',
+    file: 'src/backend/wasm/generated.ts',
     from: ' && !sources.includes(targets[i])',
     to: '',
   },
@@ -103,7 +103,7 @@ export default [
   },
   {
     fault: 'log sum exp forgets all blocks but the last',
-    file: 'src/backend/wasm/assembly/fused.ts',
+    file: 'src/backend/wasm/assembly/generated.ts',
     from: 'if (before > -Infinity) sum += f64.load(state, 8) * Math.exp(before - largest);',
     to: '',
   },

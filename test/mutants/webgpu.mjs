@@ -79,13 +79,13 @@ export default [
   },
   {
     fault: 'partial results of a long reduction are joined without a barrier',
-    file: 'src/backend/webgpu/fused.ts',
+    file: 'src/backend/webgpu/generated.ts',
     from: '    workgroupBarrier();\n    if (local < half) {',
     to: '    if (local < half) {',
   },
   {
     fault: 'the last two partial results of a long reduction are not joined',
-    file: 'src/backend/webgpu/fused.ts',
+    file: 'src/backend/webgpu/generated.ts',
     from: 'half > 0u; half /= 2u',
     to: 'half > 1u; half /= 2u',
   },
@@ -145,7 +145,7 @@ export default [
   },
   {
     fault: 'the literal −0 is 0',
-    file: 'src/backend/webgpu/fused.ts',
+    file: 'src/backend/webgpu/generated.ts',
     from: "return 'negative_zero()';",
     to: "return '-0.0f';",
   },

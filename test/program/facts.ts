@@ -55,8 +55,8 @@ export function readsAndWrites(program: Program, step: Step): string[] {
   bound.forEach((buffer, i) => {
     if (buffer < 0) return;
     const access =
-      step.kind === 'fused'
-        ? i < step.fused.inputs.length
+      step.kind === 'generated'
+        ? i < step.generated.inputs.length
           ? 'read'
           : 'write'
         : (step.kind === 'joined' ? joinedKernel(step.kernel) : kernelSpec(step.kernel)).bindings[i].access;

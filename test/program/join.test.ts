@@ -33,7 +33,7 @@ function sac(
 }
 
 const names = (program: Program): string[] =>
-  program.steps.map((step) => (step.kind === 'fused' ? `fused ${step.label}` : step.kernel));
+  program.steps.map((step) => (step.kind === 'generated' ? `fused ${step.label}` : step.kernel));
 
 test('a SAC update is 14 kernels, the draw from the replay buffer included', () => {
   assert.equal(names(sac(10)), [

@@ -6,7 +6,7 @@ import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '
 import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { type Floats, KernelCall, Scratch } from './call.ts';
-import { interpretFused } from './fused.ts';
+import { interpretGenerated } from './generated.ts';
 import { cpuKernel } from './kernels.ts';
 
 /** Storage of `f32` buffers. Arithmetic is float64 in either case. */
@@ -118,9 +118,9 @@ class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
     const unused: Floats = new this.floats(0);
     const bound = step.buffers.map((buffer) => (buffer < 0 ? undefined : arrays[buffer]));
     switch (step.kind) {
-      case 'fused':
-        return interpretFused(
-          step.fused,
+      case 'generated':
+        return interpretGenerated(
+          step.generated,
           bound.map((array) => array ?? unused),
         );
       case 'kernel': {

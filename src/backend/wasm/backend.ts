@@ -5,7 +5,7 @@ import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
 import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
-import { assembleFused, BLOCK, type Placer } from './fused.ts';
+import { assembleGenerated, BLOCK, type Placer } from './generated.ts';
 import { doublesBegin, kernelNumber } from './layouts.ts';
 import { Arena } from './memory.ts';
 import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
@@ -202,8 +202,8 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
   ): Plan & { readonly kernel: number; readonly address: number } {
     const bound = step.buffers.map((buffer) => (buffer < 0 ? 0 : addresses[buffer]));
     switch (step.kind) {
-      case 'fused':
-        return assembleFused(step.fused, bound, memory);
+      case 'generated':
+        return assembleGenerated(step.generated, bound, memory);
       case 'kernel': {
         const spec = kernelSpec(step.kernel);
         const values = Object.fromEntries(spec.params.map((name) => [name, step.params[name] ?? 0]));

@@ -6,8 +6,8 @@ import {
   type Params,
   WORKGROUP,
 } from '../../kernels/index.ts';
-import type { FusedStep, JoinedStep, KernelStep, Step } from '../../program/program.ts';
-import { generateFused } from './fused.ts';
+import type { GeneratedStep, JoinedStep, KernelStep, Step } from '../../program/program.ts';
+import { generateKernel } from './generated.ts';
 import { kernelText } from './texts.ts';
 
 /** A buffer that a module binds. */
@@ -41,7 +41,7 @@ export interface ModuleTarget {
 
 /** Puts the module of a step together: declarations from the kernel's layout, then its text. */
 export function moduleOf(step: Step, target: ModuleTarget): Module {
-  return step.kind === 'fused' ? generated(step, target) : handWritten(step, target);
+  return step.kind === 'generated' ? generated(step, target) : handWritten(step, target);
 }
 
 function handWritten(step: KernelStep | JoinedStep, { mostWorkgroups }: ModuleTarget): Module {
@@ -70,11 +70,11 @@ function handWritten(step: KernelStep | JoinedStep, { mostWorkgroups }: ModuleTa
   };
 }
 
-function generated({ fused, buffers, label }: FusedStep, target: ModuleTarget): Module {
-  const inputs = buffers.slice(0, fused.inputs.length);
+function generated({ generated, buffers, label }: GeneratedStep, target: ModuleTarget): Module {
+  const inputs = buffers.slice(0, generated.inputs.length);
   const distinct = [...new Set(inputs)];
-  const { wgsl, grid, passes } = generateFused(
-    fused,
+  const { wgsl, grid, passes } = generateKernel(
+    generated,
     inputs.map((buffer) => distinct.indexOf(buffer)),
     target.longReduction,
   );

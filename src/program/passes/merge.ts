@@ -3,17 +3,18 @@ import { sameShape } from '../../math/shape.ts';
 import { isPlain, type View } from '../../math/view.ts';
 import type { Draft } from '../draft.ts';
 import { MAX_BINDINGS } from '../fuse.ts';
-import type { Expression, FusedStep, Step } from '../program.ts';
+import type { Expression, GeneratedStep, Step } from '../program.ts';
 
 /**
- * Merges neighbouring fused kernels over the same iteration space into one with several outputs, where the
+ * Merges neighbouring generated kernels over the same iteration space into one with several outputs, where the
  * second reads the first's results at most element by element. Fewer kernels, and what both load is loaded once.
  */
 export function mergeNeighbours({ steps, buffers }: Draft): Draft {
   const result: Step[] = [];
   for (const step of steps) {
     const previous = result.at(-1);
-    const merged = previous?.kind === 'fused' && step.kind === 'fused' ? merge(previous, step) : undefined;
+    const merged =
+      previous?.kind === 'generated' && step.kind === 'generated' ? merge(previous, step) : undefined;
     if (merged) result[result.length - 1] = merged;
     else result.push(step);
   }
@@ -21,21 +22,21 @@ export function mergeNeighbours({ steps, buffers }: Draft): Draft {
 }
 
 /** Whether a kernel has a result phase, into which its outputs then index. */
-const folds = (step: FusedStep): boolean => step.fused.reductions.length > 0;
+const folds = (step: GeneratedStep): boolean => step.generated.reductions.length > 0;
 
-function merge(a: FusedStep, b: FusedStep): FusedStep | undefined {
+function merge(a: GeneratedStep, b: GeneratedStep): GeneratedStep | undefined {
   const sameSpace =
     folds(a) === folds(b) &&
-    a.fused.reducedAxes === b.fused.reducedAxes &&
-    sameShape(a.fused.shape, b.fused.shape);
+    a.generated.reducedAxes === b.generated.reducedAxes &&
+    sameShape(a.generated.shape, b.generated.shape);
   // An elementwise kernel over the results of a reduction continues its result phase.
-  const continues = folds(a) && !folds(b) && sameShape(keptShape(a), b.fused.shape);
+  const continues = folds(a) && !folds(b) && sameShape(keptShape(a), b.generated.shape);
   if (!sameSpace && !continues) return undefined;
   if (new Set([...a.buffers, ...b.buffers]).size > MAX_BINDINGS) return undefined;
-  const aOutputs = a.buffers.slice(a.fused.inputs.length);
-  const bOutputs = b.buffers.slice(b.fused.inputs.length);
+  const aOutputs = a.buffers.slice(a.generated.inputs.length);
+  const bOutputs = b.buffers.slice(b.generated.inputs.length);
 
-  const inputs = [...a.fused.inputs];
+  const inputs = [...a.generated.inputs];
   const inputBuffers = a.buffers.slice(0, inputs.length);
   const inputOf = (view: View, buffer: number): number => {
     const key = JSON.stringify(view);
@@ -45,37 +46,40 @@ function merge(a: FusedStep, b: FusedStep): FusedStep | undefined {
     return inputs.push(view) - 1;
   };
   const sources: Source[] = [];
-  for (const [i, view] of b.fused.inputs.entries()) {
+  for (const [i, view] of b.generated.inputs.entries()) {
     const buffer = at(b.buffers, i, 'buffer of input');
     const output = aOutputs.indexOf(buffer);
     const inOrder = isPlain(view) && (continues || !folds(a));
     if (output >= 0 && !inOrder) return undefined;
     sources.push(
-      output < 0 ? { input: inputOf(view, buffer) } : { value: at(a.fused.outputs, output, 'output') },
+      output < 0 ? { input: inputOf(view, buffer) } : { value: at(a.generated.outputs, output, 'output') },
     );
   }
 
-  const element = [...a.fused.element];
-  const result = [...a.fused.result];
-  const elementAt = append(b.fused.element, continues ? result : element, sources, 0);
-  const resultAt = append(b.fused.result, result, sources, a.fused.reductions.length);
+  const element = [...a.generated.element];
+  const result = [...a.generated.result];
+  const elementAt = append(b.generated.element, continues ? result : element, sources, 0);
+  const resultAt = append(b.generated.result, result, sources, a.generated.reductions.length);
   const outputAt = folds(b) ? resultAt : elementAt;
   return {
-    kind: 'fused',
+    kind: 'generated',
     label: `${a.label} + ${b.label}`,
     shapes: a.shapes,
     buffers: [...inputBuffers, ...aOutputs, ...bOutputs],
-    fused: {
-      shape: a.fused.shape,
-      reducedAxes: a.fused.reducedAxes,
+    generated: {
+      shape: a.generated.shape,
+      reducedAxes: a.generated.reducedAxes,
       inputs,
       element,
       reductions: [
-        ...a.fused.reductions,
-        ...b.fused.reductions.map((fold) => ({ ...fold, value: at(elementAt, fold.value, 'value') })),
+        ...a.generated.reductions,
+        ...b.generated.reductions.map((fold) => ({ ...fold, value: at(elementAt, fold.value, 'value') })),
       ],
       result,
-      outputs: [...a.fused.outputs, ...b.fused.outputs.map((output) => at(outputAt, output, 'value'))],
+      outputs: [
+        ...a.generated.outputs,
+        ...b.generated.outputs.map((output) => at(outputAt, output, 'value')),
+      ],
     },
   };
 }
@@ -122,14 +126,14 @@ function append(
   return moved;
 }
 
-const keptShape = ({ fused }: FusedStep): readonly number[] =>
-  fused.shape.slice(0, fused.shape.length - fused.reducedAxes);
+const keptShape = ({ generated }: GeneratedStep): readonly number[] =>
+  generated.shape.slice(0, generated.shape.length - generated.reducedAxes);
 
 /** Outputs of merged kernels that no later step reads any more need not be stored. */
 export function dropUnread({ steps, buffers }: Draft): Draft {
   const read = new Set(
     steps.flatMap((step) =>
-      step.kind === 'fused' ? step.buffers.slice(0, step.fused.inputs.length) : step.buffers,
+      step.kind === 'generated' ? step.buffers.slice(0, step.generated.inputs.length) : step.buffers,
     ),
   );
   return {
@@ -139,13 +143,13 @@ export function dropUnread({ steps, buffers }: Draft): Draft {
 }
 
 function withoutUnread(step: Step, isKept: (buffer: number) => boolean): Step {
-  if (step.kind !== 'fused' || step.fused.outputs.length < 2) return step;
-  const { inputs, outputs } = step.fused;
+  if (step.kind !== 'generated' || step.generated.outputs.length < 2) return step;
+  const { inputs, outputs } = step.generated;
   const written = step.buffers.slice(inputs.length);
   const keep = written.map(isKept);
   return {
     ...step,
     buffers: [...step.buffers.slice(0, inputs.length), ...written.filter((_, i) => keep[i])],
-    fused: { ...step.fused, outputs: outputs.filter((_, i) => keep[i]) },
+    generated: { ...step.generated, outputs: outputs.filter((_, i) => keep[i]) },
   };
 }

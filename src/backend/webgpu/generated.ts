@@ -3,12 +3,12 @@ import { at } from '../../math/items.ts';
 import { sizeOf } from '../../math/shape.ts';
 import { isPadded, type View } from '../../math/view.ts';
 import { collapse } from '../../program/collapse.ts';
-import { type Expression, type FusedKernel, fusedOutputs } from '../../program/program.ts';
+import { type Expression, type GeneratedKernel, generatedOutputs } from '../../program/program.ts';
 import type { ElementwiseName, ReductionKind } from '../../tape/index.ts';
 import { mathText } from './texts.ts';
 
 /** A generated kernel: bindings are the inputs, then the outputs. */
-export interface FusedShader {
+export interface GeneratedShader {
   readonly wgsl: string;
   /** Invocations, or one workgroup for each output. */
   readonly grid: Grid;
@@ -191,26 +191,27 @@ const main = `@compute @workgroup_size(${WORKGROUP})\nfn main(\n${arguments_}) {
 const itemNumber = `  let item = (group.y * groups.x + group.x) * ${WORKGROUP}u + local;\n`;
 
 /**
- * The WGSL of a fused kernel. Shapes and strides are literals; the axes are collapsed first.
+ * The WGSL of a generated kernel. Shapes and strides are literals; the axes are collapsed first.
  *
  * @param sources for each input the number of the buffer it views, counted from 0 in order of first use: a buffer
  *   with several views is bound once
  * @param longReduction elements from which on a workgroup shares a reduction
  */
-export function generateFused(
-  original: FusedKernel,
+export function generateKernel(
+  original: GeneratedKernel,
   sources: readonly number[] = original.inputs.map((_, i) => i),
   longReduction = 256,
-): FusedShader {
-  const fused = collapse(original);
-  const outputs = fusedOutputs(fused);
-  const loads = { views: fused.inputs, bindings: sources };
-  const count = fused.reducedAxes === 0 ? 0 : sizeOf(reducedShape(fused));
+): GeneratedShader {
+  const generated = collapse(original);
+  const outputs = generatedOutputs(generated);
+  const loads = { views: generated.inputs, bindings: sources };
+  const count = generated.reducedAxes === 0 ? 0 : sizeOf(reducedShape(generated));
   const shared = outputs <= FEW_OUTPUTS && count >= longReduction;
-  const body = count === 0 ? elementwise(fused, loads) : reduction(fused, loads, { outputs, count, shared });
+  const body =
+    count === 0 ? elementwise(generated, loads) : reduction(generated, loads, { outputs, count, shared });
   const bindings = [
     ...[...new Set(sources)].map((i) => `var<storage, read> x${i}`),
-    ...fused.outputs.map((_, i) => `var<storage, read_write> y${i}`),
+    ...generated.outputs.map((_, i) => `var<storage, read_write> y${i}`),
   ].map((text, i) => `@group(0) @binding(${i}) ${text}: array<f32>;\n`);
   return {
     wgsl: `${bindings.join('')}${mathText}\n${body}`,
@@ -222,8 +223,8 @@ export function generateFused(
 /** Elements that an invocation folds, and the blocks of them. */
 const passesOf = (elements: number): number => elements + 2 * Math.ceil(elements / BLOCK) + 16;
 
-const reducedShape = (fused: FusedKernel): readonly number[] =>
-  fused.shape.slice(fused.shape.length - fused.reducedAxes);
+const reducedShape = (generated: GeneratedKernel): readonly number[] =>
+  generated.shape.slice(generated.shape.length - generated.reducedAxes);
 
 /** How a reduction is cut: into so many outputs of so many elements, each by a workgroup where it is shared. */
 interface Cut {
@@ -232,13 +233,13 @@ interface Cut {
   readonly shared: boolean;
 }
 
-function elementwise(fused: FusedKernel, loads: Loads): string {
-  const axes = [...fused.shape.entries()];
-  const writes = fused.outputs.map((value, i) => `  y${i}[item] = e${value};\n`);
-  return `${main}${itemNumber}  if (item >= ${sizeOf(fused.shape)}u) {
+function elementwise(generated: GeneratedKernel, loads: Loads): string {
+  const axes = [...generated.shape.entries()];
+  const writes = generated.outputs.map((value, i) => `  y${i}[item] = e${value};\n`);
+  return `${main}${itemNumber}  if (item >= ${sizeOf(generated.shape)}u) {
     return;
   }
-${unravel('item', axes, '  ')}${evaluate(fused.element, loads, 'e', '  ')}${writes.join('')}}
+${unravel('item', axes, '  ')}${evaluate(generated.element, loads, 'e', '  ')}${writes.join('')}}
 `;
 }
 
@@ -275,22 +276,22 @@ function foldLoops(
   return nest('state', from, `${count}u`, span, 1);
 }
 
-function reduction(fused: FusedKernel, loads: Loads, { outputs, count, shared }: Cut): string {
-  const axes = [...fused.shape.entries()];
-  const kept = axes.slice(0, axes.length - fused.reducedAxes);
+function reduction(generated: GeneratedKernel, loads: Loads, { outputs, count, shared }: Cut): string {
+  const axes = [...generated.shape.entries()];
+  const kept = axes.slice(0, axes.length - generated.reducedAxes);
   const reduced = axes.slice(kept.length);
-  const kinds = fused.reductions.map(({ kind }) => folds[kind]);
+  const kinds = generated.reductions.map(({ kind }) => folds[kind]);
 
   const start = kinds.map((fold, i) => `  var state${i} = ${fold.initial};\n`).join('');
   const loop = foldLoops(
     kinds,
     { from: shared ? 'local' : '0u', count, step: shared ? WORKGROUP : 1 },
-    (indent) => unravel('r', reduced, indent) + evaluate(fused.element, loads, 'e', indent),
-    fused.reductions.map(({ kind, value }) => folds[kind].element(`e${value}`, 'r')),
+    (indent) => unravel('r', reduced, indent) + evaluate(generated.element, loads, 'e', indent),
+    generated.reductions.map(({ kind, value }) => folds[kind].element(`e${value}`, 'r')),
   );
   const finish = kinds.map((fold, i) => `  let reduced${i} = ${fold.finish(`state${i}`)};\n`).join('');
-  const writes = fused.outputs.map((value, i) => `  y${i}[item] = f${value};\n`).join('');
-  const tail = `${finish}${evaluate(fused.result, loads, 'f', '  ')}${writes}}\n`;
+  const writes = generated.outputs.map((value, i) => `  y${i}[item] = f${value};\n`).join('');
+  const tail = `${finish}${evaluate(generated.result, loads, 'f', '  ')}${writes}}\n`;
   const position = unravel('item', kept, '  ');
   if (!shared) {
     return `${main}${itemNumber}  if (item >= ${outputs}u) {
