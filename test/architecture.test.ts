@@ -85,6 +85,15 @@ test('every folder and file of src is a room that is known here', () => {
   assert.equal([...unknown], []);
 });
 
+test('docs/architecture.md lists these rooms, in this order', () => {
+  const [, section] = readFileSync('docs/architecture.md', 'utf8').split('\n## The rooms\n');
+  const listed = section.split('\n## ')[0].matchAll(/^- `([\w/]+)`: \S/gm);
+  assert.equal(
+    [...listed].map(([, room]) => room),
+    order,
+  );
+});
+
 test('no import runs back up', () => {
   const wrong = inside.filter(({ from, to }) => {
     if (to.startsWith('..')) return false;

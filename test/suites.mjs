@@ -195,7 +195,7 @@ export const builds = {
 
 /** What a test file reads without importing it: by the beginning of its name. */
 export const reads = {
-  'test/architecture': ['src/'],
+  'test/architecture': ['src/', 'shaders/', 'docs/architecture.md'],
   'test/backend/cpu-state': ['test/golden/'],
   'test/cli/': ['test/golden/', 'docs/'],
   'test/drivers/': ['test/golden/'],
@@ -206,7 +206,7 @@ export const reads = {
   'test/process/install': ['build.mjs', 'test/runner/'],
   'test/process/supply-chain': ['src/', 'bench/', 'web/', 'test/', 'package.json', 'package-lock.json'],
   'test/rl/': ['test/rl/', 'test/golden/loop/'],
-  'test/runner/contributing': ['CONTRIBUTING.md', 'README.md', 'package.json'],
+  'test/runner/contributing': ['CONTRIBUTING.md', 'README.md', 'docs/', 'package.json', 'src/cli/', 'test/'],
   'test/runner/packages': ['package.json', 'package-lock.json', 'bench/', 'src/', 'web/', 'test/'],
   'test/runner/': ['test/runner/', 'test/run.mjs', 'test/suites.mjs', 'test/mutants/', 'build.mjs'],
   'test/smoke/': ['test/smoke/'],

@@ -1,9 +1,10 @@
-// What CONTRIBUTING.md tells a newcomer to type exists and means what it says.
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+// What the documents tell people to type, open and read exists and means what it says.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { walksOf } from '../helpers/walks.ts';
 
 interface Suite {
   readonly tier: 'test' | 'all';
@@ -23,7 +24,24 @@ const { chosenFiles } = (await load('test/runner/select.mjs')) as {
 };
 
 const page = readFileSync('CONTRIBUTING.md', 'utf8');
-const readme = readFileSync('README.md', 'utf8');
+/** Every document that people write, by its path. */
+const documents = new Map(
+  [
+    'README.md',
+    'CONTRIBUTING.md',
+    ...readdirSync('docs')
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ].map((path): [string, string] => [path, readFileSync(path, 'utf8')]),
+);
+/** Files that a newcomer is shown how to write. */
+const shown = new Set(
+  [...documents.values()].flatMap((text) =>
+    walksOf(text).flatMap(({ changes }) =>
+      changes.filter(({ before }) => before === undefined).map(({ file }) => file),
+    ),
+  ),
+);
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 const build = readFileSync('build.mjs', 'utf8');
 
@@ -39,18 +57,43 @@ test('the table of suites is that of test/suites.mjs', () => {
   );
 });
 
-test('every npm script and command of build.mjs that the pages name exists', () => {
-  for (const text of [page, readme]) {
-    const named = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name);
-    assert.ok(named.length > 0);
-    for (const name of named) assert.ok(name in scripts, `npm run ${name}`);
+test('every npm script and command of build.mjs that the documents name exists', () => {
+  for (const [file, text] of documents) {
+    for (const [, name] of text.matchAll(/npm run ([\w:]+)/g))
+      assert.ok(name in scripts, `${file}: npm run ${name}`);
     for (const [, name] of text.matchAll(/node build\.mjs ([\w:]+)/g))
-      assert.match(build, new RegExp(`^ {2}(async )?'?${name}'?[(:]`, 'm'), `node build.mjs ${name}`);
+      assert.match(
+        build,
+        new RegExp(`^ {2}(async )?'?${name}'?[(:]`, 'm'),
+        `${file}: node build.mjs ${name}`,
+      );
   }
 });
 
-test('every selection of tests that the page shows is understood, and selects something', () => {
-  const lines = [...page.matchAll(/npm test -- ([^\n`#]+)/g)].map(([, args]) => args.trim().split(/\s+/));
+test('every command and option of the command line that the documents name exists', () => {
+  const sources = ['src/cli', 'src/study/runs', 'bench']
+    .flatMap((folder) => readdirSync(folder).map((name) => `${folder}/${name}`))
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('\n');
+  let seen = 0;
+  for (const [file, text] of documents)
+    for (const [, command, rest] of text.matchAll(/\bdivergrad (?:-- )?([a-z]+)\b([^\n`|]*)/g)) {
+      const isCommand = sources.includes(`command('${command}`);
+      const options = [...rest.matchAll(/(?<= )--[a-z][\w-]*/g)].map(([option]) => option);
+      if (!isCommand && options.length === 0) continue; // a sentence
+      seen++;
+      assert.ok(isCommand, `${file}: divergrad ${command}`);
+      for (const option of options)
+        assert.ok(sources.includes(option), `${file}: divergrad ${command} ${option}`);
+    }
+  assert.ok(seen > 10, `${seen} commands`);
+});
+
+test('every selection of tests that the documents show is understood, and selects something', () => {
+  const lines = [...documents.values()].flatMap((text) =>
+    [...text.matchAll(/npm test -- ([^\n`#]+)/g)].map(([, args]) => args.trim().split(/\s+/)),
+  );
   assert.ok(lines.length >= 6);
   for (const args of lines) {
     // --help and --list print and exit, so they are not given to the parser here.
@@ -62,9 +105,35 @@ test('every selection of tests that the page shows is understood, and selects so
   }
 });
 
-test('every path that the page names exists', () => {
-  for (const [, path] of page.matchAll(/`((?:test|src|bench|docs)\/[\w./-]+)`/g))
-    assert.ok(existsSync(path), path);
+test('every path that the documents name exists', () => {
+  /** Tests are named without their endings, `test/rl/resume`. */
+  const isTest = (path: string): boolean =>
+    path.startsWith('test/') &&
+    existsSync(dirname(path)) &&
+    readdirSync(dirname(path)).some((name) => name.startsWith(`${basename(path)}.`));
+  let seen = 0;
+  for (const [file, text] of documents)
+    for (const [, path] of text.matchAll(/`((?:test|src|bench|docs|shaders|web|\.ci)(?:\/[\w./-]*)?)`/g)) {
+      seen++;
+      assert.ok(existsSync(path) || shown.has(path) || isTest(path), `${file}: ${path}`);
+    }
+  assert.ok(seen > 60, `${seen} paths`);
+});
+
+test('every link of the documents leads to a file, and to a heading in it', () => {
+  const anchors = (path: string): string[] =>
+    [...readFileSync(path, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    );
+  for (const [file, text] of documents)
+    for (const [, to, anchor] of text.matchAll(/\]\((?!\w+:)([\w./-]*)(?:#([\w-]+))?\)/g)) {
+      const path = to === '' ? file : join(dirname(file), to);
+      assert.ok(existsSync(path), `${file}: ${to}`);
+      if (anchor) assert.ok(anchors(path).includes(anchor), `${file}: ${to}#${anchor}`);
+    }
 });
 
 test.run();
