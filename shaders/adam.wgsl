@@ -1,7 +1,6 @@
 // One step of Adam (Kingma & Ba) or AdamW over a flat buffer of parameters, then the soft update of a target copy.
 // The step's number is clock[2] + 1. The first that leaves NaN or infinity is noted in clock[4], and its place in
-// clock[5].
-// Parameters an invocation takes, those of a workgroup side by side.
+// clock[5]. An invocation takes ITEMS parameters, those of a workgroup side by side.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

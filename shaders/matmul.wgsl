@@ -1,15 +1,22 @@
 // y = activation(a·b + bias) over a batch of matrices with any strides.
-// A workgroup of 8×8 invocations makes a tile of y, each invocation 8×4 of it in registers: twelve loads serve thirty-two
+// A workgroup of 8×8 invocations makes a tile of y, each invocation 8×8 of it in registers: sixteen loads serve sixty-four
 // multiply-adds. No workgroup memory and no barriers.
 
-// Four rows by four columns each; a row of the tile is a column of a matrix.
+// Quarters of four rows by four columns; a row of a quarter is a column of its matrix.
 struct Tile {
-  top: mat4x4f,
-  bottom: mat4x4f,
+  topLeft: mat4x4f,
+  topRight: mat4x4f,
+  bottomLeft: mat4x4f,
+  bottomRight: mat4x4f,
 }
 
 fn both(x: Tile, y: Tile) -> Tile {
-  return Tile(x.top + y.top, x.bottom + y.bottom);
+  return Tile(
+    x.topLeft + y.topLeft,
+    x.topRight + y.topRight,
+    x.bottomLeft + y.bottomLeft,
+    x.bottomRight + y.bottomRight,
+  );
 }
 
 fn outer(left: vec4f, right: vec4f) -> mat4x4f {
@@ -57,14 +64,16 @@ fn main(
   let down = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
   let batch = number / across / down;
   let row = number / across % down * TILE_ROWS + local.y * 8u;
-  let column = number % across * TILE_COLUMNS + local.x * 4u;
+  let column = number % across * TILE_COLUMNS + local.x * 8u;
   if (batch >= params.batch || row >= params.rows || column >= params.columns) {
     return;
   }
   let begin_a = params.aOffset + batch * params.aBatch;
   var at_top = begin_a + four(row, params.rows) * params.aRow;
   var at_bottom = begin_a + four(row + 4u, params.rows) * params.aRow;
-  var at_b = params.bOffset + batch * params.bBatch + four(column, params.columns) * params.bColumn;
+  let begin_b = params.bOffset + batch * params.bBatch;
+  var at_left = begin_b + four(column, params.columns) * params.bColumn;
+  var at_right = begin_b + four(column + 4u, params.columns) * params.bColumn;
   let step_a = params.aColumn;
   let step_b = params.bRow;
   let inner = params.inner;
@@ -77,17 +86,25 @@ fn main(
       let last = min(end, first + 128u);
       var block = Tile();
       for (var k = first; k < last; k++) {
-        let right = four_of_b(at_b);
-        block.top += outer(four_of_a(at_top), right);
-        block.bottom += outer(four_of_a(at_bottom), right);
+        let left = four_of_b(at_left);
+        let right = four_of_b(at_right);
+        let top = four_of_a(at_top);
+        let bottom = four_of_a(at_bottom);
+        block.topLeft += outer(top, left);
+        block.topRight += outer(top, right);
+        block.bottomLeft += outer(bottom, left);
+        block.bottomRight += outer(bottom, right);
         at_top += step_a;
         at_bottom += step_a;
-        at_b += step_b;
+        at_left += step_b;
+        at_right += step_b;
       }
       blocks = both(blocks, block);
     }
     total = both(total, blocks);
   }
-  store(batch, row, column, total.top);
-  store(batch, row + 4u, column, total.bottom);
+  store(batch, row, column, total.topLeft);
+  store(batch, row, column + 4u, total.topRight);
+  store(batch, row + 4u, column, total.bottomLeft);
+  store(batch, row + 4u, column + 4u, total.bottomRight);
 }

@@ -1,6 +1,6 @@
 // Rows drawn evenly, with replacement, from the filled part of a replay buffer: row i is
 // storage[⌊bits_i·fill[0]/2^32⌋], bits_i the words of draw `draw`.
-// Columns an invocation copies, since the words of a draw cost more than a few copies.
+// An invocation copies COLUMNS of a row, since the words of a draw cost more than a few copies.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

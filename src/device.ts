@@ -116,17 +116,16 @@ export class Device {
     this.requireOpen();
     requireLoadable(program, this.backend);
     this.backend.requireRoom?.([
-      ...program.slots.map((count, i) => ({ count, label: slotName(i) })),
+      ...program.slots.map(({ count }, i) => ({ count, label: slotName(i) })),
       ...program.buffers.filter(takesRoom(fresh)).map(({ count, name }) => ({ count, label: name })),
     ]);
     this.loads.add(load);
     let executable: Executable | undefined;
     try {
-      const slots = program.slots.map((count, i) => take(count, 'f32', slotName(i)));
+      const slots = program.slots.map(({ count, dtype }, i) => take(count, dtype, slotName(i)));
       const bound = program.buffers.map((buffer): DeviceBuffer => {
         if (buffer.kind === 'state') return this.bufferOf(buffer.state);
-        // Temporaries of bits share nothing: a slot has one element type on the CPU.
-        if (buffer.kind === 'temporary' && buffer.dtype === 'f32') return slots[buffer.slot];
+        if (buffer.kind === 'temporary') return slots[buffer.slot];
         const own = take(buffer.count, buffer.dtype, buffer.name);
         if (buffer.kind === 'literal') this.backend.write(own, buffer.values);
         return own;
@@ -249,9 +248,7 @@ const slotName = (i: number): string => `slot ${i}`;
 const takesRoom =
   (fresh: readonly State[]) =>
   (buffer: ProgramBuffer): boolean =>
-    buffer.kind === 'state'
-      ? fresh.includes(buffer.state)
-      : buffer.kind !== 'temporary' || buffer.dtype !== 'f32';
+    buffer.kind === 'state' ? fresh.includes(buffer.state) : buffer.kind !== 'temporary';
 
 /** Clocks of programs that were given none; they end with the last use of their program on a device. */
 const ownClocks = new WeakSet<State>();

@@ -106,7 +106,7 @@ export {
 } from './open/open.ts';
 export type { Fault } from './program/fault.ts';
 export { type ProgramMemory, programMemory } from './program/memory.ts';
-export { type FusedStep, type KernelStep, Program, type Step } from './program/program.ts';
+export { type GeneratedStep, type KernelStep, Program, type Step } from './program/program.ts';
 export type { ActionKind } from './rl/actions.ts';
 export {
   ActorCritic,

@@ -1,16 +1,17 @@
-// The rooms of src/ and the one direction of their imports: mathematics → kernels → tape → program → backend → device,
-// and the reinforcement-learning rooms above.
+// The rooms of src/ and the one direction of their imports: mathematics → kernels → tape → program → backend →
+// device, and the reinforcement-learning rooms above.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { estimators } from '../src/divergences/registry.ts';
 
 const root = join(process.cwd(), 'src');
 
 /** The rooms of src/, lowest first: each may import from those before it. A room is a folder, or a file beside them. */
 const order = [
   ...['errors', 'version', 'breathe', 'json'],
-  // Mathematics -> kernels, as they are declared -> tape -> program -> backend -> device.
+  // Mathematics -> kernels' layouts -> tape -> program -> backend -> device.
   ...['math', 'kernels', 'tape', 'program', 'backend', 'update', 'device'],
   ...['nn', 'distributions'],
   // Opening a backend: which, and whether it computes right.
@@ -19,6 +20,7 @@ const order = [
   ...['measure', 'quality', 'study/runs', 'study', 'report', 'verify'],
   ...['index', 'cli'],
 ];
+
 /** Rooms that are handed lists from a file or a user. */
 const above = ['rl', 'measure', 'quality', 'study/runs', 'study', 'report', 'verify', 'cli'];
 
@@ -103,9 +105,12 @@ test('no import runs back up', () => {
   );
 });
 
-test('the kernels are data: their declarations import nothing but each other', () => {
-  const imports = inside.filter(({ from, to }) => roomOf(from) === 'kernels' && roomOf(to) !== 'kernels');
-  assert.equal(imports, []);
+test('what is known of single adapters and runtimes stands in one file', () => {
+  const wrong = [...files(root)]
+    .filter((file) => /swiftshader|llvmpipe|lavapipe/i.test(codeOf(file)))
+    .map(nameOf)
+    .filter((module) => module !== 'backend/webgpu/profile');
+  assert.equal(wrong, []);
 });
 
 test('no files import each other in a circle, types included', () => {
@@ -151,6 +156,15 @@ test('no list from a file or a user becomes arguments of a call, which overflow 
       ),
     );
   assert.equal(wrong, []);
+});
+
+test('no name of an estimator decides anything: what is particular to one stands with it, as data', () => {
+  const names = [...new Set(estimators.map(({ name }) => name.split('/')[0]))].join('|');
+  const deciding = new RegExp(`(===|!==|case|(startsWith|includes|has)\\()\\s*'(${names})[/:']`);
+  const wrong = [...files(root)].filter(
+    (file) => roomOf(nameOf(file)) !== 'verify' && deciding.test(codeOf(file)),
+  );
+  assert.equal(wrong.map(nameOf), []);
 });
 
 test('below the study and what reads and shows its results nothing uses Node', () => {

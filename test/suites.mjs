@@ -21,7 +21,8 @@ const notSmoke = (file) => !smoke(file);
 
 /** What is tried on drivers beside SwiftShader: one that lays out or computes otherwise shows it here. */
 const onDrivers = (file) =>
-  inFolder('drivers')(file) || /^test\/device\/(adapter|kernels-fused|program)\.test\.ts$/.test(file);
+  inFolder('drivers')(file) ||
+  /^test\/device\/(adapter|kernels-generated|matmul|program)\.test\.ts$/.test(file);
 
 /** Sources that a suite of one backend cannot see, though its bundle holds them. */
 const others = {
@@ -223,6 +224,7 @@ export const own = {
   'src/backend/wasm/': ['test/backend/wasm', 'test/device/'],
   'src/backend/webgpu/': ['test/backend/webgpu', 'test/backend/device', 'test/device/'],
   'src/device': ['test/backend/device', 'test/device/'],
+  'src/kernels/': ['test/backend/webgpu-modules', 'test/backend/cpu', 'test/program/', 'test/device/'],
   'src/update': ['test/backend/device', 'test/device/'],
   'src/backend/owning': ['test/backend/device', 'test/device/'],
   'src/tape/': ['test/tape/', 'test/backend/device', 'test/device/again', 'test/device/p'],

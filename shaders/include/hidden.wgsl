@@ -1,8 +1,7 @@
 // How hidden layers' values lie between kernels, [layers, nets, rows, width]: words that hold a float32 each or, to
 // halve what passes through memory, two rows of a column as float16. Arithmetic is in float32 all the same.
-
-// Whether two rows share a word, and by what cotangents are multiplied before they become so small a number: the rows
-// by which a loss divides them. The host writes both.
+// HALF says whether two rows share a word, SCALE by what cotangents are multiplied before they become so small a number: the
+// rows by which a loss divides them, rounded up to a power of two.
 
 // Where a row of a hidden layer begins; with HALF that of its pair. `layer`: where its layer begins among float32.
 fn hidden_row(layer: u32, net: u32, row: u32, width: u32) -> u32 {

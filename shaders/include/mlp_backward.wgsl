@@ -1,6 +1,5 @@
-// Widest layer; the host writes the network's own here.
-
 // Two tiles, one read and one written in turn: column c of a tile is tile[2c] (rows 0–3) and tile[2c + 1].
+// WIDTH is that of the widest layer.
 var<workgroup> tile: array<vec4f, 4u * WIDTH>;
 
 fn dim(i: u32) -> u32 {

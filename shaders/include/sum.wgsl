@@ -1,4 +1,4 @@
-// Sum over a workgroup of THREADS invocations; the host writes fewer where there are fewer items.
+// Sum over a workgroup of THREADS invocations.
 const STRIP = 16u;
 var<workgroup> parts: array<f32, THREADS>;
 

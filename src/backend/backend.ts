@@ -1,4 +1,3 @@
-import { ShapeError, UsageError } from '../errors.ts';
 import type { Program } from '../program/program.ts';
 import type { RecordingOptions } from '../tape/index.ts';
 
@@ -78,19 +77,3 @@ export interface Backend {
 }
 
 export type BackendName = 'cpu' | 'wasm' | 'webgpu';
-
-/** @throws UsageError, ShapeError when the buffers are too few, too small or of another type for the program */
-export function requireFit(program: Program, buffers: readonly DeviceBuffer[]): void {
-  if (buffers.length !== program.buffers.length) {
-    throw new UsageError(`The program has ${program.buffers.length} buffers, ${buffers.length} were given.`);
-  }
-  program.buffers.forEach(({ name, count, dtype, kind }, i) => {
-    const buffer = buffers[i];
-    // Words and floats may take turns in one temporary slot.
-    if (buffer.count < count || (buffer.dtype !== dtype && kind !== 'temporary')) {
-      throw new ShapeError(
-        `Buffer '${name}' needs ${count} elements of ${dtype}, got ${buffer.count} of ${buffer.dtype}.`,
-      );
-    }
-  });
-}

@@ -49,7 +49,7 @@ const beyond = (what: string, value: number): NumericsError =>
 
 function constantsOf(step: SingleStep): number[] {
   if (step.kind === 'kernel') return kernelSpec(step.kernel).floats.map((name) => step.params[name] ?? 0);
-  const { element, result } = step.fused;
+  const { element, result } = step.generated;
   return [...element, ...result].flatMap((each) => (each.kind === 'literal' ? [each.value] : []));
 }
 
@@ -65,9 +65,9 @@ function requireCountable(step: SingleStep, name: BackendName): void {
 
 /** The largest number that the kernel of a step counts to, and of what it is. */
 function largestOf(step: SingleStep): readonly [what: string, count: number] {
-  if (step.kind === 'fused') {
-    const count = sizeOf(step.fused.shape);
-    return [`${count} elements ${formatShape(step.fused.shape)}`, count];
+  if (step.kind === 'generated') {
+    const count = sizeOf(step.generated.shape);
+    return [`${count} elements ${formatShape(step.generated.shape)}`, count];
   }
   const { params, floats, grid } = kernelSpec(step.kernel);
   const size = grid(step.params);

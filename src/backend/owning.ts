@@ -1,7 +1,8 @@
 // Who holds what of a backend, in one place: whatever is gone is refused alike on every backend.
 import { BackendError, ShapeError, UsageError } from '../errors.ts';
+import { at } from '../math/items.ts';
 import type { Program } from '../program/program.ts';
-import { type DeviceBuffer, type Executable, requireFit } from './backend.ts';
+import type { DeviceBuffer, Executable, Values } from './backend.ts';
 
 const ways = { device: 'Open one anew.', program: 'Compile it anew.' };
 
@@ -37,6 +38,10 @@ export abstract class OwningBackend<B extends OwnedBuffer> {
 
   /** Makes a program ready; what it takes for it, the executable gives back, or this where it throws. */
   protected abstract prepare(program: Program, buffers: readonly B[]): Promise<Executable>;
+  /** Writes into a buffer from an element on. */
+  protected abstract put(buffer: B, values: Values, offset: number): void;
+  /** Values of a buffer from an element on. */
+  protected abstract get(buffer: B, offset: number, count: number): Promise<Values>;
   /** Gives a buffer's memory back. */
   protected abstract release(buffer: B): void;
   /** Ends the device. */
@@ -52,7 +57,7 @@ export abstract class OwningBackend<B extends OwnedBuffer> {
   }
 
   /** The buffer as the backend's own. @throws BackendError when it is another's, was freed, or the device was disposed of */
-  protected own(buffer: DeviceBuffer): B {
+  private own(buffer: DeviceBuffer): B {
     this.requireOpen();
     const own = this.known(buffer);
     if (own.freed)
@@ -66,6 +71,20 @@ export abstract class OwningBackend<B extends OwnedBuffer> {
   private known(buffer: DeviceBuffer): B {
     if (buffer instanceof OwnedBuffer && buffer.owner === this) return buffer as B;
     throw new BackendError('The buffer belongs to another backend.');
+  }
+
+  /** @throws ShapeError unless the elements are inside */
+  write(buffer: DeviceBuffer, values: Values, offset = 0): void {
+    const own = this.own(buffer);
+    own.requireRange(offset, values.length);
+    this.put(own, values, offset);
+  }
+
+  /** @throws ShapeError unless the elements are inside */
+  async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
+    const own = this.own(buffer);
+    own.requireRange(offset, count);
+    return this.get(own, offset, count);
   }
 
   /** Nothing happens for what was freed before. @throws UsageError while a program uses it */
@@ -138,4 +157,19 @@ class OwnedExecutable implements Executable {
     if (this.ended) throw gone('program');
     this.requireOpen();
   }
+}
+
+/** @throws UsageError, ShapeError when the buffers are too few, too small or of another type for the program */
+function requireFit(program: Program, buffers: readonly DeviceBuffer[]): void {
+  if (buffers.length !== program.buffers.length) {
+    throw new UsageError(`The program has ${program.buffers.length} buffers, ${buffers.length} were given.`);
+  }
+  program.buffers.forEach(({ name, count, dtype }, i) => {
+    const buffer = at(buffers, i, 'buffer');
+    if (buffer.count < count || buffer.dtype !== dtype) {
+      throw new ShapeError(
+        `Buffer '${name}' needs ${count} elements of ${dtype}, got ${buffer.count} of ${buffer.dtype}.`,
+      );
+    }
+  });
 }

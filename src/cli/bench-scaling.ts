@@ -16,7 +16,7 @@ import { pointsOf, summariseScaling } from '../measure/scaling-summary.ts';
 import { formatCount } from '../program/program.ts';
 import { scalingChart } from '../report/scaling-charts.ts';
 import { mkdir } from '../study/runs/files.ts';
-import { compactTable, making, nameList, print, writeResult } from './common.ts';
+import { compactTable, fixed, making, nameList, print, writeResult } from './common.ts';
 
 /** Parses `batch,width`, or `all`. @throws UsageError naming the known axes */
 export const scalingAxisList = (text: string): ScalingAxis[] =>
@@ -32,7 +32,6 @@ export function milliseconds(text: string): number {
 }
 
 /** Three digits, whatever the size. */
-const fixed = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 export function printScaling(scaling: ScalingReport): void {
   const { axis, values, reports, wholeUpdates, laws, ends } = scaling;

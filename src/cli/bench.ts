@@ -44,6 +44,7 @@ import {
   backendChoice,
   type CommonOptions,
   compactTable,
+  fixed,
   making,
   nameList,
   type Progress,
@@ -469,7 +470,6 @@ const counts = (cost: UpdateCost): (string | number)[] => [
 const trimmed = (value: number): string => String(Number(value.toFixed(2)));
 
 /** Three digits, whatever the size. */
-const fixed = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 /** What the intervals really cover: few rounds cannot give 95%. */
 const coverage = ({ msInterval }: UpdateCost): string => `${Math.floor(100 * msInterval.coverage)}%`;

@@ -124,3 +124,6 @@ export function compactTable(head: string[], align: 'left' | 'right' = 'right', 
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
   });
 }
+
+/** Three digits, and no more places than they need. */
+export const fixed = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));

@@ -46,7 +46,8 @@ const LONG_MS = 100;
 
 /** Knows whether steps take long. That alone depends on it: whether what a stop would undo is kept meanwhile. */
 export class Pace {
-  private last = 0;
+  /** Of the first it is not known. */
+  private last = Number.POSITIVE_INFINITY;
 
   get isLong(): boolean {
     return this.last > LONG_MS;

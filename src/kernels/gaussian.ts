@@ -23,6 +23,7 @@ export const gaussianSample = kernel({
   grid: ({ samples, batch }) => ({ items: samples * batch }),
   flops: ({ samples, batch, actions }) => 12 * samples * batch * actions,
   touches: ({ samples, batch, actions }) => ({ noise: samples * batch * actions }),
+  passes: ({ actions }) => actions,
 });
 
 export const gaussianSampleBackward = kernel({
@@ -47,6 +48,7 @@ export const gaussianSampleBackward = kernel({
   },
   grid: ({ batch, actions }) => ({ items: batch * actions }),
   flops: ({ samples, batch, actions }) => 14 * samples * batch * actions,
+  passes: ({ samples }) => samples,
 });
 
 /** value [samples, batch, actions] is before the tanh. */
@@ -56,6 +58,7 @@ export const gaussianLogProb = kernel({
   params: { batch: 'u32', samples: 'u32', actions: 'u32', squash: 'choice', ...bounds },
   grid: ({ samples, batch }) => ({ items: samples * batch }),
   flops: ({ samples, batch, actions }) => 12 * samples * batch * actions,
+  passes: ({ actions }) => actions,
 });
 
 export const gaussianLogProbBackward = kernel({
@@ -72,4 +75,5 @@ export const gaussianLogProbBackward = kernel({
   },
   grid: ({ batch, actions }) => ({ items: batch * actions }),
   flops: ({ samples, batch, actions }) => 12 * samples * batch * actions,
+  passes: ({ samples }) => samples,
 });

@@ -60,6 +60,7 @@ function join(
     grid: (p) => (parts[main] as KernelSpec).grid(p),
     flops: (p) => parts.reduce((total, part) => total + part.flops(p), 0),
     constants: (p) => parts[main]?.constants?.(p) ?? {},
+    passes: (p) => parts.reduce((total, part) => total + (part.passes?.(p) ?? 0), 0),
   };
 }
 

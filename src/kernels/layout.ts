@@ -14,8 +14,11 @@ export type FieldType = 'u32' | 'f32' | 'choice';
 
 export type Access = 'read' | 'write' | 'update';
 
-/** What a binding holds; `bits` are floats that the kernel moves as words, `atomic` words that several add to at once. */
-export type ElementType = 'f32' | 'u32' | 'bits' | 'atomic';
+/**
+ * What a binding holds; `hidden` are the hidden layers of a network, floats that a kernel moves as words and may hand on as
+ * float16, two to a word; `atomic` are words that several add to at once.
+ */
+export type ElementType = 'f32' | 'u32' | 'hidden' | 'atomic';
 
 export interface BindingSpec {
   readonly name: string;
@@ -44,6 +47,10 @@ export interface KernelSpec {
   touches?(p: Params): Params;
   /** Constants of the WGSL besides its choices, u32 all of them. */
   constants?(p: Params): Params;
+  /** Passes through loops that one invocation makes at most, those of all loops together; few when absent. */
+  passes?(p: Params): number;
+  /** Bindings whose numbers that are not finite it notes in the clock: the first as the parameter `place`, the next as 1 more. */
+  readonly watches?: readonly string[];
 }
 
 type BindingText = Access | `${Access} ${ElementType}`;
@@ -77,10 +84,15 @@ export function kernel<
   readonly flops: (p: Values<F>) => number;
   readonly touches?: (p: Values<F>) => Partial<Record<keyof B & string, number>>;
   readonly constants?: (p: Params) => Params;
+  readonly passes?: (p: Values<F>) => number;
+  readonly watches?: readonly (keyof B & string)[];
 }): Kernel<N, B, F> {
   const { bindings, params, ...rest } = declaration;
   return {
-    ...(rest as unknown as Pick<KernelSpec, 'grid' | 'flops' | 'touches' | 'constants'>),
+    ...(rest as unknown as Pick<
+      KernelSpec,
+      'grid' | 'flops' | 'touches' | 'constants' | 'passes' | 'watches'
+    >),
     name: declaration.name,
     bindings: bindingsOf(bindings),
     params: Object.keys(params),
@@ -118,8 +130,10 @@ export const one = (): Grid => ({ workgroups: 1 });
  */
 const SUM_THREADS = { most: 256, least: 16, items: 4 };
 
-/** Constants of the kernels that sum over so many items in one workgroup. */
-export const sumConstants = (items: number): Params => {
+export const sumThreads = (items: number): number => {
   const { most, least, items: each } = SUM_THREADS;
-  return { THREADS: Math.min(most, Math.max(least, 2 ** Math.ceil(Math.log2(items / each)))) };
+  return Math.min(most, Math.max(least, 2 ** Math.ceil(Math.log2(items / each))));
 };
+
+/** Constants of the kernels that sum over so many items in one workgroup. */
+export const sumConstants = (items: number): Params => ({ THREADS: sumThreads(items) });

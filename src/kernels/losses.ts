@@ -1,4 +1,4 @@
-import { kernel, one, sumConstants } from './layout.ts';
+import { ceilDivide, kernel, one, sumConstants, sumThreads } from './layout.ts';
 
 /** Score-function baselines as `loss_score` numbers them. */
 export const scoreBaselines = ['none', 'mean', 'loo', 'value'] as const;
@@ -7,6 +7,11 @@ export type ScoreBaseline = (typeof scoreBaselines)[number];
 const sizes = { nets: 'choice', samples: 'u32', batch: 'u32' } as const;
 const constants = ({ samples = 1, batch = 1 }: Readonly<Record<string, number>>) =>
   sumConstants(samples * batch);
+
+/** Rows that an invocation takes, one after the other, and what it takes to join the sums of all. @param items of the kernel */
+const rounds = (rows: number, items: number): number => ceilDivide(rows, sumThreads(items)) + SUM_PASSES;
+/** Passes that join the sums of all invocations. */
+const SUM_PASSES = 64;
 
 /** loss = mean(logProb − min over nets of q/temperature), with its gradients; ties of the minimum share. */
 export const lossReverseKl = kernel({
@@ -23,6 +28,7 @@ export const lossReverseKl = kernel({
   grid: one,
   flops: ({ nets, samples, batch }) => (4 + 2 * nets) * samples * batch,
   constants,
+  passes: ({ nets, samples, batch }) => rounds(samples * batch, samples * batch) * (1 + 3 * nets),
 });
 
 /** f = logProb − min q/temperature; loss = mean f; dLogProb = (f − baseline)/(samples·batch). */
@@ -40,6 +46,7 @@ export const lossScore = kernel({
   grid: one,
   flops: ({ nets, samples, batch }) => (6 + nets) * samples * batch,
   constants,
+  passes: ({ nets, samples, batch }) => rounds(batch, samples * batch) * (1 + 2 * samples * nets),
 });
 
 /**
@@ -61,6 +68,7 @@ export const lossSnis = kernel({
   grid: one,
   flops: ({ nets, samples, batch }) => (10 + 2 * nets) * samples * batch,
   constants,
+  passes: ({ nets, samples, batch }) => rounds(batch, samples * batch) * (1 + 3 * samples * nets),
 });
 
 /**
@@ -96,4 +104,5 @@ export const lossSoftBellman = kernel({
   flops: ({ nets, batch }) => (8 + 5 * nets) * batch,
   touches: ({ batch }) => ({ transition: 2 * batch, nextLogProb: batch }),
   constants,
+  passes: ({ nets, batch }) => rounds(batch, batch) * (1 + 2 * nets),
 });

@@ -1,7 +1,7 @@
 import { ceilDivide, kernel } from './layout.ts';
 
 /** Rows and columns of y that a workgroup makes. */
-export const MATMUL_TILE = { rows: 64, columns: 32 };
+export const MATMUL_TILE = { rows: 64, columns: 64 };
 
 /** Elements along an axis with this stride: one where all have the same place. */
 const along = (stride: number, extent: number): number => (stride === 0 ? 1 : extent);
@@ -39,5 +39,6 @@ export const matmul = kernel({
     b: along(p.bBatch, p.batch) * along(p.bRow, p.inner) * along(p.bColumn, p.columns),
     bias: along(p.biasBatch, p.batch) * p.columns,
   }),
+  passes: ({ inner }) => inner + ceilDivide(inner, 128) + ceilDivide(inner, 16384) + 80,
   constants: () => ({ TILE_ROWS: MATMUL_TILE.rows, TILE_COLUMNS: MATMUL_TILE.columns }),
 });

@@ -42,6 +42,16 @@ const weightTiles = (p: Params): number =>
     return tiles + ceilDivide((widths[i - 1] ?? 0) + 1, WEIGHT_TILE) * ceilDivide(width, WEIGHT_TILE);
   }, 0);
 
+/** Passes of an invocation that takes its columns of every layer, in either direction, for so many networks. */
+const passesThrough = (p: Params, nets: number): number =>
+  widthsOf(p).reduce((passes, width, i, widths) => {
+    const [narrow, wide] = [width, widths[i - 1] ?? 0].sort((a, b) => a - b) as [number, number];
+    return (
+      passes +
+      nets * (ceilDivide(wide, MLP_THREADS) * (narrow + 10) + ceilDivide(narrow, MLP_THREADS) * (wide + 10))
+    );
+  }, 4 * widthsOf(p).length);
+
 /** A batch of input rows is often a part of wider ones. */
 const segmentsTouched = (p: Readonly<Record<keyof typeof segments, number>>) => ({
   x0: p.x0Rows * p.x0Width,
@@ -68,7 +78,7 @@ const constants = (p: Params): Params => ({
  */
 export const mlpForward = kernel({
   name: 'mlp_forward',
-  bindings: { x0: 'read', x1: 'read', parameters: 'read', y: 'write', saved: 'write bits' },
+  bindings: { x0: 'read', x1: 'read', parameters: 'read', y: 'write', saved: 'write hidden' },
   params: {
     nets: 'choice',
     rows: 'u32',
@@ -82,6 +92,7 @@ export const mlpForward = kernel({
   flops: (p) => 2 * p.nets * p.rows * weightCount(p),
   touches: segmentsTouched,
   constants,
+  passes: (p) => passesThrough(p, 1),
 });
 
 /**
@@ -93,8 +104,8 @@ export const mlpBackwardInputs = kernel({
   bindings: {
     dy: 'read',
     parameters: 'read',
-    saved: 'read bits',
-    dz: 'write bits',
+    saved: 'read hidden',
+    dz: 'write hidden',
     dx0: 'write',
     dx1: 'write',
   },
@@ -114,6 +125,7 @@ export const mlpBackwardInputs = kernel({
   flops: (p) =>
     2 * p.nets * p.rows * (weightCount(p, 1) + (p.storeDx0 * p.x0Width + p.storeDx1 * p.x1Width) * p.d1),
   constants,
+  passes: (p) => passesThrough(p, p.nets),
 });
 
 export const mlpBackwardWeights = kernel({
@@ -121,8 +133,8 @@ export const mlpBackwardWeights = kernel({
   bindings: {
     x0: 'read',
     x1: 'read',
-    saved: 'read bits',
-    dz: 'read bits',
+    saved: 'read hidden',
+    dz: 'read hidden',
     dy: 'read',
     dparameters: 'write',
   },
@@ -138,4 +150,6 @@ export const mlpBackwardWeights = kernel({
   flops: (p) => 2 * p.nets * p.rows * weightCount(p),
   touches: segmentsTouched,
   constants,
+  // Of a slice a quarter of the rows; the first layer's inputs are loaded one by one.
+  passes: ({ rows, layers }) => 5 * ceilDivide(rows, 4) + ceilDivide(rows, 512) + 4 * layers + 8,
 });

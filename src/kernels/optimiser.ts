@@ -1,4 +1,4 @@
-import { ceilDivide, fields, kernel, one, sumConstants } from './layout.ts';
+import { ceilDivide, fields, kernel, one, sumConstants, sumThreads } from './layout.ts';
 
 /** Parameters that one invocation of `adam` takes. */
 export const ADAM_ITEMS = 8;
@@ -36,6 +36,7 @@ export const adam = kernel({
   grid: ({ count }) => ({ items: ceilDivide(count, ADAM_ITEMS) }),
   flops: ({ count, hasTarget }) => (14 + 3 * hasTarget) * count,
   constants: () => ({ ITEMS: ADAM_ITEMS }),
+  watches: ['parameters'],
 });
 
 /**
@@ -64,6 +65,8 @@ export const temperatureStep = kernel({
   grid: one,
   flops: ({ samples }) => samples + 17,
   constants: ({ samples = 1 }) => sumConstants(samples),
+  passes: ({ samples }) => ceilDivide(samples, sumThreads(samples)) + 64,
+  watches: ['parameters'],
 });
 
 /**
@@ -84,4 +87,5 @@ export const tick = kernel({
   params: { watched: 'u32', place: 'u32' },
   grid: one,
   flops: () => 0,
+  watches: ['watched0', 'watched1', 'watched2', 'watched3', 'watched4', 'watched5'],
 });

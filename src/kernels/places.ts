@@ -17,6 +17,7 @@ export const scatterAdd = kernel({
   params: entries,
   grid: ({ outer, entries, inner }) => ({ items: outer * entries * inner }),
   flops: ({ outer, picks, inner }) => outer * picks * inner,
+  passes: ({ picks }) => picks,
 });
 
 export const assign = kernel({
@@ -46,4 +47,5 @@ export const gatheredNodes = kernel({
   grid: ({ lanes }) => ({ items: lanes }),
   // Two steps of Newton's method for most nodes.
   flops: ({ centres, lanes, count }) => 40 * centres * lanes * count,
+  passes: ({ centres, count }) => 4 * count * (centres + 1),
 });

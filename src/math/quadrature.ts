@@ -30,3 +30,31 @@ export function gaussLegendre(count: number, low = -1, high = 1): QuadratureRule
   }
   return { nodes, weights };
 }
+
+/** The trapezoidal rule on [−reach, reach]: it converges spectrally where the integrand dies out towards both ends. */
+export function trapezoidal(count: number, reach: number): QuadratureRule {
+  const step = (2 * reach) / (count - 1);
+  return {
+    nodes: Array.from({ length: count }, (_, i) => -reach + i * step),
+    weights: new Array<number>(count).fill(step),
+  };
+}
+
+/** How a coordinate u of the whole line covers what is integrated over. */
+export interface Stretch {
+  at(u: number): number;
+  /** log of da/du */
+  logSlope(u: number): number;
+}
+
+/** [−1, 1] by a = tanh u. */
+export const boxStretch: Stretch = {
+  at: Math.tanh,
+  logSlope: (u) => -2 * Math.log(Math.cosh(u)),
+};
+
+/** The line by a = scale·sinh u, densely near 0. */
+export const lineStretch = (scale = 1): Stretch => ({
+  at: (u) => scale * Math.sinh(u),
+  logSlope: (u) => Math.log(scale) + Math.log(Math.cosh(u)),
+});

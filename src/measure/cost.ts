@@ -12,7 +12,7 @@ import { type Interval, median, medianInterval } from '../math/statistics.ts';
 import { streamVersion } from '../math/streams.ts';
 import { mlp, type Network } from '../nn/index.ts';
 import { type ProgramMemory, programMemory } from '../program/memory.ts';
-import type { Program } from '../program/program.ts';
+import { kernelOf, type Program } from '../program/program.ts';
 import { PolicyLearner } from '../rl/policy-learner.ts';
 import { clockState, type MlpKernels, mul, reshape, sum, type Tensor } from '../tape/index.ts';
 import { version } from '../version.ts';
@@ -375,7 +375,7 @@ export function updateCost(program: Program, { ms, updatesPerRun, counted }: Tim
 export function kernelShares({ steps }: Program): KernelShare[] {
   const shares = new Map<string, KernelShare>();
   for (const step of steps) {
-    const kernel = step.kind === 'kernel' ? step.kernel : 'fused';
+    const kernel = kernelOf(step);
     const { count, flops, bytes } = shares.get(kernel) ?? { count: 0, flops: 0, bytes: 0 };
     shares.set(kernel, { kernel, count: count + 1, flops: flops + step.flops, bytes: bytes + step.bytes });
   }

@@ -22,6 +22,7 @@ import {
   matmul,
   max,
   mean,
+  mlpKernels,
   mul,
   type Op,
   randomBits,
@@ -36,7 +37,7 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 import { type CostSettings, compilePolicyUpdate, costSettings, release } from './cost.ts';
-import { compileWholeUpdate, mlpVariants } from './update-cost.ts';
+import { compileWholeUpdate } from './update-cost.ts';
 
 /** What was found of a kernel; plain JSON. */
 export interface KernelCheck {
@@ -72,7 +73,7 @@ type Compile = (device: Device) => Promise<Update>;
 
 /** Programs that between them have every kernel that the backend has. */
 function programs(device: Device, tried: number): readonly Compile[] {
-  const variants = mlpVariants;
+  const variants = mlpKernels;
   const preferred = device.backend.preferences.mlp;
   return shapes.slice(0, tried).flatMap((shape, i) => {
     const settings = costSettings(shape);
@@ -219,7 +220,7 @@ export async function kernelsOf(
         (on) =>
           compilePolicyUpdate(on, choice, settings),
     ),
-    ...mlpVariants.map(
+    ...mlpKernels.map(
       (mlp): Compile =>
         async (on) =>
           (await compileWholeUpdate(on, baseline, settings, { mlp })).update,
@@ -247,7 +248,7 @@ export async function checkKernels(
   const found = new Map<string, KernelCheck>();
   const seen = new Set<string>();
   const useOf = (step: Step): string =>
-    `${kernelOf(step)} ${step.label} ${step.shapes} ${step.kind === 'fused' ? '' : JSON.stringify(step.params)}`;
+    `${kernelOf(step)} ${step.label} ${step.shapes} ${step.kind === 'generated' ? '' : JSON.stringify(step.params)}`;
   const isFresh = (step: Step) => (!wanted || wanted.has(kernelOf(step))) && !seen.has(useOf(step));
   const all = programs(device, tried);
   for (const [i, compile] of all.entries()) {

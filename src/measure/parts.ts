@@ -43,7 +43,7 @@ export function partsOf(program: Program): PartName[] {
   };
   let lossSeen = false;
   for (const step of program.steps) {
-    const kernel = step.kind === 'kernel' ? step.kernel : 'fused';
+    const kernel = step.kind === 'kernel' ? step.kernel : 'generated';
     const owner = network(step);
     const previous = parts.at(-1);
     const backward = step.label.includes('∇') || (kernel === 'matmul' && step.label === 'matmul');

@@ -74,11 +74,10 @@ function rowOf(
 
 /** What is timed, and by what; tests have a clock of their own. */
 export interface Timed {
-  readonly make: (name: string) => Environment;
+  readonly onStep?: (step: number) => void;
+  readonly make?: (name: string) => Environment;
   /** Milliseconds since some moment; it never goes back. */
-  readonly now: () => number;
-  /** Told after each step. */
-  readonly onStep: (step: number) => void;
+  readonly now?: () => number;
 }
 
 /**
@@ -93,7 +92,7 @@ export async function measureThroughput(
   device: Device,
   name: string,
   settings: ThroughputSettings,
-  { make = makeEnvironment, now = () => performance.now(), onStep = () => undefined }: Partial<Timed> = {},
+  { onStep, make = makeEnvironment, now = () => performance.now() }: Timed = {},
 ): Promise<ThroughputRow> {
   const { hidden, batch, steps, seed } = settings;
   await prepareEnvironment(name);
@@ -140,7 +139,7 @@ export async function measureThroughput(
     let observation = environment.reset(environmentSeed(seed, 0));
     for (let step = 1; step <= warmup + steps; step++) {
       if (step === warmup + 1) for (const part of throughputParts) spent[part] = 0;
-      onStep(step / (warmup + steps));
+      onStep?.(step / (warmup + steps));
       mark = now();
       act.write({ observation });
       act.run();

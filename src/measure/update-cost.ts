@@ -7,7 +7,7 @@ import type { Stage } from '../program/passes/index.ts';
 import { ActorCritic } from '../rl/actor-critic.ts';
 import { compileUpdate, replayFor } from '../rl/recorded-update.ts';
 import type { ReplayBuffer } from '../rl/replay.ts';
-import { clockState, type MlpKernels } from '../tape/index.ts';
+import { clockState, type MlpKernels, mlpKernels } from '../tape/index.ts';
 import { type Agreement, disagreement, isWrong } from './agreement.ts';
 import {
   type CostSettings,
@@ -54,9 +54,6 @@ const HOST_ROUNDS = 5;
 /** Transitions in the replay buffer from which batches are drawn. */
 const TRANSITIONS = 1024;
 
-/** Ways in which a backend computes networks. */
-export const mlpVariants: readonly MlpKernels[] = ['fused', 'tiled'];
-
 /**
  * Measures one whole update (batch drawn on the device, critics, policy, temperature, targets) with each way that
  * the backend has to compute networks, or only some of them.
@@ -67,7 +64,7 @@ export async function measureWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
-  { variants = mlpVariants, host = true, checkedFlops, onWrong, onProgress }: WholeUpdateOptions = {},
+  { variants = mlpKernels, host = true, checkedFlops, onWrong, onProgress }: WholeUpdateOptions = {},
 ): Promise<WholeUpdateCost[]> {
   const timed = host && device.backend.name === 'webgpu';
   const share = timed ? 0.7 : 1;

@@ -77,6 +77,7 @@ export const adamParams = (options: Required<AdamOptions>) => ({
  */
 const adamOp: Op<StepAttributes> = {
   name: 'adam',
+  words: [1],
   infer: () => [],
   call: ({ node, attributes: { options, tau, states, hasScale } }) =>
     callOf(

@@ -1,4 +1,6 @@
-import { type KernelStep, type Program, separateSteps } from './program.ts';
+import { kernelSpec, tick } from '../kernels/index.ts';
+import { at } from '../math/items.ts';
+import { bufferOf, type KernelStep, type Program, separateSteps } from './program.ts';
 
 /** Words of a clock: see `clockState`. */
 const FIRST_UPDATE = 4;
@@ -12,25 +14,30 @@ export interface Fault {
   readonly what: string;
 }
 
+const kernelSteps = ({ steps }: Program): KernelStep[] =>
+  separateSteps(steps).flatMap((step) => (step.kind === 'kernel' ? [step] : []));
+
 /** Index of the buffer that holds the program's clock; undefined when nothing in the program advances one. */
-export function clockBuffer({ steps }: Program): number | undefined {
-  return steps.find((step) => step.kind === 'kernel' && step.kernel === 'tick')?.buffers[0];
+export function clockBuffer(program: Program): number | undefined {
+  const step = kernelSteps(program).find(({ kernel }) => kernel === tick.name);
+  return step && bufferOf(step, 'clock');
 }
 
 /** What a clock [6] has noted; undefined while everything was finite. */
 export function faultOf(program: Program, clock: ArrayLike<number>): Fault | undefined {
-  if (clock[FIRST_UPDATE] === 0) return undefined;
-  return { update: clock[FIRST_UPDATE], what: nameOf(program, clock[PLACE]) };
+  const update = at(clock, FIRST_UPDATE, 'word of the clock');
+  if (update === 0) return undefined;
+  return { update, what: nameOf(program, at(clock, PLACE, 'word of the clock')) };
 }
 
-function nameOf({ steps, buffers, outputs }: Program, place: number): string {
-  const watching = separateSteps(steps).filter(
-    (step): step is KernelStep => step.kind === 'kernel' && 'place' in step.params,
-  );
-  const step = watching.find(({ kernel, params }) => kernel !== 'tick' && params.place === place);
-  if (step) return `the gradient or the new value of '${buffers[step.buffers[0]].name}'`;
-  const tick = watching.find(({ kernel }) => kernel === 'tick');
-  const scalar = tick?.buffers[1 + place - tick.params.place];
-  const output = [...outputs].find(([, port]) => port.buffer === scalar);
-  return output ? `the output '${output[0]}'` : 'a value of another program with this clock';
+function nameOf(program: Program, place: number): string {
+  for (const step of kernelSteps(program)) {
+    const watched = kernelSpec(step.kernel).watches?.[place - (step.params.place ?? 0)];
+    const buffer = watched === undefined ? -1 : bufferOf(step, watched);
+    if (buffer < 0) continue;
+    const output = [...program.outputs].find(([, port]) => port.buffer === buffer);
+    if (output) return `the output '${output[0]}'`;
+    return `the gradient or the new value of '${at(program.buffers, buffer, 'buffer').name}'`;
+  }
+  return 'a value of another program with this clock';
 }

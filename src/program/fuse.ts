@@ -1,20 +1,30 @@
+import { at } from '../math/items.ts';
 import { sameShape } from '../math/shape.ts';
 import { applyView, contiguousView, type View, type ViewOperation } from '../math/view.ts';
-import { constantOp, type ElementwiseName, type Node, type Reduction, type Tensor } from '../tape/index.ts';
-import { type Plan, viewOperation } from './plan.ts';
-import type { Expression, FusedKernel } from './program.ts';
+import {
+  constantOp,
+  type ElementwiseName,
+  inputOf,
+  type Node,
+  outputOf,
+  type Reduction,
+  type Tensor,
+  viewOperation,
+} from '../tape/index.ts';
+import type { Plan } from './plan.ts';
+import type { Expression, GeneratedKernel } from './program.ts';
 
 /** Storage buffers a kernel may bind: WebGPU's default limit for a stage. */
 export const MAX_BINDINGS = 8;
 
-/** Thrown inside lowering when a fused kernel would bind too many buffers: that node gets a buffer and we retry. */
+/** Thrown inside lowering when a generated kernel would bind too many buffers: that node gets a buffer and we retry. */
 export class TooWide {
   constructor(readonly node: Node) {}
 }
 
-/** A fused kernel with the buffers its inputs view. */
+/** A generated kernel with the buffers its inputs view. */
 export interface Built {
-  readonly fused: FusedKernel;
+  readonly generated: GeneratedKernel;
   readonly inputBuffers: readonly number[];
   readonly label: string;
 }
@@ -25,22 +35,23 @@ export function reductionSpace(
   keptShape: readonly number[],
 ): { shape: number[]; reducedAxes: number; chain: ViewOperation[] } {
   const { axes } = node.attributes as Reduction;
-  const x = node.inputs[0].shape;
-  const reduced = axes.filter((axis) => x[axis] !== 1);
-  const keptAxes = x.map((_, axis) => axis).filter((axis) => !axes.includes(axis) && x[axis] !== 1);
-  const reducedShape = reduced.map((axis) => x[axis]);
-  const compact = keptAxes.map((axis) => x[axis]);
-  const dropped = x.map((_, axis) => axis).filter((axis) => x[axis] === 1);
+  const extents = [...inputOf(node).shape.entries()];
+  const dropped = extents.filter(([, extent]) => extent === 1);
+  const kept = extents.filter(([axis, extent]) => extent !== 1 && !axes.includes(axis));
+  const reduced = axes.map((axis) => at(extents, axis, 'axis')).filter(([, extent]) => extent !== 1);
+  const axesOf = (list: typeof extents) => list.map(([axis]) => axis);
+  const shapeOf = (list: typeof extents) => list.map(([, extent]) => extent);
+  const shape = [...keptShape, ...shapeOf(reduced)];
   const chain: ViewOperation[] = [
-    { kind: 'transpose', permutation: [...keptAxes, ...reduced, ...dropped] },
-    { kind: 'reshape', shape: [...compact, ...reducedShape] },
+    { kind: 'transpose', permutation: axesOf([...kept, ...reduced, ...dropped]) },
+    { kind: 'reshape', shape: shapeOf([...kept, ...reduced]) },
+    // Extents of 1 in the result's shape come back here, so that what is loaded with it has the same axes.
+    { kind: 'reshape', shape },
   ];
-  // Extents of 1 in the result's shape come back here, so that what is loaded with it has the same axes.
-  chain.push({ kind: 'reshape', shape: [...keptShape, ...reducedShape] });
-  return { shape: [...keptShape, ...reducedShape], reducedAxes: reducedShape.length, chain };
+  return { shape, reducedAxes: reduced.length, chain };
 }
 
-/** Builds the expression list of one fused kernel, loading every distinct view of a buffer once. */
+/** Builds the expression list of one generated kernel, loading every distinct view of a buffer once. */
 export class Body {
   list: Expression[] = [];
   private inputs: View[] = [];
@@ -69,9 +80,9 @@ export class Body {
 
   /** The value of the kernel's own node: its operation, a copied view, or a copied state or input. */
   rootValue(node: Node): number {
-    const output = node.outputs[0];
     if (node.op.scalar) return this.operation(node, []);
-    if (node.op.view) return this.value(node.inputs[0], [viewOperation(node)]);
+    if (node.op.view) return this.value(inputOf(node), [viewOperation(node)]);
+    const output = outputOf(node);
     return this.load(this.source(output), contiguousView(output.shape));
   }
 
@@ -99,12 +110,12 @@ export class Body {
       if (view) return this.load(this.buffer(place.base), view);
       throw new TooWide(node);
     }
-    if (node.op.view) return this.value(node.inputs[0], [viewOperation(node), ...chain]);
+    if (node.op.view) return this.value(inputOf(node), [viewOperation(node), ...chain]);
     return this.operation(node, chain);
   }
 
   private operation(node: Node, chain: readonly ViewOperation[]): number {
-    const shape = node.outputs[0].shape;
+    const { shape } = outputOf(node);
     if (node !== this.root) this.guardWidth(node);
     const operands = node.inputs.map((input) =>
       this.value(input, sameShape(input.shape, shape) ? chain : [{ kind: 'broadcast', shape }, ...chain]),
@@ -147,14 +158,14 @@ export class Body {
     return this.list.length - 1;
   }
 
-  finish(fused: Omit<FusedKernel, 'inputs'>): Built {
+  finish(generated: Omit<GeneratedKernel, 'inputs'>): Built {
     const label =
       this.names.length > 3
         ? `${this.names.slice(-3).join('∘')}…${this.names.length}`
-        : this.names.join('∘') || (fused.reductions[0]?.kind ?? 'copy');
+        : this.names.join('∘') || (generated.reductions[0]?.kind ?? 'copy');
     if (new Set(this.inputBuffers).size > MAX_BINDINGS - 1)
       throw new TooWide(firstInlined(this.root, this.plan));
-    return { fused: { ...fused, inputs: this.inputs }, inputBuffers: this.inputBuffers, label };
+    return { generated: { ...generated, inputs: this.inputs }, inputBuffers: this.inputBuffers, label };
   }
 }
 

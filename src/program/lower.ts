@@ -1,12 +1,13 @@
 import { kernelSpec } from '../kernels/index.ts';
 import { formatShape } from '../math/shape.ts';
-import type { View } from '../math/view.ts';
 import {
   type Input,
+  inputOf,
   inputOp,
   type Literal,
   literalOp,
   type Node,
+  outputOf,
   type Recording,
   type Reduction,
   type State,
@@ -17,9 +18,9 @@ import { assignSlots } from './arena.ts';
 import type { Draft, DraftBuffer, Interface } from './draft.ts';
 import { Body, type Built, reductionSpace, TooWide } from './fuse.ts';
 import { runPasses, type Stage } from './passes/index.ts';
-import { Plan } from './plan.ts';
+import { type Located, Plan } from './plan.ts';
 import {
-  fusedLabel,
+  generatedLabel,
   Program,
   type ProgramBuffer,
   type ProgramPort,
@@ -28,7 +29,7 @@ import {
 } from './program.ts';
 
 /**
- * Lowers a recording to a program: dead operations dropped, elementwise chains fused into the kernels that use
+ * Lowers a recording to a program: dead operations dropped, elementwise chains generated into the kernels that use
  * them, one step a kernel in recording order; then the passes; then temporaries placed by lifetime, and work counted.
  *
  * @param onStage gets a listing after each pass
@@ -86,13 +87,13 @@ class Lowering {
 
   draft(): Interface & { readonly draft: Draft } {
     for (const node of this.recording.nodes) {
-      if (!this.plan.live.has(node)) continue;
+      if (!this.plan.uses.live.has(node)) continue;
       if (node.op.call) this.emitCall(node);
       else if (node.op.reduction) {
-        if (!this.plan.absorbed.has(node)) this.emitFused(node);
+        if (!this.plan.absorbed.has(node)) this.emitGenerated(node);
         else if (this.plan.roots.has(node))
           throw new Error(`absorbed reduction ${node.outputs[0]} needs a buffer`);
-      } else if (this.plan.roots.has(node)) this.emitFused(node);
+      } else if (this.plan.roots.has(node)) this.emitGenerated(node);
     }
     const { inputs, outputs } = this.recording;
     const buffersOf = (tensors: ReadonlyMap<string, Tensor>, of: (tensor: Tensor) => number) =>
@@ -166,22 +167,21 @@ class Lowering {
   // ---- hand-written kernels -----------------------------------------------------------------------
 
   private emitCall(node: Node): void {
-    const view = (i: number): View => {
-      const place = this.plan.locate(node.inputs[i]);
-      if (!place) throw new Error(`input ${i} of ${node.outputs[0]} has no buffer`);
-      return place.view;
+    const place = (i: number): Located => {
+      const found = this.plan.locate(inputOf(node, i));
+      if (!found) throw new Error(`${node.op.name}#${node.id}: input ${i} has no buffer`);
+      return found;
     };
-    const live = (i: number) => this.plan.used.has(node.outputs[i]);
-    const call = node.op.call?.({ node, attributes: node.attributes, view, live });
+    const live = (i: number) => this.plan.uses.isUsed(outputOf(node, i));
+    const call = node.op.call?.({ node, attributes: node.attributes, view: (i) => place(i).view, live });
     if (!call) return;
     const spec = kernelSpec(call.kernel);
     const buffers = spec.bindings.map(({ name }) => {
       const binding = call.bindings[name];
       if (!binding) return -1;
       if ('state' in binding) return this.stateBuffer(binding.state);
-      if ('input' in binding)
-        return this.buffer(this.plan.locate(node.inputs[binding.input])?.base as Tensor);
-      return live(binding.output) ? this.buffer(node.outputs[binding.output]) : -1;
+      if ('input' in binding) return this.buffer(place(binding.input).base);
+      return live(binding.output) ? this.buffer(outputOf(node, binding.output)) : -1;
     });
     this.steps.push({
       kind: 'kernel',
@@ -198,17 +198,12 @@ class Lowering {
 
   // ---- generated kernels --------------------------------------------------------------------------
 
-  private emitFused(node: Node): void {
-    const built = node.op.reduction ? this.buildReduction(node) : this.buildElementwise(node);
-    const output = this.buffer(node.outputs[0]);
-    const buffers = [...built.inputBuffers, output];
-    this.steps.push({
-      kind: 'fused',
-      label: built.label,
-      fused: built.fused,
-      buffers,
-      shapes: fusedLabel(built.fused),
-    });
+  private emitGenerated(node: Node): void {
+    const { generated, inputBuffers, label } = node.op.reduction
+      ? this.buildReduction(node)
+      : this.buildElementwise(node);
+    const buffers = [...inputBuffers, this.buffer(outputOf(node))];
+    this.steps.push({ kind: 'generated', label, generated, buffers, shapes: generatedLabel(generated) });
   }
 
   private body(root: Node): Body {
@@ -221,50 +216,41 @@ class Lowering {
   }
 
   private buildElementwise(node: Node): Built {
-    const output = node.outputs[0];
-    const reductions = [...this.plan.absorbed]
-      .filter(([, finisher]) => finisher === node)
-      .map(([reduction]) => reduction);
-    if (reductions.length === 0) {
-      const body = this.body(node);
+    const { shape } = outputOf(node);
+    const reductions = [...this.plan.absorbed].flatMap(([reduction, finisher]) =>
+      finisher === node ? [reduction] : [],
+    );
+    const [first] = reductions;
+    const body = this.body(node);
+    if (!first) {
       const value = body.rootValue(node);
       return body.finish({
-        shape: output.shape,
-        reducedAxes: 0,
-        element: body.list,
-        reductions: [],
-        result: [],
-        outputs: [value],
+        ...{ shape, reducedAxes: 0 },
+        ...{ element: body.list, reductions: [], result: [], outputs: [value] },
       });
     }
-    const iteration = reductionSpace(reductions[0], output.shape);
-    const body = this.body(node);
+    const { chain, ...space } = reductionSpace(first, shape);
     const folds = reductions.map((reduction) => ({
       kind: (reduction.attributes as Reduction).kind,
-      value: body.value(reduction.inputs[0], iteration.chain),
+      value: body.value(inputOf(reduction), chain),
     }));
     const element = body.list;
     const result = body.startResult(
-      new Map(reductions.map((reduction, index) => [reduction.outputs[0], index])),
+      new Map(reductions.map((reduction, index) => [outputOf(reduction), index])),
     );
     const value = result.rootValue(node);
     return body.finish({
-      shape: iteration.shape,
-      reducedAxes: iteration.reducedAxes,
-      element,
-      reductions: folds,
-      result: result.list,
-      outputs: [value],
+      ...space,
+      ...{ element, reductions: folds, result: result.list, outputs: [value] },
     });
   }
 
   private buildReduction(node: Node): Built {
-    const iteration = reductionSpace(node, node.outputs[0].shape);
+    const { chain, ...space } = reductionSpace(node, outputOf(node).shape);
     const body = this.body(node);
-    const value = body.value(node.inputs[0], iteration.chain);
+    const value = body.value(inputOf(node), chain);
     return body.finish({
-      shape: iteration.shape,
-      reducedAxes: iteration.reducedAxes,
+      ...space,
       element: body.list,
       reductions: [{ kind: (node.attributes as Reduction).kind, value }],
       result: [{ kind: 'reduced', index: 0 }],

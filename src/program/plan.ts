@@ -1,23 +1,18 @@
-import { UsageError } from '../errors.ts';
-import { sameShape } from '../math/shape.ts';
-import {
-  applyView,
-  contiguousView,
-  isContiguous,
-  isPlain,
-  type View,
-  type ViewOperation,
-} from '../math/view.ts';
+import { applyView, contiguousView, isPlain, type View } from '../math/view.ts';
 import {
   constantOp,
+  inputOf,
   inputOp,
   literalOp,
   type Node,
+  outputOf,
   type Recording,
-  type Reduction,
   stateOp,
   type Tensor,
+  viewOperation,
 } from '../tape/index.ts';
+import { absorbReductions } from './absorb.ts';
+import { Uses } from './uses.ts';
 
 /** Operations in a row that one generated kernel evaluates at most. */
 const MAX_DEPTH = 200;
@@ -29,36 +24,30 @@ export interface Located {
 }
 
 /**
- * Decides, for a recording, what is computed at all, which tensors get a buffer, and which operations are
- * evaluated inside another's kernel. Steps keep the order of recording, so reads of a state stay before its
- * writes; an operation is never moved past a write of a state it reads.
+ * Decides, for a recording, which tensors get a buffer, and which operations are evaluated inside another's kernel. Steps
+ * keep the order of recording, so reads of a state stay before its writes; an operation is never moved past a write of a
+ * state it reads.
  */
 export class Plan {
-  readonly live = new Set<Node>();
-  readonly used = new Set<Tensor>();
+  readonly uses: Uses;
   /** Elementwise, reduction and view nodes that get a kernel and a buffer of their own. */
   readonly roots = new Set<Node>();
   /** Reductions evaluated inside the kernel of the elementwise node that finishes them. */
-  readonly absorbed = new Map<Node, Node>();
+  readonly absorbed: ReadonlyMap<Node, Node>;
   /** Constants, and views of them, that something needs in a buffer: filled once, when the program is loaded. */
   readonly filled = new Map<Node, number>();
-  private readonly consumers = new Map<Tensor, { node: Node; index: number }[]>();
-  private readonly validUntil = new Map<Tensor, number>();
   private readonly located = new Map<Tensor, Located>();
-  private readonly outputs: ReadonlySet<Tensor>;
 
   constructor(
     recording: Recording,
     private readonly forced: ReadonlySet<Node>,
   ) {
-    this.outputs = new Set(recording.outputs.values());
     for (const node of forced) if (node.op !== constantOp) this.roots.add(node);
-    this.markLive(recording);
-    const nodes = recording.nodes.filter((node) => this.live.has(node));
-    this.trackStates(nodes);
+    this.uses = new Uses(recording);
+    const nodes = recording.nodes.filter((node) => this.uses.live.has(node));
     this.chooseRoots(nodes);
     this.placeViews(nodes);
-    this.absorbReductions(nodes);
+    this.absorbed = absorbReductions(nodes, this.uses, this.roots);
   }
 
   /** The tensor as a view of a buffer; `undefined` when it is evaluated inside its consumers. */
@@ -69,87 +58,32 @@ export class Plan {
     if (node.op === constantOp && !this.filled.has(node)) return undefined;
     if (this.hasBuffer(tensor)) return { base: tensor, view: contiguousView(tensor.shape) };
     if (!node.op.view) return undefined;
-    const inner = this.locate(node.inputs[0]);
+    const inner = this.locate(inputOf(node));
     const view = inner && applyView(inner.view, viewOperation(node));
     return inner && view ? { base: inner.base, view } : undefined;
   }
 
-  hasBuffer(tensor: Tensor): boolean {
-    const { op } = tensor.node;
-    if (this.roots.has(tensor.node) || this.filled.has(tensor.node)) return true;
-    return (
-      op === stateOp || op === inputOp || op === literalOp || op.call !== undefined || op.reduction === true
-    );
-  }
-
-  private markLive(recording: Recording): void {
-    const stack = [...this.outputs].map((tensor) => tensor.node);
-    for (const node of recording.nodes) if (node.writes.length > 0) stack.push(node);
-    for (const tensor of this.outputs) this.used.add(tensor);
-    while (stack.length > 0) {
-      const node = stack.pop() as Node;
-      if (this.live.has(node)) continue;
-      this.live.add(node);
-      node.inputs.forEach((input, index) => {
-        this.used.add(input);
-        const list = this.consumers.get(input);
-        if (list) list.push({ node, index });
-        else this.consumers.set(input, [{ node, index }]);
-        stack.push(input.node);
-      });
-    }
-  }
-
-  /** Until which node the value of each unmaterialised tensor can still be computed from its states. */
-  private trackStates(nodes: readonly Node[]): void {
-    const stateWrites = new Map<unknown, number[]>();
-    for (const node of nodes) {
-      for (const state of node.writes) {
-        const list = stateWrites.get(state);
-        if (list) list.push(node.id);
-        else stateWrites.set(state, [node.id]);
-      }
-    }
-    for (const node of nodes) {
-      const { op } = node;
-      let until = Infinity;
-      if (op === stateOp) {
-        until = stateWrites.get(node.attributes)?.find((id) => id > node.id) ?? Infinity;
-      } else if (op.scalar || op.view) {
-        for (const input of node.inputs) until = Math.min(until, this.until(input));
-      }
-      for (const output of node.outputs) this.validUntil.set(output, until);
-      const stale = node.inputs.find((input) => readsState(input) && this.until(input) < node.id);
-      if (stale && op.call && node.writes.length === 0) {
-        throw new UsageError(
-          `${op.name} reads ${stale} after the state it depends on was updated; record the gradient before the optimiser's step, or read the state again`,
-        );
-      }
-    }
-  }
-
-  private until(tensor: Tensor): number {
-    return this.validUntil.get(tensor) ?? Infinity;
+  private hasBuffer({ node }: Tensor): boolean {
+    const { op } = node;
+    return this.isComputed(node) || op === stateOp || op === inputOp || op === literalOp;
   }
 
   private chooseRoots(nodes: readonly Node[]): void {
     const groups = new Map<Node, ReadonlySet<Node>>();
     const depths = new Map<Node, number>();
-    for (let i = nodes.length - 1; i >= 0; i--) {
-      const node = nodes[i];
+    for (const node of [...nodes].reverse()) {
       const elementwise = node.op.scalar !== undefined;
-      const users = node.outputs.flatMap((output) => this.consumers.get(output) ?? []);
-      const depth = Number(elementwise) + Math.max(0, ...users.map((user) => depths.get(user.node) ?? 0));
+      const users = node.outputs.flatMap((output) => this.uses.readersOf(output));
+      const depth = Number(elementwise) + Math.max(0, ...users.map((user) => depths.get(user) ?? 0));
       if (!node.op.call && !node.op.reduction) depths.set(node, depth % MAX_DEPTH);
-      if (node.op === stateOp && this.lastUse(node.outputs[0], groups) > this.until(node.outputs[0]))
-        this.roots.add(node); // the value as of now is copied before the write
+      if (node.op === stateOp && this.isReadLate(outputOf(node), groups)) this.roots.add(node);
       if (!elementwise && node.op !== constantOp) continue;
-      const output = node.outputs[0];
+      const output = outputOf(node);
       const into = new Set<Node>();
       const mustStand =
-        this.outputs.has(output) || this.forced.has(node) || this.collectGroups(output, groups, into);
-      const late = [...into].some((root) => root.id > this.until(output));
-      const shared = into.size > 1 && (!isCheap(node) || this.meetsItsExtreme(output));
+        this.uses.outputs.has(output) || this.forced.has(node) || this.collectGroups(output, groups, into);
+      const late = [...into].some((root) => root.id > this.uses.until(output));
+      const shared = into.size > 1 && (!isCheap(node) || this.isCompared(output));
       if (node.op === constantOp) {
         if (mustStand) this.filled.set(node, node.attributes as number);
         groups.set(node, into);
@@ -162,25 +96,31 @@ export class Plan {
   }
 
   /**
-   * Whether the tensor is compared with its own maximum or minimum, or with itself by another way, as their derivatives
-   * do. What is stored is rounded, so nothing computed anew might equal it.
+   * Whether the tensor, or a view of it, is compared: the derivatives of maximum and minimum look for what they found in
+   * it. What is stored is rounded, so nothing computed anew might equal it.
    */
-  private meetsItsExtreme(tensor: Tensor): boolean {
-    const users = (this.consumers.get(tensor) ?? []).map(({ node }) => node);
-    if (users.some(({ op }) => op.name === 'equal' || op.name === 'greater')) return true;
-    const extreme = users.some(
-      ({ op, attributes }) => op.reduction && ['max', 'min'].includes((attributes as Reduction).kind),
-    );
-    if (extreme && users.some(({ op }) => op.name === 'equal')) return true;
-    return users.some(({ op, outputs }) => op.view !== undefined && this.meetsItsExtreme(outputs[0]));
+  private isCompared(tensor: Tensor): boolean {
+    return this.uses
+      .readersOf(tensor)
+      .some(
+        (node) =>
+          node.op.name === 'equal' ||
+          node.op.name === 'greater' ||
+          (node.op.view !== undefined && this.isCompared(outputOf(node))),
+      );
+  }
+
+  /** Whether the value of a state is read after the next write: it is copied before. */
+  private isReadLate(value: Tensor, groups: ReadonlyMap<Node, ReadonlySet<Node>>): boolean {
+    return this.lastUse(value, groups) > this.uses.until(value);
   }
 
   /** The last node that reads the buffer of a state for this value of it, through views or not. */
   private lastUse(tensor: Tensor, groups: ReadonlyMap<Node, ReadonlySet<Node>>): number {
     let last = -1;
-    for (const { node } of this.consumers.get(tensor) ?? []) {
+    for (const node of this.uses.readersOf(tensor)) {
       last = Math.max(last, node.id);
-      if (node.op.view) last = Math.max(last, this.lastUse(node.outputs[0], groups));
+      if (node.op.view) last = Math.max(last, this.lastUse(outputOf(node), groups));
       for (const root of groups.get(node) ?? []) last = Math.max(last, root.id);
     }
     return last;
@@ -192,15 +132,16 @@ export class Plan {
     groups: ReadonlyMap<Node, ReadonlySet<Node>>,
     into: Set<Node>,
   ): boolean {
-    for (const { node } of this.consumers.get(tensor) ?? []) {
+    for (const node of this.uses.readersOf(tensor)) {
       if (node.op.reduction) into.add(node);
       else if (node.op.scalar) for (const root of groups.get(node) ?? []) into.add(root);
       else if (node.op.view) {
         const { kind } = viewOperation(node);
-        if (this.outputs.has(node.outputs[0])) return true;
+        const output = outputOf(node);
+        if (this.uses.outputs.has(output)) return true;
         const movesIndices = kind === 'reshape' || kind === 'pad';
         if (movesIndices && tensor.node.op !== constantOp) return true;
-        if (kind === 'pad' || this.collectGroups(node.outputs[0], groups, into)) return true;
+        if (kind === 'pad' || this.collectGroups(output, groups, into)) return true;
       } else return true;
     }
     return false;
@@ -210,12 +151,12 @@ export class Plan {
   private placeViews(nodes: readonly Node[]): void {
     for (const node of nodes) {
       if (node.op.view && !this.roots.has(node) && this.needsCopy(node)) {
-        const value = constantUnder(node.outputs[0]);
+        const value = constantUnder(outputOf(node));
         if (value !== undefined) this.filled.set(node, value);
         else {
           // Over a copy of its input, laid out row by row, every view can be had.
-          this.roots.add(node.inputs[0].node);
-          this.relocate(node.inputs[0]);
+          this.roots.add(inputOf(node).node);
+          this.relocate(inputOf(node));
         }
       }
       for (const output of node.outputs) {
@@ -230,24 +171,21 @@ export class Plan {
       });
     }
     // A state or input that is itself an output is copied where it was read: its buffer changes later.
-    for (const output of this.outputs) {
+    for (const output of this.uses.outputs) {
       const place = this.locate(output);
-      const own = place && this.roots.has(place.base.node);
-      const computed =
-        place &&
-        (place.base.node.op.call !== undefined ||
-          place.base.node.op.reduction === true ||
-          this.filled.has(place.base.node));
-      if (
-        !place ||
-        !(own || computed) ||
-        !isContiguous(place.view) ||
-        place.view.offset !== 0 ||
-        place.base.size !== output.size
-      ) {
-        this.giveBuffer(output);
-      }
+      const whole = place && isPlain(place.view) && place.base.size === output.size;
+      if (!whole || !this.isComputed(place.base.node)) this.giveBuffer(output);
     }
+  }
+
+  /** Whether a node that has a buffer puts its own results there. */
+  private isComputed(node: Node): boolean {
+    return (
+      this.roots.has(node) ||
+      this.filled.has(node) ||
+      node.op.call !== undefined ||
+      node.op.reduction === true
+    );
   }
 
   private giveBuffer(tensor: Tensor): void {
@@ -262,7 +200,7 @@ export class Plan {
   }
 
   private needsCopy(node: Node): boolean {
-    const inner = this.locate(node.inputs[0]);
+    const inner = this.locate(inputOf(node));
     return inner !== undefined && applyView(inner.view, viewOperation(node)) === undefined;
   }
 
@@ -271,69 +209,13 @@ export class Plan {
     if (accepts) return accepts(index, view, node.attributes);
     return isPlain(view);
   }
-
-  /** A reduction whose only use is one elementwise kernel over its results is finished inside that kernel. */
-  private absorbReductions(nodes: readonly Node[]): void {
-    const finisherOf = (tensor: Tensor): Node | undefined => {
-      if (this.outputs.has(tensor)) return undefined;
-      let only: Node | undefined;
-      for (const { node } of this.consumers.get(tensor) ?? []) {
-        let next: Node | undefined;
-        if (this.roots.has(node)) next = node.op.scalar ? node : undefined;
-        else if (node.op.scalar || node.op.view) next = finisherOf(node.outputs[0]);
-        if (!next || (only && only !== next)) return undefined;
-        only = next;
-      }
-      return only;
-    };
-    const bodies = new Map<Node, Node>();
-    for (const node of nodes) {
-      if (!node.op.reduction || this.roots.has(node)) continue;
-      const finisher = finisherOf(node.outputs[0]);
-      if (!finisher || finisher.id > this.until(node.inputs[0])) continue;
-      const compact = (shape: readonly number[]) => shape.filter((extent) => extent !== 1);
-      if (!sameShape(compact(node.outputs[0].shape), compact(finisher.outputs[0].shape))) continue;
-      if (!this.keepsOrder(node.outputs[0], finisher)) continue;
-      const first = bodies.get(finisher);
-      if (first && !sameReduction(first, node)) continue;
-      bodies.set(finisher, node);
-      this.absorbed.set(node, finisher);
-    }
-  }
-
-  /** Whether every path from the reduction to its finisher leaves its elements in their order. */
-  private keepsOrder(tensor: Tensor, finisher: Node): boolean {
-    return (this.consumers.get(tensor) ?? []).every(({ node }) => {
-      if (node === finisher) return true;
-      if (node.op.view) {
-        const { kind } = viewOperation(node);
-        const same =
-          node.outputs[0].size === tensor.size &&
-          (kind === 'reshape' || kind === 'alias' || kind === 'broadcast');
-        return same && this.keepsOrder(node.outputs[0], finisher);
-      }
-      return node.outputs[0].size === tensor.size && this.keepsOrder(node.outputs[0], finisher);
-    });
-  }
-}
-
-export const viewOperation = (node: Node): ViewOperation =>
-  (node.op.view as NonNullable<typeof node.op.view>)(node.attributes, node.inputs);
-
-/** Whether the tensor is a state, or a view of one. */
-function readsState(tensor: Tensor): boolean {
-  const { op, inputs } = tensor.node;
-  return op === stateOp || (op.view !== undefined && readsState(inputs[0]));
 }
 
 /** The number that every element of a constant, or of a view of one, has. */
 function constantUnder({ node }: Tensor): number | undefined {
   if (node.op === constantOp) return node.attributes as number;
-  return node.op.view && viewOperation(node).kind !== 'pad' ? constantUnder(node.inputs[0]) : undefined;
+  return node.op.view && viewOperation(node).kind !== 'pad' ? constantUnder(inputOf(node)) : undefined;
 }
-
-const sameReduction = (a: Node, b: Node): boolean =>
-  sameShape(a.inputs[0].shape, b.inputs[0].shape) && sameShape(a.outputs[0].shape, b.outputs[0].shape);
 
 const cheapOps = new Set([
   'neg',

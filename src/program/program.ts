@@ -17,6 +17,13 @@ export type ProgramBuffer = {
   | { readonly kind: 'output' }
 );
 
+/** Memory that temporaries share whose lifetimes do not overlap; words and floats never share one. */
+export interface Slot {
+  /** Elements of four bytes. */
+  readonly count: number;
+  readonly dtype: 'f32' | 'u32';
+}
+
 export interface ProgramPort {
   readonly buffer: number;
   readonly shape: readonly number[];
@@ -32,8 +39,7 @@ export class Program {
   constructor(
     steps: readonly Step[],
     readonly buffers: readonly ProgramBuffer[],
-    /** Elements of each shared temporary slot; temporaries whose lifetimes do not overlap share one. */
-    readonly slots: readonly number[],
+    readonly slots: readonly Slot[],
     readonly inputs: ReadonlyMap<string, ProgramPort>,
     readonly outputs: ReadonlyMap<string, ProgramPort>,
     readonly states: readonly State[],
@@ -58,7 +64,7 @@ export class Program {
 
   /** Bytes of the arena that holds the temporaries. */
   get arenaBytes(): number {
-    return 4 * this.slots.reduce((total, count) => total + count, 0);
+    return 4 * this.slots.reduce((total, { count }) => total + count, 0);
   }
 
   /** One line a step: kernel, shapes, buffers, FLOPs and bytes. */

@@ -4,7 +4,7 @@ import type { View } from '../math/view.ts';
 import type { ElementwiseName, ReductionKind } from '../tape/index.ts';
 
 /**
- * A value inside a fused kernel: a load of input `input`, a literal, the result of reduction `reduced`, or an
+ * A value inside a generated kernel: a load of input `input`, a literal, the result of reduction `reduced`, or an
  * elementwise operation on earlier values of the same list.
  */
 export type Expression =
@@ -22,7 +22,7 @@ export type Expression =
  * last `reducedAxes` axes, `result` is evaluated once for every point of the remaining axes, and `outputs`
  * index into `result`. Outputs are written row-major over the remaining axes.
  */
-export interface FusedKernel {
+export interface GeneratedKernel {
   readonly shape: readonly number[];
   readonly reducedAxes: number;
   /** Views have the axes of `shape`; those loaded by `result` only the remaining axes. */
@@ -36,7 +36,7 @@ export interface FusedKernel {
 interface StepBase {
   /** The operation it came from, for listings. */
   readonly label: string;
-  /** Indices into `Program.buffers`, in the kernel's binding order (fused: inputs, then outputs); −1 is unused. */
+  /** Indices into `Program.buffers`, in the kernel's binding order (generated: inputs, then outputs); −1 is unused. */
   readonly buffers: readonly number[];
   /** Shapes for the listing. */
   readonly shapes: string;
@@ -48,9 +48,9 @@ export interface KernelStep extends StepBase {
   readonly params: Params;
 }
 
-export interface FusedStep extends StepBase {
-  readonly kind: 'fused';
-  readonly fused: FusedKernel;
+export interface GeneratedStep extends StepBase {
+  readonly kind: 'generated';
+  readonly generated: GeneratedKernel;
 }
 
 /** Several hand-written kernels in one dispatch; backends that gain nothing from that run the parts. */
@@ -63,7 +63,7 @@ export interface JoinedStep extends StepBase {
   readonly parts: readonly KernelStep[];
 }
 
-export type Step = KernelStep | FusedStep | JoinedStep;
+export type Step = KernelStep | GeneratedStep | JoinedStep;
 
 /** What a step costs. */
 export interface Work {
@@ -75,10 +75,10 @@ export interface Work {
 /** A step of a finished program. */
 export type CountedStep = Step & Work;
 /** The kernel of a step, as listings call it: generated ones are all `fused`. */
-export const kernelOf = (step: Step): string => (step.kind === 'fused' ? 'fused' : step.kernel);
+export const kernelOf = (step: Step): string => (step.kind === 'generated' ? 'generated' : step.kernel);
 
 /** A step that is not several. */
-export type SingleStep = KernelStep | FusedStep;
+export type SingleStep = KernelStep | GeneratedStep;
 
 /** The steps with joined ones taken apart, for backends to which a kernel is a call. */
 export const separateSteps = (steps: readonly Step[]): SingleStep[] =>
@@ -134,7 +134,7 @@ export interface Accesses {
 export function accesses(step: Step): Accesses {
   const used = (wanted: 'read' | 'write') =>
     separateSteps([step]).flatMap((single) => {
-      const inputs = single.kind === 'fused' ? single.fused.inputs.length : 0;
+      const inputs = single.kind === 'generated' ? single.generated.inputs.length : 0;
       const access = (i: number) =>
         single.kind === 'kernel'
           ? kernelSpec(single.kernel).bindings[i]?.access
@@ -148,13 +148,15 @@ export function accesses(step: Step): Accesses {
   return { read: [...new Set(used('read'))], written: [...new Set(used('write'))] };
 }
 
-/** Points of a fused kernel's output space. */
-export const fusedOutputs = (fused: FusedKernel): number =>
-  sizeOf(fused.shape.slice(0, fused.shape.length - fused.reducedAxes));
+/** Points of a generated kernel's output space. */
+export const generatedOutputs = (generated: GeneratedKernel): number =>
+  sizeOf(generated.shape.slice(0, generated.shape.length - generated.reducedAxes));
 
-export function fusedLabel(fused: FusedKernel): string {
-  const kept = fused.shape.slice(0, fused.shape.length - fused.reducedAxes);
-  return fused.reducedAxes ? `${formatShape(fused.shape)} → ${formatShape(kept)}` : formatShape(fused.shape);
+export function generatedLabel(generated: GeneratedKernel): string {
+  const kept = generated.shape.slice(0, generated.shape.length - generated.reducedAxes);
+  return generated.reducedAxes
+    ? `${formatShape(generated.shape)} → ${formatShape(kept)}`
+    : formatShape(generated.shape);
 }
 
 /** 12345 → `12.3 k`: three digits and a metric prefix. */

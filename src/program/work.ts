@@ -1,11 +1,12 @@
 import { kernelSpec } from '../kernels/index.ts';
+import { at } from '../math/items.ts';
 import { sizeOf } from '../math/shape.ts';
 import type { View } from '../math/view.ts';
 import {
   boundBy,
   type CountedStep,
-  type FusedKernel,
-  fusedOutputs,
+  type GeneratedKernel,
+  generatedOutputs,
   type SingleStep,
   type Step,
   separateSteps,
@@ -25,7 +26,10 @@ export const counted = (step: Step, buffers: readonly BufferFacts[]): CountedSte
 const flopsOf = (step: Step): number =>
   separateSteps([step]).reduce(
     (total, part) =>
-      total + (part.kind === 'fused' ? fusedFlops(part.fused) : kernelSpec(part.kernel).flops(part.params)),
+      total +
+      (part.kind === 'generated'
+        ? generatedFlops(part.generated)
+        : kernelSpec(part.kernel).flops(part.params)),
     0,
   );
 
@@ -48,17 +52,19 @@ function bytesMoved(step: Step, buffers: readonly BufferFacts[]): number {
   }
   let elements = 0;
   for (const counted of [read, written])
-    for (const [buffer, count] of counted) elements += Math.min(count, buffers[buffer].count);
+    for (const [buffer, count] of counted) elements += Math.min(count, countOf(buffers, buffer));
   return 4 * elements;
 }
+
+const countOf = (buffers: readonly BufferFacts[], i: number): number => at(buffers, i, 'buffer').count;
 
 const add = (counts: Map<number, number>, buffer: number, count: number): void => {
   counts.set(buffer, (counts.get(buffer) ?? 0) + count);
 };
 
 /** Floating-point operations of a generated kernel: one for each operation at each point, and one for each fold. */
-function fusedFlops({ shape, reducedAxes, element, reductions, result }: FusedKernel): number {
-  const operations = (list: FusedKernel['element']) =>
+function generatedFlops({ shape, reducedAxes, element, reductions, result }: GeneratedKernel): number {
+  const operations = (list: GeneratedKernel['element']) =>
     list.filter((expression) => expression.kind === 'operation').length;
   const kept = sizeOf(shape.slice(0, shape.length - reducedAxes));
   return sizeOf(shape) * (operations(element) + reductions.length) + kept * operations(result);
@@ -69,20 +75,21 @@ function touched(
   step: SingleStep,
   buffers: readonly BufferFacts[],
 ): { readonly buffer: number; readonly reads: number; readonly writes: number }[] {
-  if (step.kind === 'fused') {
-    const { fused } = step;
-    return step.buffers.map((buffer, i) =>
-      i < fused.inputs.length
-        ? { buffer, reads: viewed(fused.inputs[i]), writes: 0 }
-        : { buffer, reads: 0, writes: fusedOutputs(fused) },
-    );
+  if (step.kind === 'generated') {
+    const { generated } = step;
+    return step.buffers.map((buffer, i) => {
+      const view = generated.inputs[i];
+      return view
+        ? { buffer, reads: viewed(view), writes: 0 }
+        : { buffer, reads: 0, writes: generatedOutputs(generated) };
+    });
   }
   const { bindings, touches } = kernelSpec(step.kernel);
   const partly = touches?.(step.params) ?? {};
-  return step.buffers.flatMap((buffer, i) => {
+  return [...bindings.entries()].flatMap(([i, { name, access }]) => {
+    const buffer = step.buffers[i] ?? -1;
     if (buffer < 0) return [];
-    const { name, access } = bindings[i];
-    const count = partly[name] ?? buffers[buffer].count;
+    const count = partly[name] ?? countOf(buffers, buffer);
     return [{ buffer, reads: access === 'write' ? 0 : count, writes: access === 'read' ? 0 : count }];
   });
 }

@@ -1,6 +1,12 @@
 import type { Device, Update } from '../device.ts';
 import type { Distribution, DistributionFamily } from '../distributions/distribution.ts';
-import { gaussLegendre, type QuadratureRule } from '../math/quadrature.ts';
+import {
+  boxStretch,
+  gaussLegendre,
+  lineStretch,
+  type QuadratureRule,
+  trapezoidal,
+} from '../math/quadrature.ts';
 import { broadcastTo, clockState, grad, reshape, sum, type Tensor, tanh } from '../tape/index.ts';
 import { type Heads, headsFor, type QualityTarget, recordTarget, targetInputs } from './problem.ts';
 
@@ -193,14 +199,7 @@ function plain(method: Places['method'], points: Float64Array, actions: number):
 /** Nodes and weights of one coordinate on [−reach, reach]. */
 type Line = (dimensions: number, reach: number) => QuadratureRule;
 
-const trapezoidalLine: Line = (dimensions, reach) => {
-  const n = nodesFor[dimensions];
-  const step = (2 * reach) / (n - 1);
-  return {
-    nodes: Array.from({ length: n }, (_, i) => -reach + i * step),
-    weights: new Array<number>(n).fill(step),
-  };
-};
+const trapezoidalLine: Line = (dimensions, reach) => trapezoidal(nodesFor[dimensions], reach);
 
 /** Gauss–Legendre on equal panels, with as many nodes but one. */
 const gaussianLine: Line = (dimensions, reach) => {
@@ -220,8 +219,7 @@ function grid(dimensions: number, bounded: boolean, rule: Line): Places {
   const reach = bounded ? boxReach : lineReach;
   const { nodes, weights } = rule(dimensions, reach);
   const n = nodes.length;
-  const logStretch = (x: number) =>
-    bounded ? -2 * Math.log(Math.cosh(x)) : Math.log(lineScale) + Math.log(Math.cosh(x));
+  const stretch = bounded ? boxStretch : lineStretch(lineScale);
   const count = n ** dimensions;
   const points = new Float64Array(count * dimensions);
   const logVolume = new Float64Array(count);
@@ -231,8 +229,8 @@ function grid(dimensions: number, bounded: boolean, rule: Line): Places {
     let [even, near] = [true, true];
     for (let d = 0, rest = i; d < dimensions; d++, rest = Math.floor(rest / n)) {
       const x = nodes[rest % n];
-      points[i * dimensions + d] = bounded ? x : lineScale * Math.sinh(x);
-      logVolume[i] += Math.log(weights[rest % n]) + logStretch(x);
+      points[i * dimensions + d] = bounded ? x : stretch.at(x);
+      logVolume[i] += Math.log(weights[rest % n]) + stretch.logSlope(x);
       even &&= (rest % n) % 2 === 0;
       near &&= Math.abs(x) <= 0.85 * reach;
     }

@@ -53,147 +53,172 @@ export function coverageText({
   return `The fewest seeds of a method are ${fewestSeeds}. With ${coverage.seeds}, simulated 95% intervals hold the truth, by the distribution of the scores, for one method in ${say(coverage.score)}; for a difference of two in ${say(coverage.difference)}; for a probability of improvement in ${say(coverage.improvement)}`;
 }
 
+/** One of our own figures; nothing where there is none. */
+function picture(figures: ReportPage['figures'], name: string): string {
+  const found = figures.find((figure) => figure.name === name);
+  if (!found) return '';
+  // To a reader it is one image; the labels of its parts would be read in place of the name.
+  const parts = found.svg.replaceAll(/ aria-(label|description)="[^"]*"/g, '');
+  return `<figure>${parts.replace('<svg ', `<svg role="img" aria-label="${escaped(found.question)}" `)}</figure>`;
+}
+
+const images = (pictures: readonly Picture[]): string =>
+  pictures
+    .map(
+      ({ title, svg }) =>
+        `<figure><img alt="${escaped(title)}" src="data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}"></figure>`,
+    )
+    .join('');
+
+const missing = (what: string, command: string): string =>
+  `<p class="missing">${escaped(what)} <code>${escaped(command)}</code></p>`;
+
+const findingsSection = ({ findings }: ReportPage): string =>
+  section(
+    'findings',
+    'The three findings of Lavington, Teng, Schmidt and Wood (2021)',
+    ...findings.map(
+      ({ claim, verdict, evidence }, i) =>
+        `<article class="finding"><h3>${i + 1}. ${escaped(claim)} <span class="verdict ${verdict.replaceAll(' ', '-')}">${escaped(verdict)}</span></h3><ul>${evidence.map((sentence) => `<li>${escaped(sentence)}</li>`).join('')}</ul></article>`,
+    ),
+  );
+
+const learningSection = ({ figures }: ReportPage): string =>
+  section(
+    'learning',
+    'Learning curves',
+    picture(figures, 'curves-steps'),
+    picture(figures, 'curves-updates'),
+    picture(figures, 'curves-seconds'),
+  );
+
+const scoresSection = ({ report, figures }: ReportPage): string =>
+  section(
+    'scores',
+    'Scores',
+    picture(figures, 'aggregate'),
+    picture(figures, 'improvement'),
+    picture(figures, 'profile'),
+    ...report.environments.map((environment) =>
+      table(
+        ['method', 'seeds', 'score', 'mean of the curve', 'seconds a run', 'least run', 'best run'],
+        report.cells
+          .filter((cell) => cell.environment === environment)
+          .map(({ method, seeds, score, curveMean, runs, curve }) => [
+            method,
+            String(seeds),
+            withInterval(score, oneDigit),
+            withInterval(curveMean, oneDigit),
+            oneDigit(curve[curve.length - 1].seconds),
+            oneDigit(minimum(runs.map((run) => run.score))),
+            oneDigit(maximum(runs.map((run) => run.score))),
+          ]),
+        `${environment}: undiscounted returns, interquartile mean over seeds with its 95% interval; a run's score is the mean of its last ${SCORED_EVALUATIONS} evaluations`,
+      ),
+    ),
+    report.methods.length > 0
+      ? table(
+          ['method', 'score', 'mean of the curve', 'difference of curve means', 'P(better run)'],
+          report.methods.map(({ method, score, curveMean, curveDifference, improvement }) => [
+            method,
+            withInterval(score),
+            withInterval(curveMean),
+            curveDifference ? withInterval(curveDifference) : 'baseline',
+            improvement ? withInterval(improvement) : '',
+          ]),
+          `All of ${report.sharedEnvironments.join(', ')}, normalised: 0 random actions, 1 a good policy; differences and probabilities against ${report.baseline}`,
+        )
+      : '<p class="missing">No environment has runs of all methods, so nothing is aggregated.</p>',
+  );
+
+const costSection = ({ costs, scaling }: ReportPage): string =>
+  section(
+    'cost',
+    'Cost',
+    costs.length > 0
+      ? costs
+          .map((cost) =>
+            table(
+              ['estimator', 'K', 'ms/update', 'ratio', 'kernels', 'MFLOP', 'kB moved'],
+              cost.rows.map((row) => [
+                row.estimator,
+                String(row.samples),
+                row.msPerUpdate.toPrecision(3),
+                withInterval({
+                  value: row.ratio,
+                  low: row.ratioInterval.low,
+                  high: row.ratioInterval.high,
+                }),
+                String(row.kernelsPerUpdate),
+                (row.flops / 1e6).toPrecision(3),
+                (row.bytes / 1e3).toPrecision(3),
+              ]),
+              `${cost.adapter}: ${cost.settings.distribution}, batch ${cost.settings.batch}, hidden ${cost.settings.hidden.join('-')}; ratio to ${cost.baseline} in the same round, median with an interval for it`,
+            ),
+          )
+          .join('')
+      : missing('No cost was given. Measure and include it:', 'divergrad bench --json cost.json'),
+    scaling.length > 0
+      ? images(scaling)
+      : missing('No scaling was given:', 'divergrad bench --scaling all --out scaling'),
+  );
+
+const qualitySection = ({ quality }: ReportPage): string =>
+  section(
+    'quality',
+    'Quality of the gradients',
+    quality.length > 0
+      ? images(quality)
+      : missing('No quality was given:', 'divergrad quality --out quality'),
+  );
+
+const matrixSection = ({ matrix }: ReportPage): string =>
+  section(
+    'matrix',
+    'Which estimator goes with which distribution',
+    table(
+      ['estimator', ...matrix.distributions],
+      matrix.rows.map((row) => [
+        row.name,
+        ...matrix.distributions.map((name) =>
+          row.cells[name].length === 0 ? '✓' : row.cells[name].join(', '),
+        ),
+      ]),
+      `✓ allowed, else the needs that are missing; actions of ${matrix.actions} coordinate`,
+    ),
+  );
+
+const makingSection = ({ report, command, date, versions }: ReportPage): string =>
+  section(
+    'making',
+    'How it was made',
+    `<dl>${Object.entries({
+      command: ['divergrad', ...command].join(' '),
+      date,
+      ...versions,
+      adapters: report.adapters.join('; '),
+      'random streams of the runs': `version ${report.streams.join(', ')}`,
+      intervals: `95%: of means and differences the wider of t with the bootstrap's standard deviation and the expanded percentile interval, of shares and probabilities the wider of the score interval and the percentile interval; stratified bootstrap over seeds within tasks, ${report.resamples} resamples, seed ${report.seed} (Hesterberg 2015, Newcombe 2006, Agarwal et al. 2021); pointwise, and not corrected for the number of comparisons`,
+      'what they hold': coverageText(report),
+    })
+      .map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`)
+      .join('')}</dl>`,
+  );
+
 /** The page. Everything that comes from data is escaped. */
 export function reportPage(page: ReportPage): string {
-  const { report, findings, costs, figures, matrix } = page;
-  const picture = (name: string) => {
-    const found = figures.find((figure) => figure.name === name);
-    if (!found) return '';
-    // To a reader it is one image; the labels of its parts would be read in place of the name.
-    const parts = found.svg.replaceAll(/ aria-(label|description)="[^"]*"/g, '');
-    return `<figure>${parts.replace('<svg ', `<svg role="img" aria-label="${escaped(found.question)}" `)}</figure>`;
-  };
-  const images = (pictures: readonly Picture[]) =>
-    pictures
-      .map(
-        ({ title, svg }) =>
-          `<figure><img alt="${escaped(title)}" src="data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}"></figure>`,
-      )
-      .join('');
-  const missing = (what: string, command: string) =>
-    `<p class="missing">${escaped(what)} <code>${escaped(command)}</code></p>`;
+  const { report } = page;
   const body = [
     `<h1>${escaped(report.title)}</h1>`,
     `<p class="lead">When the policy update of an off-policy actor-critic is seen as minimising a divergence between the policy and the Boltzmann target, what does the choice of divergence and of gradient estimator cost, and what does it buy?</p>`,
     `<p>${report.runs} finished runs of ${new Set(report.cells.map(({ method }) => method)).size} methods in ${report.environments.length} environments${report.unfinished ? `; <strong>${report.unfinished} runs are not finished and left out</strong>` : ''}.</p>`,
-    section(
-      'findings',
-      'The three findings of Lavington, Teng, Schmidt and Wood (2021)',
-      ...findings.map(
-        ({ claim, verdict, evidence }, i) =>
-          `<article class="finding"><h3>${i + 1}. ${escaped(claim)} <span class="verdict ${verdict.replaceAll(' ', '-')}">${escaped(verdict)}</span></h3><ul>${evidence.map((sentence) => `<li>${escaped(sentence)}</li>`).join('')}</ul></article>`,
-      ),
-    ),
-    section(
-      'learning',
-      'Learning curves',
-      picture('curves-steps'),
-      picture('curves-updates'),
-      picture('curves-seconds'),
-    ),
-    section(
-      'scores',
-      'Scores',
-      picture('aggregate'),
-      picture('improvement'),
-      picture('profile'),
-      ...report.environments.map((environment) =>
-        table(
-          ['method', 'seeds', 'score', 'mean of the curve', 'seconds a run', 'least run', 'best run'],
-          report.cells
-            .filter((cell) => cell.environment === environment)
-            .map(({ method, seeds, score, curveMean, runs, curve }) => [
-              method,
-              String(seeds),
-              withInterval(score, oneDigit),
-              withInterval(curveMean, oneDigit),
-              oneDigit(curve[curve.length - 1].seconds),
-              oneDigit(minimum(runs.map((run) => run.score))),
-              oneDigit(maximum(runs.map((run) => run.score))),
-            ]),
-          `${environment}: undiscounted returns, interquartile mean over seeds with its 95% interval; a run's score is the mean of its last ${SCORED_EVALUATIONS} evaluations`,
-        ),
-      ),
-      report.methods.length > 0
-        ? table(
-            ['method', 'score', 'mean of the curve', 'difference of curve means', 'P(better run)'],
-            report.methods.map(({ method, score, curveMean, curveDifference, improvement }) => [
-              method,
-              withInterval(score),
-              withInterval(curveMean),
-              curveDifference ? withInterval(curveDifference) : 'baseline',
-              improvement ? withInterval(improvement) : '',
-            ]),
-            `All of ${report.sharedEnvironments.join(', ')}, normalised: 0 random actions, 1 a good policy; differences and probabilities against ${report.baseline}`,
-          )
-        : '<p class="missing">No environment has runs of all methods, so nothing is aggregated.</p>',
-    ),
-    section(
-      'cost',
-      'Cost',
-      costs.length > 0
-        ? costs
-            .map((cost) =>
-              table(
-                ['estimator', 'K', 'ms/update', 'ratio', 'kernels', 'MFLOP', 'kB moved'],
-                cost.rows.map((row) => [
-                  row.estimator,
-                  String(row.samples),
-                  row.msPerUpdate.toPrecision(3),
-                  withInterval({
-                    value: row.ratio,
-                    low: row.ratioInterval.low,
-                    high: row.ratioInterval.high,
-                  }),
-                  String(row.kernelsPerUpdate),
-                  (row.flops / 1e6).toPrecision(3),
-                  (row.bytes / 1e3).toPrecision(3),
-                ]),
-                `${cost.adapter}: ${cost.settings.distribution}, batch ${cost.settings.batch}, hidden ${cost.settings.hidden.join('-')}; ratio to ${cost.baseline} in the same round, median with an interval for it`,
-              ),
-            )
-            .join('')
-        : missing('No cost was given. Measure and include it:', 'divergrad bench --json cost.json'),
-      page.scaling.length > 0
-        ? images(page.scaling)
-        : missing('No scaling was given:', 'divergrad bench --scaling all --out scaling'),
-    ),
-    section(
-      'quality',
-      'Quality of the gradients',
-      page.quality.length > 0
-        ? images(page.quality)
-        : missing('No quality was given:', 'divergrad quality --out quality'),
-    ),
-    section(
-      'matrix',
-      'Which estimator goes with which distribution',
-      table(
-        ['estimator', ...matrix.distributions],
-        matrix.rows.map((row) => [
-          row.name,
-          ...matrix.distributions.map((name) =>
-            row.cells[name].length === 0 ? '✓' : row.cells[name].join(', '),
-          ),
-        ]),
-        `✓ allowed, else the needs that are missing; actions of ${matrix.actions} coordinate`,
-      ),
-    ),
-    section(
-      'making',
-      'How it was made',
-      `<dl>${Object.entries({
-        command: ['divergrad', ...page.command].join(' '),
-        date: page.date,
-        ...page.versions,
-        adapters: report.adapters.join('; '),
-        'random streams of the runs': `version ${report.streams.join(', ')}`,
-        intervals: `95%: of means and differences the wider of t with the bootstrap's standard deviation and the expanded percentile interval, of shares and probabilities the wider of the score interval and the percentile interval; stratified bootstrap over seeds within tasks, ${report.resamples} resamples, seed ${report.seed} (Hesterberg 2015, Newcombe 2006, Agarwal et al. 2021); pointwise, and not corrected for the number of comparisons`,
-        'what they hold': coverageText(report),
-      })
-        .map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`)
-        .join('')}</dl>`,
-    ),
+    findingsSection(page),
+    learningSection(page),
+    scoresSection(page),
+    costSection(page),
+    qualitySection(page),
+    matrixSection(page),
+    makingSection(page),
   ];
   return `<!doctype html>
 <html lang="en">

@@ -78,6 +78,7 @@ interface SampleAttributes {
 /** Inputs: storage [capacity, width], fill [1] u32, clock. Output: rows [batch, width]. */
 const replaySampleOp: Op<SampleAttributes> = {
   name: 'replaySample',
+  words: [1, 2],
   infer: ([storage], { batch }) => [{ shape: [batch, storage.shape[1]], dtype: 'f32' }],
   call: ({ node, attributes: { batch, draw } }) =>
     callOf(

@@ -28,6 +28,7 @@ interface StepAttributes {
 /** Inputs: logProb, clock. Output: entropy []. Writes log α and its moments. */
 const temperatureOp: Op<StepAttributes> = {
   name: 'temperatureStep',
+  words: [1],
   infer: () => [{ shape: [], dtype: 'f32' }],
   call: ({ node, attributes: { options, targetEntropy, states } }) =>
     callOf(

@@ -40,7 +40,6 @@ const toTensor = (operand: Operand): Tensor => (typeof operand === 'number' ? co
 function broadcastAll(name: string, inputs: readonly Tensor[]): Shape {
   let shape: Shape = [];
   for (const input of inputs) {
-    if (input.dtype !== 'f32') throw shapeError(name, inputs, `needs f32 tensors, got ${input.dtype}`);
     const joined = broadcastShapes(shape, input.shape);
     if (!joined)
       throw shapeError(

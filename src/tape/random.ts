@@ -10,6 +10,7 @@ interface Draw {
 
 const philoxOp: Op<Draw> = {
   name: 'philox',
+  words: [0],
   infer: (_inputs, { kind, shape }) => [{ shape, dtype: kind === 0 ? 'u32' : 'f32' }],
   call: ({ node, attributes: { kind, draw } }) => {
     const count = node.outputs[0].size;

@@ -21,10 +21,12 @@ const assignOp: Op<null> = {
     callOf(kernel, { x: inputAt(0), y: { state: node.writes[0] } }, { count: node.inputs[0].size }),
 };
 
-/** Sets a state to a value computed in this update. @throws ShapeError unless the shapes are equal */
+/** Sets a state to a value computed in this update. @throws ShapeError unless both are f32 and of one shape */
 export function assign(state: State, value: Tensor): void {
   if (!sameShape(state.shape, value.shape))
     throw shapeError('assign', [value], `state '${state.name}' has shape [${state.shape}]`);
+  if (state.dtype !== 'f32')
+    throw shapeError('assign', [value], `state '${state.name}' holds ${state.dtype}, which no update writes`);
   recordNode(assignOp, [value], null, [state]);
 }
 

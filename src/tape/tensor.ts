@@ -71,6 +71,8 @@ export interface Op<A = unknown> {
   view?(attributes: A, inputs: readonly Tensor[]): ViewOperation;
   reduction?: true;
   call?(context: CallContext<A>): KernelCall;
+  /** Inputs that may be words; of all others it takes f32 only. */
+  readonly words?: readonly number[];
   /** Whether the kernel can read input `i` through this view; otherwise the input is copied first. */
   accepts?(i: number, view: View, attributes: A): boolean;
 }
@@ -101,6 +103,20 @@ export class Tensor {
   toString(): string {
     return `${this.node.op.name}#${this.node.id}${formatShape(this.shape)}`;
   }
+}
+
+/** Output `i` of a node. @throws Error when it has none */
+export const outputOf = (node: Node, i = 0): Tensor => node.outputs[i] ?? lacks(node, `output ${i}`);
+
+/** Input `i` of a node. @throws Error when it has none */
+export const inputOf = (node: Node, i = 0): Tensor => node.inputs[i] ?? lacks(node, `input ${i}`);
+
+/** How a node's output views its first input. @throws Error when it is no view */
+export const viewOperation = (node: Node): ViewOperation =>
+  node.op.view?.(node.attributes, node.inputs) ?? lacks(node, 'view');
+
+function lacks({ op, id }: Node, what: string): never {
+  throw new Error(`${op.name}#${id} has no ${what}`);
 }
 
 /** Data that lives on the device between updates: parameters, optimiser moments, counters, a replay buffer. */
@@ -144,7 +160,8 @@ export class State {
  * How networks are computed: one fused kernel a pass, or a tiled matrix product a layer with everything else on its own,
  * which networks that do not fit the fused kernels and those with layer normalisation take anyway.
  */
-export type MlpKernels = 'fused' | 'tiled';
+export const mlpKernels = ['fused', 'tiled'] as const;
+export type MlpKernels = (typeof mlpKernels)[number];
 
 /** Choices that recording depends on, given by the device that will run the program. */
 export interface RecordingOptions {
@@ -195,7 +212,7 @@ export class Recording {
   read(state: State): Tensor {
     let tensor = this.current.get(state);
     if (!tensor) {
-      tensor = this.add(stateOp, [], state, []).outputs[0];
+      tensor = outputOf(this.add(stateOp, [], state, []));
       this.current.set(state, tensor);
     }
     return tensor;
@@ -214,7 +231,11 @@ export class Recording {
 
   /** Adds a node, or returns the equal one already there: pure operations are computed once. */
   add(op: Op<never>, inputs: readonly Tensor[], attributes: unknown, writes: readonly State[]): Node {
-    for (const tensor of inputs) this.own(tensor, op.name);
+    for (const [i, tensor] of inputs.entries()) {
+      this.own(tensor, op.name);
+      if (tensor.dtype !== 'f32' && !op.words?.includes(i))
+        throw shapeError(op.name, inputs, `needs f32 tensors, got ${tensor.dtype}`);
+    }
     const pure =
       op.scalar !== undefined || op.view !== undefined || op.reduction === true || op.name === 'constant';
     const key = pure
@@ -256,7 +277,7 @@ export const stateOp: Op<State> = {
 };
 
 /** Scalar outputs that the kernel `tick` can look at. */
-const TICK_WATCHES = 6;
+const TICK_WATCHES = tick.watches?.length ?? 0;
 
 /** Inputs: scalars to watch. Writes the clock. */
 const tickOp: Op<null> = {
@@ -315,7 +336,7 @@ export function currentRecording(): Recording {
 
 /** Records a node with one output. */
 export function record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
-  return currentRecording().add(op as Op<never>, inputs, attributes, []).outputs[0];
+  return outputOf(currentRecording().add(op as Op<never>, inputs, attributes, []));
 }
 
 /** Records a node with several outputs, or one that writes states. */

@@ -8,6 +8,7 @@ import { type Op, record, shapeError, type Tensor } from './tensor.ts';
 
 export const reshapeOp: Op<Shape> = {
   name: 'reshape',
+  words: [0],
   infer: ([x], shape) => [{ shape, dtype: x.dtype }],
   view: (shape) => ({ kind: 'reshape', shape }),
   vjp: ({ cotangents: [g], inputs: [x] }) => [g && reshape(g, x.shape)],
@@ -25,7 +26,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 export const transposeOp: Op<readonly number[]> = {
   name: 'transpose',
-  infer: ([x], permutation) => plain(permutation.map((axis) => x.shape[axis])),
+  words: [0],
+  infer: ([x], permutation) => [{ shape: permutation.map((axis) => x.shape[axis]), dtype: x.dtype }],
   view: (permutation) => ({ kind: 'transpose', permutation }),
   vjp: ({ cotangents: [g], attributes }) => [
     g &&
@@ -53,6 +55,7 @@ export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
 
 export const broadcastOp: Op<Shape> = {
   name: 'broadcastTo',
+  words: [0],
   infer: ([x], shape) => [{ shape, dtype: x.dtype }],
   view: (shape) => ({ kind: 'broadcast', shape }),
   vjp: ({ cotangents }) => [cotangents[0]],
@@ -74,6 +77,7 @@ interface Window {
 
 export const sliceOp: Op<Window> = {
   name: 'slice',
+  words: [0],
   infer: ([x], { size }) => [{ shape: size, dtype: x.dtype }],
   view: (window) => ({ kind: 'slice', ...window }),
   vjp: ({ cotangents: [g], inputs: [x], attributes }) => [
@@ -165,6 +169,7 @@ export function stack(tensors: readonly Tensor[], axis: number): Tensor {
 
 export const stopGradientOp: Op<null> = {
   name: 'stopGradient',
+  words: [0],
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
   view: () => ({ kind: 'alias' }),
   vjp: () => [undefined],

@@ -1,5 +1,5 @@
 import { adam, clipScale, globalNorm, polyak } from '../nn/index.ts';
-import { read, reshape, slice } from '../tape/index.ts';
+import { mlpKernels, read, reshape, slice } from '../tape/index.ts';
 import { named, never, type Recipe } from './recipe.ts';
 import type { Setting } from './setting.ts';
 
@@ -10,7 +10,7 @@ export const mlpRecipe: Recipe = {
   transcendental: ({ params }) =>
     params.get('activation')?.value !== 'relu' && (params.get('dims')?.list().length ?? 0) > 2,
   // Layer normalisation has no fused kernel.
-  recordings: ({ params }) => (params.get('layernorm')?.flag() ? ['tiled'] : ['fused', 'tiled']),
+  recordings: ({ params }) => (params.get('layernorm')?.flag() ? ['tiled'] : mlpKernels),
   record: (setting) => {
     const net = setting.network([''], setting.activation(), setting.param('layernorm').flag());
     const y = net(setting.input('x'));

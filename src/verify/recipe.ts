@@ -1,4 +1,3 @@
-import type { BackendName } from '../backend/backend.ts';
 import type { MlpKernels } from '../tape/index.ts';
 import type { GoldenCase } from './format.ts';
 import type { Setting } from './setting.ts';
@@ -14,8 +13,8 @@ export interface Recipe {
    * library: a GPU kernel may then use ten times the float32 tolerance.
    */
   readonly transcendental: (golden: GoldenCase) => boolean;
-  /** Ways of recording networks that must all pass; by default the device's own. */
-  readonly recordings?: (golden: GoldenCase, backend: BackendName) => readonly MlpKernels[];
+  /** Of the backend's ways of recording networks those that must all pass; the one it prefers when absent. */
+  readonly recordings?: (golden: GoldenCase) => readonly MlpKernels[];
 }
 
 export const always = (): boolean => true;

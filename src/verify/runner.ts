@@ -76,7 +76,7 @@ export async function verifyCase(
   if (!recipe) return { ...base, status: 'not built' };
   try {
     const lenient = device.backend.name === 'webgpu' && recipe.transcendental(golden);
-    const recordings = recipe.recordings?.(golden, device.backend.name) ?? [undefined];
+    const recordings = recipe.recordings?.(golden) ?? [undefined];
     let worst: Deviation = { factor: 0, detail: '' };
     for (const recording of recordings) {
       const { factor, detail } = await deviationOf(golden, recipe, device, { precision, mlp: recording });

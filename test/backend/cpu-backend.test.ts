@@ -77,9 +77,9 @@ test('wrong buffers are refused with a typed error', async () => {
   assert.instance(await thrownBy(() => backend.read(clock)), BackendError);
 });
 
-test('words and floats may take turns in one temporary slot', async () => {
+test('a temporary of words has memory of words', async () => {
   const backend = createCpuBackend();
-  const slot = backend.allocate(4, 'f32', 'slot');
+  const [floats, slot] = (['f32', 'u32'] as const).map((dtype) => backend.allocate(4, dtype, 'slot'));
   const clock = backend.allocate(4, 'u32', 'clock');
   const temporary: ProgramBuffer = { name: 't', count: 4, dtype: 'u32', kind: 'temporary', slot: 0 };
   const draw: Step = {
@@ -88,7 +88,9 @@ test('words and floats may take turns in one temporary slot', async () => {
     params: { count: 4, draw: 0, kind: 0, each: 4, drawStep: 0 },
     buffers: [0, 1],
   };
-  const executable = await backend.load(program([clockBuffer, temporary], [draw]), [clock, slot]);
+  const drawn = program([clockBuffer, temporary], [draw]);
+  assert.instance(await thrownBy(() => backend.load(drawn, [clock, floats])), ShapeError);
+  const executable = await backend.load(drawn, [clock, slot]);
   executable.run(1);
   assert.is(backend.counters.dispatches, 1);
 });

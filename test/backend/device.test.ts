@@ -179,7 +179,9 @@ async function kernelsWith(options: CompileOptions): Promise<string> {
     optimiser.step(gradient(loss, network.parameters));
     return { loss };
   }, options);
-  return update.program.steps.map((step) => (step.kind === 'fused' ? 'fused' : step.kernel)).join(' ');
+  return update.program.steps
+    .map((step) => (step.kind === 'generated' ? 'generated' : step.kernel))
+    .join(' ');
 }
 
 test('each choice of how networks are computed has an effect', async () => {

@@ -5,10 +5,13 @@ import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openWasm } from '../../src/backend/wasm/backend.ts';
+import { kernelNumber } from '../../src/backend/wasm/layouts.ts';
 import { Arena } from '../../src/backend/wasm/memory.ts';
 import { type SimdVariant, simdVariants } from '../../src/backend/wasm/module.ts';
+
 import { Device } from '../../src/device.ts';
 import { BackendError, UsageError } from '../../src/errors.ts';
+import { kernels } from '../../src/kernels/index.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import { mlp } from '../../src/nn/index.ts';
@@ -16,6 +19,12 @@ import { type ElementwiseName, elementwiseOps, mean, square, sum } from '../../s
 import { runFusedOn, runKernelOn } from '../helpers/kernel-run.ts';
 
 const test = suite('wasm');
+
+test('every kernel that is declared has a number', () => {
+  const numbers = kernels.map(({ name }) => kernelNumber(name));
+  assert.ok(numbers.every((number) => number > 0));
+  assert.is(new Set(numbers).size, kernels.length);
+});
 
 // ---------------------------------------------------------------- error bounds
 

@@ -6,7 +6,7 @@ import type { WebGpuBackend } from '../../src/backend/webgpu/backend.ts';
 import { openWebGpu } from '../../src/backend/webgpu/open.ts';
 import { BackendError, ShapeError } from '../../src/errors.ts';
 import { contiguousView } from '../../src/math/view.ts';
-import type { FusedStep, Step } from '../../src/program/program.ts';
+import type { GeneratedStep, Step } from '../../src/program/program.ts';
 import { manySteps, oneStep } from '../helpers/kernel-run.ts';
 
 let backend: WebGpuBackend;
@@ -16,12 +16,12 @@ test.before(async () => {
 test.after(() => backend.dispose());
 
 /** y = x + 1 over `count` elements. */
-const increment = (count: number): FusedStep => ({
-  kind: 'fused',
+const increment = (count: number): GeneratedStep => ({
+  kind: 'generated',
   label: 'increment',
   buffers: [0, 1],
   shapes: '',
-  fused: {
+  generated: {
     shape: [count],
     reducedAxes: 0,
     inputs: [contiguousView([count])],
@@ -115,8 +115,8 @@ test('a buffer past the limit is refused by name, size and limit', () => {
 });
 
 /** The last of `count` buffers is the sum of the others, four elements each. */
-function sumOfOthers(count: number): FusedStep {
-  const { fused, ...rest } = increment(4);
+function sumOfOthers(count: number): GeneratedStep {
+  const { generated, ...rest } = increment(4);
   const loads = Array.from({ length: count - 1 }, (_, input) => ({ kind: 'load', input }) as const);
   const sums = loads
     .slice(1)
@@ -129,7 +129,7 @@ function sumOfOthers(count: number): FusedStep {
   return {
     ...rest,
     label: 'sum of others',
-    fused: { ...fused, inputs, element: [...loads, ...sums], outputs },
+    generated: { ...generated, inputs, element: [...loads, ...sums], outputs },
     buffers: Array.from({ length: count }, (_, i) => i),
   };
 }
@@ -254,15 +254,15 @@ test('memory that is given back and taken again is zeros', async () => {
 });
 
 test('a buffer with several views counts as one binding', async () => {
-  const { fused, ...rest } = increment(4);
+  const { generated, ...rest } = increment(4);
   const views = Array.from({ length: 20 }, (_, i) => ({
     axes: [{ ...contiguousView([4]).axes[0] }],
     offset: i,
   }));
   const step: Step = {
     ...rest,
-    fused: {
-      ...fused,
+    generated: {
+      ...generated,
       inputs: views,
       element: [
         { kind: 'load', input: 0 },

@@ -2,7 +2,7 @@
 // a workgroup so that most of them are never missed.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { generateFused } from '../../src/backend/webgpu/fused.ts';
+import { generateKernel } from '../../src/backend/webgpu/generated.ts';
 import { kernelText } from '../../src/backend/webgpu/texts.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import { missingBarriers } from '../helpers/barriers.ts';
@@ -41,7 +41,7 @@ for (const [name, text] of texts) {
 }
 
 test('a generated reduction joins its halves behind a barrier each', () => {
-  const { wgsl } = generateFused({
+  const { wgsl } = generateKernel({
     shape: [3, 1000],
     reducedAxes: 1,
     inputs: [contiguousView([3, 1000])],

@@ -2,7 +2,7 @@
 // what it should be to the letter. Without a device; test/device/modules compiles them.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { generateFused, literal } from '../../src/backend/webgpu/fused.ts';
+import { generateKernel, literal } from '../../src/backend/webgpu/generated.ts';
 import { folded, moduleOf } from '../../src/backend/webgpu/modules.ts';
 import { isSoftwareAdapter, targetOf } from '../../src/backend/webgpu/profile.ts';
 import { kernelText, mathText } from '../../src/backend/webgpu/texts.ts';
@@ -19,7 +19,7 @@ import {
   WORKGROUP,
 } from '../../src/kernels/index.ts';
 import { applyView, contiguousView, type View } from '../../src/math/view.ts';
-import type { FusedKernel, FusedStep } from '../../src/program/program.ts';
+import type { GeneratedKernel, GeneratedStep } from '../../src/program/program.ts';
 import { allKernels, flagsOf, someParams, type Variant, variantOf, variantsOf } from '../helpers/modules.ts';
 
 /** Names that WGSL reserves carry an underscore. */
@@ -44,7 +44,7 @@ function declarationsOf(wgsl: string) {
 }
 
 const capitals = (name: string): string => name.replace(/([A-Z])/g, '_$1').toUpperCase();
-const types = { f32: 'array<f32>', u32: 'array<u32>', bits: 'array<u32>', atomic: 'array<atomic<u32>>' };
+const types = { f32: 'array<f32>', u32: 'array<u32>', hidden: 'array<u32>', atomic: 'array<atomic<u32>>' };
 
 /** What the layout of a kernel says its module must declare; assertions on one module. */
 function agrees({ what, spec, params, present, module }: Variant): void {
@@ -135,9 +135,9 @@ test('tiles of the texts are those of the layouts', () => {
   const { TILE_ROWS, TILE_COLUMNS } = constants('matmul');
   assert.equal([TILE_ROWS, TILE_COLUMNS], [MATMUL_TILE.rows, MATMUL_TILE.columns]);
   assert.is(
-    32 * invocationsOf(variantOf(kernelSpec('matmul'), someParams(kernelSpec('matmul')))),
+    64 * invocationsOf(variantOf(kernelSpec('matmul'), someParams(kernelSpec('matmul')))),
     TILE_ROWS * TILE_COLUMNS,
-    'each invocation makes 8 by 4',
+    'each invocation makes 8 by 8',
   );
   // Two tiles of activations fit in the least workgroup memory that a device has.
   assert.ok(2 * 2 * 16 * MLP_WIDTH <= 16_384);
@@ -173,9 +173,9 @@ test('a choice is part of the text, a number is not: equal texts are one pipelin
 
 test('a buffer that a generated kernel views several times is bound once; outputs follow', () => {
   const view = contiguousView([4]);
-  const step: FusedStep = {
-    ...{ kind: 'fused', label: 'two views', buffers: [5, 3, 5, 9, 8], shapes: '' },
-    fused: {
+  const step: GeneratedStep = {
+    ...{ kind: 'generated', label: 'two views', buffers: [5, 3, 5, 9, 8], shapes: '' },
+    generated: {
       ...{
         shape: [4],
         reducedAxes: 0,
@@ -187,7 +187,7 @@ test('a buffer that a generated kernel views several times is bound once; output
       element: [0, 1, 2].map((input) => ({ kind: 'load', input }) as const),
     },
   };
-  const { bound, wgsl, values } = moduleOf(step, 100);
+  const { bound, wgsl, values } = moduleOf(step, { mostWorkgroups: 100, longReduction: 256 });
   assert.equal(
     bound.map(({ buffer, type }) => [buffer, type]),
     [
@@ -256,8 +256,8 @@ test('software adapters are known by name', () => {
   const target = (text: string, most: number, f16 = false) =>
     targetOf(info(text), { maxStorageBuffersPerShaderStage: most } as GPUSupportedLimits, { f16 });
   assert.is(target('llvmpipe', 16).mlp, 'tiled');
-  assert.is(target('llvmpipe', 16, true).mlp, 'fused');
-  assert.is(target('Apple M3', 16).mlp, 'fused');
+  assert.is(target('llvmpipe', 16, true).mlp, 'generated');
+  assert.is(target('Apple M3', 16).mlp, 'generated');
   assert.equal(
     [8, 10, 64].map((most) => target('Apple M3', most).joinedBindings),
     [8, MOST_JOINED_BINDINGS, MOST_JOINED_BINDINGS],
@@ -268,7 +268,7 @@ const broadcast = (from: number[], to: number[]): View =>
   applyView(contiguousView(from), { kind: 'broadcast', shape: to }) as View;
 
 test('snapshot: an elementwise kernel with a broadcast row', () => {
-  const fused: FusedKernel = {
+  const generated: GeneratedKernel = {
     shape: [4, 2, 8],
     reducedAxes: 0,
     inputs: [contiguousView([4, 2, 8]), broadcast([8], [4, 2, 8])],
@@ -283,7 +283,7 @@ test('snapshot: an elementwise kernel with a broadcast row', () => {
     result: [],
     outputs: [3, 4],
   };
-  const { wgsl, grid } = generateFused(fused);
+  const { wgsl, grid } = generateKernel(generated);
   assert.equal(grid, { items: 64 });
   assert.fixture(
     wgsl,
@@ -318,7 +318,7 @@ fn main(
 
 test('snapshot: a padded load and a short sum', () => {
   const view = applyView(contiguousView([3]), { kind: 'pad', begin: [2], size: [9], step: [3] }) as View;
-  const fused: FusedKernel = {
+  const generated: GeneratedKernel = {
     shape: [9],
     reducedAxes: 1,
     inputs: [view],
@@ -331,7 +331,7 @@ test('snapshot: a padded load and a short sum', () => {
     ],
     outputs: [2],
   };
-  const body = generateFused(fused).wgsl.split('local: u32,\n) {\n')[1];
+  const body = generateKernel(generated).wgsl.split('local: u32,\n) {\n')[1];
   assert.fixture(
     body,
     `  let item = (group.y * groups.x + group.x) * 64u + local;
@@ -355,7 +355,7 @@ test('snapshot: a padded load and a short sum', () => {
 });
 
 test('a long reduction gets a workgroup for each output', () => {
-  const fused: FusedKernel = {
+  const generated: GeneratedKernel = {
     shape: [3, 1000],
     reducedAxes: 1,
     inputs: [contiguousView([3, 1000])],
@@ -364,7 +364,7 @@ test('a long reduction gets a workgroup for each output', () => {
     result: [{ kind: 'reduced', index: 0 }],
     outputs: [0],
   };
-  const { wgsl, grid } = generateFused(fused);
+  const { wgsl, grid } = generateKernel(generated);
   assert.equal(grid, { workgroups: 3 });
   assert.match(wgsl, 'var<workgroup> parts0: array<vec2f, 64>;');
   assert.match(wgsl, 'workgroupBarrier();');

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { Backend, DeviceBuffer } from '../../src/backend/backend.ts';
 import { BackendError, ShapeError, UsageError } from '../../src/errors.ts';
 import { contiguousView } from '../../src/math/view.ts';
-import { type FusedStep, Program, type Step } from '../../src/program/program.ts';
+import { type GeneratedStep, Program, type Step } from '../../src/program/program.ts';
 import { oneStep, openTested } from '../helpers/kernel-run.ts';
 
 let backend: Backend;
@@ -28,12 +28,12 @@ async function thrownBy(body: () => unknown): Promise<unknown> {
 }
 
 /** y += 1 over three elements. */
-const increment: FusedStep = {
-  kind: 'fused',
+const increment: GeneratedStep = {
+  kind: 'generated',
   label: 'increment',
   buffers: [0, 1],
   shapes: '',
-  fused: {
+  generated: {
     shape: [3],
     reducedAxes: 0,
     inputs: [contiguousView([3])],
@@ -161,8 +161,8 @@ test('a kernel may leave a result where it finds an operand, which it reads agai
   const both: Step = {
     ...increment,
     buffers: [0, 0, 1],
-    fused: {
-      ...increment.fused,
+    generated: {
+      ...increment.generated,
       element: [
         { kind: 'load', input: 0 },
         { kind: 'operation', op: 'square', arguments: [0] },

@@ -128,7 +128,7 @@ async function updateOn(
   for (const state of learner.states) states.set(state.name, Float32Array.from(await device.read(state)));
   const scalars: Record<string, number> = {};
   for (const name of update.program.outputs.keys()) scalars[name] = await update.readScalar(name);
-  const kernels = update.program.steps.map((step) => (step.kind === 'fused' ? 'fused' : step.kernel));
+  const kernels = update.program.steps.map((step) => (step.kind === 'generated' ? 'generated' : step.kernel));
   update.dispose();
   return { states, scalars, kernels, dispatches };
 }

@@ -7,6 +7,13 @@ import { openWebGpu } from '../../src/backend/webgpu/open.ts';
 import { testBackend } from '../helpers/devices.ts';
 import { allKernels, variantsOf } from '../helpers/modules.ts';
 
+test('every kernel has modules, whatever device there is', () => {
+  for (const spec of allKernels) {
+    const modules = variantsOf(spec).map(({ module }) => module.wgsl);
+    assert.ok(modules.length > 0 && modules.every((wgsl) => wgsl.includes('fn main(')), spec.name);
+  }
+});
+
 if (testBackend() === 'webgpu') {
   let backend: WebGpuBackend;
   test.before(async () => {

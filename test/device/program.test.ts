@@ -161,6 +161,22 @@ test('a program whose results are read many times gives back what it takes', asy
   assert.is(device.backend.counters.buffersCreated, before);
 });
 
+test('a traced step needs no memory of its own', async () => {
+  const { body } = networkStep('fused');
+  const update = await device.compile(body);
+  update.write({ x: normals(99, 8), y: normals(66, 9) });
+  const traced = async () => {
+    let steps = 0;
+    for await (const _ of update.trace()) steps++;
+    return steps;
+  };
+  await traced();
+  const before = device.backend.counters.buffersCreated;
+  assert.is(await traced(), update.program.kernels);
+  assert.is(device.backend.counters.buffersCreated, before);
+  update.dispose();
+});
+
 test('writes, runs and reads take effect in the order of the calls', async () => {
   const total = new State('total', [2]);
   const update = await device.compile(({ input }) => {

@@ -88,6 +88,30 @@ test('reductions over every axis', async () => {
   }
 });
 
+test('a product with a million terms, of which many cancel', async () => {
+  const [rows, inner] = [6, 1_000_003];
+  // Each row begins one element after the one before. Terms of both signs, so that much cancels.
+  const spread = (i: number, by: number) => ((i * by) >>> 0) / 2 ** 32;
+  const a = Float32Array.from({ length: inner + rows - 1 }, (_, i) => spread(i, 0x9e3779b1));
+  const b = Float32Array.from({ length: inner }, (_, i) => spread(i, 0x85ebca6b) - 0.4);
+  const params = {
+    ...{ batch: 1, rows, columns: 1, inner, aOffset: 0, aBatch: 0, aRow: 1, aColumn: 1 },
+    ...{ bOffset: 0, bBatch: 0, bRow: 1, bColumn: 0, biasOffset: 0, biasBatch: 0 },
+    ...{ hasBias: 0, activation: 0, storeZ: 0 },
+  };
+  const { y } = await runKernelOn(device.backend, 'matmul', params, { a, b, y: rows });
+  for (let row = 0; row < rows; row++) {
+    let [sum, magnitude] = [0, 0];
+    for (let k = 0; k < inner; k++) {
+      const term = a[row + k] * b[k];
+      sum += term;
+      magnitude += Math.abs(term);
+    }
+    const most = allowed(inner) * magnitude;
+    assert.ok(Math.abs(y[row] - sum) <= most, `y[${row}] is ${y[row]}, expected ${sum} within ${most}`);
+  }
+});
+
 test('matrix products with a long inner dimension, and their gradients', async () => {
   for (const [rows, inner, columns] of [
     [1, 300_000, 1],

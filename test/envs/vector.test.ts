@@ -66,11 +66,13 @@ test('a long step that is stopped leaves every environment as it was; a short on
   );
   await vector.reset(3);
   const actions = [0, 1, 2].map(() => Float32Array.of(0.5));
-  assert.is((await vector.step(actions, stop.signal))?.length, 3, 'that it takes long is not known yet');
-  const before = vector.getStates();
-  stop = new AbortController();
-  assert.is(await vector.step(actions, stop.signal), undefined);
-  assert.equal(vector.getStates(), before);
+  // Of the first step too: it is not known yet how long it takes.
+  for (let i = 0; i < 2; i++) {
+    const before = vector.getStates();
+    assert.is(await vector.step(actions, stop.signal), undefined);
+    assert.equal(vector.getStates(), before);
+    stop = new AbortController();
+  }
   const again = await vector.step(actions);
   assert.is(again.length, 3);
   cost = 0;

@@ -1,7 +1,7 @@
 import type { Values } from '../../src/backend/backend.ts';
 import { createCpuBackend, type Precision } from '../../src/backend/cpu/backend.ts';
 import { kernelSpec, type Params } from '../../src/kernels/index.ts';
-import { type FusedKernel, fusedOutputs, Program, type Step } from '../../src/program/program.ts';
+import { type GeneratedKernel, generatedOutputs, Program, type Step } from '../../src/program/program.ts';
 
 /** What a binding starts with: its values, or a number of zeros. A Uint32Array makes a buffer of words. */
 export type Binding = ArrayLike<number> | number;
@@ -75,13 +75,13 @@ export async function runKernel(
 
 /** Runs one generated kernel; returns its outputs. */
 export async function runFused(
-  fused: FusedKernel,
+  generated: GeneratedKernel,
   inputs: readonly ArrayLike<number>[],
   precision: Precision = 'f64',
 ): Promise<Float64Array[]> {
-  const bindings = [...inputs, ...fused.outputs.map(() => fusedOutputs(fused))];
+  const bindings = [...inputs, ...generated.outputs.map(() => generatedOutputs(generated))];
   const words = bindings.map(() => false);
-  const step = (buffers: number[]): Step => ({ ...base, kind: 'fused', fused, buffers });
+  const step = (buffers: number[]): Step => ({ ...base, kind: 'generated', generated, buffers });
   const after = await runStep(step, bindings, words, precision);
   return after.slice(inputs.length).map((values) => Float64Array.from(values));
 }

@@ -5,8 +5,8 @@ import { openWebGpu } from '../../src/backend/webgpu/open.ts';
 import { kernelSpec, type Params } from '../../src/kernels/index.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import {
-  type FusedKernel,
-  fusedOutputs,
+  type GeneratedKernel,
+  generatedOutputs,
   Program,
   type ProgramBuffer,
   type Step,
@@ -95,13 +95,13 @@ export async function runKernelOn(
 /** Runs one generated kernel; returns its outputs. */
 export async function runFusedOn(
   backend: Backend,
-  fused: FusedKernel,
+  generated: GeneratedKernel,
   inputs: readonly Float32Array[],
 ): Promise<Values[]> {
-  const starts = [...inputs, ...fused.outputs.map(() => fusedOutputs(fused))];
+  const starts = [...inputs, ...generated.outputs.map(() => generatedOutputs(generated))];
   const values = await runStep(
     backend,
-    (buffers) => ({ ...base, kind: 'fused', fused, buffers }),
+    (buffers) => ({ ...base, kind: 'generated', generated, buffers }),
     starts,
     starts.map(() => false),
   );

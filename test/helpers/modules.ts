@@ -60,7 +60,13 @@ export function variantOf(spec: KernelSpec, params: Params, absent: readonly str
     : { ...common, kind: 'kernel', buffers: places };
   const present = spec.bindings.map(({ name }) => name).filter((name) => !absent.includes(name));
   const what = `${spec.name} with ${present.join(' ')}, ${JSON.stringify(params)}`;
-  return { what, spec, params, present, module: moduleOf(step, 65_535) };
+  return {
+    what,
+    spec,
+    params,
+    present,
+    module: moduleOf(step, { mostWorkgroups: 65_535, longReduction: 256 }),
+  };
 }
 
 const isJoined = (spec: KernelSpec): boolean => joinedKernels.some(({ name }) => name === spec.name);

@@ -224,7 +224,7 @@ for (const [distribution, estimator] of [
   ['tanh-gaussian', 'reverse-kl/pathwise'],
   ['categorical', 'reverse-kl/score:loo'],
 ]) {
-  whole(`of ${distribution} is measured with fused and with tiled networks`, async () => {
+  whole(`of ${distribution} is measured in every way in which the backend computes networks`, async () => {
     const costs = await withDevice((device) =>
       measureWholeUpdate(device, estimator, costSettings({ ...small, distribution })),
     );
@@ -235,8 +235,8 @@ for (const [distribution, estimator] of [
         ['tiled', false],
       ],
     );
-    const [fused, tiled] = costs;
-    assert.ok(fused.kernelsPerUpdate < tiled.kernelsPerUpdate);
+    const [fused, tiled] = costs.map(({ kernelsPerUpdate }) => kernelsPerUpdate);
+    assert.ok(fused < tiled, `${fused}, ${tiled}`);
     for (const cost of costs)
       assert.equal([cost.readbacks, cost.buffersCreated, cost.submitsPerRun], [0, 0, 1]);
   });

@@ -18,7 +18,7 @@ test('the kernels are those of the program, with all of its work; a cpu has no c
   assert.is(costs.clock, 'repetition');
   const { update } = await compileWholeUpdate(device, 'reverse-kl/pathwise', settings);
   const { steps } = update.program;
-  const names = new Set(steps.map((step) => (step.kind === 'fused' ? 'fused' : step.kernel)));
+  const names = new Set(steps.map((step) => (step.kind === 'generated' ? 'generated' : step.kernel)));
   assert.equal(new Set(costs.kernels.map(({ kernel }) => kernel)), names);
   const sum = (of: (each: { count: number; flops: number; bytes: number }) => number) =>
     costs.kernels.reduce((total, each) => total + of(each), 0);

@@ -25,25 +25,25 @@ export default [
   },
   {
     fault: 'a padded outer axis reads one entry past its window',
-    file: 'src/backend/cpu/fused.ts',
+    file: 'src/backend/cpu/generated.ts',
     from: 'at >= axis.count * axis.step) return -1',
     to: 'at > axis.count * axis.step) return -1',
   },
   {
     fault: 'log sum exp does not rescale its sum when a larger element comes',
-    file: 'src/backend/cpu/fused.ts',
+    file: 'src/backend/cpu/generated.ts',
     from: 'sum = sum * Math.exp(largest - x) + 1;',
     to: 'sum = sum + 1;',
   },
   {
     fault: 'a reduction over more than one block keeps the last block only',
-    file: 'src/backend/cpu/fused.ts',
+    file: 'src/backend/cpu/generated.ts',
     from: 'fold(within === 0 ? initial : totals[segment], values',
     to: 'fold(initial, values',
   },
   {
     fault: 'a NaN before relu is hidden',
-    file: 'src/backend/cpu/fused.ts',
+    file: 'src/backend/cpu/generated.ts',
     from: 'a[i] <= 0 ? 0 : a[i]',
     to: 'a[i] > 0 ? a[i] : 0',
   },
@@ -120,12 +120,6 @@ export default [
     to: 'count, wanted, widths[1], false)',
   },
   {
-    fault: 'a layer does not repeat an input that has fewer rows than the batch',
-    file: 'src/backend/cpu/mlp-layer.ts',
-    from: '(row % rows) * stride',
-    to: 'row * stride * Math.sign(rows)',
-  },
-  {
     fault: 'draws that follow each other in one buffer are all the first',
     file: 'src/backend/cpu/random.ts',
     from: 'draw + Math.floor(from / each) * drawStep',
@@ -142,5 +136,11 @@ export default [
     file: 'src/backend/cpu/gathered-nodes.ts',
     from: 'newton <= upper && Math.abs(newton - u) <= 0.5 * moved',
     to: 'newton <= upper',
+  },
+  {
+    fault: 'a network does not repeat an input that has fewer rows than the batch',
+    file: 'src/backend/cpu/mlp.ts',
+    from: '((from + row) % rows) * stride',
+    to: '(from + row + 0 * rows) * stride',
   },
 ];

@@ -60,12 +60,6 @@ export default [
     to: 'times < 0',
   },
   {
-    fault: 'the choice of joined passes is ignored',
-    file: 'src/device.ts',
-    from: '{ joinedPasses: options.joinedPasses }',
-    to: '{}',
-  },
-  {
     fault: 'the choice of joined kernels is ignored',
     file: 'src/device.ts',
     from: '{ joinedBindings: options.joinedBindings }',

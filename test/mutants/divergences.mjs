@@ -234,4 +234,10 @@ export default [
     from: 'height = add(of(0), mul(0.5, sum(mul(slope, move), -1, true)));',
     to: 'if (step === 0) height = of(0);',
   },
+  {
+    fault: 'Hellinger is said to follow the forward KL',
+    file: 'src/divergences/hellinger.ts',
+    from: '-0.5 * Math.exp(0.5 * (at.logPolicy + at.logTarget))',
+    to: '-Math.exp(at.logTarget)',
+  },
 ];

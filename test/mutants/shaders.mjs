@@ -79,18 +79,6 @@ export default [
     '',
     '\n  var total = 0.0;',
   ),
-  barrier(
-    'a second sum by subgroups overwrites what the first still reads',
-    'shaders/include/sum_subgroups.wgsl',
-    '',
-    '\n  parts[thread]',
-  ),
-  barrier(
-    'sums of subgroups are added before all of them are there',
-    'shaders/include/sum_subgroups.wgsl',
-    '',
-    '\n  var strip',
-  ),
   barrier('a layer reads outputs of the one before it too early', 'shaders/include/mlp_forward.wgsl', '', ''),
   barrier(
     'slices of a weight gradient are added before all of them are there',
@@ -119,8 +107,8 @@ export default [
   {
     fault: 'adam runs past the end of its parameters',
     file: 'shaders/adam.wgsl',
-    from: 'item < min(first + 64u * ITEMS, params.count)',
-    to: 'item < first + 64u * ITEMS',
+    from: 'item < min(first + WORKGROUP * ITEMS, params.count)',
+    to: 'item < first + WORKGROUP * ITEMS',
   },
   {
     fault: 'an index one past the entries gives a neighbour instead of NaN',
@@ -171,12 +159,6 @@ export default [
     to: 'first + r, false,',
   },
   {
-    fault: 'a tile writes columns past the edge of its layer',
-    file: 'shaders/include/layer_forward.wgsl',
-    from: 'down < params.rows && across[c] < params.outputs',
-    to: 'down < params.rows',
-  },
-  {
     fault: 'the last place that was not finite is noted instead of the first',
     file: 'shaders/tick.wgsl',
     from: ' && clock[4] == 0u',
@@ -207,12 +189,6 @@ export default [
     to: 'word % 4u > 0u',
   },
   {
-    fault: 'an input with fewer rows than the batch is not repeated in a weight gradient',
-    file: 'shaders/mlp_layer_backward_weights.wgsl',
-    from: 'at = select(at, start, at == end);',
-    to: '',
-  },
-  {
     fault: 'a decoupled decay is half as strong',
     file: 'shaders/include/adam.wgsl',
     from: 'p *= 1.0 - params.learningRate * params.weightDecay;',
@@ -235,5 +211,35 @@ export default [
     file: 'shaders/gathered_nodes.wgsl',
     from: 'k < MOST',
     to: 'k < 1u',
+  },
+  {
+    fault: 'an input with fewer rows than the batch is not repeated in a weight gradient',
+    file: 'shaders/include/mlp_weights.wgsl',
+    from: 'params.x0Offset + (row % params.x0Rows) * params.x0Stride',
+    to: 'params.x0Offset + row * params.x0Stride',
+  },
+  {
+    fault: 'a tile of a product writes columns past the edge, which are the next row',
+    file: 'shaders/matmul.wgsl',
+    from: 'j < 4u && first_column + j < params.columns',
+    to: 'j < 4u',
+  },
+  {
+    fault: 'the lower four rows of a tile are the upper ones',
+    file: 'shaders/matmul.wgsl',
+    from: 'four(row + 4u, params.rows)',
+    to: 'four(row, params.rows)',
+  },
+  {
+    fault: 'a long sum of products loses its blocks past the first 16,384',
+    file: 'shaders/matmul.wgsl',
+    from: 'total = both(total, blocks);',
+    to: 'total = blocks;',
+  },
+  {
+    fault: 'matrices of a batch are all the first',
+    file: 'shaders/matmul.wgsl',
+    from: 'params.aOffset + batch * params.aBatch',
+    to: 'params.aOffset + 0u * batch * params.aBatch',
   },
 ];

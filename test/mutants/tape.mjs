@@ -146,8 +146,8 @@ export default [
   {
     fault: 'a tensor of another recording is taken for the node of its number',
     file: 'src/tape/tensor.ts',
-    from: 'for (const tensor of inputs) this.own(tensor, op.name);',
-    to: 'for (const tensor of inputs) this.own(inputs[0] ?? tensor, op.name);',
+    from: 'this.own(tensor, op.name);',
+    to: 'this.own(inputs[0] ?? tensor, op.name);',
   },
   {
     fault: 'a gradient by a tensor of another recording is zero',
@@ -160,5 +160,17 @@ export default [
     file: 'src/tape/tensor.ts',
     from: 'Number.isInteger(extent) && extent >= least',
     to: 'Number.isInteger(extent) && extent !== 0',
+  },
+  {
+    fault: 'words are taken where numbers are wanted',
+    file: 'src/tape/tensor.ts',
+    from: '!op.words?.includes(i)',
+    to: 'op.scalar && !op.words?.includes(i)',
+  },
+  {
+    fault: 'a transposed tensor of words is one of floats',
+    file: 'src/tape/views.ts',
+    from: '[{ shape: permutation.map((axis) => x.shape[axis]), dtype: x.dtype }]',
+    to: 'plain(permutation.map((axis) => x.shape[axis]))',
   },
 ];

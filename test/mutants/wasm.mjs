@@ -49,7 +49,7 @@ export default [
   },
   {
     fault: 'a buffer that is too small for a program is taken',
-    file: 'src/backend/backend.ts',
+    file: 'src/backend/owning.ts',
     from: 'buffer.count < count ||',
     to: 'buffer.count < 0 ||',
   },
@@ -73,13 +73,13 @@ export default [
   },
   {
     fault: 'a value that is written at the end of a kernel may lose its memory to another',
-    file: 'src/backend/wasm/fused.ts',
+    file: 'src/backend/wasm/generated.ts',
     from: 'for (const value of kept) last[value] = list.length;',
     to: '',
   },
   {
     fault: 'a result is computed where an input of the same kernel still lies',
-    file: 'src/backend/wasm/fused.ts',
+    file: 'src/backend/wasm/generated.ts',
     from: ' && !sources.includes(targets[i])',
     to: '',
   },
@@ -103,7 +103,7 @@ export default [
   },
   {
     fault: 'log sum exp forgets all blocks but the last',
-    file: 'src/backend/wasm/assembly/fused.ts',
+    file: 'src/backend/wasm/assembly/generated.ts',
     from: 'if (before > -Infinity) sum += f64.load(state, 8) * Math.exp(before - largest);',
     to: '',
   },
@@ -116,8 +116,8 @@ export default [
   {
     fault: 'samples take their noise from the beginning of its buffer, whatever their offset',
     file: 'src/backend/wasm/assembly/gaussian.ts',
-    from: 'address(p, 1) + noiseAt + base',
-    to: 'address(p, 1) + noiseAt * 0 + base',
+    from: 'address(p, GaussianSample.noise) + noiseAt + base',
+    to: 'address(p, GaussianSample.noise) + noiseAt * 0 + base',
   },
   {
     fault: 'the last place that was not finite is noted instead of the first',

@@ -61,11 +61,13 @@ agreement.run();
 
 const webgpu = suite('webgpu');
 
-webgpu('at most eight pipelines, and nothing is left on the device', async () => {
+webgpu('few pipelines, and nothing is left on the device', async () => {
   for (const options of [{}, { f16: true }]) {
     const backend = await openWebGpu(options);
     await probe(backend);
-    assert.ok(backend.counters.pipelinesCreated <= 8, String(backend.counters.pipelinesCreated));
+    // A product a layer, with all else on its own, is more kernels than whole networks.
+    const most = backend.preferences.mlp === 'fused' ? 6 : 11;
+    assert.ok(backend.counters.pipelinesCreated <= most, String(backend.counters.pipelinesCreated));
     const before = { ...backend.counters };
     await probe(backend);
     assert.equal(backend.counters, before, 'a second time costs nothing');

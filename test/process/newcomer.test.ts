@@ -198,7 +198,7 @@ test('the kernel parameter reaches the kernel on the cpu, and is declared for wa
   const program = device.lower(bellmanBody(parts, 3));
   const step = program.steps.find(({ label }) => label === 'softBellmanLoss');
   assert.ok(step?.kind === 'kernel');
-  const { wgsl, values } = moduleOf(step, 65_535);
+  const { wgsl, values } = moduleOf(step, { mostWorkgroups: 65_535, longReduction: 256 });
   const fields = [...(/struct Params \{([^}]*)\}/.exec(wgsl)?.[1] ?? '').matchAll(/(\w+): (\w+),/g)];
   const at = fields.findIndex(([, name, type]) => name === 'rewardScale' && type === 'f32');
   assert.ok(at >= 0 && values, wgsl);
@@ -211,7 +211,7 @@ test('the kernel parameter reaches the kernel on the cpu, and is declared for wa
   const bound = spec.bindings.map((_, i) => i);
   const joined = moduleOf(
     { kind: 'joined', kernel: name, label: name, shapes: '', parts: [], params, bound, buffers: bound },
-    65_535,
+    { mostWorkgroups: 65_535, longReduction: 256 },
   );
   assert.match(joined.wgsl, /^ {2}rewardScale: f32,$/m);
   assert.match(joined.wgsl, /params\.rewardScale \*/);

@@ -2,9 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { applyView, contiguousView, type View, viewShape } from '../../src/math/view.ts';
 import { collapse } from '../../src/program/collapse.ts';
-import type { FusedKernel } from '../../src/program/program.ts';
+import type { GeneratedKernel } from '../../src/program/program.ts';
 
-const kernel = (shape: number[], reducedAxes: number, inputs: View[]): FusedKernel => ({
+const kernel = (shape: number[], reducedAxes: number, inputs: View[]): GeneratedKernel => ({
   shape,
   reducedAxes,
   inputs,

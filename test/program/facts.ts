@@ -6,6 +6,7 @@ export interface Lifetime {
   readonly name: string;
   readonly slot: number;
   readonly count: number;
+  readonly dtype: 'f32' | 'u32';
   /** First and last step that binds the temporary. */
   readonly first: number;
   readonly last: number;
@@ -21,6 +22,7 @@ export function lifetimes(program: Program): Lifetime[] {
         name: buffer.name,
         slot: buffer.slot,
         count: buffer.count,
+        dtype: buffer.dtype,
         first: users[0],
         last: users[users.length - 1],
       },
@@ -42,7 +44,7 @@ export function leastArenaBytes(program: Program): number {
 /** Device memory that a buffer of the program stands for. */
 const memoryOf = (program: Program, index: number): string => {
   const buffer = program.buffers[index];
-  return buffer.kind === 'temporary' && buffer.dtype === 'f32' ? `slot ${buffer.slot}` : `buffer ${index}`;
+  return buffer.kind === 'temporary' ? `slot ${buffer.slot}` : `buffer ${index}`;
 };
 
 /** Memory that a step binds both for reading and for writing, or twice with a write; `update` bindings may do so. */
@@ -53,8 +55,8 @@ export function readsAndWrites(program: Program, step: Step): string[] {
   bound.forEach((buffer, i) => {
     if (buffer < 0) return;
     const access =
-      step.kind === 'fused'
-        ? i < step.fused.inputs.length
+      step.kind === 'generated'
+        ? i < step.generated.inputs.length
           ? 'read'
           : 'write'
         : (step.kind === 'joined' ? joinedKernel(step.kernel) : kernelSpec(step.kernel)).bindings[i].access;

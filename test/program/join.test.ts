@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { joinedKernels, MOST_JOINED_BINDINGS } from '../../src/kernels/index.ts';
+import { kernelShares } from '../../src/measure/cost.ts';
 import { adam, clipScale, globalNorm, mlp } from '../../src/nn/index.ts';
 import type { Program } from '../../src/program/program.ts';
 import { ActorCritic, type ActorCriticOptions } from '../../src/rl/actor-critic.ts';
@@ -32,7 +33,7 @@ function sac(
 }
 
 const names = (program: Program): string[] =>
-  program.steps.map((step) => (step.kind === 'fused' ? `fused ${step.label}` : step.kernel));
+  program.steps.map((step) => (step.kind === 'generated' ? `fused ${step.label}` : step.kernel));
 
 test('a SAC update is 14 kernels, the draw from the replay buffer included', () => {
   assert.equal(names(sac(10)), [
@@ -134,6 +135,15 @@ test('what others read of a joined kernel is stored', () => {
 
 test('no joined kernel binds more than any device is asked for', () => {
   for (const { name, bindings } of joinedKernels) assert.ok(bindings.length <= MOST_JOINED_BINDINGS, name);
+});
+
+test('work is told by kernel: joined ones by their names, generated ones together', () => {
+  const counts = new Map<string, number>();
+  for (const name of names(sac(10)).map((each) => each.replace(/^fused .*/, 'fused')))
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  assert.ok(counts.has('mlp_backward_weights_adam'));
+  const shares = kernelShares(sac(10)).map(({ kernel, count }): [string, number] => [kernel, count]);
+  assert.equal(new Map(shares.sort()), new Map([...counts].sort()));
 });
 
 test.run();

@@ -7,6 +7,8 @@ import { compilePolicyUpdate, costSettings } from '../../src/measure/cost.ts';
 import { compileWholeUpdate } from '../../src/measure/update-cost.ts';
 import { programMemory } from '../../src/program/memory.ts';
 import { type KernelStep, Program, type ProgramBuffer } from '../../src/program/program.ts';
+import { exp, matmul, randomBits, transpose } from '../../src/tape/index.ts';
+import { countingBackend } from '../helpers/counting-backend.ts';
 import { leastArenaBytes } from './facts.ts';
 
 const temporary = (name: string, count: number, slot: number): ProgramBuffer => ({
@@ -26,7 +28,10 @@ const program = (
   steps: readonly KernelStep[],
   buffers: readonly ProgramBuffer[],
   slots: readonly number[],
-): Program => new Program(steps, buffers, slots, new Map(), new Map(), []);
+): Program => {
+  const floats = slots.map((count) => ({ count, dtype: 'f32' as const }));
+  return new Program(steps, buffers, floats, new Map(), new Map(), []);
+};
 
 test('a chain keeps two of its temporaries alive at a time', () => {
   const buffers = [10, 20, 30, 5].map((count, i) => temporary(`%${i}`, count, i));
@@ -70,6 +75,29 @@ test('memory of every kind is told apart', () => {
     portBytes: 20,
     literalBytes: 20,
   });
+});
+
+test('a device allocates what the program says, words among it', async () => {
+  const backend = countingBackend();
+  const device = new Device(backend);
+  const { program } = await device.compile(({ input }) => {
+    const x = input('x', [4, 6]);
+    // Copies of words and a product of copies: temporaries of both types, alive at different steps.
+    const bits = [0, 1].map(() => transpose(randomBits([4, 6]), [1, 0]));
+    return { first: bits[0], second: bits[1], product: matmul(transpose(exp(x), [1, 0]), exp(x)) };
+  });
+  const dtypes = program.buffers.flatMap(({ kind, dtype }) => (kind === 'temporary' ? [dtype] : []));
+  assert.equal([...new Set(dtypes)].sort(), ['f32', 'u32']);
+  const { arenaBytes, liveBytes, stateBytes, portBytes, literalBytes } = programMemory(program);
+  const held = [...backend.held.keys()].reduce((total, { count }) => total + 4 * count, 0);
+  assert.is(held, arenaBytes + stateBytes + portBytes + literalBytes);
+  assert.ok(liveBytes <= arenaBytes);
+  // The words are drawn, copied and drawn anew: one slot of them is enough.
+  assert.equal(
+    program.slots.filter(({ dtype }) => dtype === 'u32').map(({ count }) => count),
+    [24],
+  );
+  await device.dispose();
 });
 
 test('real programs: the arena is no smaller than what is alive at once, and not much larger', async () => {

@@ -54,7 +54,8 @@ test('two temporaries that share a slot are never alive at once', () => {
             `${a.name} and ${b.name} overlap in slot ${a.slot}\n${program}`,
           );
         }
-        assert.ok(a.count <= program.slots[a.slot], `${a.name} does not fit its slot`);
+        assert.ok(a.count <= program.slots[a.slot].count, `${a.name} does not fit its slot`);
+        assert.is(program.slots[a.slot].dtype, a.dtype);
       }
     }),
     { ...settings, numRuns: 500 },

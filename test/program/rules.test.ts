@@ -11,8 +11,8 @@ import { joinKernels } from '../../src/program/passes/join.ts';
 import { dropUnread, mergeNeighbours } from '../../src/program/passes/merge.ts';
 import { joinSegments } from '../../src/program/passes/segments.ts';
 import {
-  type FusedStep,
   formatCount,
+  type GeneratedStep,
   type JoinedStep,
   type KernelStep,
   type Step,
@@ -38,7 +38,7 @@ const draftOf = (steps: readonly Step[], kinds: readonly Kind[], count = 64): Dr
 });
 const temporaries = (count: number): Kind[] => Array<Kind>(count).fill('temporary');
 const kernels = (steps: readonly Step[]): string[] =>
-  steps.map((each) => (each.kind === 'fused' ? 'fused' : each.kernel));
+  steps.map((each) => (each.kind === 'generated' ? 'generated' : each.kernel));
 
 // ---------------------------------------------------------------- joined kernels
 
@@ -123,6 +123,21 @@ test('kernels that give a parameter two values stay apart', () => {
   assert.equal(joined(lossAndBack(1)), ['loss_reverse_kl', 'mlp_backward_inputs']);
 });
 
+test('a part that uses a buffer which the joined kernel does not bind stays apart', () => {
+  const network = { nets: 1, rows: 4, layers: 1, d0: 3, d1: 4, x0Width: 3, x0Rows: 4, x0Stride: 3 };
+  const drawn = (x1: number): string[] => {
+    const [draw, sample] = drawAndSample({}, {}, { head: 2 });
+    const forward = step(
+      'mlp_forward',
+      { ...network, x1Width: Number(x1 >= 0) },
+      { x0: 6, x1, parameters: 7, y: 2 },
+    );
+    return kernels(join([forward, draw, sample], 10, temporaries(9)));
+  };
+  assert.equal(drawn(-1), ['mlp_forward_gaussian_sample']);
+  assert.equal(drawn(8), ['mlp_forward', 'philox_gaussian_sample'], 'its second segment of inputs');
+});
+
 // ---------------------------------------------------------------- hidden layers in float16
 
 test('a step has all of its hidden layers in float16 or none', () => {
@@ -197,21 +212,21 @@ function elementwise(
   op: ElementwiseName,
   [x, y]: readonly [number, number],
   { shape = [4, 2], view = contiguousView(shape) }: { shape?: number[]; view?: View } = {},
-): FusedStep {
+): GeneratedStep {
   const element = [
     { kind: 'load', input: 0 },
     { kind: 'operation', op, arguments: [0] },
   ] as const;
   return {
-    ...{ kind: 'fused', label: op, buffers: [x, y], shapes: '' },
-    fused: { shape, reducedAxes: 0, inputs: [view], element, reductions: [], result: [], outputs: [1] },
+    ...{ kind: 'generated', label: op, buffers: [x, y], shapes: '' },
+    generated: { shape, reducedAxes: 0, inputs: [view], element, reductions: [], result: [], outputs: [1] },
   };
 }
 
 /** y = Σ x over the last axis. */
-const summed = ([x, y]: readonly [number, number], shape = [4, 2]): FusedStep => ({
-  ...{ kind: 'fused', label: 'sum', buffers: [x, y], shapes: '' },
-  fused: {
+const summed = ([x, y]: readonly [number, number], shape = [4, 2]): GeneratedStep => ({
+  ...{ kind: 'generated', label: 'sum', buffers: [x, y], shapes: '' },
+  generated: {
     ...{ shape, reducedAxes: 1, inputs: [contiguousView(shape)] },
     element: [{ kind: 'load', input: 0 }],
     reductions: [{ kind: 'sum', value: 0 }],
@@ -219,18 +234,18 @@ const summed = ([x, y]: readonly [number, number], shape = [4, 2]): FusedStep =>
     outputs: [0],
   },
 });
-const merged = (...steps: Step[]): FusedStep[] =>
-  mergeNeighbours(draftOf(steps, temporaries(6))).steps as FusedStep[];
+const merged = (...steps: Step[]): GeneratedStep[] =>
+  mergeNeighbours(draftOf(steps, temporaries(6))).steps as GeneratedStep[];
 
 test('neighbours over the same points are one kernel that loads what both read once', () => {
   const [one, ...none] = merged(elementwise('exp', [0, 1]), elementwise('tanh', [0, 2]));
   assert.is(none.length, 0);
   assert.equal(one.buffers, [0, 1, 2]);
   assert.equal(
-    one.fused.element.filter(({ kind }) => kind === 'load'),
+    one.generated.element.filter(({ kind }) => kind === 'load'),
     [{ kind: 'load', input: 0 }],
   );
-  assert.is(one.fused.outputs.length, 2);
+  assert.is(one.generated.outputs.length, 2);
   assert.is(one.label, 'exp + tanh');
 });
 
@@ -238,12 +253,12 @@ test('the second takes what the first made without loading it', () => {
   const [one, ...none] = merged(elementwise('exp', [0, 1]), elementwise('tanh', [1, 2]));
   assert.is(none.length, 0);
   assert.equal(one.buffers, [0, 1, 2]);
-  assert.equal(one.fused.element, [
+  assert.equal(one.generated.element, [
     { kind: 'load', input: 0 },
     { kind: 'operation', op: 'exp', arguments: [0] },
     { kind: 'operation', op: 'tanh', arguments: [1] },
   ]);
-  assert.equal(one.fused.outputs, [1, 2]);
+  assert.equal(one.generated.outputs, [1, 2]);
 });
 
 test('two reductions over the same points are one, each with its own result; an elementwise one goes on in it', () => {
@@ -251,18 +266,18 @@ test('two reductions over the same points are one, each with its own result; an 
   assert.is(none.length, 0);
   assert.equal(two.buffers, [0, 2, 1, 3, 4]);
   assert.equal(
-    two.fused.reductions.map(({ value }) => two.fused.element[value]),
+    two.generated.reductions.map(({ value }) => two.generated.element[value]),
     [
       { kind: 'load', input: 0 },
       { kind: 'load', input: 1 },
     ],
   );
-  assert.equal(two.fused.result, [
+  assert.equal(two.generated.result, [
     { kind: 'reduced', index: 0 },
     { kind: 'reduced', index: 1 },
     { kind: 'operation', op: 'exp', arguments: [1] },
   ]);
-  assert.equal(two.fused.outputs, [0, 1, 2]);
+  assert.equal(two.generated.outputs, [0, 1, 2]);
 });
 
 const stay: Readonly<Record<string, () => Step[]>> = {
@@ -278,7 +293,7 @@ const stay: Readonly<Record<string, () => Step[]>> = {
       elementwise('exp', [0, 1]),
       step('assign', { count: 8 }, { x: 4, y: 5 }),
       elementwise('exp', [2, 3]),
-    ).filter(({ kind }) => kind === 'fused'),
+    ).filter(({ kind }) => kind === 'generated'),
 };
 for (const [name, body] of Object.entries(stay)) {
   test(`generated kernels stay apart: ${name}`, () => assert.is(body().length, 2));
@@ -297,9 +312,9 @@ test('no more buffers than any device binds', () => {
 test('what a merged kernel hands on inside itself is not stored, what anyone reads is', () => {
   const chain = merged(elementwise('exp', [0, 1]), elementwise('tanh', [1, 2]));
   const stored = (steps: readonly Step[], kinds: readonly Kind[]) => {
-    const [{ buffers, fused }] = dropUnread(draftOf(steps, kinds)).steps as FusedStep[];
-    assert.is(buffers.length, fused.inputs.length + fused.outputs.length);
-    return [buffers.slice(fused.inputs.length), fused.outputs];
+    const [{ buffers, generated }] = dropUnread(draftOf(steps, kinds)).steps as GeneratedStep[];
+    assert.is(buffers.length, generated.inputs.length + generated.outputs.length);
+    return [buffers.slice(generated.inputs.length), generated.outputs];
   };
   const kinds: Kind[] = ['input', 'temporary', 'output', 'temporary'];
   assert.equal(stored(chain, kinds), [[2], [2]]);

@@ -34,10 +34,10 @@ async function programOf(body: Body, options = {}): Promise<Program> {
 /** Kernel, FLOP and elements moved of the only step besides the clock's. */
 async function only(body: Body, options = {}): Promise<[kernel: string, flops: number, elements: number]> {
   const { steps } = await programOf(body, options);
-  const others = steps.filter((step) => step.kind === 'fused' || step.kernel !== 'tick');
+  const others = steps.filter((step) => step.kind === 'generated' || step.kernel !== 'tick');
   assert.is(others.length, 1, String(others.map(({ label }) => label)));
   const [step] = others;
-  return [step.kind === 'fused' ? 'fused' : step.kernel, step.flops, step.bytes / 4];
+  return [step.kind === 'generated' ? 'generated' : step.kernel, step.flops, step.bytes / 4];
 }
 
 test('an elementwise kernel: every operation at every point; what is repeated is read once', async () => {
@@ -45,7 +45,7 @@ test('an elementwise kernel: every operation at every point; what is repeated is
   const found = await only(({ input }) => ({
     y: add(mul(exp(input('x', [4, 6])), 2), broadcastTo(input('z', [6]), [4, 6])),
   }));
-  assert.equal(found, ['fused', 3 * 24, 24 + 6 + 24]);
+  assert.equal(found, ['generated', 3 * 24, 24 + 6 + 24]);
 });
 
 test('an operand used twice is read once', async () => {
@@ -53,26 +53,26 @@ test('an operand used twice is read once', async () => {
     const x = input('x', [5, 3]);
     return { y: mul(x, add(x, 1)) };
   });
-  assert.equal(found, ['fused', 2 * 15, 15 + 15]);
+  assert.equal(found, ['generated', 2 * 15, 15 + 15]);
 });
 
 test('of a part that is repeated each element is read once', async () => {
   const found = await only(({ input }) => ({
     y: exp(broadcastTo(slice(input('x', [10, 8]), [3, 0], [4, 8]), [7, 8])),
   }));
-  assert.equal(found, ['fused', 56, 8 + 56]);
+  assert.equal(found, ['generated', 56, 8 + 56]);
 });
 
 test('of a slice only its own elements are read', async () => {
   const found = await only(({ input }) => ({ y: exp(slice(input('x', [10, 8]), [0, 0], [10, 2])) }));
-  assert.equal(found, ['fused', 20, 20 + 20]);
+  assert.equal(found, ['generated', 20, 20 + 20]);
 });
 
 test('a reduction: one operation for each element folded, and what comes after for each result', async () => {
   const sums = await only(({ input }) => ({ y: sum(square(input('x', [4, 6])), -1) }));
-  assert.equal(sums, ['fused', 2 * 24, 24 + 4]);
+  assert.equal(sums, ['generated', 2 * 24, 24 + 4]);
   const means = await only(({ input }) => ({ y: mean(input('x', [4, 6]), -1) }));
-  assert.equal(means, ['fused', 24 + 4, 24 + 4]);
+  assert.equal(means, ['generated', 24 + 4, 24 + 4]);
 });
 
 test('kernels over the same points that become one share what they compute and load', async () => {
@@ -81,7 +81,7 @@ test('kernels over the same points that become one share what they compute and l
     return { y: mul(e, 3), z: add(e, 1) };
   });
   // exp, ·3, +1: three operations; x in, y and z out.
-  assert.equal(found, ['fused', 3 * 8, 3 * 8]);
+  assert.equal(found, ['generated', 3 * 8, 3 * 8]);
 });
 
 test('a matrix product: multiply and add for each pair, all three matrices once', async () => {
@@ -101,7 +101,7 @@ test('a dense layer reads its weights and bias, not all the parameters they lie 
   assert.equal(found, ['matmul', 2 * 6 * 4 * 5, 24 + 20 + 5 + 30]);
 });
 
-test('a fused network: products of all layers; parameters and ends once', async () => {
+test('a generated network: products of all layers; parameters and ends once', async () => {
   const network = mlp({ inputs: 2, hidden: [4], outputs: 3, seed: 1, name: 'net' });
   const found = await only(({ input }) => ({ y: network(input('x', [5, 2])) }), { mlp: 'fused' });
   assert.equal(found, ['mlp_forward', 2 * 5 * (2 * 4 + 4 * 3), 10 + (8 + 4 + 12 + 3) + 15]);

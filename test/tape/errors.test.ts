@@ -71,6 +71,14 @@ const faults: readonly (readonly [RegExp, (x: Tensor, y: Tensor) => unknown])[] 
   [/^grad\(\[2, 3\], \[4, 3\]\): the cotangent must have the shape/, (x, y) => grad(x, [x], y)],
   [/^literal\(\): 3 values do not fill \[2\]/, () => literal([1, 2, 3], [2])],
   [/^tanh\(\[2\]\): needs f32 tensors, got u32/, () => tanh(randomBits([2]))],
+  [/^reduce\(\[2\]\): needs f32 tensors, got u32/, () => sum(randomBits([2]))],
+  [/^pad\(\[2, 2\]\): needs f32 tensors, got u32/, () => concat([randomBits([2, 2]), randomBits([2, 2])], 0)],
+  [/^matmul\(\[2, 2\], \[2, 3\]\): needs f32 tensors, got u32/, (x) => matmul(randomBits([2, 2]), x)],
+  [/^assign\(\[2\]\): needs f32 tensors, got u32/, () => assign(new State('s', [2]), randomBits([2]))],
+  [
+    /^assign\(\[2, 3\]\): state 'w' holds u32, which no update writes/,
+    (x) => assign(new State('w', [2, 3], new Uint32Array(6)), x),
+  ],
   [/^assign\(\[2, 3\]\): state 's' has shape \[3,2\]/, (x) => assign(new State('s', [3, 2]), x)],
 ];
 

@@ -1,6 +1,7 @@
 import type { Device, Recorder, Update } from '../../src/device.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import { boltzmann, type Target } from '../../src/divergences/target.ts';
+import { boxStretch, lineStretch, trapezoidal } from '../../src/math/quadrature.ts';
 import { PolicyLearner } from '../../src/rl/policy-learner.ts';
 import { abs, add, exp, mul, neg, softplus, sqrt, square, sub } from '../../src/tape/elementwise.ts';
 import { concat, literal, logSumExp, reshape, sliceAxis, sum } from '../../src/tape/index.ts';
@@ -292,14 +293,9 @@ export function quadratureRule(
   space: Space,
 ): { nodes: number[]; logWeights: number[]; coarseWeights: number[] } {
   const { nodes: count, reach } = quadrature[space][dimensions];
-  const step = (2 * reach) / (count - 1);
-  const line = Array.from({ length: count }, (_, i) => {
-    const u = -reach + i * step;
-    const logStretch = Math.log(Math.cosh(u));
-    return space === 'box'
-      ? { at: Math.tanh(u), logWeight: Math.log(step) - 2 * logStretch }
-      : { at: Math.sinh(u), logWeight: Math.log(step) + logStretch };
-  });
+  const { at, logSlope } = space === 'box' ? boxStretch : lineStretch();
+  const { nodes, weights } = trapezoidal(count, reach);
+  const line = nodes.map((u, i) => ({ at: at(u), logWeight: Math.log(weights[i]) + logSlope(u) }));
   const plane = dimensions === 2 ? line.map((second, i) => ({ ...second, i })) : [undefined];
   const points = plane.flatMap((second) => line.map((first, i) => ({ ...first, i, second })));
   return {

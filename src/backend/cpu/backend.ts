@@ -6,7 +6,7 @@ import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '
 import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { type Floats, KernelCall, Scratch } from './call.ts';
-import { interpretFused } from './fused.ts';
+import { interpretGenerated } from './generated.ts';
 import { cpuKernel } from './kernels.ts';
 
 /** Storage of `f32` buffers. Arithmetic is float64 in either case. */
@@ -68,17 +68,13 @@ class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
     }
   }
 
-  write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const own = this.own(buffer);
-    own.requireRange(offset, values.length);
-    own.data.set(values, offset);
+  protected put({ data }: CpuBuffer, values: Values, offset: number): void {
+    data.set(values, offset);
   }
 
-  async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const own = this.own(buffer);
-    own.requireRange(offset, count);
+  protected async get({ data }: CpuBuffer, offset: number, count: number): Promise<Values> {
     this.counters.readbacks++;
-    return own.data.slice(offset, offset + count);
+    return data.slice(offset, offset + count);
   }
 
   requireRoom(buffers: readonly Room[]): void {
@@ -106,12 +102,7 @@ class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
   }
 
   private bound(program: Program, buffers: readonly CpuBuffer[]): Executable {
-    const arrays = buffers.map((buffer, i) => {
-      const { count, dtype } = program.buffers[i];
-      if (buffer.dtype === dtype) return buffer.data;
-      // On a device, words and floats may take turns in one temporary slot; typed arrays cannot.
-      return dtype === 'u32' ? new Uint32Array(count) : new this.floats(count);
-    });
+    const arrays = buffers.map(({ data }) => data);
     const steps = separateSteps(program.steps).map((step) => this.bind(step, arrays));
     this.counters.pipelinesCreated += steps.length;
     return new CpuExecutable(steps, this.counters);
@@ -127,9 +118,9 @@ class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
     const unused: Floats = new this.floats(0);
     const bound = step.buffers.map((buffer) => (buffer < 0 ? undefined : arrays[buffer]));
     switch (step.kind) {
-      case 'fused':
-        return interpretFused(
-          step.fused,
+      case 'generated':
+        return interpretGenerated(
+          step.generated,
           bound.map((array) => array ?? unused),
         );
       case 'kernel': {

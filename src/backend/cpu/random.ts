@@ -18,18 +18,14 @@ function blockReader(clock: Uint32Array, out: Uint32Array): BlockReader {
 }
 
 /**
- * y [count] of random bits, uniforms in (0, 1) or standard normals. Into a float buffer go the numbers
- * themselves; into a buffer of words go bits, of floats the bits of the float32.
+ * y [count] of random bits, as words, or of uniforms in (0, 1) or standard normals, as floats.
  *
- * @throws Error when bits are to go into a float buffer, which would round them
+ * @throws Error when y holds the other
  */
 export const philox: CpuKernel<typeof kernels.philox> = (call) => {
   const { count, draw, each, drawStep } = call.params;
   const kind = randomKinds[call.params.kind];
-  const bound = call.values('y');
-  const words = bound instanceof Uint32Array;
-  if (kind === 'bits' && !words) throw new Error('philox: random bits need a buffer of u32 words');
-  const y = words && kind !== 'bits' ? new Float32Array(bound.buffer, bound.byteOffset, bound.length) : bound;
+  const y = kind === 'bits' ? call.words('y') : call.floats('y');
   const block = new Uint32Array(4);
   const readBlock = blockReader(call.words('clock'), block);
   return () => {

@@ -5,7 +5,7 @@ import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Room, Values } from '../backend.ts';
 import { requireHostMemory } from '../host-memory.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
-import { assembleFused, BLOCK, type Placer } from './fused.ts';
+import { assembleGenerated, BLOCK, type Placer } from './generated.ts';
 import { doublesBegin, kernelNumber } from './layouts.ts';
 import { Arena } from './memory.ts';
 import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
@@ -109,18 +109,14 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
     return new WasmBuffer(this, count, dtype, label, address);
   }
 
-  write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const own = this.own(buffer);
-    own.requireRange(offset, values.length);
-    this.arena[own.dtype].set(values, own.address / 4 + offset);
+  protected put({ dtype, address }: WasmBuffer, values: Values, offset: number): void {
+    this.arena[dtype].set(values, address / 4 + offset);
   }
 
-  async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const own = this.own(buffer);
-    own.requireRange(offset, count);
+  protected async get({ dtype, address }: WasmBuffer, offset: number, count: number): Promise<Values> {
     this.counters.readbacks++;
-    const from = own.address / 4 + offset;
-    return this.arena[own.dtype].slice(from, from + count);
+    const from = address / 4 + offset;
+    return this.arena[dtype].slice(from, from + count);
   }
 
   requireRoom(buffers: readonly Room[]): void {
@@ -206,8 +202,8 @@ class WasmBackend extends OwningBackend<WasmBuffer> implements Backend {
   ): Plan & { readonly kernel: number; readonly address: number } {
     const bound = step.buffers.map((buffer) => (buffer < 0 ? 0 : addresses[buffer]));
     switch (step.kind) {
-      case 'fused':
-        return assembleFused(step.fused, bound, memory);
+      case 'generated':
+        return assembleGenerated(step.generated, bound, memory);
       case 'kernel': {
         const spec = kernelSpec(step.kernel);
         const values = Object.fromEntries(spec.params.map((name) => [name, step.params[name] ?? 0]));

@@ -2,7 +2,7 @@ import { kernels } from '../../kernels/index.ts';
 import type { KernelSpec } from '../../kernels/layout.ts';
 
 /** Kernels by the number under which assembly/index.ts runs them; generated ones are 0. */
-const numbered: readonly string[] = ['fused', ...kernels.map(({ name }) => name)];
+const numbered: readonly string[] = ['generated', ...kernels.map(({ name }) => name)];
 
 export const kernelNumber = (name: string): number => numbered.indexOf(name);
 

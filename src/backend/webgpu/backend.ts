@@ -4,9 +4,9 @@ import type { RecordingOptions } from '../../tape/index.ts';
 import type { Backend, Counters, DeviceBuffer, Executable, Values } from '../backend.ts';
 import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { COPY_DST, COPY_SRC, MAP_READ, MODE_READ, QUERY_RESOLVE, STORAGE, UNIFORM } from './flags.ts';
-import { type Module, moduleOf, type Workgroups } from './modules.ts';
+import { type Module, type ModuleTarget, moduleOf, type Workgroups } from './modules.ts';
 import { Pipelines } from './pipelines.ts';
-import { isSoftwareAdapter, restFor, targetOf } from './profile.ts';
+import { isSoftwareAdapter, moduleTargetOf, mostPasses, restFor, targetOf } from './profile.ts';
 import { DeviceWatch, kindOf } from './watch.ts';
 
 /** Queries in a set at most, on every adapter. */
@@ -69,6 +69,8 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
 
   private readonly watch: DeviceWatch;
   private readonly pipelines: Pipelines;
+  private readonly moduleTarget: ModuleTarget;
+  private readonly mostPasses: number;
   /** Steps ready by the memory they work on: sections of a program need nothing new. */
   private readonly made = new WeakMap<readonly WebGpuBuffer[], Map<Step, Made>>();
   /** Staging buffers not in use; a read takes one and gives it back. */
@@ -101,6 +103,8 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
       maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     };
+    this.moduleTarget = moduleTargetOf(info, limits);
+    this.mostPasses = mostPasses(info);
     this.preferences = targetOf(info, limits, { f16 });
     const waiting = { patienceSeconds, rest: restFor(info) };
     this.watch = new DeviceWatch(device, this.description, waiting, () => this.closed);
@@ -129,18 +133,13 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
     return new WebGpuBuffer(this, gpu, count, dtype, label);
   }
 
-  write(buffer: DeviceBuffer, values: Values, offset = 0): void {
-    const own = this.own(buffer);
-    own.requireRange(offset, values.length);
-    const Storage = own.dtype === 'f32' ? Float32Array : Uint32Array;
+  protected put({ dtype, gpu }: WebGpuBuffer, values: Values, offset: number): void {
+    const Storage = dtype === 'f32' ? Float32Array : Uint32Array;
     const data = values instanceof Storage ? values : Storage.from(values);
-    this.device.queue.writeBuffer(own.gpu, 4 * offset, data as Float32Array<ArrayBuffer>);
+    this.device.queue.writeBuffer(gpu, 4 * offset, data as Float32Array<ArrayBuffer>);
   }
 
-  async read(buffer: DeviceBuffer, offset = 0, count = buffer.count - offset): Promise<Values> {
-    const own = this.own(buffer);
-    own.requireRange(offset, count);
-    const { gpu, dtype, label } = own;
+  protected async get({ gpu, dtype, label }: WebGpuBuffer, offset: number, count: number): Promise<Values> {
     if (count === 0) return dtype === 'f32' ? new Float32Array(0) : new Uint32Array(0);
     const staging = this.takeStaging(4 * count);
     const encoder = this.device.createCommandEncoder();
@@ -205,14 +204,21 @@ export class WebGpuBackend extends OwningBackend<WebGpuBuffer> implements Backen
 
   /** Makes steps ready to run on their memory; what the device refuses of it, the next check tells. */
   private async make(steps: readonly Step[], buffers: readonly WebGpuBuffer[]): Promise<Made> {
-    const { maxComputeWorkgroupsPerDimension, maxStorageBuffersPerShaderStage: most } = this.device.limits;
-    const modules = steps.map((step) => moduleOf(step, maxComputeWorkgroupsPerDimension));
+    const { maxStorageBuffersPerShaderStage: most } = this.device.limits;
+    const modules = steps.map((step) => moduleOf(step, this.moduleTarget));
     const wide = modules.find(({ bound }) => bound.length > most);
     if (wide)
       throw this.watch.error(
         'limit',
         `'${wide.label}' works on ${wide.bound.length} buffers, more than this adapter's maxStorageBuffersPerShaderStage of ${most}.`,
         { limit: 'maxStorageBuffersPerShaderStage' },
+      );
+    const endless = modules.find(({ passes }) => passes > this.mostPasses);
+    if (endless)
+      throw this.watch.error(
+        'limit',
+        `'${endless.label}' goes through up to ${endless.passes} passes of loops, and this adapter ends loops after ${this.mostPasses} without a word.`,
+        { limit: 'passes of loops' },
       );
     const pipelines = await Promise.all(modules.map((module) => this.pipelines.of(module)));
     const parameters = this.parametersOf(modules);

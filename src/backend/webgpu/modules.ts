@@ -6,8 +6,8 @@ import {
   type Params,
   WORKGROUP,
 } from '../../kernels/index.ts';
-import type { FusedStep, JoinedStep, KernelStep, Step } from '../../program/program.ts';
-import { generateFused } from './fused.ts';
+import type { GeneratedStep, JoinedStep, KernelStep, Step } from '../../program/program.ts';
+import { generateKernel } from './generated.ts';
 import { kernelText } from './texts.ts';
 
 /** A buffer that a module binds. */
@@ -25,20 +25,26 @@ export interface Module {
   /** Parameters as they lie in memory. */
   readonly values: ArrayBuffer | undefined;
   readonly workgroups: Workgroups;
+  /** Passes through loops that an invocation makes at most. */
+  readonly passes: number;
 }
 
 export type Workgroups = readonly [x: number, y: number, z: number];
 
-/**
- * Puts the module of a step together: declarations from the kernel's layout, then its text.
- *
- * @param most workgroups along a dimension at most
- */
-export function moduleOf(step: Step, most: number): Module {
-  return step.kind === 'fused' ? generated(step, most) : handWritten(step, most);
+/** What a module must know of the adapter. */
+export interface ModuleTarget {
+  /** Along a dimension. */
+  readonly mostWorkgroups: number;
+  /** Elements from which on a workgroup shares a reduction. */
+  readonly longReduction: number;
 }
 
-function handWritten(step: KernelStep | JoinedStep, most: number): Module {
+/** Puts the module of a step together: declarations from the kernel's layout, then its text. */
+export function moduleOf(step: Step, target: ModuleTarget): Module {
+  return step.kind === 'generated' ? generated(step, target) : handWritten(step, target);
+}
+
+function handWritten(step: KernelStep | JoinedStep, { mostWorkgroups }: ModuleTarget): Module {
   const spec = step.kind === 'joined' ? joinedKernel(step.kernel) : kernelSpec(step.kernel);
   const places = step.kind === 'joined' ? step.bound : step.buffers;
   const bindings = spec.bindings.map((binding, i) => ({ ...binding, buffer: places[i] ?? -1 }));
@@ -59,29 +65,31 @@ function handWritten(step: KernelStep | JoinedStep, most: number): Module {
       type: access === 'read' ? 'read-only-storage' : 'storage',
     })),
     values: fields.length > 0 ? valuesOf(spec, fields, step.params) : undefined,
-    workgroups: folded(spec.grid(step.params), most),
+    workgroups: folded(spec.grid(step.params), mostWorkgroups),
+    passes: spec.passes?.(step.params) ?? 0,
   };
 }
 
-function generated({ fused, buffers, label }: FusedStep, most: number): Module {
-  const inputs = buffers.slice(0, fused.inputs.length);
+function generated({ generated, buffers, label }: GeneratedStep, target: ModuleTarget): Module {
+  const inputs = buffers.slice(0, generated.inputs.length);
   const distinct = [...new Set(inputs)];
-  const { wgsl, grid } = generateFused(
-    fused,
+  const { wgsl, grid, passes } = generateKernel(
+    generated,
     inputs.map((buffer) => distinct.indexOf(buffer)),
+    target.longReduction,
   );
   return {
-    ...{ label, wgsl },
+    ...{ label, wgsl, passes },
     bound: [
       ...distinct.map((buffer) => ({ buffer, type: 'read-only-storage' as const })),
       ...buffers.slice(inputs.length).map((buffer) => ({ buffer, type: 'storage' as const })),
     ],
     values: undefined,
-    workgroups: folded(grid, most),
+    workgroups: folded(grid, target.mostWorkgroups),
   };
 }
 
-const types = { f32: 'f32', u32: 'u32', bits: 'u32', atomic: 'atomic<u32>' } as const;
+const types = { f32: 'f32', u32: 'u32', hidden: 'u32', atomic: 'atomic<u32>' } as const;
 
 /** A binding's name in WGSL, which has some of them as words of its own. */
 const named = (name: string): string => (['target', 'storage'].includes(name) ? `${name}_` : name);

@@ -1,6 +1,7 @@
 // All that is known of single adapters and runtimes.
 import { MLP_WIDTH, MOST_JOINED_BINDINGS } from '../../kernels/index.ts';
 import type { RecordingOptions } from '../../tape/index.ts';
+import type { ModuleTarget } from './modules.ts';
 import { restWhilePending } from './rest.ts';
 
 /** Whether an adapter is a CPU in disguise: SwiftShader, Mesa's llvmpipe/lavapipe, or Windows' WARP. */
@@ -34,6 +35,26 @@ export function targetOf(
     fusedWidth: MLP_WIDTH,
   };
 }
+
+/**
+ * What modules must know of an adapter. Where workgroups and barriers are dear, a workgroup shares only reductions that one
+ * invocation would take long for.
+ */
+export const moduleTargetOf = (
+  info: GPUAdapterInfo,
+  { maxComputeWorkgroupsPerDimension }: GPUSupportedLimits,
+): ModuleTarget => ({
+  mostWorkgroups: maxComputeWorkgroupsPerDimension,
+  longReduction: isSoftwareAdapter(info) ? 8192 : 256,
+});
+
+/**
+ * Passes through loops after which an adapter ends an invocation's loops without a word, those of all loops together.
+ *
+ * @source Mesa, gallivm/lp_bld_limits.h: LP_MAX_TGSI_LOOP_ITERATIONS
+ */
+export const mostPasses = ({ vendor, device, description }: GPUAdapterInfo): number =>
+  /llvmpipe|lavapipe/i.test(`${vendor} ${device} ${description}`) ? 65_535 : Number.POSITIVE_INFINITY;
 
 /** What to do while promises are pending, where waiting takes a core from the adapter: in Node on a software adapter. */
 export const restFor = (info: GPUAdapterInfo): ((promise: Promise<unknown>) => void) | undefined =>

@@ -34,7 +34,7 @@ export async function* checkSteps(
 ): AsyncGenerator<CheckedStep> {
   for await (const { step, before, after } of update.stepwise()) {
     // Two of float16 in a word are no number.
-    if (!wanted(step) || (step.kind !== 'fused' && step.params.half)) continue;
+    if (!wanted(step) || (step.kind !== 'generated' && step.params.half)) continue;
     const expected = await computeStep(step, update.program.buffers, before);
     const moved = await computeStep(
       step,

@@ -1,12 +1,14 @@
 import { kernelSpec } from '../../kernels/index.ts';
 import type { Draft } from '../draft.ts';
-import type { KernelStep, Step } from '../program.ts';
+import type { Step } from '../program.ts';
 
-/** The buffers of a network kernel that hold hidden layers. */
+/** The buffers of a step that hold hidden layers. */
 function hiddenOf(step: Step): number[] {
-  if (step.kind !== 'kernel' || !step.kernel.startsWith('mlp_')) return [];
-  const { bindings } = kernelSpec(step.kernel);
-  return step.buffers.filter((buffer, i) => buffer >= 0 && ['saved', 'dz'].includes(bindings[i]?.name ?? ''));
+  if (step.kind !== 'kernel') return [];
+  return kernelSpec(step.kernel).bindings.flatMap(({ type }, i) => {
+    const buffer = step.buffers[i] ?? -1;
+    return type === 'hidden' && buffer >= 0 ? [buffer] : [];
+  });
 }
 
 /**
@@ -29,10 +31,9 @@ export function halveHidden({ steps, buffers }: Draft): Draft {
   const rowsOf = new Map<number, number>();
   const marked = steps.map((step): Step => {
     const own = hiddenOf(step).filter((buffer) => halved.has(buffer));
-    if (own.length === 0) return step;
-    const kernel = step as KernelStep;
-    for (const buffer of own) rowsOf.set(buffer, kernel.params.rows ?? 1);
-    return { ...kernel, params: { ...kernel.params, half: 1 } };
+    if (step.kind !== 'kernel' || own.length === 0) return step;
+    for (const buffer of own) rowsOf.set(buffer, step.params.rows ?? 1);
+    return { ...step, params: { ...step.params, half: 1 } };
   });
   return {
     steps: marked,

@@ -1,6 +1,6 @@
 // What the host calls. A program is a table of steps in memory; `execute` runs all of it any number of times, so that an
 // update costs one call. Every thread has an instance of this module over the same memory and runs the same table.
-import { fused } from './fused';
+import { generated } from './generated';
 import { gaussianLogProb, gaussianLogProbBackward, gaussianSample, gaussianSampleBackward } from './gaussian';
 import { lossReverseKl, lossScore, lossSnis, lossSoftBellman } from './losses';
 import { assign, gather, matmul, scatterAdd } from './matrix';
@@ -30,7 +30,7 @@ const STEP: usize = 16;
 function runItems(kernel: i32, p: usize, from: i32, to: i32, scratch: usize): void {
   for (let item = from; item < to; ++item) {
     switch (kernel) {
-      case Kernel.fused: fused(p, item, scratch); break;
+      case Kernel.generated: generated(p, item, scratch); break;
       case Kernel.matmul: matmul(p, item, scratch); break;
       case Kernel.mlpForward: mlpForward(p, item, scratch); break;
       case Kernel.mlpBackwardInputs: mlpBackwardInputs(p, item, scratch); break;

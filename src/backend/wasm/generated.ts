@@ -1,7 +1,7 @@
-// Generated kernels as bytecode for the interpreter in assembly/fused.ts, whose head describes the format.
+// Generated kernels as bytecode for the interpreter in assembly/generated.ts, whose head describes the format.
 import { sizeOf } from '../../math/shape.ts';
 import { isPadded, type ViewAxis } from '../../math/view.ts';
-import type { Expression, FusedKernel } from '../../program/program.ts';
+import type { Expression, GeneratedKernel } from '../../program/program.ts';
 import type { ElementwiseName, ReductionKind } from '../../tape/index.ts';
 import { kernelNumber } from './layouts.ts';
 import type { Plan } from './plan.ts';
@@ -21,7 +21,7 @@ const SPLAT = 4;
 /** The elementwise operations begin here, in the order of {@link opcodes}. */
 const OPERATIONS = 8;
 
-/** The numbers of the operations in assembly/fused.ts. */
+/** The numbers of the operations in assembly/generated.ts. */
 const opcodes: Record<ElementwiseName, number> = {
   neg: 0,
   abs: 1,
@@ -115,18 +115,22 @@ function mergeAxes(axes: readonly ViewAxis[]): ViewAxis[] {
  *
  * @param addresses of the inputs, then of the outputs
  */
-export function assembleFused(fused: FusedKernel, addresses: readonly number[], placer: Placer): FusedPlan {
-  const rank = fused.shape.length - fused.reducedAxes;
-  const points = sizeOf(fused.shape.slice(0, rank));
-  const length = sizeOf(fused.shape.slice(rank));
-  const sources = addresses.slice(0, fused.inputs.length);
-  const targets = addresses.slice(fused.inputs.length);
-  const reduces = fused.reducedAxes > 0;
+export function assembleGenerated(
+  generated: GeneratedKernel,
+  addresses: readonly number[],
+  placer: Placer,
+): FusedPlan {
+  const rank = generated.shape.length - generated.reducedAxes;
+  const points = sizeOf(generated.shape.slice(0, rank));
+  const length = sizeOf(generated.shape.slice(rank));
+  const sources = addresses.slice(0, generated.inputs.length);
+  const targets = addresses.slice(generated.inputs.length);
+  const reduces = generated.reducedAxes > 0;
   const each = reduces
     ? Math.min(Math.max(1, points), 4 * Math.ceil(POINTS_PER_ITEM / (4 * Math.max(1, length))))
     : BLOCK * BLOCKS_PER_ITEM;
 
-  const totals = fused.reductions.map(() => placer.reserve(4 * points));
+  const totals = generated.reductions.map(() => placer.reserve(4 * points));
   const slots = new Slots();
   let nanoseconds = 0;
 
@@ -172,7 +176,7 @@ export function assembleFused(fused: FusedKernel, addresses: readonly number[], 
           emit(POINT, at, [], totals[expression.index]);
           break;
         case 'load': {
-          const view = fused.inputs[expression.input];
+          const view = generated.inputs[expression.input];
           const address = sources[expression.input] + 4 * view.offset;
           const axes = mergeAxes(view.axes);
           const [only] = axes;
@@ -208,16 +212,16 @@ export function assembleFused(fused: FusedKernel, addresses: readonly number[], 
     return code;
   };
 
-  const { element, result, outputs } = fused;
-  const reduced = fused.reductions.map(({ value }) => value);
+  const { element, result, outputs } = generated;
+  const reduced = generated.reductions.map(({ value }) => value);
   const elementCode = reduces ? assemble(element, 0, reduced, [], points * length) : [];
   const last = reduces ? result : element;
   const first = reduces ? element.length : 0;
   const resultCode = assemble(last, first, outputs, outputs, points);
-  nanoseconds += fused.reductions.length * points * length * 0.5;
+  nanoseconds += generated.reductions.length * points * length * 0.5;
 
   const values = first + last.length;
-  const reductions = fused.reductions.flatMap(({ kind, value }, i) => [
+  const reductions = generated.reductions.flatMap(({ kind, value }, i) => [
     reductionKinds[kind],
     value,
     totals[i],
@@ -232,12 +236,18 @@ export function assembleFused(fused: FusedKernel, addresses: readonly number[], 
     placer.place(resultCode),
     resultCode.length / 6,
     placer.place(reductions),
-    fused.reductions.length,
+    generated.reductions.length,
     0,
     ...Array.from({ length: values }, (_, value) => slots.offsetOf(value)),
   ]);
-  const scratch = 16 * fused.reductions.length + 4 * values + 64 + 4 * BLOCK * slots.count;
-  return { kernel: kernelNumber('fused'), address, items: Math.ceil(points / each), scratch, nanoseconds };
+  const scratch = 16 * generated.reductions.length + 4 * values + 64 + 4 * BLOCK * slots.count;
+  return {
+    kernel: kernelNumber('generated'),
+    address,
+    items: Math.ceil(points / each),
+    scratch,
+    nanoseconds,
+  };
 }
 
 /** For each value the last expression that reads it; past the end for those kept. */

@@ -5,7 +5,7 @@
 import { sizeOf } from '../../math/shape.ts';
 import type { View, ViewAxis } from '../../math/view.ts';
 import { isPadded } from '../../math/view.ts';
-import type { Expression, FusedKernel } from '../../program/program.ts';
+import type { Expression, GeneratedKernel } from '../../program/program.ts';
 import { type ElementwiseName, elementwiseOps, type ReductionKind } from '../../tape/index.ts';
 import type { Values } from '../backend.ts';
 
@@ -313,22 +313,24 @@ function segments(
  * @param arrays inputs, then outputs
  * @returns a closure that runs it once and allocates nothing
  */
-export function interpretFused(fused: FusedKernel, arrays: readonly Values[]): () => void {
-  const sources = arrays.slice(0, fused.inputs.length);
-  const targets = arrays.slice(fused.inputs.length);
-  const rank = fused.shape.length - fused.reducedAxes;
-  const kept = sizeOf(fused.shape.slice(0, rank));
-  const length = sizeOf(fused.shape.slice(rank));
-  const reduced = fused.reductions.map(() => new Float64Array(kept));
-  const folds = fused.reductions.map(({ kind, value }, i) => ({
+export function interpretGenerated(generated: GeneratedKernel, arrays: readonly Values[]): () => void {
+  const sources = arrays.slice(0, generated.inputs.length);
+  const targets = arrays.slice(generated.inputs.length);
+  const rank = generated.shape.length - generated.reducedAxes;
+  const kept = sizeOf(generated.shape.slice(0, rank));
+  const length = sizeOf(generated.shape.slice(rank));
+  const reduced = generated.reductions.map(() => new Float64Array(kept));
+  const folds = generated.reductions.map(({ kind, value }, i) => ({
     value,
     fold: foldOf(kind, reduced[i], length),
   }));
-  const element = evaluatorOf(fused.element, fused.inputs, sources, []);
-  const last = fused.reducedAxes ? evaluatorOf(fused.result, fused.inputs, sources, reduced) : element;
+  const element = evaluatorOf(generated.element, generated.inputs, sources, []);
+  const last = generated.reducedAxes
+    ? evaluatorOf(generated.result, generated.inputs, sources, reduced)
+    : element;
 
   return () => {
-    if (fused.reducedAxes) {
+    if (generated.reducedAxes) {
       const points = kept * length;
       for (let start = 0; start < points; start += BLOCK) {
         const count = Math.min(BLOCK, points - start);
@@ -341,7 +343,7 @@ export function interpretFused(fused: FusedKernel, arrays: readonly Values[]): (
       last.evaluate(start, count);
       for (let i = 0; i < targets.length; i++) {
         const target = targets[i];
-        const values = last.values[fused.outputs[i]];
+        const values = last.values[generated.outputs[i]];
         for (let k = 0; k < count; k++) target[start + k] = values[k];
       }
     }

@@ -2,7 +2,7 @@
 // that what to do is decided once for hundreds of elements. Values of a block are arrays; where each lies (scratch, or
 // an input or output itself, which saves a copy) is in a table that `point` instructions move along.
 //
-// The host writes at load (src/backend/wasm/fused.ts):
+// The host writes at load (src/backend/wasm/generated.ts):
 //   kernel       words: points, length, points an item, values, elementProgram, elementCount, resultProgram,
 //                resultCount, reductions, reductionCount, slots (one word a value: its offset in scratch)
 //   instruction  words: opcode, y, a, b, c (values), extra
@@ -98,7 +98,7 @@ const POINT: i32 = 1;
 const GATHER: i32 = 2;
 const WRITE: i32 = 3;
 const SPLAT: i32 = 4;
-/** The first elementwise operation; they follow in the order of `opcodes` in src/backend/wasm/fused.ts. */
+/** The first elementwise operation; they follow in the order of `opcodes` in src/backend/wasm/generated.ts. */
 const OPERATIONS: i32 = 8;
 
 /** y = operation(a, b, c) over n points, rounded up to whole vectors. */
@@ -394,7 +394,7 @@ function foldBlock(kind: i32, x: usize, start: i32, count: i32, length: i32, sta
 }
 
 /** An item is so many points of the output space. */
-export function fused(p: usize, item: i32, scratch: usize): void {
+export function generated(p: usize, item: i32, scratch: usize): void {
   const points = word(p, 0);
   const length = word(p, 1);
   const each = word(p, 2);

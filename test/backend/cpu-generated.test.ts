@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { sizeOf } from '../../src/math/shape.ts';
 import { contiguousView, type View, type ViewAxis } from '../../src/math/view.ts';
-import type { Expression, FusedKernel } from '../../src/program/program.ts';
+import type { Expression, GeneratedKernel } from '../../src/program/program.ts';
 import { type ElementwiseName, elementwiseOps, type ReductionKind } from '../../src/tape/index.ts';
 import { close, runFused } from '../helpers/cpu-run.ts';
 
@@ -66,24 +66,24 @@ function* points(shape: readonly number[]): Generator<number[]> {
 }
 
 /** The kernel as nested loops over single elements. */
-function naive(fused: FusedKernel, inputs: readonly ArrayLike<number>[]): number[][] {
-  const rank = fused.shape.length - fused.reducedAxes;
-  const outputs: number[][] = fused.outputs.map(() => []);
-  for (const kept of points(fused.shape.slice(0, rank))) {
-    const load = (point: number[]) => (i: number) => elementOf(inputs[i], fused.inputs[i], point);
+function naive(generated: GeneratedKernel, inputs: readonly ArrayLike<number>[]): number[][] {
+  const rank = generated.shape.length - generated.reducedAxes;
+  const outputs: number[][] = generated.outputs.map(() => []);
+  for (const kept of points(generated.shape.slice(0, rank))) {
+    const load = (point: number[]) => (i: number) => elementOf(inputs[i], generated.inputs[i], point);
     let values: number[];
-    if (fused.reducedAxes) {
-      const folded: number[][] = fused.reductions.map(() => []);
-      for (const rest of points(fused.shape.slice(rank))) {
-        const element = evaluate(fused.element, load([...kept, ...rest]), []);
-        fused.reductions.forEach(({ value }, i) => {
+    if (generated.reducedAxes) {
+      const folded: number[][] = generated.reductions.map(() => []);
+      for (const rest of points(generated.shape.slice(rank))) {
+        const element = evaluate(generated.element, load([...kept, ...rest]), []);
+        generated.reductions.forEach(({ value }, i) => {
           folded[i].push(element[value]);
         });
       }
-      const reduced = fused.reductions.map(({ kind }, i) => reductions[kind](folded[i]));
-      values = evaluate(fused.result, load(kept), reduced);
-    } else values = evaluate(fused.element, load(kept), []);
-    fused.outputs.forEach((index, i) => {
+      const reduced = generated.reductions.map(({ kind }, i) => reductions[kind](folded[i]));
+      values = evaluate(generated.result, load(kept), reduced);
+    } else values = evaluate(generated.element, load(kept), []);
+    generated.outputs.forEach((index, i) => {
       outputs[i].push(values[index]);
     });
   }
@@ -154,7 +154,7 @@ function withOperations(leaves: Expression[], count: number): Expression[] {
   return list;
 }
 
-function randomKernel(): { fused: FusedKernel; inputs: Float64Array[] } {
+function randomKernel(): { generated: GeneratedKernel; inputs: Float64Array[] } {
   const rank = random.nextInt(5);
   const shape = Array.from({ length: rank }, () => pick([1, 2, 3, 5, 6, 17]));
   const reducedAxes = rank === 0 ? 0 : random.nextInt(rank + 1);
@@ -188,7 +188,7 @@ function randomKernel(): { fused: FusedKernel; inputs: Float64Array[] } {
   const outputs = Array.from({ length: 1 + random.nextInt(2) }, () => random.nextInt(last.length));
   const inputs = [...own, ...late];
   return {
-    fused: {
+    generated: {
       shape,
       reducedAxes,
       inputs: inputs.map(({ view }) => view),
@@ -203,16 +203,16 @@ function randomKernel(): { fused: FusedKernel; inputs: Float64Array[] } {
 
 test('300 random kernels equal nested loops', async () => {
   for (let i = 0; i < 300; i++) {
-    const { fused, inputs } = randomKernel();
-    const expected = naive(fused, inputs);
-    const actual = await runFused(fused, inputs);
+    const { generated, inputs } = randomKernel();
+    const expected = naive(generated, inputs);
+    const actual = await runFused(generated, inputs);
     actual.forEach((values, output) => {
-      close(values, expected[output], `kernel ${i} ${JSON.stringify(fused)}`, { rtol: 1e-9, atol: 1e-9 });
+      close(values, expected[output], `kernel ${i} ${JSON.stringify(generated)}`, { rtol: 1e-9, atol: 1e-9 });
     });
   }
 });
 
-const reduceAll = (shape: number[], reducedAxes: number): FusedKernel => ({
+const reduceAll = (shape: number[], reducedAxes: number): GeneratedKernel => ({
   shape,
   reducedAxes,
   inputs: [contiguousView(shape)],
@@ -224,10 +224,10 @@ const reduceAll = (shape: number[], reducedAxes: number): FusedKernel => ({
 
 for (const shape of [[511], [512], [513], [3, 700], [700, 3], [1300, 1]]) {
   test(`reductions across blocks: [${shape}]`, async () => {
-    const fused = reduceAll(shape, 1);
+    const generated = reduceAll(shape, 1);
     const inputs = [normals(sizeOf(shape))];
-    const expected = naive(fused, inputs);
-    (await runFused(fused, inputs)).forEach((values, i) => {
+    const expected = naive(generated, inputs);
+    (await runFused(generated, inputs)).forEach((values, i) => {
       close(values, expected[i], `output ${i}`, { rtol: 1e-10, atol: 1e-10 });
     });
   });
@@ -254,7 +254,7 @@ test('every elementwise operation equals its scalar function', async () => {
   const inputs = [0, 1, 2].map(() => normals(20).map((v) => Math.abs(v) + 0.1));
   for (const op of Object.keys(elementwiseOps) as ElementwiseName[]) {
     const arity = scalarOf(op).length;
-    const fused: FusedKernel = {
+    const generated: GeneratedKernel = {
       shape: [20],
       reducedAxes: 0,
       inputs: inputs.map(() => contiguousView([20])),
@@ -266,14 +266,14 @@ test('every elementwise operation equals its scalar function', async () => {
       result: [],
       outputs: [3],
     };
-    const [y] = await runFused(fused, inputs);
+    const [y] = await runFused(generated, inputs);
     const expected = inputs[0].map((_, i) => scalarOf(op)(...inputs.slice(0, arity).map((x) => x[i])));
     close(y, expected, op, { rtol: 0, atol: 0 });
   }
 });
 
 test('an empty reduced axis sums to zero, an empty kernel does nothing', async () => {
-  const fused: FusedKernel = {
+  const generated: GeneratedKernel = {
     ...{
       shape: [2, 0],
       reducedAxes: 1,
@@ -282,7 +282,7 @@ test('an empty reduced axis sums to zero, an empty kernel does nothing', async (
     },
     ...{ reductions: [{ kind: 'sum', value: 0 }], result: [{ kind: 'reduced', index: 0 }], outputs: [0] },
   };
-  close((await runFused(fused, [[]]))[0], [0, 0], 'sum');
+  close((await runFused(generated, [[]]))[0], [0, 0], 'sum');
 });
 
 test.run();

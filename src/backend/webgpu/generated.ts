@@ -1,20 +1,22 @@
 import { type Grid, WORKGROUP } from '../../kernels/index.ts';
+import { at } from '../../math/items.ts';
 import { sizeOf } from '../../math/shape.ts';
 import { isPadded, type View } from '../../math/view.ts';
 import { collapse } from '../../program/collapse.ts';
-import { type Expression, type FusedKernel, fusedOutputs } from '../../program/program.ts';
+import { type Expression, type GeneratedKernel, generatedOutputs } from '../../program/program.ts';
 import type { ElementwiseName, ReductionKind } from '../../tape/index.ts';
 import { mathText } from './texts.ts';
 
 /** A generated kernel: bindings are the inputs, then the outputs. */
-export interface FusedShader {
+export interface GeneratedShader {
   readonly wgsl: string;
   /** Invocations, or one workgroup for each output. */
   readonly grid: Grid;
+  /** Passes through loops that an invocation makes at most. */
+  readonly passes: number;
 }
 
-/** Reductions of at least so many elements, into at most so many outputs, get a workgroup for each output. */
-const LONG_REDUCTION = 256;
+/** Reductions of many elements into at most so many outputs get a workgroup for each output. */
 const FEW_OUTPUTS = 4096;
 /** Terms that are folded before their result joins those of others. */
 const BLOCK = 128;
@@ -110,20 +112,20 @@ export function literal(value: number): string {
 /** `i0`, `i1`, …: the variables that hold the position along each axis. */
 const axisName = (axis: number): string => `i${axis}`;
 
+/** An axis of the iteration space and its extent. */
+type Axis = readonly [axis: number, extent: number];
+
 /** Declares the axis variables of `axes` from one row-major number. */
-function unravel(number: string, shape: readonly number[], axes: readonly number[], indent: string): string {
-  const lines: string[] = [];
+function unravel(number: string, axes: readonly Axis[], indent: string): string {
   let stride = 1;
-  for (let i = axes.length - 1; i >= 0; i--) {
-    const axis = axes[i];
+  const lines = [...axes].reverse().map(([axis, extent], i) => {
     const divided = stride === 1 ? number : `${number} / ${stride}u`;
+    stride *= extent;
     // The outermost needs no remainder, since the number is in range.
-    lines.unshift(
-      `${indent}let ${axisName(axis)} = ${i === 0 ? divided : `${divided} % ${shape[axis]}u`};\n`,
-    );
-    stride *= shape[axis];
-  }
-  return lines.join('');
+    const index = i === axes.length - 1 ? divided : `${divided} % ${extent}u`;
+    return `${indent}let ${axisName(axis)} = ${index};\n`;
+  });
+  return lines.reverse().join('');
 }
 
 /** The expression that loads a view's element at the axis variables; zero outside a padded axis. */
@@ -165,7 +167,7 @@ function evaluate(
   const value = (expression: Expression): string => {
     switch (expression.kind) {
       case 'load':
-        return load(`x${bindings[expression.input]}`, views[expression.input]);
+        return load(`x${at(bindings, expression.input, 'binding')}`, at(views, expression.input, 'view'));
       case 'literal':
         return literal(expression.value);
       case 'reduced':
@@ -189,42 +191,55 @@ const main = `@compute @workgroup_size(${WORKGROUP})\nfn main(\n${arguments_}) {
 const itemNumber = `  let item = (group.y * groups.x + group.x) * ${WORKGROUP}u + local;\n`;
 
 /**
- * The WGSL of a fused kernel. Shapes and strides are literals; the axes are collapsed first.
+ * The WGSL of a generated kernel. Shapes and strides are literals; the axes are collapsed first.
  *
  * @param sources for each input the number of the buffer it views, counted from 0 in order of first use: a buffer
  *   with several views is bound once
+ * @param longReduction elements from which on a workgroup shares a reduction
  */
-export function generateFused(
-  original: FusedKernel,
+export function generateKernel(
+  original: GeneratedKernel,
   sources: readonly number[] = original.inputs.map((_, i) => i),
-): FusedShader {
-  const fused = collapse(original);
-  const outputs = fusedOutputs(fused);
-  const loads = { views: fused.inputs, bindings: sources };
-  const body = fused.reducedAxes === 0 ? elementwise(fused, loads) : reduction(fused, loads, outputs);
+  longReduction = 256,
+): GeneratedShader {
+  const generated = collapse(original);
+  const outputs = generatedOutputs(generated);
+  const loads = { views: generated.inputs, bindings: sources };
+  const count = generated.reducedAxes === 0 ? 0 : sizeOf(reducedShape(generated));
+  const shared = outputs <= FEW_OUTPUTS && count >= longReduction;
+  const body =
+    count === 0 ? elementwise(generated, loads) : reduction(generated, loads, { outputs, count, shared });
   const bindings = [
     ...[...new Set(sources)].map((i) => `var<storage, read> x${i}`),
-    ...fused.outputs.map((_, i) => `var<storage, read_write> y${i}`),
+    ...generated.outputs.map((_, i) => `var<storage, read_write> y${i}`),
   ].map((text, i) => `@group(0) @binding(${i}) ${text}: array<f32>;\n`);
   return {
     wgsl: `${bindings.join('')}${mathText}\n${body}`,
-    grid: isLong(fused, outputs) ? { workgroups: outputs } : { items: outputs },
+    grid: shared ? { workgroups: outputs } : { items: outputs },
+    passes: count === 0 ? 0 : passesOf(Math.ceil(count / (shared ? WORKGROUP : 1))),
   };
 }
 
-const reducedShape = (fused: FusedKernel): readonly number[] =>
-  fused.shape.slice(fused.shape.length - fused.reducedAxes);
+/** Elements that an invocation folds, and the blocks of them. */
+const passesOf = (elements: number): number => elements + 2 * Math.ceil(elements / BLOCK) + 16;
 
-const isLong = (fused: FusedKernel, outputs: number): boolean =>
-  fused.reducedAxes > 0 && outputs <= FEW_OUTPUTS && sizeOf(reducedShape(fused)) >= LONG_REDUCTION;
+const reducedShape = (generated: GeneratedKernel): readonly number[] =>
+  generated.shape.slice(generated.shape.length - generated.reducedAxes);
 
-function elementwise(fused: FusedKernel, loads: Loads): string {
-  const axes = [...fused.shape.keys()];
-  const writes = fused.outputs.map((value, i) => `  y${i}[item] = e${value};\n`);
-  return `${main}${itemNumber}  if (item >= ${sizeOf(fused.shape)}u) {
+/** How a reduction is cut: into so many outputs of so many elements, each by a workgroup where it is shared. */
+interface Cut {
+  readonly outputs: number;
+  readonly count: number;
+  readonly shared: boolean;
+}
+
+function elementwise(generated: GeneratedKernel, loads: Loads): string {
+  const axes = [...generated.shape.entries()];
+  const writes = generated.outputs.map((value, i) => `  y${i}[item] = e${value};\n`);
+  return `${main}${itemNumber}  if (item >= ${sizeOf(generated.shape)}u) {
     return;
   }
-${unravel('item', fused.shape, axes, '  ')}${evaluate(fused.element, loads, 'e', '  ')}${writes.join('')}}
+${unravel('item', axes, '  ')}${evaluate(generated.element, loads, 'e', '  ')}${writes.join('')}}
 `;
 }
 
@@ -241,7 +256,9 @@ function foldLoops(
   elements: readonly string[],
 ): string {
   const join = (state: string, values: readonly string[], indent: string) =>
-    folds.map((fold, i) => `${indent}${state}${i} = ${fold.join(`${state}${i}`, values[i])};\n`).join('');
+    folds
+      .map((fold, i) => `${indent}${state}${i} = ${fold.join(`${state}${i}`, at(values, i, 'value'))};\n`)
+      .join('');
   const nest = (state: string, begin: string, end: string, span: number, depth: number): string => {
     const indent = '  '.repeat(depth);
     const inner = `${indent}  `;
@@ -259,26 +276,24 @@ function foldLoops(
   return nest('state', from, `${count}u`, span, 1);
 }
 
-function reduction(fused: FusedKernel, loads: Loads, outputs: number): string {
-  const axes = [...fused.shape.keys()];
-  const kept = axes.slice(0, axes.length - fused.reducedAxes);
+function reduction(generated: GeneratedKernel, loads: Loads, { outputs, count, shared }: Cut): string {
+  const axes = [...generated.shape.entries()];
+  const kept = axes.slice(0, axes.length - generated.reducedAxes);
   const reduced = axes.slice(kept.length);
-  const count = sizeOf(reducedShape(fused));
-  const long = isLong(fused, outputs);
-  const kinds = fused.reductions.map(({ kind }) => folds[kind]);
+  const kinds = generated.reductions.map(({ kind }) => folds[kind]);
 
   const start = kinds.map((fold, i) => `  var state${i} = ${fold.initial};\n`).join('');
   const loop = foldLoops(
     kinds,
-    { from: long ? 'local' : '0u', count, step: long ? WORKGROUP : 1 },
-    (indent) => unravel('r', fused.shape, reduced, indent) + evaluate(fused.element, loads, 'e', indent),
-    fused.reductions.map(({ value }, i) => kinds[i].element(`e${value}`, 'r')),
+    { from: shared ? 'local' : '0u', count, step: shared ? WORKGROUP : 1 },
+    (indent) => unravel('r', reduced, indent) + evaluate(generated.element, loads, 'e', indent),
+    generated.reductions.map(({ kind, value }) => folds[kind].element(`e${value}`, 'r')),
   );
   const finish = kinds.map((fold, i) => `  let reduced${i} = ${fold.finish(`state${i}`)};\n`).join('');
-  const writes = fused.outputs.map((value, i) => `  y${i}[item] = f${value};\n`).join('');
-  const tail = `${finish}${evaluate(fused.result, loads, 'f', '  ')}${writes}}\n`;
-  const position = unravel('item', fused.shape, kept, '  ');
-  if (!long) {
+  const writes = generated.outputs.map((value, i) => `  y${i}[item] = f${value};\n`).join('');
+  const tail = `${finish}${evaluate(generated.result, loads, 'f', '  ')}${writes}}\n`;
+  const position = unravel('item', kept, '  ');
+  if (!shared) {
     return `${main}${itemNumber}  if (item >= ${outputs}u) {
     return;
   }

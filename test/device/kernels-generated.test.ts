@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import type { Backend } from '../../src/backend/backend.ts';
 import { sizeOf } from '../../src/math/shape.ts';
 import { applyView, contiguousView, type View, type ViewOperation } from '../../src/math/view.ts';
-import type { Expression, FusedKernel } from '../../src/program/program.ts';
+import type { Expression, GeneratedKernel } from '../../src/program/program.ts';
 import { type ElementwiseName, elementwiseOps, type ReductionKind } from '../../src/tape/index.ts';
 import { assertClose, Data, openTested, oracle, runFusedOn } from '../helpers/kernel-run.ts';
 
@@ -18,13 +18,13 @@ test.after(() => backend.dispose());
 type Tolerance = { rtol?: number; atol?: number; scale?: number };
 
 async function compare(
-  fused: FusedKernel,
+  generated: GeneratedKernel,
   inputs: readonly Float32Array[],
   what: string,
   tolerance: Tolerance,
 ): Promise<void> {
-  const actual = await runFusedOn(backend, fused, inputs);
-  const expected = await runFusedOn(oracle, fused, inputs);
+  const actual = await runFusedOn(backend, generated, inputs);
+  const expected = await runFusedOn(oracle, generated, inputs);
   for (const [i, values] of expected.entries())
     assertClose(actual[i], values, `${what}, output ${i}`, tolerance);
 }
@@ -36,7 +36,7 @@ const operation = (op: ElementwiseName, ...args: number[]): Expression => ({
   arguments: args,
 });
 
-function elementwiseKernel(shape: number[], inputs: View[], element: Expression[]): FusedKernel {
+function elementwiseKernel(shape: number[], inputs: View[], element: Expression[]): GeneratedKernel {
   return {
     shape,
     reducedAxes: 0,
@@ -269,7 +269,7 @@ for (const kind of kinds) {
     ]) {
       for (const reducedAxes of shape.length === 3 ? [1, 2, 3] : [1, 2]) {
         const view = contiguousView(shape);
-        const kernel: FusedKernel = {
+        const kernel: GeneratedKernel = {
           shape,
           reducedAxes,
           inputs: [view],
@@ -299,7 +299,7 @@ test('reductions of infinities, and log-sum-exp beyond the range of exp', async 
   for (const repeat of [1, 100]) {
     const shape = [rows.length, 3 * repeat];
     const x = Float32Array.from(rows.flatMap((row) => Array.from({ length: repeat }, () => row).flat()));
-    const kernel: FusedKernel = {
+    const kernel: GeneratedKernel = {
       shape,
       reducedAxes: 1,
       inputs: [contiguousView(shape)],
@@ -318,7 +318,7 @@ test('a softmax-like kernel: two reductions, loads in the result, several output
     [5, 9],
     [3, 300],
   ]) {
-    const kernel: FusedKernel = {
+    const kernel: GeneratedKernel = {
       shape: [rows, columns],
       reducedAxes: 1,
       inputs: [
@@ -400,7 +400,7 @@ function randomView(data: Data, shape: readonly number[]): { view: View; count: 
   }
 }
 
-function randomKernel(data: Data): { fused: FusedKernel; inputs: Float32Array[] } {
+function randomKernel(data: Data): { generated: GeneratedKernel; inputs: Float32Array[] } {
   const rank = 1 + data.below(4);
   const shape = Array.from({ length: rank }, () => data.pick([1, 2, 3, 5, 7, 8]));
   if (data.below(4) === 0) shape[rank - 1] = 260;
@@ -419,7 +419,7 @@ function randomKernel(data: Data): { fused: FusedKernel; inputs: Float32Array[] 
   const reductions = reducedAxes
     ? [{ kind: data.pick(['sum', 'max', 'min', 'logSumExp'] as const), value: last }]
     : [];
-  const fused: FusedKernel = {
+  const generated: GeneratedKernel = {
     shape,
     reducedAxes,
     inputs: loaded.map(({ view }) => view),
@@ -428,15 +428,15 @@ function randomKernel(data: Data): { fused: FusedKernel; inputs: Float32Array[] 
     result: reducedAxes ? [{ kind: 'reduced', index: 0 }] : [],
     outputs: reducedAxes ? [0] : [last, 0],
   };
-  return { fused, inputs: loaded.map(({ count }) => data.normal(count)) };
+  return { generated, inputs: loaded.map(({ count }) => data.normal(count)) };
 }
 
 test('random kernels', async () => {
   for (let seed = 0; seed < 60; seed++) {
-    const { fused, inputs } = randomKernel(new Data(1000 + seed));
-    const points = sizeOf(fused.shape.slice(fused.shape.length - fused.reducedAxes));
+    const { generated, inputs } = randomKernel(new Data(1000 + seed));
+    const points = sizeOf(generated.shape.slice(generated.shape.length - generated.reducedAxes));
     // Comparisons may flip where two roundings meet, but equal inputs make equal results on both sides.
-    await compare(fused, inputs, `seed ${seed}`, { rtol: 1e-5, atol: 2e-6 * Math.max(1, points / 8) });
+    await compare(generated, inputs, `seed ${seed}`, { rtol: 1e-5, atol: 2e-6 * Math.max(1, points / 8) });
   }
 });
 
