@@ -256,8 +256,8 @@ test('software adapters are known by name', () => {
   const target = (text: string, most: number, f16 = false) =>
     targetOf(info(text), { maxStorageBuffersPerShaderStage: most } as GPUSupportedLimits, { f16 });
   assert.is(target('llvmpipe', 16).mlp, 'tiled');
-  assert.is(target('llvmpipe', 16, true).mlp, 'generated');
-  assert.is(target('Apple M3', 16).mlp, 'generated');
+  assert.is(target('llvmpipe', 16, true).mlp, 'fused');
+  assert.is(target('Apple M3', 16).mlp, 'fused');
   assert.equal(
     [8, 10, 64].map((most) => target('Apple M3', most).joinedBindings),
     [8, MOST_JOINED_BINDINGS, MOST_JOINED_BINDINGS],

@@ -33,12 +33,12 @@ function sac(
 }
 
 const names = (program: Program): string[] =>
-  program.steps.map((step) => (step.kind === 'generated' ? `fused ${step.label}` : step.kernel));
+  program.steps.map((step) => (step.kind === 'generated' ? `generated ${step.label}` : step.kernel));
 
 test('a SAC update is 14 kernels, the draw from the replay buffer included', () => {
   assert.equal(names(sac(10)), [
     'replay_sample',
-    'fused exp',
+    'generated exp',
     'mlp_forward_gaussian_sample',
     'mlp_forward',
     'mlp_forward',
@@ -139,7 +139,7 @@ test('no joined kernel binds more than any device is asked for', () => {
 
 test('work is told by kernel: joined ones by their names, generated ones together', () => {
   const counts = new Map<string, number>();
-  for (const name of names(sac(10)).map((each) => each.replace(/^fused .*/, 'fused')))
+  for (const name of names(sac(10)).map((each) => each.replace(/^generated .*/, 'generated')))
     counts.set(name, (counts.get(name) ?? 0) + 1);
   assert.ok(counts.has('mlp_backward_weights_adam'));
   const shares = kernelShares(sac(10)).map(({ kernel, count }): [string, number] => [kernel, count]);

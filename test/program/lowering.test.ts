@@ -43,7 +43,7 @@ test('snapshot: an elementwise chain is one kernel', () => {
   assert.is(
     listing(({ input }) => ({ y: tanh(add(mul(input('x', [4, 3]), input('scale', [3])), 1)) })),
     `
-  0  fused  mul∘add∘tanh  [4, 3]  36 FLOP  108 B  x scale %5
+  0  generated  mul∘add∘tanh  [4, 3]  36 FLOP  108 B  x scale %5
 1 kernels, 36 FLOP, 108 B moved, arena 0 B in 0 slots
 `,
   );
@@ -57,10 +57,10 @@ test('snapshot: a layer, its loss and their gradients', () => {
       return { loss, dw: grad(loss, [w])[0] };
     }),
     `
-  0  matmul  matmul          [8, 3] [3, 2] → [8, 2]  96 FLOP  184 B  x w – %2 –
-  1  fused   sub∘square∘mul  [8, 2] → []             49 FLOP  132 B  %2 y %9
-  2  fused   sub∘mul∘mul     [8, 2]                  48 FLOP  192 B  %2 y %15
-  3  matmul  matmul          [3, 8] [8, 2] → [3, 2]  96 FLOP  184 B  x %15 – %18 –
+  0  matmul     matmul          [8, 3] [3, 2] → [8, 2]  96 FLOP  184 B  x w – %2 –
+  1  generated  sub∘square∘mul  [8, 2] → []             49 FLOP  132 B  %2 y %9
+  2  generated  sub∘mul∘mul     [8, 2]                  48 FLOP  192 B  %2 y %15
+  3  matmul     matmul          [3, 8] [8, 2] → [3, 2]  96 FLOP  184 B  x %15 – %18 –
 4 kernels, 289 FLOP, 692 B moved, arena 128 B in 2 slots
 `,
   );
@@ -76,10 +76,10 @@ test('snapshot: an optimiser step writes its states and ends with the clock', ()
       return { loss };
     }),
     `
-  0  fused  square   [1, 2] → [1]  4 FLOP   12 B   w %2
-  1  fused  mul∘mul  [2]           4 FLOP   16 B   w %9
-  2  adam   adam     [2] [6] →     28 FLOP  104 B  w w.moments %9 – – clock
-  3  tick   tick      →            0 FLOP   48 B   clock – – – – – –
+  0  generated  square   [1, 2] → [1]  4 FLOP   12 B   w %2
+  1  generated  mul∘mul  [2]           4 FLOP   16 B   w %9
+  2  adam       adam     [2] [6] →     28 FLOP  104 B  w w.moments %9 – – clock
+  3  tick       tick      →            0 FLOP   48 B   clock – – – – – –
 4 kernels, 36 FLOP, 180 B moved, arena 8 B in 1 slots
 `,
   );
