@@ -197,6 +197,7 @@ export const builds = {
 export const reads = {
   'test/architecture': ['src/', 'shaders/', 'docs/architecture.md'],
   'test/backend/cpu-state': ['test/golden/'],
+  'test/backend/wasm': ['src/backend/wasm/assembly/'],
   'test/cli/': ['test/golden/', 'docs/'],
   'test/drivers/': ['test/golden/'],
   'test/envs/': ['test/golden/'],

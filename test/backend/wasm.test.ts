@@ -1,5 +1,6 @@
 // What the wasm backend promises beside its kernels' results: error bounds of its elementary functions, no growth over
 // many updates, memory that is used again, and errors that say what is wrong.
+import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
@@ -24,6 +25,14 @@ test('every kernel that is declared has a number', () => {
   const numbers = kernels.map(({ name }) => kernelNumber(name));
   assert.ok(numbers.every((number) => number > 0));
   assert.is(new Set(numbers).size, kernels.length);
+});
+
+test('every kernel that is declared has its case in the assembly: one without would do nothing', () => {
+  const text = readFileSync('src/backend/wasm/assembly/index.ts', 'utf8');
+  for (const { name } of kernels) {
+    const called = name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+    assert.match(text, new RegExp(`case Kernel\\.${called}: ${called}\\(p`), name);
+  }
 });
 
 // ---------------------------------------------------------------- error bounds
