@@ -56,7 +56,7 @@ test('a SAC update is 14 kernels, the draw from the replay buffer included', () 
 
 test('with networks a product a layer, a SAC update joins its draw and samples', () => {
   const program = sac(10, {}, 'tiled');
-  assert.equal([...new Set(names(program).filter((name) => !name.startsWith('fused')))].sort(), [
+  assert.equal([...new Set(names(program).filter((name) => !name.startsWith('generated')))].sort(), [
     'adam',
     'gaussian_sample_backward',
     'loss_reverse_kl',
