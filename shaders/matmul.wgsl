@@ -1,5 +1,5 @@
 // y = activation(a·b + bias) over a batch of matrices with any strides.
-// A workgroup of 8×8 invocations makes a tile of y, each invocation 8×8 of it in registers: sixteen loads serve sixty-four
+// A workgroup of 8×4 invocations makes a tile of y, each invocation 8×8 of it in registers: sixteen loads serve sixty-four
 // multiply-adds. No workgroup memory and no barriers.
 
 // Quarters of four rows by four columns; a row of a quarter is a column of its matrix.
@@ -53,7 +53,7 @@ fn store(batch: u32, first_row: u32, first_column: u32, part: mat4x4f) {
   }
 }
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(8, 4)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -86,14 +86,20 @@ fn main(
       let last = min(end, first + 128u);
       var block = Tile();
       for (var k = first; k < last; k++) {
-        let left = four_of_b(at_left);
-        let right = four_of_b(at_right);
         let top = four_of_a(at_top);
-        let bottom = four_of_a(at_bottom);
+        let left = four_of_b(at_left);
         block.topLeft += outer(top, left);
-        block.topRight += outer(top, right);
-        block.bottomLeft += outer(bottom, left);
-        block.bottomRight += outer(bottom, right);
+        // Quarters past the edge of every tile are left out.
+        if (HAS_BOTTOM != 0u) {
+          block.bottomLeft += outer(four_of_a(at_bottom), left);
+        }
+        if (HAS_RIGHT != 0u) {
+          let right = four_of_b(at_right);
+          block.topRight += outer(top, right);
+          if (HAS_BOTTOM != 0u) {
+            block.bottomRight += outer(four_of_a(at_bottom), right);
+          }
+        }
         at_top += step_a;
         at_bottom += step_a;
         at_left += step_b;

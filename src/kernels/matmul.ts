@@ -1,7 +1,7 @@
 import { ceilDivide, kernel } from './layout.ts';
 
 /** Rows and columns of y that a workgroup makes. */
-export const MATMUL_TILE = { rows: 64, columns: 64 };
+export const MATMUL_TILE = { rows: 32, columns: 64 };
 
 /** Elements along an axis with this stride: one where all have the same place. */
 const along = (stride: number, extent: number): number => (stride === 0 ? 1 : extent);
@@ -40,5 +40,10 @@ export const matmul = kernel({
     bias: along(p.biasBatch, p.batch) * p.columns,
   }),
   passes: ({ inner }) => inner + ceilDivide(inner, 128) + ceilDivide(inner, 16384) + 80,
-  constants: () => ({ TILE_ROWS: MATMUL_TILE.rows, TILE_COLUMNS: MATMUL_TILE.columns }),
+  constants: ({ rows = 0, columns = 0 }) => ({
+    TILE_ROWS: MATMUL_TILE.rows,
+    TILE_COLUMNS: MATMUL_TILE.columns,
+    HAS_BOTTOM: Number(rows > 4),
+    HAS_RIGHT: Number(columns > 4),
+  }),
 });
