@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import type { BenchDocument } from '../../src/cli/bench.ts';
+import type { BenchDocument } from '../../src/cli/bench-document.ts';
 import type { ScalingSummary } from '../../src/measure/scaling-summary.ts';
 import { cliIn, inFolder, type Runtime } from '../helpers/process.ts';
 

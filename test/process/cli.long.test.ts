@@ -1,7 +1,7 @@
 // The rest of the command line in every runtime on every backend, each case as a process of the built program.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BenchDocument } from '../../src/cli/bench.ts';
+import type { BenchDocument } from '../../src/cli/bench-document.ts';
 import { cliIn, everywhere, startCli } from '../helpers/process.ts';
 import {
   benchArgs,

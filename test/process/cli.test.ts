@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BenchDocument } from '../../src/cli/bench.ts';
+import type { BenchDocument } from '../../src/cli/bench-document.ts';
 import type { DoctorReport } from '../../src/cli/doctor.ts';
 import { command } from '../helpers/command.ts';
 import { cliIn, everywhere, inFolder, startCli } from '../helpers/process.ts';

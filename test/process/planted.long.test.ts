@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BenchDocument } from '../../src/cli/bench.ts';
+import type { BenchDocument } from '../../src/cli/bench-document.ts';
 import type { DoctorReport } from '../../src/cli/doctor.ts';
 import { isWrongKernel } from '../../src/measure/kernel-check.ts';
 import { agreed } from '../../src/open/probe/quick.ts';
