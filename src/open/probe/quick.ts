@@ -18,7 +18,7 @@ import { checkSteps } from './steps.ts';
 const ROWS = { webgpu: 67, wasm: 13, cpu: 13 };
 const OBSERVATIONS = 5;
 const WIDTH = 9;
-const ACTIONS = 2;
+const ACTIONS = 3;
 /** Of the largest value, where hidden layers are handed on as float16. */
 const HALF_TOLERANCE = 2e-2;
 
