@@ -156,7 +156,7 @@ test('a step by step run does what a run does, and shows where finite numbers en
     const finite = (values: Iterable<number>) => [...values].every(Number.isFinite);
     if (![...written.values()].every(finite)) seen.push(`${step.kind} of ${[...before.keys()]}`);
   }
-  assert.equal(seen, ['fused of x']);
+  assert.equal(seen, ['generated of x']);
   assert.equal([...(await device.read(x))], [4, 2]);
   update.run();
   assert.ok(Math.abs((await update.readScalar('loss')) - Math.log(3)) < 1e-6);
