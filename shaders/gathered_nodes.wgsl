@@ -4,7 +4,6 @@
 // A node is found where y is within this part of a step of what is wanted, as close as float32 can tell: one more step of
 // Newton's method follows.
 const CLOSE = 1e-4;
-const MOST = 24u;
 // Less than this part of u is not told apart.
 const ROUNDING = 2.4e-7;
 

@@ -22,7 +22,7 @@ const notSmoke = (file) => !smoke(file);
 /** What is tried on drivers beside SwiftShader: one that lays out or computes otherwise shows it here. */
 const onDrivers = (file) =>
   inFolder('drivers')(file) ||
-  /^test\/device\/(adapter|kernels-generated|matmul|program)\.test\.ts$/.test(file);
+  /^test\/device\/(adapter|aliases|kernels-generated|matmul|passes|program)\.test\.ts$/.test(file);
 
 /** Sources that a suite of one backend cannot see, though its bundle holds them. */
 const others = {

@@ -136,6 +136,11 @@ async function bench(options: BenchOptions): Promise<void> {
       hint: 'Add --backend webgpu.',
     });
   }
+  if (options.explain && (options.parts || options.byKernel || options.scaling || options.quick)) {
+    throw new UsageError('--explain measures nothing.', {
+      hint: 'Leave out --parts, --by-kernel, --scaling and --quick, or --explain.',
+    });
+  }
   if (options.out !== undefined && !options.scaling) {
     throw new UsageError('--out goes with --scaling.', { hint: 'Use --json for the cost table.' });
   }
@@ -154,7 +159,12 @@ async function bench(options: BenchOptions): Promise<void> {
       if (options.explain) {
         explained.push({
           backend: device.backend.name,
-          stages: explainWholeUpdate(device, baseline, settings),
+          stages: explainWholeUpdate(
+            device,
+            baseline,
+            settings,
+            options.f16 && device.backend.name === 'webgpu' ? { mlp: 'fused', halfHidden: true } : {},
+          ),
         });
         continue;
       }
@@ -173,18 +183,24 @@ async function bench(options: BenchOptions): Promise<void> {
   }
   if (absent.some(({ wrong }) => wrong)) process.exitCode = 1;
   if (options.explain) {
-    if (!quiet) for (const { backend, stages } of explained) print(`${backend}\n\n${explanation(stages)}\n`);
+    if (!quiet) {
+      for (const { backend, stages } of explained) print(`${backend}\n\n${explanation(stages)}\n`);
+      printAbsent(absent);
+    }
     if (options.json !== undefined)
       await writeJson(options.json, { kind: 'divergrad-passes', date, ...making(), explained, absent });
     return;
   }
-  if (!quiet)
-    for (const { backend, reason, wrong } of absent)
-      print(`${backend}: ${wrong ? 'WRONG, not measured' : 'not present'}: ${reason}`);
+  if (!quiet) printAbsent(absent);
   const result: BenchDocument = { kind: 'divergrad-cost', date, ...making(), reports, absent };
   if (options.json !== undefined) await writeJson(options.json, result);
   if (options.out !== undefined) await writeScaling(options.out, date, reports);
 }
+
+const printAbsent = (absent: BenchDocument['absent']): void => {
+  for (const { backend, reason, wrong } of absent)
+    print(`${backend}: ${wrong ? 'WRONG, not measured' : 'not present'}: ${reason}`);
+};
 
 /** What is measured on each backend. */
 interface Bench {

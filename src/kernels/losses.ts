@@ -8,10 +8,11 @@ const sizes = { nets: 'choice', samples: 'u32', batch: 'u32' } as const;
 const constants = ({ samples = 1, batch = 1 }: Readonly<Record<string, number>>) =>
   sumConstants(samples * batch);
 
-/** Rows that an invocation takes, one after the other, and what it takes to join the sums of all. @param items of the kernel */
-const rounds = (rows: number, items: number): number => ceilDivide(rows, sumThreads(items)) + SUM_PASSES;
 /** Passes that join the sums of all invocations. */
 const SUM_PASSES = 64;
+/** Passes of an invocation that takes its rows one after the other. @param items of the kernel, @param each passes of a row */
+const rounds = (rows: number, items: number, each: number): number =>
+  ceilDivide(rows, sumThreads(items)) * each + SUM_PASSES;
 
 /** loss = mean(logProb − min over nets of q/temperature), with its gradients; ties of the minimum share. */
 export const lossReverseKl = kernel({
@@ -28,7 +29,7 @@ export const lossReverseKl = kernel({
   grid: one,
   flops: ({ nets, samples, batch }) => (4 + 2 * nets) * samples * batch,
   constants,
-  passes: ({ nets, samples, batch }) => rounds(samples * batch, samples * batch) * (1 + 3 * nets),
+  passes: ({ nets, samples, batch }) => rounds(samples * batch, samples * batch, 1 + 3 * nets),
 });
 
 /** f = logProb − min q/temperature; loss = mean f; dLogProb = (f − baseline)/(samples·batch). */
@@ -46,7 +47,7 @@ export const lossScore = kernel({
   grid: one,
   flops: ({ nets, samples, batch }) => (6 + nets) * samples * batch,
   constants,
-  passes: ({ nets, samples, batch }) => rounds(batch, samples * batch) * (1 + 2 * samples * nets),
+  passes: ({ nets, samples, batch }) => rounds(batch, samples * batch, 1 + 2 * samples * nets),
 });
 
 /**
@@ -68,7 +69,7 @@ export const lossSnis = kernel({
   grid: one,
   flops: ({ nets, samples, batch }) => (10 + 2 * nets) * samples * batch,
   constants,
-  passes: ({ nets, samples, batch }) => rounds(batch, samples * batch) * (1 + 3 * samples * nets),
+  passes: ({ nets, samples, batch }) => rounds(batch, samples * batch, 1 + 3 * samples * nets),
 });
 
 /**
@@ -104,5 +105,5 @@ export const lossSoftBellman = kernel({
   flops: ({ nets, batch }) => (8 + 5 * nets) * batch,
   touches: ({ batch }) => ({ transition: 2 * batch, nextLogProb: batch }),
   constants,
-  passes: ({ nets, batch }) => rounds(batch, batch) * (1 + 2 * nets),
+  passes: ({ nets, batch }) => rounds(batch, batch, 1 + 2 * nets),
 });

@@ -28,6 +28,9 @@ export const assign = kernel({
   flops: () => 0,
 });
 
+/** Steps of Newton's method for a node at most. */
+const MOST_STEPS = 24;
+
 /**
  * Nodes u_i with y(u_i) = y(−reach) + i·step, the last of them a step before reach, and log(step/y′(u_i)), where y is a sum
  * over centres of weight·(asinh((u − centre)/scale) − asinh((u − centre)/far)).
@@ -47,5 +50,6 @@ export const gatheredNodes = kernel({
   grid: ({ lanes }) => ({ items: lanes }),
   // Two steps of Newton's method for most nodes.
   flops: ({ centres, lanes, count }) => 40 * centres * lanes * count,
-  passes: ({ centres, count }) => 4 * count * (centres + 1),
+  passes: ({ centres, count }) => (MOST_STEPS + 1) * count * (centres + 1),
+  constants: () => ({ MOST: MOST_STEPS }),
 });

@@ -138,12 +138,18 @@ async function timeHost(device: Device, update: Update, msPerUpdate: number): Pr
   return median(times);
 }
 
+/** How networks are computed, where it is not as the device prefers. */
+interface Networks {
+  readonly mlp?: MlpKernels;
+  readonly halfHidden?: boolean;
+}
+
 /** A whole update on a replay buffer full of noise. */
 export async function compileWholeUpdate(
   device: Device,
   estimator: string,
   settings: CostSettings,
-  networks: { readonly mlp?: MlpKernels; readonly halfHidden?: boolean } = {},
+  networks: Networks = {},
 ): Promise<{ readonly update: Update; readonly replay: ReplayBuffer }> {
   const { preferences } = device.backend;
   const { mlp = preferences.mlp, halfHidden = preferences.halfHidden } = networks;
@@ -162,10 +168,15 @@ export async function compileWholeUpdate(
 }
 
 /** The program of the whole update after each pass. */
-export function explainWholeUpdate(device: Device, estimator: string, settings: CostSettings): Stage[] {
+export function explainWholeUpdate(
+  device: Device,
+  estimator: string,
+  settings: CostSettings,
+  networks: Networks = {},
+): Stage[] {
   const learner = learnerOf(estimator, settings);
   const replay = replayFor(learner, TRANSITIONS);
-  return device.explain(() => learner.recordUpdate(replay.sample(settings.batch)));
+  return device.explain(() => learner.recordUpdate(replay.sample(settings.batch)), networks);
 }
 
 function learnerOf(estimator: string, settings: CostSettings): ActorCritic {

@@ -153,6 +153,11 @@ export function adam(parameters: State, options: AdamOptions): Optimiser {
           `target '${target.parameters.name}' does not have the shape of '${parameters.name}'`,
         );
       }
+      if (target?.parameters === parameters) {
+        throw new UsageError(`'${parameters.name}' cannot be its own target.`, {
+          hint: 'Give a state of its own, or leave the target out.',
+        });
+      }
       const states = { parameters, moments, ...(target ? { target: target.parameters } : {}) };
       const inputs = [gradient, currentRecording().clock(), ...(scale ? [scale] : [])];
       const attributes: StepAttributes = {

@@ -7,6 +7,7 @@ import {
   type Node,
   outputOf,
   type Recording,
+  type State,
   stateOp,
   type Tensor,
   viewOperation,
@@ -166,7 +167,10 @@ export class Plan {
       if (!node.op.call) continue;
       node.inputs.forEach((input, index) => {
         const place = this.locate(input);
-        if (place && this.readable(node, index, place.view)) return;
+        // A kernel never reads by one binding what it writes by another: WebGPU has no such thing.
+        const written =
+          place?.base.node.op === stateOp && node.writes.includes(place.base.node.attributes as State);
+        if (place && !written && this.readable(node, index, place.view)) return;
         this.giveBuffer(input);
       });
     }

@@ -216,12 +216,19 @@ export function generateKernel(
   return {
     wgsl: `${bindings.join('')}${mathText}\n${body}`,
     grid: shared ? { workgroups: outputs } : { items: outputs },
-    passes: count === 0 ? 0 : passesOf(Math.ceil(count / (shared ? WORKGROUP : 1))),
+    passes: passesOf(generated, count === 0 ? 1 : Math.ceil(count / (shared ? WORKGROUP : 1))),
   };
 }
 
-/** Elements that an invocation folds, and the blocks of them. */
-const passesOf = (elements: number): number => elements + 2 * Math.ceil(elements / BLOCK) + 16;
+/** Passes of the loops in `shaders/include/math.wgsl` for one number, at most. */
+const mathLoops: Partial<Record<ElementwiseName, number>> = { logGamma: 10, digamma: 10, trigamma: 10 };
+
+/** Passes of one invocation: its elements, the blocks of them, and the loops of the mathematics in each. */
+function passesOf({ element, result }: GeneratedKernel, elements: number): number {
+  const loops = (list: readonly Expression[]) =>
+    list.reduce((total, each) => total + (each.kind === 'operation' ? (mathLoops[each.op] ?? 0) : 0), 0);
+  return elements * (1 + loops(element)) + 2 * Math.ceil(elements / BLOCK) + 16 + loops(result);
+}
 
 const reducedShape = (generated: GeneratedKernel): readonly number[] =>
   generated.shape.slice(generated.shape.length - generated.reducedAxes);
