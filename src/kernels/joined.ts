@@ -1,9 +1,16 @@
 import { gaussianSample, gaussianSampleBackward } from './gaussian.ts';
-import { type BindingSpec, type ElementType, floatsOf, type KernelSpec, type Params } from './layout.ts';
+import {
+  type BindingSpec,
+  ceilDivide,
+  type ElementType,
+  floatsOf,
+  type KernelSpec,
+  type Params,
+} from './layout.ts';
 import { lossReverseKl, lossSoftBellman } from './losses.ts';
-import { mlpBackwardInputs, mlpBackwardWeights, mlpForward } from './mlp.ts';
+import { MLP_ROWS, MLP_THREADS, mlpBackwardInputs, mlpBackwardWeights, mlpForward } from './mlp.ts';
 import { adam } from './optimiser.ts';
-import { philox } from './random.ts';
+import { PHILOX_ROUNDS, philox } from './random.ts';
 
 /** A binding of one part of a joined kernel: `0.x0`. */
 type At = `${number}.${string}`;
@@ -33,6 +40,9 @@ export function placeOf(at: At): [part: number, binding: string] {
   return [Number(part), binding];
 }
 
+/** Noise is drawn where it is used: a word an action, by itself. */
+const drawPasses = ({ actions = 0 }: Params): number => PHILOX_ROUNDS * actions;
+
 /** The parts' parameters in order, each name once, then the flags. */
 function join(
   name: string,
@@ -40,9 +50,19 @@ function join(
     Partial<Pick<JoinedKernel, 'flags' | 'accepts'>> & {
       /** What bindings hold, where it is not what they hold in the part. */
       readonly holds?: Readonly<Record<string, ElementType>>;
+      /** Passes besides those of the parts. */
+      readonly morePasses?: (p: Params) => number;
     },
 ): JoinedKernel {
-  const { parts, main, from, flags = {}, accepts = () => true, holds = {} } = declaration;
+  const {
+    parts,
+    main,
+    from,
+    flags = {},
+    accepts = () => true,
+    holds = {},
+    morePasses = () => 0,
+  } = declaration;
   const types = Object.assign({}, ...parts.map((part) => part.types)) as KernelSpec['types'];
   const all = {
     ...types,
@@ -60,7 +80,7 @@ function join(
     grid: (p) => (parts[main] as KernelSpec).grid(p),
     flops: (p) => parts.reduce((total, part) => total + part.flops(p), 0),
     constants: (p) => parts[main]?.constants?.(p) ?? {},
-    passes: (p) => parts.reduce((total, part) => total + (part.passes?.(p) ?? 0), 0),
+    passes: (p) => morePasses(p) + parts.reduce((total, part) => total + part.passes(p), 0),
   };
 }
 
@@ -85,6 +105,9 @@ export const joinedKernels: readonly JoinedKernel[] = [
     ],
     flags: { storeHead: 'head', storeNoise: 'noise' },
     holds: { noise: 'f32' },
+    // A workgroup samples for all of its rows.
+    morePasses: (p) =>
+      ceilDivide(MLP_ROWS * (p.samples ?? 1), MLP_THREADS) * (1 + (p.actions ?? 0) + drawPasses(p)),
     accepts: ([mlp, draw, sample]) =>
       mlp?.nets === 1 && mlp.rows === sample?.batch && draw?.kind === 2 && sample?.noiseOffset === 0,
   }),
@@ -102,6 +125,7 @@ export const joinedKernels: readonly JoinedKernel[] = [
     links: [['0.y', '1.noise']],
     flags: { storeNoise: 'noise' },
     holds: { noise: 'f32' },
+    morePasses: drawPasses,
     accepts: ([draw, sample]) => draw?.kind === 2 && sample?.noiseOffset === 0,
   }),
   join('loss_reverse_kl_mlp_backward_inputs', {
@@ -153,6 +177,8 @@ export const joinedKernels: readonly JoinedKernel[] = [
       dz: '1.dz',
     },
     links: [['0.dHead', '1.dy']],
+    // An invocation makes the cotangents of four rows at a time.
+    morePasses: ({ samples = 1, actions = 1 }) => 4 * samples * ceilDivide(4 * actions, MLP_THREADS),
     accepts: ([sample, mlp]) => mlp?.nets === 1 && mlp.rows === sample?.batch,
   }),
   join('mlp_backward_weights_adam', {

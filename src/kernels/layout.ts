@@ -47,8 +47,8 @@ export interface KernelSpec {
   touches?(p: Params): Params;
   /** Constants of the WGSL besides its choices, u32 all of them. */
   constants?(p: Params): Params;
-  /** Passes through loops that one invocation makes at most, those of all loops together; few when absent. */
-  passes?(p: Params): number;
+  /** Passes through loops that one invocation makes at most, those of all loops together: some drivers end them after a number. */
+  passes(p: Params): number;
   /** Bindings whose numbers that are not finite it notes in the clock: the first as the parameter `place`, the next as 1 more. */
   readonly watches?: readonly string[];
 }
@@ -84,7 +84,7 @@ export function kernel<
   readonly flops: (p: Values<F>) => number;
   readonly touches?: (p: Values<F>) => Partial<Record<keyof B & string, number>>;
   readonly constants?: (p: Params) => Params;
-  readonly passes?: (p: Values<F>) => number;
+  readonly passes: (p: Values<F>) => number;
   readonly watches?: readonly (keyof B & string)[];
 }): Kernel<N, B, F> {
   const { bindings, params, ...rest } = declaration;

@@ -3,7 +3,7 @@ import { ceilDivide, fields, kernel, type Params } from './layout.ts';
 /** Rows of the batch that one workgroup of the network kernels carries through all layers. */
 export const MLP_ROWS = 8;
 /** Invocations of such a workgroup. */
-const MLP_THREADS = 64;
+export const MLP_THREADS = 64;
 /** Widest layer of the network kernels on a GPU: two tiles of activations of this width fit in 16 KiB. */
 export const MLP_WIDTH = 256;
 /** Most linear layers of the network kernels. */
@@ -12,12 +12,31 @@ export const MLP_LAYERS = 12;
 export const WEIGHT_TILE = 16;
 
 const dimensions = fields('u32', [
-  ...(['d0', 'd1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7', 'd8', 'd9', 'd10', 'd11', 'd12'] as const),
+  'd0',
+  'd1',
+  'd2',
+  'd3',
+  'd4',
+  'd5',
+  'd6',
+  'd7',
+  'd8',
+  'd9',
+  'd10',
+  'd11',
+  'd12',
 ]);
 // One or two input segments side by side: row r of segment i is at offset + (r mod rows)·stride. x1Width is 0 when there
 // is one.
 const segments = fields('u32', [
-  ...(['x0Offset', 'x0Stride', 'x0Rows', 'x0Width', 'x1Offset', 'x1Stride', 'x1Rows', 'x1Width'] as const),
+  'x0Offset',
+  'x0Stride',
+  'x0Rows',
+  'x0Width',
+  'x1Offset',
+  'x1Stride',
+  'x1Rows',
+  'x1Width',
 ]);
 
 /** The widths of layers, from the inputs to the outputs, as parameters; 0 where there are no more. */
@@ -45,7 +64,8 @@ const weightTiles = (p: Params): number =>
 /** Passes of an invocation that takes its columns of every layer, in either direction, for so many networks. */
 const passesThrough = (p: Params, nets: number): number =>
   widthsOf(p).reduce((passes, width, i, widths) => {
-    const [narrow, wide] = [width, widths[i - 1] ?? 0].sort((a, b) => a - b) as [number, number];
+    const before = widths[i - 1] ?? 0;
+    const [narrow, wide] = [Math.min(width, before), Math.max(width, before)];
     return (
       passes +
       nets * (ceilDivide(wide, MLP_THREADS) * (narrow + 10) + ceilDivide(narrow, MLP_THREADS) * (wide + 10))

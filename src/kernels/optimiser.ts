@@ -5,8 +5,14 @@ export const ADAM_ITEMS = 8;
 
 // With 1 − β given: float32 would lose five digits of it.
 const rates = fields('f32', [
-  ...(['learningRate', 'beta1', 'beta2', 'epsilon', 'weightDecay', 'tau'] as const),
-  ...(['beta1Complement', 'beta2Complement'] as const),
+  'learningRate',
+  'beta1',
+  'beta2',
+  'epsilon',
+  'weightDecay',
+  'tau',
+  'beta1Complement',
+  'beta2Complement',
 ]);
 
 /**
@@ -36,6 +42,7 @@ export const adam = kernel({
   grid: ({ count }) => ({ items: ceilDivide(count, ADAM_ITEMS) }),
   flops: ({ count, hasTarget }) => (14 + 3 * hasTarget) * count,
   constants: () => ({ ITEMS: ADAM_ITEMS }),
+  passes: () => ADAM_ITEMS,
   watches: ['parameters'],
 });
 
@@ -87,5 +94,6 @@ export const tick = kernel({
   params: { watched: 'u32', place: 'u32' },
   grid: one,
   flops: () => 0,
+  passes: ({ watched }) => watched,
   watches: ['watched0', 'watched1', 'watched2', 'watched3', 'watched4', 'watched5'],
 });

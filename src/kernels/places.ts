@@ -8,6 +8,7 @@ export const gather = kernel({
   params: entries,
   grid: ({ outer, picks, inner }) => ({ items: outer * picks * inner }),
   flops: () => 0,
+  passes: () => 0,
   touches: ({ outer, picks, inner }) => ({ x: outer * picks * inner }),
 });
 
@@ -26,6 +27,7 @@ export const assign = kernel({
   params: { count: 'u32' },
   grid: ({ count }) => ({ items: count }),
   flops: () => 0,
+  passes: () => 0,
 });
 
 /** Steps of Newton's method for a node at most. */

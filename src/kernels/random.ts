@@ -3,6 +3,9 @@ import { ceilDivide, kernel } from './layout.ts';
 /** What `philox` writes. */
 export const randomKinds = ['bits', 'uniform', 'normal'] as const;
 
+/** Passes that make four random words. */
+export const PHILOX_ROUNDS = 10;
+
 /** Columns that one invocation of `replay_sample` copies. */
 export const REPLAY_COLUMNS = 16;
 
@@ -17,6 +20,7 @@ export const philox = kernel({
   params: { count: 'u32', draw: 'u32', kind: 'choice', each: 'u32', drawStep: 'u32' },
   grid: ({ count }) => ({ items: ceilDivide(count, 4) }),
   flops: ({ count }) => 30 * count,
+  passes: () => PHILOX_ROUNDS + 4,
 });
 
 /** Row i is storage[mulhi(bits_i, fill[0])], bits_i the words of draw `draw`. */
@@ -28,4 +32,5 @@ export const replaySample = kernel({
   flops: ({ batch, width }) => batch * width,
   touches: ({ batch, width }) => ({ storage: batch * width }),
   constants: () => ({ COLUMNS: REPLAY_COLUMNS }),
+  passes: () => PHILOX_ROUNDS + REPLAY_COLUMNS,
 });

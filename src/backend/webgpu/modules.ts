@@ -66,7 +66,7 @@ function handWritten(step: KernelStep | JoinedStep, { mostWorkgroups }: ModuleTa
     })),
     values: fields.length > 0 ? valuesOf(spec, fields, step.params) : undefined,
     workgroups: folded(spec.grid(step.params), mostWorkgroups),
-    passes: spec.passes?.(step.params) ?? 0,
+    passes: spec.passes(step.params),
   };
 }
 

@@ -43,12 +43,8 @@ function tryJoin(kernel: JoinedKernel, draft: Draft, at: number): JoinedStep | u
     part.buffers.every((buffer) => buffer < 0 || bound.includes(buffer) || staysInside(buffer)),
   );
   // One buffer may be bound twice to be read, never to be written.
-  const clash = kernel.bindings.some(
-    ({ access }, i) =>
-      access !== 'read' &&
-      (bound[i] ?? -1) >= 0 &&
-      bound.indexOf(bound[i] as number) !== bound.lastIndexOf(bound[i] as number),
-  );
+  const isBoundTwice = (buffer: number) => buffer >= 0 && bound.filter((each) => each === buffer).length > 1;
+  const clash = kernel.bindings.some(({ access }, i) => access !== 'read' && isBoundTwice(bound[i] ?? -1));
   const params = sharedParams(parts);
   if (!complete || clash || !params) return undefined;
   const names = Object.keys(kernel.from);
