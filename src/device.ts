@@ -4,7 +4,7 @@ import { gone } from './backend/owning.ts';
 import { ShapeError, UsageError } from './errors.ts';
 import { sizeOf } from './math/shape.ts';
 import { lower } from './program/lower.ts';
-import type { Stage } from './program/passes/index.ts';
+import type { Stage } from './program/passes/pass.ts';
 import type { Program, ProgramBuffer } from './program/program.ts';
 import {
   clockState,

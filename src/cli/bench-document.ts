@@ -1,12 +1,13 @@
 // What `bench` writes as JSON.
-import type { CostReport } from '../measure/cost.ts';
+import type { CostReport, CostSettings } from '../measure/cost.ts';
 import type { HalfCost } from '../measure/half-cost.ts';
 import type { KernelCheck } from '../measure/kernel-check.ts';
 import type { KernelCosts } from '../measure/kernel-times.ts';
 import type { EstimatorParts } from '../measure/parts.ts';
 import type { ScalingReport } from '../measure/scaling.ts';
 import type { WholeUpdateCost } from '../measure/update-cost.ts';
-import type { Stage } from '../program/passes/index.ts';
+import type { Stage } from '../program/passes/pass.ts';
+import type { MlpKernels } from '../tape/index.ts';
 
 /** What was measured on one backend. */
 export interface BackendReport extends CostReport {
@@ -35,12 +36,15 @@ export interface BenchDocument {
 /** The program of a backend after each pass. */
 export interface Explained {
   readonly backend: string;
+  readonly estimator: string;
+  readonly networks: MlpKernels;
   readonly stages: readonly Stage[];
 }
 
 /** What `bench --explain --json` writes. */
 export type PassesDocument = Omit<BenchDocument, 'kind' | 'reports'> & {
   readonly kind: 'divergrad-passes';
+  readonly settings: CostSettings;
   readonly explained: readonly Explained[];
 };
 

@@ -2,7 +2,14 @@ import type { Command } from 'commander';
 import { distributionFamily } from '../distributions/registry.ts';
 import { BackendError, ProbeError, UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
-import { type CostOptions, costChoices, costDefaults, costSettings, measureCost } from '../measure/cost.ts';
+import {
+  type CostOptions,
+  type CostSettings,
+  costChoices,
+  costDefaults,
+  costSettings,
+  measureCost,
+} from '../measure/cost.ts';
 import { measureHalf } from '../measure/half-cost.ts';
 import { checkKernels, isWrongKernel, kernelsOf } from '../measure/kernel-check.ts';
 import { measureKernels } from '../measure/kernel-times.ts';
@@ -157,15 +164,7 @@ async function bench(options: BenchOptions): Promise<void> {
     if (!device) continue;
     try {
       if (options.explain) {
-        explained.push({
-          backend: device.backend.name,
-          stages: explainWholeUpdate(
-            device,
-            baseline,
-            settings,
-            options.f16 && device.backend.name === 'webgpu' ? { mlp: 'fused', halfHidden: true } : {},
-          ),
-        });
+        for (const each of explainOn(device, options, baseline, settings)) explained.push(each);
         continue;
       }
       const bar = progressBar(device.backend.name);
@@ -184,17 +183,43 @@ async function bench(options: BenchOptions): Promise<void> {
   if (absent.some(({ wrong }) => wrong)) process.exitCode = 1;
   if (options.explain) {
     if (!quiet) {
-      for (const { backend, stages } of explained) print(`${backend}\n\n${explanation(stages)}\n`);
+      for (const { backend, estimator, networks, stages } of explained)
+        print(
+          `${backend}: a whole update with ${estimator}, ${settings.distribution}, batch ${settings.batch}, ${networks} networks\n\n${explanation(stages)}\n`,
+        );
       printAbsent(absent);
     }
     if (options.json !== undefined)
-      await writeJson(options.json, { kind: 'divergrad-passes', date, ...making(), explained, absent });
+      await writeJson(options.json, {
+        kind: 'divergrad-passes',
+        date,
+        ...making(),
+        settings,
+        explained,
+        absent,
+      });
     return;
   }
   if (!quiet) printAbsent(absent);
   const result: BenchDocument = { kind: 'divergrad-cost', date, ...making(), reports, absent };
   if (options.json !== undefined) await writeJson(options.json, result);
   if (options.out !== undefined) await writeScaling(options.out, date, reports);
+}
+
+/** The whole update with each estimator that was named, or the baseline. */
+function explainOn(
+  device: OpenedDevice,
+  { estimators, f16 }: BenchOptions,
+  baseline: string,
+  settings: CostSettings,
+): Explained[] {
+  const backend = device.backend.name;
+  const half = f16 && backend === 'webgpu';
+  const networks = half ? 'fused' : device.backend.preferences.mlp;
+  return (Array.isArray(estimators) ? estimators : [baseline]).map((estimator) => ({
+    ...{ backend, estimator, networks },
+    stages: explainWholeUpdate(device, estimator, settings, half ? { mlp: networks, halfHidden: true } : {}),
+  }));
 }
 
 const printAbsent = (absent: BenchDocument['absent']): void => {

@@ -3,7 +3,7 @@ import { distributionFamily } from '../distributions/registry.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { median } from '../math/statistics.ts';
-import type { Stage } from '../program/passes/index.ts';
+import type { Stage } from '../program/passes/pass.ts';
 import { ActorCritic } from '../rl/actor-critic.ts';
 import { compileUpdate, replayFor } from '../rl/recorded-update.ts';
 import type { ReplayBuffer } from '../rl/replay.ts';

@@ -17,7 +17,8 @@ import {
 import { assignSlots } from './arena.ts';
 import type { Draft, DraftBuffer, Interface } from './draft.ts';
 import { Body, type Built, reductionSpace, TooWide } from './fuse.ts';
-import { runPasses, type Stage } from './passes/index.ts';
+import { runPasses } from './passes/index.ts';
+import type { Stage } from './passes/pass.ts';
 import { type Located, Plan } from './plan.ts';
 import {
   generatedLabel,

@@ -170,7 +170,7 @@ export default [
   {
     fault: 'a pass runs for targets that have no use for it',
     file: 'src/program/passes/index.ts',
-    from: 'if (applies && !applies(target)) return before;',
+    from: 'if (pass.applies && !pass.applies(target)) return before;',
     to: '',
   },
   {

@@ -3,7 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adam, mlp } from '../../src/nn/index.ts';
 import { lower } from '../../src/program/lower.ts';
-import { passes, type Stage } from '../../src/program/passes/index.ts';
+import { passes } from '../../src/program/passes/index.ts';
+import type { Stage } from '../../src/program/passes/pass.ts';
 import { gradient, mean, type RecordingOptions, square, tanh } from '../../src/tape/index.ts';
 import { type Body, recordOnly } from '../helpers/devices.ts';
 

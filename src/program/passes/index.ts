@@ -1,9 +1,10 @@
 import type { Draft } from '../draft.ts';
 import { listSteps } from '../program.ts';
+import { changesOf } from './changes.ts';
 import { halveHidden } from './half.ts';
 import { joinKernels } from './join.ts';
 import { dropUnread, mergeNeighbours } from './merge.ts';
-import type { Pass, Target } from './pass.ts';
+import type { Pass, Stage, Target } from './pass.ts';
 import { joinSegments } from './segments.ts';
 
 /** Every pass, in order. */
@@ -38,27 +39,24 @@ export const passes: readonly Pass[] = [
   },
 ];
 
-/** A draft after one pass, for people who want to see what it does. */
-export interface Stage {
-  readonly pass: string;
-  readonly reason: string;
-  /** One line a step. */
-  readonly listing: readonly string[];
-}
-
 /**
  * The draft after all passes that the target has a use for.
  *
  * @param onStage gets what each left, that which came before the first included
  */
 export function runPasses(draft: Draft, target: Target, onStage?: (stage: Stage) => void): Draft {
-  const show = (pass: string, reason: string, { steps, buffers }: Draft) =>
-    onStage?.({ pass, reason, listing: listSteps(steps, buffers) });
-  show('lower', 'One step a kernel, in the order of recording.', draft);
-  return passes.reduce((before, { name, reason, applies, run }) => {
-    if (applies && !applies(target)) return before;
-    const after = run(before, target);
-    show(name, reason, after);
+  const show = ({ name: pass, reason }: Pick<Pass, 'name' | 'reason'>, before: Draft, after: Draft) =>
+    onStage?.({
+      pass,
+      reason,
+      changes: changesOf(before, after),
+      listing: listSteps(after.steps, after.buffers),
+    });
+  show({ name: 'lower', reason: 'One step a kernel, in the order of recording.' }, draft, draft);
+  return passes.reduce((before, pass) => {
+    if (pass.applies && !pass.applies(target)) return before;
+    const after = pass.run(before, target);
+    show(pass, before, after);
     return after;
   }, draft);
 }

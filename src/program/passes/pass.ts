@@ -13,3 +13,13 @@ export interface Pass {
   readonly applies?: (target: Target) => boolean;
   readonly run: (draft: Draft, target: Target) => Draft;
 }
+
+/** A draft after one pass, for people who want to see what it does. */
+export interface Stage {
+  readonly pass: string;
+  readonly reason: string;
+  /** What it changed, a line each. */
+  readonly changes: readonly string[];
+  /** One line a step. */
+  readonly listing: readonly string[];
+}

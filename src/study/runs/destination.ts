@@ -23,6 +23,7 @@ export async function requireFolder(folder: string | undefined): Promise<void> {
  */
 export async function requireFile(file: string | undefined): Promise<void> {
   if (file === undefined || file === '-') return;
+  if (file === '') throw refused(file, 'it has no name');
   const found = await facts(file);
   if (found?.isDirectory()) throw refused(file, 'it is a folder');
   if (found) return access(file);
