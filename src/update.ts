@@ -15,7 +15,7 @@ export interface TracedStep {
 }
 
 /** What an update is made of. */
-interface UpdateParts {
+export interface UpdateParts {
   readonly program: Program;
   readonly backend: Backend;
   readonly executable: Executable;

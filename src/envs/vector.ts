@@ -16,7 +16,8 @@ export interface VectorTransition extends Transition {
   readonly next: Float32Array;
 }
 
-type Soon<T> = T | Promise<T>;
+/** At once, or later. */
+export type Soon<T> = T | Promise<T>;
 
 /**
  * Several environments of one task, stepped together with one call of the policy. One that ends an episode is reset in
@@ -25,7 +26,7 @@ type Soon<T> = T | Promise<T>;
  */
 export interface VectorEnvironment {
   readonly count: number;
-  /** Starts every environment, each with its own {@link environmentSeed}. @returns [count] observations */
+  /** Starts every environment, each with its own seed, drawn from this one. @returns [count] observations */
   reset(seed: number): Soon<Float32Array[]>;
   /**
    * Advances all by one step.

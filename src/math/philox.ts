@@ -124,7 +124,9 @@ export interface PhiloxState {
 }
 
 /** As it was in version 1 of the streams, which were all `plain`. */
-type EarlierState = Pick<PhiloxState, 'seed' | 'position' | 'spareNormal'> & { readonly stream: number };
+export type EarlierState = Pick<PhiloxState, 'seed' | 'position' | 'spareNormal'> & {
+  readonly stream: number;
+};
 
 // The last counter word of every host-side block. Kernels that use the same key must put something else
 // there; then no device draw shares a counter with a host draw.

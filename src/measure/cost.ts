@@ -50,7 +50,7 @@ export interface CostOptions extends Partial<CostSettings> {
   readonly estimators?: readonly string[] | 'all';
   /** Facts for the report besides the library's own version: runtime, engine. */
   readonly versions?: Readonly<Record<string, string>>;
-  /** Work of an update up to which it is checked against float64 on the cpu, and past it against wasm; see {@link Referee}. */
+  /** Work of an update up to which it is checked against float64 on the cpu, and past it against wasm. */
   readonly checkedFlops?: number;
 }
 

@@ -54,7 +54,7 @@ export interface ScalingEnd {
 
 /** How the time of one program follows its work. */
 export interface ScalingLaw extends Omit<Line, 'msPerWork' | 'msPerWorkInterval'> {
-  /** An estimator, or {@link wholeUpdateName}. */
+  /** An estimator, or 'whole update'. */
   readonly estimator: string;
   readonly sizes: readonly number[];
   /** Rate at which work is done beyond the overhead; null where time does not grow with it. */

@@ -58,11 +58,11 @@ export interface ActorCriticOptions {
   };
   /**
    * Fixed, in the unit of Q, or tuned from `initialTemperature` to the target entropy. When absent it is tuned where that
-   * works, and else {@link fixedTemperature}.
+   * works, and else 0.05.
    */
   readonly temperature?: number | 'auto';
   readonly initialTemperature?: number;
-  /** Nats; {@link defaultTargetEntropy} when absent. */
+  /** Nats; when absent: log(choices)/2 of choices, −1 a coordinate of a box, or what the family can reach. */
   readonly targetEntropy?: number;
   /** {@link CriticTarget}: the expectation where actions can be enumerated, when absent. */
   readonly criticTarget?: CriticTarget;
@@ -90,13 +90,13 @@ export const actorCriticDefaults = {
 };
 
 /** What is chosen by estimator and distribution where it is not given. */
-interface Chosen {
+export interface Chosen {
   readonly temperature: number | 'auto';
   readonly criticTarget: CriticTarget;
 }
 
 /**
- * How a learner gets its temperature: as asked, else tuned where that works, else {@link fixedTemperature}.
+ * How a learner gets its temperature: as asked, else tuned where that works, else `fixedTemperature`.
  *
  * @throws UsageError when the loss never reads the critics, or tuning is asked for and cannot work
  */

@@ -181,8 +181,10 @@ export const elementwiseOps = {
 
 export type ElementwiseName = keyof typeof elementwiseOps;
 
-type Unary = (x: Operand) => Tensor;
-type Binary = (a: Operand, b: Operand) => Tensor;
+/** An operation on one tensor, element by element: the result has its shape. */
+export type Unary = (x: Operand) => Tensor;
+/** An operation on two tensors, element by element: their shapes broadcast as NumPy has it. */
+export type Binary = (a: Operand, b: Operand) => Tensor;
 const unary =
   (name: ElementwiseName): Unary =>
   (x) =>
