@@ -135,7 +135,7 @@ export {
 } from './rl/replay.ts';
 export { train } from './rl/train.ts';
 export { type TrainOptions, trainDefaults } from './rl/train-options.ts';
-export type * from './signature-types.ts';
+export type * from './signatures.ts';
 
 export {
   abs,
