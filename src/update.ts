@@ -8,9 +8,13 @@ import { accesses, Program, type Step } from './program/program.ts';
 
 /** A step of a program with the buffers it has read, as they were before, and written, by name. */
 export interface TracedStep {
+  /** Its place among the steps. */
   readonly index: number;
+  /** What it is. */
   readonly step: Step;
+  /** Before the step. */
   readonly read: ReadonlyMap<string, Values>;
+  /** After the step. */
   readonly written: ReadonlyMap<string, Values>;
 }
 

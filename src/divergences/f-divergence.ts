@@ -14,9 +14,11 @@ const overlapOrder = 0.5;
 export interface FDivergence {
   /** The first half of the estimators' names. */
   readonly name: string;
+  /** For people. */
   readonly title: string;
   /** f(r) as text. */
   readonly formula: string;
+  /** Author and year. */
   readonly source: string;
   /** f at r = p/π; log r is given beside it where that is what f needs. */
   f(r: Tensor, logR: Tensor): Tensor;

@@ -25,6 +25,7 @@ export type Soon<T> = T | Promise<T>;
  * new one. What each does depends on its place and the seed alone, never on how many workers share the work.
  */
 export interface VectorEnvironment {
+  /** How many environments they are. */
   readonly count: number;
   /** Starts every environment, each with its own seed, drawn from this one. @returns [count] observations */
   reset(seed: number): Soon<Float32Array[]>;
@@ -36,9 +37,11 @@ export interface VectorEnvironment {
    * @returns [count] transitions; undefined where the signal ended it: then nothing was done, and all are as they were before
    */
   step(actions: readonly Float32Array[], signal?: AbortSignal): Soon<VectorTransition[] | undefined>;
+  /** [count] states, as {@link Environment.getState} gives them. */
   getStates(): Soon<EnvironmentState[]>;
   /** @throws DataError when a state is malformed or of another task */
   setStates(states: readonly EnvironmentState[]): Soon<void>;
+  /** Ends what they run in. */
   dispose(): Soon<void>;
 }
 

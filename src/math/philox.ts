@@ -114,6 +114,7 @@ export function integerFromBits(bits: number, n: number): number {
 
 /** Everything needed to continue a stream: plain JSON. */
 export interface PhiloxState {
+  /** What the stream was begun with. */
   readonly seed: number;
   readonly purpose: Purpose;
   readonly index: number;

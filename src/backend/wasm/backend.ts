@@ -13,6 +13,7 @@ import { type Plan, planOf } from './plan.ts';
 import { ThreadChoice } from './thread-choice.ts';
 import { availableThreads, Pool, SYNC_BYTES } from './threads.ts';
 
+/** How the wasm backend computes. */
 export interface WasmOptions {
   /** Which build of the kernels; the best the engine accepts by default. */
   readonly simd?: SimdVariant;
