@@ -14,7 +14,7 @@ import { TrainingRun } from './training-run.ts';
 export async function train(device: Device, options: TrainOptions): Promise<Evaluation[]> {
   const run = await TrainingRun.open(device, options);
   try {
-    await run.start();
+    if (!(await run.start())) return run.evaluations;
     while (run.goesOn) {
       // A run that was stopped among the updates of a step first makes the rest of them.
       const stepped = run.owed > 0 || (await run.step(await run.act()));
