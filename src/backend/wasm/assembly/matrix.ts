@@ -10,7 +10,7 @@ export function matmul(p: usize, item: i32, scratch: usize): void {
   const inner = word(p, Matmul.inner);
   const activation = word(p, Matmul.activation);
   const storeZ = word(p, Matmul.storeZ) != 0;
-  const rowBlock = word(p, Matmul.extra);
+  const rowBlock = word(p, Matmul.rowBlock);
   const blocks = (rows + rowBlock - 1) / rowBlock;
   const batch = item / blocks;
   const first = (item % blocks) * rowBlock;
