@@ -146,7 +146,8 @@ async function bench(options: BenchOptions): Promise<void> {
     const device = await openPresent(name, options.backend === 'all', results.absent);
     if (!device) continue;
     try {
-      if (options.explain) results.explained.push(...explainOn(device, options, baseline, settings));
+      if (options.explain)
+        for (const each of explainOn(device, options, baseline, settings)) results.explained.push(each);
       else results.reports.push(await measureWithBar(device, { options, cost, baseline }));
     } finally {
       await device.dispose();

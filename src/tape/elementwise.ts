@@ -21,7 +21,7 @@ type ElementwiseVjp = (
   needs: readonly boolean[],
 ) => (Tensor | undefined)[];
 
-/** A literal scalar; fused into whatever uses it. */
+/** A literal scalar; part of whatever kernel uses it. */
 export const constantOp: Op<number> = { name: 'constant', infer: () => [{ shape: [], dtype: 'f32' }] };
 
 export function constant(value: number): Tensor {
