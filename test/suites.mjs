@@ -209,6 +209,7 @@ export const reads = {
   'test/docs/': ['docs/', 'examples/', 'README.md', 'src/'],
   'test/drivers/': ['test/golden/'],
   'test/envs/': ['test/golden/'],
+  'test/faults/plants': ['src/'],
   'test/math/special': ['test/golden/'],
   'test/peers/': ['docs/peers', 'test/peers/'],
   'test/process/': ['test/golden/', 'README.md', 'docs/', 'test/helpers/'],

@@ -38,7 +38,7 @@ export interface Counters {
   readbacks: number;
   /** Pieces of device memory allocated. */
   buffersCreated: number;
-  /** Kernels compiled. */
+  /** On webgpu; the others have none. */
   pipelinesCreated: number;
 }
 

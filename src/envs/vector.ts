@@ -27,8 +27,13 @@ export type Soon<T> = T | Promise<T>;
 export interface VectorEnvironment {
   /** How many environments they are. */
   readonly count: number;
-  /** Starts every environment, each with its own seed, drawn from this one. @returns [count] observations */
-  reset(seed: number): Soon<Float32Array[]>;
+  /**
+   * Starts every environment, each with its own seed, drawn from this one.
+   *
+   * @param signal may end a long start
+   * @returns [count] observations; undefined where the signal ended it: then nothing can be asked of them any more
+   */
+  reset(seed: number, signal?: AbortSignal): Soon<Float32Array[] | undefined>;
   /**
    * Advances all by one step.
    *
@@ -39,8 +44,11 @@ export interface VectorEnvironment {
   step(actions: readonly Float32Array[], signal?: AbortSignal): Soon<VectorTransition[] | undefined>;
   /** [count] states, as {@link Environment.getState} gives them. */
   getStates(): Soon<EnvironmentState[]>;
-  /** @throws DataError when a state is malformed or of another task */
-  setStates(states: readonly EnvironmentState[]): Soon<void>;
+  /**
+   * @param signal may end it early: then nothing can be asked of them any more
+   * @throws DataError when a state is malformed or of another task
+   */
+  setStates(states: readonly EnvironmentState[], signal?: AbortSignal): Soon<void>;
   /** Ends what they run in. */
   dispose(): Soon<void>;
 }
@@ -161,11 +169,11 @@ export function checkedVector(vector: VectorEnvironment, task: Environment): Vec
   };
   return {
     count,
-    async reset(seed) {
+    async reset(seed, signal) {
       const when = `when they were reset with seed ${seed}`;
-      return each(await vector.reset(seed), when).map((given, i) =>
-        checkedObservation(task, given, `at place ${i}, ${when}`),
-      );
+      const begun = await vector.reset(seed, signal);
+      if (begun === undefined && signal?.aborted) return undefined;
+      return each(begun, when).map((given, i) => checkedObservation(task, given, `at place ${i}, ${when}`));
     },
     async step(actions, signal) {
       const when = `in step ${++steps}`;
@@ -182,7 +190,7 @@ export function checkedVector(vector: VectorEnvironment, task: Environment): Vec
         checkedState(task, given, `at place ${i}, ${when}`),
       );
     },
-    setStates: (states) => vector.setStates(states),
+    setStates: (states, signal) => vector.setStates(states, signal),
     dispose: () => vector.dispose(),
   };
 }
