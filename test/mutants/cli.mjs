@@ -159,7 +159,7 @@ export default [
   {
     fault: 'what is no tensor passes for one',
     file: 'src/tape/tensor.ts',
-    from: 'if (!(tensor instanceof Tensor))',
-    to: 'if (tensor === null)',
+    from: 'findIndex((value) => !(value instanceof Tensor))',
+    to: 'findIndex((value) => value === 0)',
   },
 ];
