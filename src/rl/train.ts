@@ -16,7 +16,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Eval
   requireOptions('train', options, 'makeEnvironment', 'learner', 'steps');
   const run = await TrainingRun.open(device, options);
   try {
-    await run.start();
+    if (!(await run.start())) return run.evaluations;
     while (run.goesOn) {
       // A run that was stopped among the updates of a step first makes the rest of them.
       const stepped = run.owed > 0 || (await run.step(await run.act()));
