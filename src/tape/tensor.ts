@@ -226,8 +226,7 @@ export class Recording {
    * @throws UsageError when another recording made it: here its number stands for another node
    */
   own(tensor: Tensor, what: string): Tensor {
-    if (!(tensor instanceof Tensor))
-      throw new UsageError(`${what}: ${quoted(tensor)} is no tensor${callSite()}.`);
+    requireTensors(what, tensor);
     if (this.nodes[tensor.node.id] === tensor.node) return tensor;
     throw new UsageError(`${what}: ${tensor} belongs to another recording${callSite()}.`, {
       hint: 'Compute it inside this device.compile(...), or pass its values as an input.',
@@ -361,6 +360,12 @@ export function requireExtents(what: string, shape: Shape, least = 1): void {
   throw new ShapeError(
     `${what} has shape ${formatShape(shape)}; extents must be whole numbers from ${least}${callSite()}`,
   );
+}
+
+/** @throws UsageError unless all are tensors: callers without types may take something else for one */
+export function requireTensors(what: string, ...values: readonly unknown[]): void {
+  const at = values.findIndex((value) => !(value instanceof Tensor));
+  if (at >= 0) throw new UsageError(`${what}: ${quoted(values[at])} is no tensor${callSite()}.`);
 }
 
 /** The value of a state at this point of the recording. */
