@@ -31,7 +31,7 @@ export interface VectorEnvironment {
    * Starts every environment, each with its own seed, drawn from this one.
    *
    * @param signal may end a long start
-   * @returns [count] observations; undefined where the signal ended it: then nothing can be asked of them any more
+   * @returns [count] observations; undefined where the signal ended it: then they may be disposed of, and nothing else
    */
   reset(seed: number, signal?: AbortSignal): Soon<Float32Array[] | undefined>;
   /**
@@ -45,7 +45,7 @@ export interface VectorEnvironment {
   /** [count] states, as {@link Environment.getState} gives them. */
   getStates(): Soon<EnvironmentState[]>;
   /**
-   * @param signal may end it early: then nothing can be asked of them any more
+   * @param signal may end it early: then they may be disposed of, and nothing else
    * @throws DataError when a state is malformed or of another task
    */
   setStates(states: readonly EnvironmentState[], signal?: AbortSignal): Soon<void>;
@@ -110,8 +110,12 @@ export class LocalVector implements VectorEnvironment {
     requireAlike(task, this.environments[0]);
   }
 
-  reset(seed: number): Promise<Float32Array[]> {
-    return listOf(this.count, (i) => this.environments[i].reset(environmentSeed(seed, this.first + i)));
+  reset(seed: number): Promise<Float32Array[]>;
+  reset(seed: number, signal?: AbortSignal): Promise<Float32Array[] | undefined>;
+  async reset(seed: number, signal?: AbortSignal): Promise<Float32Array[] | undefined> {
+    const one = (i: number) => this.environments[i].reset(environmentSeed(seed, this.first + i));
+    const begun = await listOf(this.count, one, signal);
+    return begun.length === this.count ? begun : undefined;
   }
 
   step(actions: readonly Float32Array[]): Promise<VectorTransition[]>;
