@@ -154,7 +154,8 @@ export const QUADRATURE_DIMENSIONS = 2;
 
 /**
  * The needs of an estimator that a family does not meet.
- * @param actions coordinates of an action, where known
+ * @param actions coordinates of an action, or choices; 1 when absent
+ * @returns [] where they go together
  */
 export function missingNeeds(
   needs: readonly Need[],

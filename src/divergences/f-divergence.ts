@@ -40,6 +40,10 @@ export interface FDivergence {
  *
  * The ratio is self-normalised over the samples, r = K·softmax_k(log p̃ − log π), since p is known only up to its
  * normaliser: consistent, with a bias that falls as 1/K.
+ *
+ * `f`, `scoreWeight` and `integrand` get tensors [samples, batch] and give the same shape; log-densities are in nats.
+ *
+ * @returns `name/score`, `name/pathwise`, `name/exact`
  */
 export function fDivergence(divergence: FDivergence): Estimator[] {
   const { name, title, formula, source, coefficient } = divergence;

@@ -188,18 +188,18 @@ function requireRate(tau: number): void {
   if (!(tau >= 0 && tau <= 1)) throw new UsageError(`tau must be a number from 0 to 1; got ${tau}.`);
 }
 
-/** √Σ g² over all the gradients: a scalar. */
+/** √Σ g² over all the gradients, which may have any shapes: a scalar []. */
 export function globalNorm(gradients: readonly Tensor[]): Tensor {
   const squares = gradients.map((gradient) => sum(square(gradient)));
   return sqrt(squares.reduce((total, square) => add(total, square)));
 }
 
-/** The factor min(1, maxNorm/(norm + 1e-6)) that limits a gradient's global norm. */
+/** The factor min(1, maxNorm/(norm + 1e-6)) that limits a gradient's global norm: [] from [], for `step`'s `scale`. */
 export function clipScale(norm: Tensor, maxNorm: number): Tensor {
   return minimum(1, div(maxNorm, add(norm, 1e-6)));
 }
 
-/** target ← (1 − tau)·target + tau·online. */
+/** target ← (1 − tau)·target + tau·online, both of one shape. @throws UsageError unless tau is from 0 to 1, ShapeError for another shape */
 export function polyak(target: State, online: Tensor, tau: number): void {
   requireRate(tau);
   const old = read(target);

@@ -233,7 +233,13 @@ function tiled(
   return reshape(h, [nets, ...lead, dims.at(-1) as number]);
 }
 
-/** (x − mean)/√(variance + 1e-5)·gamma + beta over the last axis; the variance divides by its width. */
+/**
+ * (x − mean)/√(variance + 1e-5)·gamma + beta over the last axis; the variance divides by its width.
+ *
+ * @param x [..., width]
+ * @param gamma broadcasts with x, as beta
+ * @returns the shape of x
+ */
 export function layerNormalise(x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
   const centred = sub(x, mean(x, -1, true));
   const scale = sqrt(add(mean(square(centred), -1, true), 1e-5));

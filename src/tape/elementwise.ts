@@ -184,7 +184,7 @@ export type ElementwiseName = keyof typeof elementwiseOps;
 
 /** An operation on one tensor, element by element: the result has its shape. */
 export type Unary = (x: Operand) => Tensor;
-/** An operation on two tensors, element by element: their shapes broadcast as NumPy has it. */
+/** An operation on two tensors, element by element: their shapes broadcast as NumPy has it, or a ShapeError names both. */
 export type Binary = (a: Operand, b: Operand) => Tensor;
 const unary =
   (name: ElementwiseName): Unary =>

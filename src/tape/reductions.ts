@@ -67,7 +67,7 @@ function reduce(
   return reshape(record(reduceOp, [x], { kind, axes, ...(shifted ? { shifted } : {}) }), shape);
 }
 
-/** Sum over `axis` (a number, several, or null for all). */
+/** Sum over `axis`: all when absent, else these, which are gone from the shape unless `keepDims`. @throws ShapeError for no such axis */
 export const sum = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
   reduce('sum', x, axis, { keepDims });
 /** Maximum; ties share the cotangent evenly. */
@@ -83,7 +83,7 @@ export const logSumExp = (x: Tensor, axis: Axes = null, keepDims = false): Tenso
 export const argMax = (x: Tensor, axis: number, keepDims = false): Tensor =>
   reduce('argMax', x, axis, { keepDims });
 
-/** Mean over `axis`. */
+/** Mean over `axis`: all when absent, as for {@link sum}. @throws ShapeError for no such axis */
 export function mean(x: Tensor, axis: Axes = null, keepDims = false): Tensor {
   const total = sum(x, axis, keepDims);
   return mul(total, total.size / x.size);
