@@ -1,5 +1,5 @@
 import { isMasked, maskedLog } from '../distributions/mask.ts';
-import { UsageError } from '../errors.ts';
+import { requireOptions, UsageError } from '../errors.ts';
 import {
   add,
   constantValue,
@@ -28,6 +28,7 @@ export interface Target {
   readonly uniformPrior: boolean;
 }
 
+/** What the target is made of besides its critics. */
 export interface BoltzmannOptions {
   /** Unit of Q; above 0. A scalar tensor when it is tuned. */
   readonly temperature: Tensor | number;
@@ -41,10 +42,8 @@ export interface BoltzmannOptions {
  * @param critics actions [samples, batch, actions] → [critics, samples, batch]
  * @throws UsageError when a fixed temperature is not above 0
  */
-export function boltzmann(
-  critics: (actions: Tensor) => Tensor,
-  { temperature, logPrior }: BoltzmannOptions,
-): Target {
+export function boltzmann(critics: (actions: Tensor) => Tensor, options: BoltzmannOptions): Target {
+  const { temperature, logPrior } = requireOptions('boltzmann', options, 'temperature');
   const fixed = constantValue(temperature);
   if (fixed !== undefined && !(fixed > 0 && Number.isFinite(fixed))) {
     throw new UsageError(

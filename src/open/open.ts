@@ -3,7 +3,7 @@ import type { Precision } from '../backend/cpu/backend.ts';
 import type { WasmOptions } from '../backend/wasm/backend.ts';
 import type { WebGpuOptions } from '../backend/webgpu/open.ts';
 import { Device } from '../device.ts';
-import { BackendError, ProbeError, UsageError, unknownName } from '../errors.ts';
+import { BackendError, ProbeError, requireOptions, UsageError, unknownName } from '../errors.ts';
 import { backends } from './backends.ts';
 import { expectedMs, measureSpeed, type Speed, type Work } from './crossover.ts';
 
@@ -13,15 +13,17 @@ export const backendNames: readonly BackendName[] = ['webgpu', 'wasm', 'cpu'];
 /** A backend by name, or `auto`: see {@link open}. */
 export type BackendChoice = 'auto' | BackendName;
 
+/** Which device is opened. */
 export interface OpenOptions {
+  /** `auto` when absent. */
   readonly backend?: BackendChoice;
-  /** Storage of the cpu backend; `f64` is for checks beyond float32. Other backends are float32. */
+  /** Storage of the cpu backend; `f64` is for checks beyond float32. Other backends are float32. `f32` when absent. */
   readonly precision?: Precision;
-  /** Threads and instructions of the wasm backend, which chooses both by itself. */
+  /** Threads and instructions of the wasm backend, which chooses both by itself when absent. */
   readonly wasm?: WasmOptions;
-  /** Adapter, patience and variants of the webgpu backend. */
+  /** Adapter, patience and variants of the webgpu backend; the platform's adapter when absent. */
   readonly webgpu?: WebGpuOptions;
-  /** What will be done over and over, from which `auto` tells whether a GPU is worth its launches. */
+  /** What will be done over and over, from which `auto` tells whether a GPU is worth its launches; a GPU is taken when absent. */
   readonly work?: Work;
   /**
    * Whether what is opened must agree with the reference first, on a small update whose results are known; once in a process
@@ -53,11 +55,8 @@ export class OpenedDevice extends Device {
  * @throws UsageError for an unknown name, BackendError when the backend asked for cannot be opened, ProbeError when it computes
  * wrong numbers
  */
-export async function open({
-  backend = 'auto',
-  precision,
-  ...opening
-}: OpenOptions = {}): Promise<OpenedDevice> {
+export async function open(options: OpenOptions = {}): Promise<OpenedDevice> {
+  const { backend = 'auto', precision, ...opening } = requireOptions('open', options);
   if (precision !== undefined && precision !== 'f32' && precision !== 'f64') {
     throw unknownName('precision', String(precision), ['f32', 'f64']);
   }

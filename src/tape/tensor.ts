@@ -1,4 +1,4 @@
-import { ShapeError, UsageError } from '../errors.ts';
+import { quoted, ShapeError, UsageError } from '../errors.ts';
 import { type BindingOf, type KernelSpec, type Params, type ParamsOf, tick } from '../kernels/index.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
 import { type Purpose, streamKey } from '../math/streams.ts';
@@ -77,6 +77,7 @@ export interface Op<A = unknown> {
   accepts?(i: number, view: View, attributes: A): boolean;
 }
 
+/** One recorded operation. */
 export interface Node {
   readonly id: number;
   readonly op: Op;
@@ -161,10 +162,12 @@ export class State {
  * which networks that do not fit the fused kernels and those with layer normalisation take anyway.
  */
 export const mlpKernels = ['fused', 'tiled'] as const;
+/** How networks are computed: a whole network a kernel, or a matrix product a layer. */
 export type MlpKernels = (typeof mlpKernels)[number];
 
 /** Choices that recording depends on, given by the device that will run the program. */
 export interface RecordingOptions {
+  /** How networks are computed; as the device prefers by default. */
   readonly mlp: MlpKernels;
   /** Most buffers that a kernel made of several may bind; 0 keeps them apart. */
   readonly joinedBindings: number;
@@ -223,6 +226,8 @@ export class Recording {
    * @throws UsageError when another recording made it: here its number stands for another node
    */
   own(tensor: Tensor, what: string): Tensor {
+    if (!(tensor instanceof Tensor))
+      throw new UsageError(`${what}: ${quoted(tensor)} is no tensor${callSite()}.`);
     if (this.nodes[tensor.node.id] === tensor.node) return tensor;
     throw new UsageError(`${what}: ${tensor} belongs to another recording${callSite()}.`, {
       hint: 'Compute it inside this device.compile(...), or pass its values as an input.',
