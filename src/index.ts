@@ -2,6 +2,8 @@
 
 export type { Backend, BackendName, Counters, Values } from './backend/backend.ts';
 export type { Precision } from './backend/cpu/backend.ts';
+export type { KernelAddress, SimdVariant, WasmOptions } from './backend/wasm/options.ts';
+export type { AdapterSource, WebGpuOptions } from './backend/webgpu/options.ts';
 export { type CompileOptions, Device, type Recorder, type TracedStep, Update } from './device.ts';
 export type {
   Capabilities,

@@ -8,31 +8,22 @@ import { OwnedBuffer, OwningBackend } from '../owning.ts';
 import { assembleGenerated, BLOCK, type Placer } from './generated.ts';
 import { doublesBegin, kernelNumber } from './layouts.ts';
 import { Arena } from './memory.ts';
-import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
+import { type LoadedModule, loadModule } from './module.ts';
+import type { WasmOptions } from './options.ts';
 import { type Plan, planOf } from './plan.ts';
 import { ThreadChoice } from './thread-choice.ts';
 import { availableThreads, Pool, SYNC_BYTES } from './threads.ts';
-
-export interface WasmOptions {
-  /** Which build of the kernels; the best the engine accepts by default. */
-  readonly simd?: SimdVariant;
-  /**
-   * Threads of a program; by default one or as many as a measurement finds useful, whichever its late runs were faster
-   * with, once a program is loaded that is large enough. Results do not depend on it.
-   */
-  readonly threads?: number;
-}
 
 /**
  * Opens the SIMD backend: every kernel in WebAssembly over one memory, and an update one call.
  *
  * @throws UsageError for a wrong option, BackendError when the engine has no WebAssembly or not the build asked for
  */
-export async function openWasm({ simd, threads }: WasmOptions = {}): Promise<Backend> {
+export async function openWasm({ simd, threads, fetchFrom }: WasmOptions = {}): Promise<Backend> {
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
     throw new UsageError(`threads is ${threads}; it must be a whole number from 1.`);
   }
-  return new WasmBackend(await loadModule(simd, threads !== 1), threads);
+  return new WasmBackend(await loadModule({ simd, threads: threads !== 1, fetchFrom }), threads);
 }
 
 /** Work of an update below which waking threads costs more than it gains. */
