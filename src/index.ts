@@ -44,6 +44,7 @@ export {
 export type { MujocoEnvironment } from './envs/mujoco/base.ts';
 export type { PhysicsArrays } from './envs/mujoco/engine.ts';
 export { fromMjcf, type MjcfOptions, type MjcfStep } from './envs/mujoco/mjcf.ts';
+export { type MujocoLoader, mujocoFrom } from './envs/mujoco/source.ts';
 export { type EnvironmentEntry, environments, makeEnvironment, prepareEnvironment } from './envs/registry.ts';
 export type { Point, Scene, Shape, Tone } from './envs/scene.ts';
 export { LocalVector, type VectorEnvironment, type VectorTransition } from './envs/vector.ts';
