@@ -400,7 +400,7 @@ export async function packPackage() {
 }
 
 /** The bundles that the package holds. */
-const published = ['index.js', 'cli.js', 'environment-worker.js'];
+export const published = ['index.js', 'cli.js', 'environment-worker.js'];
 
 /** Builds all that the package holds and that is older than its sources: bundles, types, notices, reference values. */
 export async function buildPackage({ force = false } = {}) {

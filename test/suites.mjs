@@ -9,7 +9,10 @@ const device = inFolder('device');
 const web = inFolder('web');
 /** Files that start the built command line, or otherwise take a process of their own for each check. */
 const process = (file) => inFolder('process')(file) || inFolder('smoke')(file);
-const unit = (file) => !device(file) && !web(file) && !process(file) && !inFolder('drivers')(file);
+/** The package as it is published, outside the repository. */
+const tarball = inFolder('tarball');
+const unit = (file) =>
+  !device(file) && !web(file) && !process(file) && !tarball(file) && !inFolder('drivers')(file);
 const both =
   (...conditions) =>
   (file) =>
@@ -118,6 +121,12 @@ export const suites = {
     proves: 'the page in every corner, and that people who do not see or point can use it',
     ...{ runtime: 'node', backend: 'cpu', files: both(web, long), packages: 'test/web' },
   },
+  tarball: {
+    tier: 'all',
+    minutes: 5,
+    proves: 'the packed package works where it is installed: Node, Deno, pages, workers, bundlers, compilers',
+    ...{ runtime: 'node', backend: 'cpu', files: tarball, packages: 'test/tarball' },
+  },
   'deno-rest': {
     tier: 'all',
     minutes: 5.5,
@@ -190,6 +199,7 @@ export const builds = {
   'test/smoke/': ['index.js'],
   'test/backend/wasm-exit': ['index.js'],
   'test/bench/roofline': ['bench.js'],
+  'test/tarball/': ['package'],
   'test/web/': ['page', 'cli.js'],
 };
 
@@ -222,6 +232,15 @@ export const reads = {
   'test/quality/': ['test/golden/'],
   'test/report/': ['docs/', 'README.md'],
   'test/study/': ['test/golden/', 'docs/study/'],
+  'test/tarball/': [
+    'test/tarball/',
+    'release/',
+    'docs/runtimes.md',
+    'README.md',
+    'package.json',
+    'src/',
+    'shaders/',
+  ],
   'test/verify/': ['test/golden/', 'README.md'],
   'test/web/': ['test/web/', 'web/', 'docs/quality/'],
 };
