@@ -2,8 +2,8 @@
 // The one command of the repository: installs and builds whatever is missing, then does what was asked.
 //
 //   node build.mjs <command> [arguments…], the commands being
-//   build test test:all mutants bench bench:peers fuzz faults pressure soak latency verify divergrad web docs examples
-//   screenshots typecheck lint format clean
+//   build package release test test:all mutants bench bench:peers fuzz faults pressure soak latency verify divergrad
+//   web docs examples screenshots typecheck lint format clean
 //
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
@@ -172,17 +172,12 @@ export const nodeOptions = {
   ...shared,
   platform: 'node',
   banner: { js: nodeBanner },
-  external: ['webgpu', '@mujoco/mujoco', 'node:*'],
+  sourcemap: false, // nothing reads them, and they would double the package
 };
 
-/** The bundles of dist/: what begins each, and where it goes; `parts` holds what is loaded when it is asked for. */
+/** The bundles of dist/: what begins each, and where it goes; of `modules`, each source is a file in `dist/library`. */
 export const bundles = [
-  {
-    entry: 'src/index.ts',
-    out: 'dist/index.js',
-    parts: 'library',
-    options: { ...shared, platform: 'neutral', mainFields: ['module', 'main'] },
-  },
+  { entry: 'src/index.ts', out: 'dist/index.js', modules: true, options: shared },
   { entry: 'src/cli/main.ts', out: 'dist/cli.js', options: nodeOptions, executable: true },
   { entry: 'src/study/runs/environment-worker.ts', out: 'dist/environment-worker.js', options: nodeOptions },
   { entry: 'bench/main.ts', out: 'dist/bench.js', options: nodeOptions },
@@ -203,7 +198,7 @@ function* sources(folder) {
 /** The newest change in the sources, in milliseconds since the epoch. */
 function newestSource() {
   let newest = Math.max(...['build.mjs', 'package.json', 'package-lock.json'].map((f) => mtime(path(f))));
-  for (const folder of ['src', 'shaders', 'bench']) {
+  for (const folder of ['src', 'shaders', 'bench', 'release']) {
     for (const file of sources(path(folder))) newest = Math.max(newest, mtime(file), mtime(dirname(file)));
   }
   return newest;
@@ -222,16 +217,14 @@ export async function bundle({ force = false, only } = {}) {
   mkdirSync(path('dist'), { recursive: true });
   try {
     await Promise.all(
-      stale.map(async ({ entry, out, options, executable, parts }) => {
-        const { metafile } = await esbuild.build({
+      stale.map(async ({ entry, out, options, executable, modules }) => {
+        if (modules) return (await import('./release/modules.mjs')).emitModules(root, options);
+        await esbuild.build({
           ...options,
-          ...(parts ? { splitting: true, chunkNames: `${parts}/[name]-[hash]` } : {}),
           banner: executable ? { js: `#!/usr/bin/env node\n${nodeBanner}` } : options.banner,
           entryPoints: { [basename(out, '.js')]: path(entry) },
           outdir: dirname(path(out)),
-          metafile: true,
         });
-        if (parts) removeOthers(`dist/${parts}`, metafile.outputs);
       }),
     );
   } catch (error) {
@@ -245,12 +238,6 @@ export async function bundle({ force = false, only } = {}) {
     const now = new Date();
     utimesSync(path(out), now, now);
   }
-}
-
-/** Removes what an earlier build left in a folder. @param outputs what is kept, by its path */
-function removeOthers(folder, outputs) {
-  for (const name of readdirSync(path(folder)))
-    if (!Object.hasOwn(outputs, `${folder}/${name}`)) rmSync(path(folder, name), { force: true });
 }
 
 // ---------------------------------------------------------------- the peers
@@ -292,16 +279,6 @@ async function bundlePeers() {
 
 // ---------------------------------------------------------------- the page
 
-/** Shaders as the page has them: without lines of comment. */
-const leanShaders = {
-  name: 'lean shaders',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /\.wgsl$/ }, ({ path: file }) => ({
-      contents: readFileSync(file, 'utf8').replace(/^ *\/\/.*\n/gm, ''),
-      loader: 'text',
-    })),
-};
-
 /** Builds the page in dist/web: static files that may be put anywhere. */
 export async function buildWeb({ force = false } = {}) {
   install();
@@ -314,6 +291,7 @@ export async function buildWeb({ force = false } = {}) {
   );
   if (!force && mtime(path('dist/web/index.html')) >= newest) return;
   const esbuild = await import('esbuild');
+  const { leanShaders } = await import('./release/modules.mjs');
   rmSync(path('dist/web'), { recursive: true, force: true });
   await esbuild.build({
     ...shared,
@@ -415,13 +393,44 @@ async function longCheck(name, args) {
   return script(`${name}.js`, args);
 }
 
+/** Builds what the package holds, and packs it; returns what {@link pack} of release/release.mjs does. */
+export async function packPackage() {
+  await buildPackage();
+  return (await import('./release/release.mjs')).pack(root);
+}
+
+/** The bundles that the package holds. */
+export const published = ['index.js', 'cli.js', 'environment-worker.js'];
+
+/** Builds all that the package holds and that is older than its sources: bundles, types, notices, reference values. */
+export async function buildPackage({ force = false } = {}) {
+  await bundle({ force, only: published });
+  const { finishPackage } = await import('./release/package.mjs');
+  const code = await finishPackage(root, {
+    newest: force ? Number.POSITIVE_INFINITY : newestSource(),
+    bundles: bundles.filter(({ out, modules }) => published.includes(basename(out)) && !modules),
+    compileTypes: () => tool('typescript', 'tsc', ['-p', path('tsconfig.build.json')]),
+  });
+  if (code !== 0) fail('the types of the package do not compile');
+}
+
 const commands = {
   async build() {
     await bundle({ force: true });
     if (!existsSync(path('src/index.ts'))) return 0;
     await buildWeb({ force: true });
-    rmSync(path('dist/types'), { recursive: true, force: true });
-    return tool('typescript', 'tsc', ['-p', path('tsconfig.build.json')]);
+    await buildPackage();
+    return 0;
+  },
+  /** What npm runs before it packs, and after an install from git. */
+  async package() {
+    await buildPackage();
+    return 0;
+  },
+  /** Everything up to the step that publishes: checks, builds, tests, packs. */
+  async release(args) {
+    const { release } = await import('./release/release.mjs');
+    return release(root, args, { build: () => buildPackage({ force: true }), test: commands.test });
   },
   test: (args) => run(process.execPath, [path('test/run.mjs'), ...args]),
   'test:all': (args) => run(process.execPath, [path('test/run.mjs'), '--all', ...args]),

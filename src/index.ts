@@ -2,6 +2,8 @@
 
 export type { Backend, BackendName, Counters, Values } from './backend/backend.ts';
 export type { Precision } from './backend/cpu/backend.ts';
+export type { KernelAddress, SimdVariant, WasmOptions } from './backend/wasm/options.ts';
+export type { AdapterSource, WebGpuOptions } from './backend/webgpu/options.ts';
 export { type CompileOptions, Device, type Recorder, type TracedStep, Update } from './device.ts';
 export type {
   Capabilities,
@@ -44,6 +46,7 @@ export {
 export type { MujocoEnvironment } from './envs/mujoco/base.ts';
 export type { PhysicsArrays } from './envs/mujoco/engine.ts';
 export { fromMjcf, type MjcfOptions, type MjcfStep } from './envs/mujoco/mjcf.ts';
+export { type MujocoLoader, mujocoFrom } from './envs/mujoco/source.ts';
 export { type EnvironmentEntry, environments, makeEnvironment, prepareEnvironment } from './envs/registry.ts';
 export type { Point, Scene, Shape, Tone } from './envs/scene.ts';
 export { LocalVector, type VectorEnvironment, type VectorTransition } from './envs/vector.ts';

@@ -3,7 +3,7 @@
 // A file is bundled once per kind of runtime and runs in a process of its own, two at a time, so a crash or a hang costs
 // one file. WebGPU always means the software driver here: the same on every machine.
 import { writeFileSync } from 'node:fs';
-import { buildWeb, bundle, compileKernels, install } from '../build.mjs';
+import { buildWeb, bundle, compileKernels, install, packPackage } from '../build.mjs';
 import { affected, changedSince, inWaves } from './runner/affected.mjs';
 import { parse } from './runner/arguments.mjs';
 import { bundleTests, sweep } from './runner/bundles.mjs';
@@ -76,6 +76,7 @@ async function build(jobs) {
   const files = jobs.filter(({ file }) => file);
   const needed = new Set(files.flatMap(({ file }) => entriesFor(builds, file)));
   if (needed.delete('page')) await buildWeb();
+  if (needed.delete('package')) await packPackage();
   if (needed.size > 0) await bundle({ only: [...needed] });
   for (const folder of new Set(files.flatMap(({ suite }) => suite.packages ?? [])))
     install(folder, `the packages of ${folder}`);

@@ -9,7 +9,10 @@ const device = inFolder('device');
 const web = inFolder('web');
 /** Files that start the built command line, or otherwise take a process of their own for each check. */
 const process = (file) => inFolder('process')(file) || inFolder('smoke')(file);
-const unit = (file) => !device(file) && !web(file) && !process(file) && !inFolder('drivers')(file);
+/** The package as it is published, outside the repository. */
+const tarball = inFolder('tarball');
+const unit = (file) =>
+  !device(file) && !web(file) && !process(file) && !tarball(file) && !inFolder('drivers')(file);
 const both =
   (...conditions) =>
   (file) =>
@@ -118,6 +121,12 @@ export const suites = {
     proves: 'the page in every corner, and that people who do not see or point can use it',
     ...{ runtime: 'node', backend: 'cpu', files: both(web, long), packages: 'test/web' },
   },
+  tarball: {
+    tier: 'all',
+    minutes: 5,
+    proves: 'the packed package works where it is installed: Node, Deno, pages, workers, bundlers, compilers',
+    ...{ runtime: 'node', backend: 'cpu', files: tarball, packages: 'test/tarball' },
+  },
   'deno-rest': {
     tier: 'all',
     minutes: 5.5,
@@ -196,6 +205,7 @@ export const builds = {
   'test/smoke/': ['index.js'],
   'test/backend/wasm-exit': ['index.js'],
   'test/bench/roofline': ['bench.js'],
+  'test/tarball/': ['package'],
   'test/web/': ['page', 'cli.js'],
   'test/web/examples': ['index.js'],
 };
@@ -216,6 +226,14 @@ export const reads = {
   'test/process/examples': ['examples/'],
   'test/process/install': ['build.mjs', 'test/runner/'],
   'test/process/supply-chain': ['src/', 'bench/', 'web/', 'test/', 'package.json', 'package-lock.json'],
+  'test/release/': [
+    'release/',
+    'package.json',
+    'package-lock.json',
+    'CHANGELOG.md',
+    'CITATION.cff',
+    'README.md',
+  ],
   'test/rl/': ['test/rl/', 'test/golden/loop/'],
   'test/runner/contributing': ['CONTRIBUTING.md', 'README.md', 'docs/', 'package.json', 'src/cli/', 'test/'],
   'test/runner/packages': ['package.json', 'package-lock.json', 'bench/', 'src/', 'web/', 'test/'],
@@ -224,6 +242,15 @@ export const reads = {
   'test/quality/': ['test/golden/'],
   'test/report/': ['docs/', 'README.md'],
   'test/study/': ['test/golden/', 'docs/study/'],
+  'test/tarball/': [
+    'test/tarball/',
+    'release/',
+    'docs/runtimes.md',
+    'README.md',
+    'package.json',
+    'src/',
+    'shaders/',
+  ],
   'test/verify/': ['test/golden/', 'README.md'],
   'test/web/': ['test/web/', 'web/', 'docs/quality/'],
   'test/web/examples': ['examples/'],

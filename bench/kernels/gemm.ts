@@ -1,6 +1,6 @@
 // The product of two square matrices on the wasm backend beside the peak of the machine, in one interleaved run.
 
-import type { SimdVariant } from '../../src/backend/wasm/module.ts';
+import type { SimdVariant } from '../../src/backend/wasm/options.ts';
 import type { Device, Update } from '../../src/device.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { type Interval, median, medianInterval } from '../../src/math/statistics.ts';

@@ -1,8 +1,8 @@
 // The backends, each loaded when it is first opened: a page carries those that it asks for.
 import type { Backend } from '../backend/backend.ts';
 import type { CpuOptions } from '../backend/cpu/backend.ts';
-import type { WasmOptions } from '../backend/wasm/backend.ts';
-import type { WebGpuOptions } from '../backend/webgpu/open.ts';
+import type { WasmOptions } from '../backend/wasm/options.ts';
+import type { WebGpuOptions } from '../backend/webgpu/options.ts';
 import { Device } from '../device.ts';
 
 /** What opens each backend. The errors are those of the function of the same name in its folder. */

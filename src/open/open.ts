@@ -1,7 +1,7 @@
 import type { Backend, BackendName } from '../backend/backend.ts';
 import type { Precision } from '../backend/cpu/backend.ts';
-import type { WasmOptions } from '../backend/wasm/backend.ts';
-import type { WebGpuOptions } from '../backend/webgpu/open.ts';
+import type { WasmOptions } from '../backend/wasm/options.ts';
+import type { WebGpuOptions } from '../backend/webgpu/options.ts';
 import { Device } from '../device.ts';
 import { BackendError, ProbeError, requireOptions, UsageError, unknownName } from '../errors.ts';
 import { backends } from './backends.ts';

@@ -65,7 +65,7 @@ for (const [how, end] of [
     }));
 
 test('a kernel that fails', async () => {
-  const loaded = await loadModule(undefined, false);
+  const loaded = await loadModule({ simd: undefined, threads: false, fetchFrom: undefined });
   const arena = new Arena(loaded.memory, loaded.mostPages, loaded.kernels.heapBase());
   const runner = new Runner(loaded, arena, { threads: 1, patience: 1 });
   const table = arena.allocate(16, 'a table');

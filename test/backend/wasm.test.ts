@@ -9,7 +9,7 @@ import { openWasm } from '../../src/backend/wasm/backend.ts';
 import { wasmKernels } from '../../src/backend/wasm/kernels.ts';
 import { kernelNumber, layoutsText } from '../../src/backend/wasm/layouts.ts';
 import { Arena } from '../../src/backend/wasm/memory.ts';
-import { type SimdVariant, simdVariants } from '../../src/backend/wasm/module.ts';
+import { type SimdVariant, simdVariants } from '../../src/backend/wasm/options.ts';
 
 import { Device } from '../../src/device.ts';
 import { BackendError, UsageError } from '../../src/errors.ts';

@@ -3,8 +3,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend, Values } from '../../src/backend/backend.ts';
-import { openWasm, type WasmOptions } from '../../src/backend/wasm/backend.ts';
-import { simdVariants } from '../../src/backend/wasm/module.ts';
+import { openWasm } from '../../src/backend/wasm/backend.ts';
+import { simdVariants, type WasmOptions } from '../../src/backend/wasm/options.ts';
 import { BackendError } from '../../src/errors.ts';
 import { testBackend } from '../helpers/devices.ts';
 import { assertClose, Data, runKernelOn } from '../helpers/kernel-run.ts';

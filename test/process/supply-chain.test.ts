@@ -49,12 +49,16 @@ test('nothing is needed at run time but what a user chooses to add', () => {
   }
 });
 
-test('installing runs no script of ours', () => {
-  const hooks = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'];
+test('installing from a registry runs no script of ours', () => {
+  const hooks = ['preinstall', 'install', 'postinstall'];
   assert.equal(
     hooks.filter((hook) => hook in manifest.scripts),
     [],
   );
+});
+
+test('packing, and installing from git, builds what the package holds', () => {
+  for (const hook of ['prepack', 'prepare']) assert.is(manifest.scripts[hook], 'node build.mjs package');
 });
 
 test('what runs at run time has no known advisory', async () => {

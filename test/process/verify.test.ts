@@ -87,7 +87,6 @@ test('bad input: one line, exit code 2 for usage, 1 for what cannot be read', as
     [[golden, '--precision', 'f64', '--backend', 'webgpu'], 2, /webgpu backend has no f64/],
     [[golden, '--backend', 'wasm', '--simd', 'avx'], 2, /Unknown SIMD variant 'avx'/],
     [[golden, '--threads', '2'], 2, /--simd and --threads are options of the wasm backend/],
-    [[], 2, /missing required argument 'folder'/],
   ];
   for (const [args, expected, message] of cases) {
     const { code, stdout, stderr } = await command('verify', ...args);

@@ -1,6 +1,6 @@
 // Which test files a change can affect: those that import a changed file, load a bundle that holds it, or read it.
 import { spawnSync } from 'node:child_process';
-import { bundles } from '../../build.mjs';
+import { bundles, published } from '../../build.mjs';
 import { builds, entriesFor, foundations, own, reads, unseenBy } from '../suites.mjs';
 import { importsOf, root } from './bundles.mjs';
 
@@ -24,10 +24,11 @@ export function changedSince(commit) {
 }
 
 /** Where a bundle of dist/ begins. */
-const entryOf = (name) =>
-  name === 'page'
-    ? ['web/main.ts', 'web/worker.ts']
-    : [bundles.find(({ out }) => out === `dist/${name}`).entry];
+const entryOf = (name) => {
+  if (name === 'page') return ['web/main.ts', 'web/worker.ts'];
+  if (name === 'package') return published.flatMap(entryOf);
+  return [bundles.find(({ out }) => out === `dist/${name}`).entry];
+};
 
 /** What becomes of the sources of kernels: they are imported as WebAssembly. */
 const asImported = (file) =>

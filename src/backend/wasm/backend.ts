@@ -10,20 +10,10 @@ import { assembleGenerated, type StepPlan } from './generated.ts';
 import { OTHER_NS, wasmKernel } from './kernels.ts';
 import { kernelNumber } from './layouts.ts';
 import { Arena } from './memory.ts';
-import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
+import { type LoadedModule, loadModule } from './module.ts';
+import type { WasmOptions } from './options.ts';
 import { Literals, ProgramMemory } from './program-memory.ts';
 import { PATIENCE, Runner, type RunnerOptions } from './runner.ts';
-
-/** How the wasm backend computes. */
-export interface WasmOptions {
-  /** Which build of the kernels; the best the engine accepts by default. */
-  readonly simd?: SimdVariant;
-  /**
-   * Threads of a program; by default one or as many as a measurement finds useful, whichever its late runs were faster
-   * with, once a program is loaded that is large enough. Results do not depend on it.
-   */
-  readonly threads?: number;
-}
 
 /**
  * Opens the SIMD backend: every kernel in WebAssembly over one memory, and an update one call.
@@ -32,13 +22,16 @@ export interface WasmOptions {
  * @throws UsageError for a wrong option, BackendError when the engine has no WebAssembly or not the build asked for
  */
 export async function openWasm(
-  { simd, threads }: WasmOptions = {},
+  { simd, threads, fetchFrom }: WasmOptions = {},
   patience: number = PATIENCE,
 ): Promise<Backend> {
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
     throw new UsageError(`threads is ${threads}; it must be a whole number from 1.`);
   }
-  return new WasmBackend(await loadModule(simd, threads !== 1), { threads, patience });
+  return new WasmBackend(await loadModule({ simd, threads: threads !== 1, fetchFrom }), {
+    threads,
+    patience,
+  });
 }
 
 /** Work of an update below which waking threads costs more than it gains. */

@@ -1,11 +1,5 @@
 import { BackendError, unknownName } from '../../errors.ts';
-
-/**
- * Builds of the same kernels, best first: SIMD with a fused multiply-add (its rounding is the engine's choice),
- * SIMD, and neither SIMD nor threads.
- */
-export const simdVariants = ['relaxed', 'simd', 'scalar'] as const;
-export type SimdVariant = (typeof simdVariants)[number];
+import { type KernelAddress, type SimdVariant, simdVariants, type WasmOptions } from './options.ts';
 
 /** Each build is loaded when it is tried: a page fetches the one that its browser takes. */
 const builds: Readonly<Record<SimdVariant, () => Promise<{ readonly default: Uint8Array<ArrayBuffer> }>>> = {
@@ -45,35 +39,83 @@ export interface LoadedModule {
 const INITIAL_PAGES = 64;
 const MOST_PAGES = [65_536, 16_384, 4096];
 
+/** What is asked of {@link loadModule}. */
+interface LoadOptions {
+  readonly simd: SimdVariant | undefined;
+  readonly threads: boolean;
+  readonly fetchFrom: WasmOptions['fetchFrom'];
+}
+
 /**
  * Compiles the best build this engine accepts, or the one asked for, over memory that threads can share where the
  * engine has it.
  *
- * @throws UsageError for an unknown variant, BackendError when the engine does not accept it
+ * @throws UsageError for an unknown variant, BackendError when the engine does not accept it, a page's content policy forbids
+ * WebAssembly, or the build cannot be fetched
  */
-export async function loadModule(wanted: SimdVariant | undefined, threads: boolean): Promise<LoadedModule> {
-  if (wanted !== undefined && !simdVariants.includes(wanted)) {
-    throw unknownName('SIMD variant', String(wanted), simdVariants);
+export async function loadModule({ simd, threads, fetchFrom }: LoadOptions): Promise<LoadedModule> {
+  if (simd !== undefined && !simdVariants.includes(simd)) {
+    throw unknownName('SIMD variant', String(simd), simdVariants);
   }
   if (typeof WebAssembly === 'undefined') throw new BackendError('This engine has no WebAssembly.');
-  const { variant, bytes } = await firstAccepted(wanted === undefined ? simdVariants : [wanted]);
+  const choices = simd === undefined ? simdVariants : [simd];
+  const { variant, bytes } = await firstAccepted(choices, fetchFrom);
   const { memory, mostPages, shared } = createMemory(threads && variant !== 'scalar');
-  const module = await WebAssembly.compile(shared ? bytes : withUnsharedMemory(bytes));
+  const module = await compile(shared ? bytes : withUnsharedMemory(bytes));
   const instance = await WebAssembly.instantiate(module, { env: { memory, abort: () => undefined } });
   return { variant, module, memory, shared, mostPages, kernels: instance.exports as unknown as Kernels };
+}
+
+/** @throws BackendError where the engine accepts the bytes but may not compile them */
+async function compile(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (cause) {
+    throw new BackendError(`This engine may not compile WebAssembly: ${(cause as Error).message}.`, {
+      cause,
+      hint: "Allow it in the page's Content-Security-Policy by script-src 'wasm-unsafe-eval', or use the cpu backend.",
+    });
+  }
 }
 
 /** The first of these builds that the engine accepts. @throws BackendError when it accepts none */
 async function firstAccepted(
   choices: readonly SimdVariant[],
+  fetchFrom: LoadOptions['fetchFrom'],
 ): Promise<{ readonly variant: SimdVariant; readonly bytes: Uint8Array<ArrayBuffer> }> {
   for (const variant of choices) {
-    const { default: bytes } = await builds[variant]();
+    const bytes = fetchFrom
+      ? await fetchBuild(variant, fetchFrom(variant))
+      : (await builds[variant]()).default;
     if (WebAssembly.validate(bytes)) return { variant, bytes };
   }
   throw new BackendError(`This engine does not accept the '${choices.at(-1)}' build of the kernels.`, {
     hint: 'Use the cpu backend.',
   });
+}
+
+/** The four bytes that begin every WebAssembly module, as a little-endian number: "\0asm". */
+const MAGIC = 0x6d736100;
+
+/** @throws BackendError when nothing comes, or no WebAssembly */
+async function fetchBuild(variant: SimdVariant, address: KernelAddress): Promise<Uint8Array<ArrayBuffer>> {
+  const url = typeof address === 'string' ? address : address.href;
+  const failed = (reason: string, cause?: unknown): BackendError =>
+    new BackendError(`The '${variant}' build of the kernels cannot be fetched from ${url}: ${reason}.`, {
+      ...(cause === undefined ? {} : { cause }),
+      hint: `Serve the package's file divergrad/wasm/${variant}.wasm there, or leave fetchFrom out: the kernels are then loaded as a module.`,
+    });
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    const response = await fetch(url);
+    if (!response.ok) throw failed(`the answer is ${response.status} ${response.statusText}`.trimEnd());
+    bytes = new Uint8Array(await response.arrayBuffer());
+  } catch (cause) {
+    throw cause instanceof BackendError ? cause : failed((cause as Error).message, cause);
+  }
+  if (bytes.length < 8 || new DataView(bytes.buffer).getUint32(0, true) !== MAGIC)
+    throw failed('what came is not WebAssembly');
+  return bytes;
 }
 
 function createMemory(share: boolean): Pick<LoadedModule, 'memory' | 'mostPages' | 'shared'> {

@@ -1,23 +1,7 @@
 import { BackendError } from '../../errors.ts';
 import type { WebGpuBackend } from './backend.ts';
+import type { AdapterSource, WebGpuOptions } from './options.ts';
 import { dawnSettings } from './profile.ts';
-
-/** How the webgpu backend is opened. */
-export interface WebGpuOptions {
-  /** Where to get adapters; by default the platform's own `navigator.gpu`, in Node the package `webgpu`. */
-  readonly gpu?: GPU;
-  /** As WebGPU has it; the platform's choice when absent. */
-  readonly powerPreference?: GPUPowerPreference;
-  /** Longest wait for an answer of the device before it counts as hanging, s; 600 when absent. */
-  readonly patienceSeconds?: number;
-  /**
-   * Whether hidden layers are handed from kernel to kernel as float16, which halves their memory and changes gradients by
-   * some 1e-4 of their size (`divergrad bench --f16` shows it); false when absent. Values past 65504 are cut off there.
-   * Programs then use the kernels of whole networks, also on software adapters; networks too wide or deep for those stay in
-   * float32.
-   */
-  readonly f16?: boolean;
-}
 
 const whatToDo =
   'In Node, install the package `webgpu` and a Vulkan, Metal or D3D12 driver; in a browser, enable WebGPU; or use the cpu backend.';
@@ -37,10 +21,10 @@ const raisedLimits = [
  * @throws BackendError when there is no WebGPU, no adapter, or the adapter gives no device
  */
 export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
-  const gpu = options.gpu ?? (await platformGpu());
-  const adapter = await gpu.requestAdapter({
+  const gpu: AdapterSource = options.gpu ?? (await platformGpu());
+  const adapter = (await gpu.requestAdapter({
     powerPreference: options.powerPreference ?? 'high-performance',
-  });
+  })) as GPUAdapter | null;
   if (!adapter) throw new BackendError('WebGPU offers no adapter.', { hint: whatToDo, fault: 'absent' });
   // Kernels are loaded once there is an adapter to run them.
   const { WebGpuBackend } = await import('./backend.ts');

@@ -4,6 +4,7 @@
 
 import { BackendError, type DivergradError, EnvironmentError } from '../../errors.ts';
 import { notLoaded } from './not-loaded.ts';
+import { mujocoPackage } from './source.ts';
 
 /** A compiled model. Its memory is the engine's and is not collected: see `CompiledModel`. */
 export interface Model {
@@ -172,15 +173,19 @@ export async function loadMujoco(): Promise<void> {
  */
 export async function startInstance(): Promise<Instance> {
   try {
-    const { default: start } = await import('@mujoco/mujoco');
+    const start = await mujocoPackage();
+    if (typeof start !== 'function') throw new Error('a bundler has left it out of this page');
     // What the engine has to say must not mix with a program's own output.
     const say = (text: string) => console.warn(`MuJoCo: ${text}`);
-    return new Instance((await start({ print: say, printErr: say })) as unknown as Engine);
+    return new Instance((await start({ print: say, printErr: say })) as Engine);
   } catch (cause) {
     const reason = (cause as Error).message.split('\n', 1)[0].replace(/\.$/, '');
     throw new BackendError(
       `The package \`@mujoco/mujoco\`, which simulates the MuJoCo tasks, cannot be loaded: ${reason}.`,
-      { cause, hint: 'Install it beside this one: npm install @mujoco/mujoco@3.14.0.' },
+      {
+        cause,
+        hint: "Install it beside this one: npm install @mujoco/mujoco@3.14.0; in a bundled page, also call mujocoFrom(() => import('@mujoco/mujoco')).",
+      },
     );
   }
 }

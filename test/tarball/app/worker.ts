@@ -1,0 +1,3 @@
+import { work } from './program.ts';
+
+self.onmessage = async ({ data }) => self.postMessage(await work(data));
