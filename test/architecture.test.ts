@@ -10,7 +10,7 @@ const root = join(process.cwd(), 'src');
 
 /** The rooms of src/, lowest first: each may import from those before it. A room is a folder, or a file beside them. */
 const order = [
-  ...['errors', 'version', 'breathe', 'json'],
+  ...['errors', 'arguments', 'version', 'breathe', 'json'],
   // Mathematics -> kernels' layouts -> tape -> program -> backend -> device.
   ...['math', 'kernels', 'tape', 'program', 'backend', 'update', 'device'],
   ...['nn', 'distributions'],

@@ -5,6 +5,7 @@ import {
   type Estimator,
   type EstimatorChoice,
   type Label,
+  requireInput,
   requireSamples,
   type Variant,
 } from './estimator.ts';
@@ -85,6 +86,7 @@ export function chooseEstimator(text: string): EstimatorChoice {
     ...labelOf(estimator, chosen),
     loss: (input) => {
       requireSamples({ name: full, minimumSamples }, input.samples);
+      requireInput(full, input);
       return estimator.loss(input, variant);
     },
   };

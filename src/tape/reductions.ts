@@ -1,6 +1,6 @@
 import { constant, div, equal, exp, mul, sub } from './elementwise.ts';
 import { axisOf, MOST_INDEXED, plain, tooLongToIndex } from './shapes.ts';
-import { type Op, record, shapeError, type Tensor } from './tensor.ts';
+import { type Op, record, requireTensor, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, reshape, stopGradient } from './views.ts';
 
 export type ReductionKind = 'sum' | 'max' | 'min' | 'logSumExp' | 'argMax';
@@ -47,6 +47,7 @@ function reduce(
   axis: Axes,
   { keepDims, shifted = false }: { readonly keepDims: boolean; readonly shifted?: boolean },
 ): Tensor {
+  requireTensor(kind, x);
   const axes = (axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis).map((a) =>
     axisOf(kind, x, a),
   );

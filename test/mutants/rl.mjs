@@ -492,4 +492,16 @@ export default [
     from: 'words[2]--;',
     to: '',
   },
+  {
+    fault: 'a replay buffer takes actions beyond the box',
+    file: 'src/rl/replay.ts',
+    from: 'action[i] > 1 || action[i] < -1',
+    to: 'action[i] > 3 || action[i] < -3',
+  },
+  {
+    fault: 'pieces of a checkpoint are read from the first on only',
+    file: 'src/rl/checkpoint-format.ts',
+    from: '[piece, at] = [piece + 1, 0]',
+    to: '[piece, at] = [piece, 0]',
+  },
 ];

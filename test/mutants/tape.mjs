@@ -173,4 +173,10 @@ export default [
     from: '[{ shape: permutation.map((axis) => x.shape[axis]), dtype: x.dtype }]',
     to: 'plain(permutation.map((axis) => x.shape[axis]))',
   },
+  {
+    fault: 'two states of a program may have one name',
+    file: 'src/tape/tensor.ts',
+    from: 'holder !== undefined && holder !== state',
+    to: 'false && holder !== state',
+  },
 ];
