@@ -98,7 +98,7 @@ export default [
   {
     fault: 'a state reads as it was before a write',
     file: 'src/tape/tensor.ts',
-    from: 'for (const state of writes) this.current.delete(state);',
+    from: 'this.current.delete(state);',
     to: '',
   },
   {
