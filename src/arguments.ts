@@ -49,3 +49,48 @@ export function requireMade<T>(
     hint: `Write ${make}(${called}).`,
   });
 }
+
+/** What a part may have to be. */
+const kinds = {
+  text: { wanted: 'a text', isOne: (value: unknown) => typeof value === 'string' && value !== '' },
+  function: { wanted: 'a function', isOne: (value: unknown) => typeof value === 'function' },
+  list: { wanted: 'a list', isOne: Array.isArray },
+  object: { wanted: 'an object', isOne: (value: unknown) => typeof value === 'object' && value !== null },
+  count: {
+    wanted: 'a whole number from 1',
+    isOne: (value: unknown) => Number.isInteger(value) && (value as number) >= 1,
+  },
+  flag: { wanted: 'true or false', isOne: (value: unknown) => typeof value === 'boolean' },
+} as const;
+
+/**
+ * Checks that a thing to be registered has its parts, and a name that is free.
+ *
+ * @param kind what it is, for the error
+ * @param parts of which kind each must be
+ * @param taken names that are registered
+ * @throws UsageError naming the first part that is wrong and what it must be, or the name that is taken
+ */
+export function requireNew<T extends { readonly name: string }>(
+  kind: string,
+  given: T,
+  parts: Readonly<Partial<Record<keyof T, keyof typeof kinds>>>,
+  taken: readonly string[],
+): void {
+  if (typeof given !== 'object' || given === null)
+    throw new UsageError(`The ${kind} to register is ${quoted(given)}; it must be an object.`);
+  for (const [part, of] of Object.entries(parts) as [keyof T & string, keyof typeof kinds][]) {
+    const { wanted, isOne } = kinds[of];
+    if (isOne(given[part])) continue;
+    const named = typeof given.name === 'string' ? ` '${given.name}'` : '';
+    throw new UsageError(`The ${kind}${named} has ${part} ${quoted(given[part])}; it must be ${wanted}.`);
+  }
+  if (!/^[A-Za-z0-9][\w./-]*$/.test(given.name))
+    throw new UsageError(`'${given.name}' cannot be the name of a registered ${kind}.`, {
+      hint: 'Names are letters, digits, - . and _; commas, colons, spaces, + and @ separate names.',
+    });
+  if (taken.includes(given.name))
+    throw new UsageError(`The ${kind} '${given.name}' is registered already.`, {
+      hint: 'Give yours another name.',
+    });
+}

@@ -11,7 +11,8 @@ export type {
   Sample,
   SampleOptions,
 } from './distributions/distribution.ts';
-export { distributionFamilies, distributionFamily } from './distributions/registry.ts';
+export { type DistributionName, distributionNames } from './distributions/names.ts';
+export { distributionFamilies, distributionFamily, registerFamily } from './distributions/registry.ts';
 export {
   type Estimator,
   type EstimatorChoice,
@@ -24,10 +25,20 @@ export {
   requireCompatible,
   type Variant,
 } from './divergences/estimator.ts';
-export { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from './divergences/registry.ts';
+export { type FDivergence, fDivergence } from './divergences/f-divergence.ts';
+export { type EstimatorName, estimatorNames } from './divergences/names.ts';
+export {
+  baselineEstimator,
+  chooseEstimator,
+  estimatorChoices,
+  estimators,
+  registerEstimator,
+} from './divergences/registry.ts';
+export { saturated } from './divergences/saturate.ts';
 export { type BoltzmannOptions, boltzmann, type Target } from './divergences/target.ts';
 export { bimodalModes, bimodalReward } from './envs/bimodal-bandit.ts';
 export type { Environment, EnvironmentState, Space, Transition } from './envs/environment.ts';
+export { EpisodicEnvironment, type Outcome } from './envs/episodic.ts';
 export {
   dampedMass,
   LinearQuadratic,
@@ -42,7 +53,14 @@ export {
 export type { MujocoEnvironment } from './envs/mujoco/base.ts';
 export type { PhysicsArrays } from './envs/mujoco/engine.ts';
 export { fromMjcf, type MjcfOptions, type MjcfStep } from './envs/mujoco/mjcf.ts';
-export { type EnvironmentEntry, environments, makeEnvironment, prepareEnvironment } from './envs/registry.ts';
+export { type EnvironmentName, environmentNames } from './envs/names.ts';
+export {
+  type EnvironmentEntry,
+  environments,
+  makeEnvironment,
+  prepareEnvironment,
+  registerEnvironment,
+} from './envs/registry.ts';
 export type { Point, Scene, Shape, Tone } from './envs/scene.ts';
 export { LocalVector, type VectorEnvironment, type VectorTransition } from './envs/vector.ts';
 export {
@@ -61,6 +79,7 @@ export {
   ShapeError,
   UsageError,
 } from './errors.ts';
+export { type PhiloxState, PhiloxStream } from './math/philox.ts';
 export { type Interval, median, medianInterval, quantile } from './math/statistics.ts';
 export { type Agreement, agreementLine } from './measure/agreement.ts';
 export {

@@ -17,8 +17,10 @@ const order = [
   // Opening a backend: which, and whether it computes right.
   'open',
   ...['divergences', 'envs', 'rl'],
-  ...['measure', 'quality', 'study/runs', 'study', 'report', 'verify'],
-  ...['index', 'cli'],
+  ...['measure', 'quality'],
+  // The public API, which plugins are given.
+  'index',
+  ...['study/runs', 'study', 'report', 'verify', 'cli'],
 ];
 
 /** Rooms that are handed lists from a file or a user. */

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { basename, extname, join } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { jsonText } from '../json.ts';
-import { planStudy, readStudy, studySettings } from '../study/config.ts';
+import { planStudy, readStudy, studyPlugins, studySettings } from '../study/config.ts';
 import { requireFolder } from '../study/runs/destination.ts';
 import { ending } from '../study/runs/ending.ts';
 import { readFile } from '../study/runs/files.ts';
+import { loadPlugins } from '../study/runs/plugins.ts';
 import { runDefaults, trainArguments } from '../study/runs/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
 import {
@@ -49,11 +50,12 @@ export function studyCommand(program: Command): void {
   command.addHelpText(
     'after',
     `
-The file names estimators and environments, and may name distributions, seeds (a number or a list) and settings:
+The file names estimators and environments, and may name distributions, seeds (a number or a list), settings and plugins:
 
   estimators: [reverse-kl/pathwise, 'reverse-kl/score:loo']
   environments: [pendulum, { name: linear-quadratic, steps: 5000 }]
   seeds: 5
+  plugins: [mine.mjs]
   settings: { ${(['steps', 'batch', 'evaluateEvery'] as const).map((name) => `${name}: ${runDefaults[name]}`).join(', ')} }
 
 Settings: ${studySettings.join(', ')}.
@@ -65,7 +67,9 @@ What is done is skipped; what was stopped goes on. --seed is added to every seed
 }
 
 async function run(file: string, options: StudyCommandOptions): Promise<void> {
-  const config = readStudy(await readFile(file, 'utf8'));
+  const text = await readFile(file, 'utf8');
+  await loadPlugins(studyPlugins(text).map((plugin) => resolve(dirname(file), plugin)));
+  const config = readStudy(text);
   const { runs, refused } = await planStudy(config, options.seed);
   const folder = options.out ?? join('runs', basename(file, extname(file)));
   for (const { environment, estimator, distribution, reason } of refused)

@@ -252,4 +252,10 @@ export default [
     from: 'where(greater(abs(actions), 1), Number.NaN, actions)',
     to: 'actions',
   },
+  {
+    fault: 'of several estimators some are added before one is refused',
+    file: 'src/divergences/registry.ts',
+    from: '    taken.push(name);',
+    to: '    taken.push(name);\n    (estimators as Estimator[]).push(estimator);',
+  },
 ];
