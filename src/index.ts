@@ -2,6 +2,10 @@
 
 export type { Backend, BackendName, Counters, Values } from './backend/backend.ts';
 export type { Precision } from './backend/cpu/backend.ts';
+export type { Checked } from './check/confirm.ts';
+export { checkEnvironment } from './check/environment.ts';
+export { type CheckEstimatorOptions, checkEstimator } from './check/estimator.ts';
+export { checkFamily } from './check/family.ts';
 export { type CompileOptions, Device, type Recorder, type TracedStep, Update } from './device.ts';
 export type {
   Capabilities,
@@ -65,6 +69,7 @@ export type { Point, Scene, Shape, Tone } from './envs/scene.ts';
 export { LocalVector, type VectorEnvironment, type VectorTransition } from './envs/vector.ts';
 export {
   BackendError,
+  CheckError,
   CheckpointError,
   type CheckpointFault,
   DataError,

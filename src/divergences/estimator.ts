@@ -118,6 +118,8 @@ export interface Estimator extends Label {
   readonly costGrowth?: 'square';
   /** Has two KLs from the old policy, of mean and covariance, in its loss; `decoupled`: each with the other held. */
   readonly trustRegions?: 'coupled' | 'decoupled';
+  /** Its integrand has a kink at p = π: among choices its bias shows until K tells a ratio near 1 from 1. */
+  readonly kinked?: boolean;
   /** Never reads the critics: of use only when added to a loss. */
   readonly penalty?: boolean;
   /** Alternatives written `name:variant`; the first is the default. */
