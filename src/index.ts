@@ -143,7 +143,8 @@ export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
 export type { Evaluation } from './rl/evaluation.ts';
 export { Evaluator, evaluationSeeds } from './rl/evaluator.ts';
 export { explainFault } from './rl/explain-fault.ts';
-export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
+export { type ActOptions, loadPolicy, Policy, type PolicyDescription } from './rl/policy.ts';
+export { type PolicyFile, parsePolicy, SavedPolicy, type SavedSpace, savePolicy } from './rl/policy-file.ts';
 export { type PolicyBatch, PolicyLearner, type PolicyLearnerOptions } from './rl/policy-learner.ts';
 export { compileUpdate, replayFor, trainingWork } from './rl/recorded-update.ts';
 export { type RecoveryOptions, trainRecovering } from './rl/recovery.ts';
@@ -154,6 +155,7 @@ export {
   type StoredTransition,
   type TransitionBatch,
 } from './rl/replay.ts';
+export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from './rl/safetensors.ts';
 export { train } from './rl/train.ts';
 export { type TrainOptions, trainDefaults } from './rl/train-options.ts';
 
