@@ -9,7 +9,7 @@ import { quoted, UsageError, unknownName } from './errors.ts';
  * @param example how a call is written
  * @throws UsageError for anything but an object, or a name that is not known: it would be ignored
  */
-export function requireOptions<T extends object>(
+export function requireKnown<T extends object>(
   owner: string,
   given: T,
   known: Readonly<Record<keyof T, true>>,

@@ -1,4 +1,4 @@
-import { requireName, requireOptions } from './arguments.ts';
+import { requireKnown, requireName } from './arguments.ts';
 import type { Backend, DeviceBuffer, Executable, Values } from './backend/backend.ts';
 import { requireLoadable, requireStorable } from './backend/loadable.ts';
 import { gone } from './backend/owning.ts';
@@ -21,10 +21,11 @@ import { Update } from './update.ts';
 
 export { type TracedStep, Update } from './update.ts';
 
+/** How a program is recorded. */
 export interface CompileOptions extends Partial<Omit<RecordingOptions, 'fusedWidth'>> {
-  /** Seeds the program's own clock; ignored when a clock is given. */
+  /** Seeds the program's own clock; ignored when a clock is given. 0 when absent. */
   readonly seed?: number;
-  /** A clock shared with other programs, so that their random draws and optimisers advance together. */
+  /** A clock shared with other programs, so that their random draws and optimisers advance together; one of its own when absent. */
   readonly clock?: State;
 }
 
@@ -93,7 +94,7 @@ export class Device {
       throw new UsageError(`compile takes a function that records the update; got ${quoted(body)}.`, {
         hint: "Write device.compile(({ input }) => ({ loss: mean(square(input('x', [8]))) })).",
       });
-    requireOptions('compile', options, known, 'device.compile(body, { seed: 0 })');
+    requireKnown('compile', options, known, 'device.compile(body, { seed: 0 })');
     if (options.mlp !== undefined) requireName('mlp', options.mlp, mlpKernels);
     if (options.halfHidden && this.backend.preferences.halfHidden === undefined) {
       throw new UsageError(

@@ -180,6 +180,22 @@ export class CheckpointError extends DivergradError {
 }
 
 /**
+ * Looks at options that a caller without types may have left out.
+ *
+ * @param owner who takes them, for the error
+ * @param needed those that have no default
+ * @throws UsageError naming what is not there
+ */
+export function requireOptions<T>(owner: string, options: T, ...needed: readonly (keyof T & string)[]): T {
+  const hint = needed.length > 0 ? { hint: `It needs ${needed.join(', ')}.` } : {};
+  if (typeof options !== 'object' || options === null)
+    throw new UsageError(`${owner}: the options must be an object; got ${quoted(options)}.`, hint);
+  const missing = needed.find((name) => options[name] === undefined || options[name] === null);
+  if (missing !== undefined) throw new UsageError(`${owner}: '${missing}' is missing.`, hint);
+  return options;
+}
+
+/**
  * The error for a name that a registry does not hold: lists the known names and, when the name looks like a
  * slip of the keyboard, suggests the one that was meant.
  *
@@ -188,9 +204,10 @@ export class CheckpointError extends DivergradError {
  * @param known the names that would have worked
  */
 export function unknownName(kind: string, name: string, known: readonly string[]): UsageError {
-  const match = closestMatch(name, known);
+  const text = typeof name === 'string' ? name : quoted(name);
+  const match = closestMatch(text, known);
   const suggestion = match === undefined ? '' : `Did you mean '${match}'? `;
-  return new UsageError(`Unknown ${kind} '${shortened(name)}'.`, {
+  return new UsageError(`Unknown ${kind} '${shortened(text)}'.`, {
     hint: `${suggestion}Known: ${known.join(', ')}.`,
   });
 }

@@ -158,6 +158,7 @@ export {
 export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from './rl/safetensors.ts';
 export { train } from './rl/train.ts';
 export { type TrainOptions, trainDefaults } from './rl/train-options.ts';
+export type * from './signatures.ts';
 
 export {
   abs,

@@ -17,7 +17,7 @@ const order = [
   // Opening a backend: which, and whether it computes right.
   'open',
   ...['divergences', 'envs', 'rl'],
-  ...['measure', 'quality', 'check'],
+  ...['measure', 'quality', 'check', 'signatures'],
   // The public API, which plugins are given.
   'index',
   ...['study/runs', 'study', 'report', 'verify', 'cli'],

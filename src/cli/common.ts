@@ -1,6 +1,7 @@
 import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, type Option } from 'commander';
+import { UsageError } from '../errors.ts';
 import { streamVersion } from '../math/streams.ts';
 import { printable } from '../report/text.ts';
 import { ending } from '../study/runs/ending.ts';
@@ -30,6 +31,14 @@ export function withCommonOptions(command: Command): Command {
     )
     .option('--debug', 'print stack traces of errors')
     .hook('preAction', (_, asked) => loadPlugins(asked.opts<CommonOptions>().plugin ?? []));
+}
+
+/** Adds an option that must be there. Not as commander has it, which misses it before it names those that are unknown. */
+export function withNeeded(command: Command, option: Option): Command {
+  return command.addOption(option).hook('preAction', (_, called) => {
+    if (called.getOptionValue(option.attributeName()) === undefined)
+      throw new UsageError(`Required option '${option.flags}' not specified.`);
+  });
 }
 
 /** Adds `--json` as a switch: the result as one JSON document on standard output instead of text. */

@@ -16,6 +16,7 @@ import {
   warn,
   withCommonOptions,
   withJsonSwitch,
+  withNeeded,
 } from './common.ts';
 import { optionOf, settingsFrom } from './setting-options.ts';
 
@@ -30,8 +31,10 @@ interface TrainCommandOptions extends CommonOptions {
 export function trainCommand(program: Command): void {
   const command = program.command('train').description('train a policy in an environment with one estimator');
   // Every command has a seed.
-  for (const [name] of settingEntries)
-    if (name !== 'seed') command.addOption(optionOf(name).makeOptionMandatory(name === 'environment'));
+  for (const [name] of settingEntries) {
+    if (name === 'environment') withNeeded(command, optionOf(name));
+    else if (name !== 'seed') command.addOption(optionOf(name));
+  }
   command
     .option('--out <dir>', 'keep the run in this folder; an unfinished run of the same settings goes on')
     .option(
@@ -42,7 +45,7 @@ export function trainCommand(program: Command): void {
   withJsonSwitch(withCommonOptions(command)).action((options: TrainCommandOptions) => run(options));
 }
 
-/** Commander has seen to the mandatory one, and fills in the defaults. */
+/** With the one that is needed, and the defaults. */
 type Asked = Partial<SettingValues> & Pick<SettingValues, 'environment' | 'checkpointEvery'>;
 
 async function run(options: TrainCommandOptions): Promise<void> {

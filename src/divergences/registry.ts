@@ -106,6 +106,12 @@ export const baselineEstimator = 'reverse-kl/pathwise';
  * @throws UsageError naming the known ones
  */
 export function chooseEstimator(text: EstimatorName): EstimatorChoice {
+  if (typeof text !== 'string')
+    throw unknownName(
+      'estimator',
+      text,
+      estimators.map((each) => each.name),
+    );
   const parts = penalisedParts(text);
   if (parts) return penalised(chooseEstimator(parts.base), chooseEstimator(parts.penalty), parts.coefficient);
   const colon = text.indexOf(':');

@@ -1,6 +1,6 @@
-import { requireOptions } from '../arguments.ts';
+import { requireKnown } from '../arguments.ts';
 import { isMasked, maskedLog } from '../distributions/mask.ts';
-import { quoted, UsageError } from '../errors.ts';
+import { quoted, requireOptions, UsageError } from '../errors.ts';
 import { formatShape, sameShape } from '../math/shape.ts';
 import {
   add,
@@ -33,6 +33,7 @@ export interface Target {
   readonly uniformPrior: boolean;
 }
 
+/** What the target is made of besides its critics. */
 export interface BoltzmannOptions {
   /** Unit of Q; above 0. A scalar tensor when it is tuned. */
   readonly temperature: Tensor | number;
@@ -52,8 +53,8 @@ export function boltzmann(critics: (actions: Tensor) => Tensor, options: Boltzma
     throw new UsageError(`The critics of boltzmann are a function of actions; got ${quoted(critics)}.`, {
       hint: 'Write boltzmann((actions) => q(states, actions), { temperature: 0.2 }).',
     });
-  requireOptions('boltzmann', options, known, 'boltzmann(critics, { temperature: 0.2 })');
-  const { temperature, logPrior } = options;
+  requireKnown('boltzmann', options, known, 'boltzmann(critics, { temperature: 0.2 })');
+  const { temperature, logPrior } = requireOptions('boltzmann', options, 'temperature');
   const fixed = constantValue(temperature);
   if (fixed !== undefined && !(fixed > 0 && Number.isFinite(fixed))) {
     throw new UsageError(

@@ -13,8 +13,11 @@ import { mujocoTasks } from './mujoco/tasks.ts';
 import type { EnvironmentName } from './names.ts';
 import { Pendulum } from './pendulum.ts';
 
+/** An environment of the registry. */
 export interface EnvironmentEntry {
+  /** As `makeEnvironment` and `--env` take it. */
   readonly name: string;
+  /** For people. */
   readonly title: string;
   /** Identifier in Gymnasium 1.4.0, whose trajectories it reproduces; absent where Gymnasium has no such task. */
   readonly gymnasiumId?: string;
@@ -26,6 +29,7 @@ export interface EnvironmentEntry {
   readonly returns: { readonly random: number; readonly good: number };
   /** Loads what `make` needs; must end before it is called. Absent when nothing is needed. */
   readonly prepare?: () => Promise<void>;
+  /** A new environment, not yet reset. */
   make(): Environment;
 }
 

@@ -1,5 +1,5 @@
-import { requireOptions } from '../arguments.ts';
-import { UsageError } from '../errors.ts';
+import { requireKnown } from '../arguments.ts';
+import { requireOptions, UsageError } from '../errors.ts';
 import { adam as kernel } from '../kernels/index.ts';
 import { sameShape } from '../math/shape.ts';
 import {
@@ -25,25 +25,38 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 
+/** Rates of Adam. */
 export interface AdamOptions {
+  /** Step size, from 0. */
   readonly learningRate: number;
+  /** Decay of the first moment, in [0, 1); 0.9 when absent. */
   readonly beta1?: number;
+  /** Decay of the second moment, in [0, 1); 0.999 when absent. */
   readonly beta2?: number;
+  /** Added to the root of the second moment, above 0; 1e-8 when absent. */
   readonly epsilon?: number;
+  /** From 0; 0 when absent. */
   readonly weightDecay?: number;
-  /** Apply the decay to the parameters instead of the gradient (AdamW). */
+  /** Apply the decay to the parameters instead of the gradient (AdamW); false when absent. */
   readonly decoupled?: boolean;
 }
 
+/** What goes with one step. */
 export interface StepOptions {
-  /** A scalar [] that multiplies the gradient, as {@link clipScale} gives. */
+  /** A scalar [] that multiplies the gradient, as {@link clipScale} gives; 1 when absent. */
   readonly scale?: Tensor;
-  /** Moves a target network after the step: target ← (1 − tau)·target + tau·parameters, in the same kernel. */
-  readonly target?: { readonly parameters: State; readonly tau: number };
+  /** Moves a target network after the step: target ← (1 − tau)·target + tau·parameters, in the same kernel; none when absent. */
+  readonly target?: {
+    /** What is moved. */
+    readonly parameters: State;
+    /** Rate in [0, 1]. */
+    readonly tau: number;
+  };
 }
 
 /** An optimiser for one flat set of parameters; its moments are states like the parameters themselves. */
 export interface Optimiser {
+  /** What it moves. */
   readonly parameters: State;
   /** First and second moments [2, parameters], for checkpoints. */
   readonly states: readonly State[];
@@ -115,7 +128,7 @@ const known: Readonly<Record<keyof AdamOptions, true>> = {
 
 /** The options with their defaults. @throws UsageError for rates outside their range */
 export function adamRates(options: AdamOptions): Required<AdamOptions> {
-  requireOptions('adam', options, known, 'adam(network.parameters, { learningRate: 1e-3 })');
+  requireKnown('adam', options, known, 'adam(network.parameters, { learningRate: 1e-3 })');
   const {
     learningRate,
     beta1 = 0.9,
@@ -123,7 +136,7 @@ export function adamRates(options: AdamOptions): Required<AdamOptions> {
     epsilon = 1e-8,
     weightDecay = 0,
     decoupled = false,
-  } = options;
+  } = requireOptions('adam', options, 'learningRate');
   if (
     !(
       learningRate >= 0 &&

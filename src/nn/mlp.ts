@@ -1,5 +1,5 @@
-import { requireName, requireOptions } from '../arguments.ts';
-import { quoted, UsageError } from '../errors.ts';
+import { requireKnown, requireName } from '../arguments.ts';
+import { quoted, requireOptions, UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { broadcastShapes, formatShape, sameShape, sizeOf } from '../math/shape.ts';
 import type { Purpose } from '../math/streams.ts';
@@ -25,18 +25,23 @@ import {
 import { type Activation, activate, activations } from './activation.ts';
 import { dense, fitsFused, fusedMlp, type MlpShape, parameterCount } from './mlp-op.ts';
 
+/** The form of a network. */
 export interface MlpOptions {
+  /** Width of the input, of all segments together. */
   readonly inputs: number;
+  /** Widths of the hidden layers; [] for a linear map. */
   readonly hidden: readonly number[];
+  /** Width of the output. */
   readonly outputs: number;
+  /** Of the hidden layers; `relu` when absent. */
   readonly activation?: Activation;
-  /** Networks side by side on the same inputs, e.g. 2 for twin critics; the result then has a leading axis. */
+  /** Networks side by side on the same inputs, e.g. 2 for twin critics; the result then has a leading axis, and none when absent. */
   readonly nets?: number;
-  /** Normalise each hidden layer before its activation. */
+  /** Normalise each hidden layer before its activation; false when absent. */
   readonly layerNorm?: boolean;
   /** Each network of a program has a name of its own; `mlp` when absent. */
   readonly name?: string;
-  /** Of the initial weights, which depend on the name too: networks of other names start from other weights. */
+  /** Of the initial weights, which depend on the name too: networks of other names start from other weights. 0 when absent. */
   readonly seed?: number;
   /** What the initial weights are drawn for instead of the name; networks of one seed and purpose start alike. */
   readonly purpose?: Purpose;
@@ -44,8 +49,11 @@ export interface MlpOptions {
 
 /** Where one array of a network lies within its flat parameters. */
 export interface ParameterEntry {
+  /** `W0`, `b0`, `W1`, …; `gamma0`, `beta0` of a normalisation. */
   readonly name: string;
+  /** Its first element. */
   readonly offset: number;
+  /** `[in, out]` of weights, `[out]` of others. */
   readonly shape: readonly number[];
 }
 
@@ -57,8 +65,11 @@ export interface Network {
    * @throws ShapeError when the widths do not add up to the inputs
    */
   (...segments: readonly Tensor[]): Tensor;
+  /** [nets, P] all weights and biases. */
   readonly parameters: State;
+  /** Where each array lies among them. */
   readonly entries: readonly ParameterEntry[];
+  /** Widths, networks, activation. */
   readonly shape: MlpShape;
   /** The same network on other parameters, e.g. those of a target network. */
   withParameters(parameters: State): Network;
@@ -87,7 +98,7 @@ const MOST_PARAMETERS = 2 ** 30;
  * @source the initialisation of PyTorch's nn.Linear, which the reference implementations use
  */
 export function mlp(options: MlpOptions): Network {
-  requireOptions('mlp', options, known, 'mlp({ inputs, hidden, outputs })');
+  requireKnown('mlp', options, known, 'mlp({ inputs, hidden, outputs })');
   const {
     inputs,
     hidden,
@@ -98,7 +109,7 @@ export function mlp(options: MlpOptions): Network {
     name = 'mlp',
     seed = 0,
     purpose,
-  } = options;
+  } = requireOptions('mlp', options, 'inputs', 'hidden', 'outputs');
   requireName('activation', activation, activations);
   if (!Array.isArray(hidden))
     throw new UsageError(`mlp: hidden must be a list of widths; got ${quoted(hidden)}.`, {

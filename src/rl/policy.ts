@@ -1,4 +1,4 @@
-import { requireOptions } from '../arguments.ts';
+import { requireKnown } from '../arguments.ts';
 import { createCpuBackend } from '../backend/cpu/backend.ts';
 import { Device, type Update } from '../device.ts';
 import { distributionFamily } from '../distributions/registry.ts';
@@ -59,7 +59,7 @@ export class Policy extends SavedPolicy {
    */
   async act(observation: ArrayLike<number>, options: ActOptions = {}): Promise<Float64Array> {
     const { observations, spaces, environment } = this.file;
-    const { deterministic = true } = requireOptions(
+    const { deterministic = true } = requireKnown(
       'act',
       options,
       known,

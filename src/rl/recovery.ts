@@ -1,14 +1,15 @@
 import type { Device } from '../device.ts';
-import { BackendError } from '../errors.ts';
+import { BackendError, requireOptions } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Evaluation } from './evaluation.ts';
 import { train } from './train.ts';
 import type { TrainOptions } from './train-options.ts';
 
+/** What to do when a device is lost. */
 export interface RecoveryOptions<D extends Device> {
   /** Opens a device in the place of one that was lost. */
   readonly reopen: () => Promise<D>;
-  /** Told of each loss, and of the environment step from which the run goes on. */
+  /** Told of each loss, and of the environment step from which the run goes on; nobody when absent. */
   readonly onRecovery?: (loss: BackendError, step: number) => void;
 }
 
@@ -25,8 +26,9 @@ const PATIENCE = 3;
 export async function trainRecovering<D extends Device>(
   device: D,
   options: TrainOptions,
-  { reopen, onRecovery }: RecoveryOptions<D>,
+  recovery: RecoveryOptions<D>,
 ): Promise<{ readonly device: D; readonly evaluations: Evaluation[] }> {
+  const { reopen, onRecovery } = requireOptions('trainRecovering', recovery, 'reopen');
   const { checkpoint, onEvaluation } = options;
   let last: Checkpoint | undefined = checkpoint?.resume;
   let reported = last?.evaluations.at(-1)?.step ?? 0;

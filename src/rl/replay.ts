@@ -1,6 +1,6 @@
 import type { DeviceBuffer } from '../backend/backend.ts';
 import type { Device } from '../device.ts';
-import { DataError, NumericsError, ShapeError, UsageError } from '../errors.ts';
+import { DataError, NumericsError, requireOptions, ShapeError, UsageError } from '../errors.ts';
 import { replaySample as kernel } from '../kernels/index.ts';
 import {
   callOf,
@@ -17,18 +17,20 @@ import {
 } from '../tape/index.ts';
 import { requireRanges } from './ranges.ts';
 
+/** Size and rows of a replay buffer. */
 export interface ReplayOptions {
   /** Transitions kept; the oldest give way. At most 2^24. */
   readonly capacity: number;
+  /** Numbers of an observation. */
   readonly observations: number;
   /** Coordinates of an action; the number of actions when they are discrete (one-hot). */
   readonly actions: number;
   /**
    * Actions lie in the box [−1, 1], as a learner writes them; one beyond is refused. `false` for a learner of one's own whose
-   * actions have other units.
+   * actions have other units; true when absent.
    */
   readonly boxed?: boolean;
-  /** Policy outputs remembered with each transition, for estimators that sample the behaviour policy; 0 for none. */
+  /** Policy outputs remembered with each transition, for estimators that sample the behaviour policy; 0, for none, when absent. */
   readonly behaviour?: number;
 }
 
@@ -45,12 +47,15 @@ const PIECE = 2 ** 22;
 
 /** One step of an environment. */
 export interface StoredTransition {
+  /** [observations] what the action answered. */
   readonly observation: ArrayLike<number>;
   /** [actions] */
   readonly action: ArrayLike<number>;
+  /** Of this step, finite. */
   readonly reward: number;
   /** The episode ended for good: no bootstrap. A time limit is not a termination. */
   readonly terminated: boolean;
+  /** [observations] what came of it; the last of its episode where one ended. */
   readonly nextObservation: ArrayLike<number>;
   /** [behaviour] outputs of the policy at the observation when the action was taken. */
   readonly behaviour?: ArrayLike<number>;
@@ -58,8 +63,11 @@ export interface StoredTransition {
 
 /** Transitions drawn on the device, as views of one buffer `rows` [batch, width]. */
 export interface TransitionBatch {
+  /** [batch, width] all of it. */
   readonly rows: Tensor;
+  /** Of `rows`. */
   readonly rewardColumn: number;
+  /** Of `rows`. */
   readonly terminatedColumn: number;
   /** [batch, observations] */
   readonly states: Tensor;
@@ -113,6 +121,7 @@ export class ReplayBuffer {
   private home: DeviceBuffer | undefined;
 
   constructor(readonly options: ReplayOptions) {
+    requireOptions('ReplayBuffer', options, 'capacity', 'observations', 'actions');
     const { capacity, observations, actions, behaviour = 0 } = options;
     requireRanges('ReplayBuffer', { capacity, observations, actions, behaviour });
     this.width = 2 * observations + actions + 2 + behaviour;

@@ -1,5 +1,5 @@
 // What a training run refuses before its first step.
-import { requireOptions } from '../arguments.ts';
+import { requireKnown } from '../arguments.ts';
 import type { Backend } from '../backend/backend.ts';
 import { hostMemory } from '../backend/host-memory.ts';
 import { checked, requireAlike } from '../envs/checked.ts';
@@ -14,7 +14,7 @@ import { type TrainNumbers, type TrainOptions, trainNumbersOf } from './train-op
 
 /** @throws UsageError naming what is not of its kind */
 export function requireParts(settings: TrainOptions): void {
-  requireOptions('train', settings, known, 'train(device, { makeEnvironment, learner, steps })');
+  requireKnown('train', settings, known, 'train(device, { makeEnvironment, learner, steps })');
   if (!(settings.learner instanceof ActorCritic))
     throw new UsageError(`learner must be an ActorCritic; got ${String(settings.learner)}.`);
   const { makeEnvironment, onStep = none, onEvaluation = none, checkpoint } = settings;

@@ -9,7 +9,7 @@ import {
   softplus as softplusOf,
   trigamma as trigammaOf,
 } from '../math/special.ts';
-import { type Op, record, requireTensor, shapeError, type Tensor, type VjpContext } from './tensor.ts';
+import { type Op, record, requireTensor, shapeError, Tensor, type VjpContext } from './tensor.ts';
 
 /** A tensor, or a number standing for a constant that broadcasts everywhere. */
 export type Operand = Tensor | number;
@@ -21,18 +21,19 @@ type ElementwiseVjp = (
   needs: readonly boolean[],
 ) => (Tensor | undefined)[];
 
-/** A literal scalar; fused into whatever uses it. */
+/** A literal scalar; part of whatever kernel uses it. */
 export const constantOp: Op<number> = { name: 'constant', infer: () => [{ shape: [], dtype: 'f32' }] };
 
+/** A number as a tensor of shape [], which broadcasts everywhere. */
 export function constant(value: number): Tensor {
   return record(constantOp, [], value);
 }
 
 export const constantValue = (tensor: Operand): number | undefined =>
-  typeof tensor === 'number'
-    ? tensor
-    : tensor?.node?.op === constantOp
-      ? (tensor.node.attributes as number)
+  tensor instanceof Tensor && tensor.node.op === constantOp
+    ? (tensor.node.attributes as number)
+    : typeof tensor === 'number'
+      ? tensor
       : undefined;
 
 /** @throws UsageError naming the operation when the operand is neither a tensor nor a number */
@@ -183,8 +184,10 @@ export const elementwiseOps = {
 
 export type ElementwiseName = keyof typeof elementwiseOps;
 
-type Unary = (x: Operand) => Tensor;
-type Binary = (a: Operand, b: Operand) => Tensor;
+/** An operation on one tensor, element by element: the result has its shape. */
+export type Unary = (x: Operand) => Tensor;
+/** An operation on two tensors, element by element: their shapes broadcast as NumPy has it. */
+export type Binary = (a: Operand, b: Operand) => Tensor;
 const unary =
   (name: ElementwiseName): Unary =>
   (x) =>
@@ -200,6 +203,7 @@ export const neg: Unary = unary('neg');
 export const abs: Unary = unary('abs');
 /** −1, 0 or 1; derivative 0 */
 export const sign: Unary = unary('sign');
+/** e^x */
 export const exp: Unary = unary('exp');
 /** e^x − 1, exact near 0 */
 export const expm1: Unary = unary('expm1');
@@ -207,12 +211,17 @@ export const expm1: Unary = unary('expm1');
 export const log: Unary = unary('log');
 /** log(1 + x), exact near 0 */
 export const log1p: Unary = unary('log1p');
+/** √x for x ≥ 0; its derivative is infinite at 0 */
 export const sqrt: Unary = unary('sqrt');
+/** x² */
 export const square: Unary = unary('square');
 /** 1/x */
 export const reciprocal: Unary = unary('reciprocal');
+/** sine of x in radians */
 export const sin: Unary = unary('sin');
+/** cosine of x in radians */
 export const cos: Unary = unary('cos');
+/** hyperbolic tangent */
 export const tanh: Unary = unary('tanh');
 /** 1/(1 + e^−x) */
 export const sigmoid: Unary = unary('sigmoid');

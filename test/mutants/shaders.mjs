@@ -38,7 +38,7 @@ export default [
   },
   {
     fault: 'the reverse loss loses a critic that is NaN on a GPU',
-    file: 'shaders/loss_reverse_kl.wgsl',
+    file: 'shaders/include/smallest.wgsl',
     from: 'least = safe_min(least, ',
     to: 'least = min(least, ',
   },
@@ -199,6 +199,12 @@ export default [
     file: 'shaders/include/sum.wgsl',
     from: 'for (var i = thread; i < THREADS; i += STRIP)',
     to: 'for (var i = thread + STRIP; i < THREADS; i += STRIP)',
+  },
+  {
+    fault: 'integrals feel that float32 moves nodes',
+    file: 'shaders/gathered_nodes.wgsl',
+    from: 'plain + 0.5 * (short.y - now)',
+    to: 'plain',
   },
   {
     fault: 'nodes before a centre count as after it on a GPU',
