@@ -1,7 +1,8 @@
+import { requireKnown, requireName } from './arguments.ts';
 import type { Backend, DeviceBuffer, Executable, Values } from './backend/backend.ts';
 import { requireLoadable, requireStorable } from './backend/loadable.ts';
 import { gone } from './backend/owning.ts';
-import { ShapeError, UsageError } from './errors.ts';
+import { quoted, ShapeError, UsageError } from './errors.ts';
 import { sizeOf } from './math/shape.ts';
 import { lower } from './program/lower.ts';
 import type { Stage } from './program/passes/pass.ts';
@@ -9,6 +10,7 @@ import type { Program, ProgramBuffer } from './program/program.ts';
 import {
   clockState,
   input,
+  mlpKernels,
   Recording,
   type RecordingOptions,
   recordInto,
@@ -26,6 +28,14 @@ export interface CompileOptions extends Partial<Omit<RecordingOptions, 'fusedWid
   /** A clock shared with other programs, so that their random draws and optimisers advance together; one of its own when absent. */
   readonly clock?: State;
 }
+
+const known: Readonly<Record<keyof CompileOptions, true>> = {
+  seed: true,
+  clock: true,
+  mlp: true,
+  joinedBindings: true,
+  halfHidden: true,
+};
 
 /** What a recording function gets. */
 export interface Recorder {
@@ -80,6 +90,12 @@ export class Device {
     body: (recorder: Recorder) => Readonly<Record<string, Tensor>>,
     options: CompileOptions,
   ): Recording {
+    if (typeof body !== 'function')
+      throw new UsageError(`compile takes a function that records the update; got ${quoted(body)}.`, {
+        hint: "Write device.compile(({ input }) => ({ loss: mean(square(input('x', [8]))) })).",
+      });
+    requireKnown('compile', options, known, 'device.compile(body, { seed: 0 })');
+    if (options.mlp !== undefined) requireName('mlp', options.mlp, mlpKernels);
     if (options.halfHidden && this.backend.preferences.halfHidden === undefined) {
       throw new UsageError(
         `Hidden layers are stored as float16 on webgpu only; this is ${this.backend.name}.`,

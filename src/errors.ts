@@ -129,6 +129,14 @@ export class EnvironmentError extends DivergradError {
   }
 }
 
+/** What a check of an estimator, a distribution or an environment found wrong with it. */
+export class CheckError extends DivergradError {
+  override readonly name = 'CheckError';
+  constructor(problem: string, details?: ErrorDetails) {
+    super('check', problem, details);
+  }
+}
+
 /** A file or message that cannot be read or does not hold what it should. */
 export class DataError extends DivergradError {
   override readonly name: string = 'DataError';
@@ -274,6 +282,7 @@ const errorClasses: Readonly<Record<string, { readonly prototype: Error }>> = {
   BackendError,
   ProbeError,
   EnvironmentError,
+  CheckError,
   DataError,
   FileError,
   CheckpointError,

@@ -4,6 +4,10 @@ export type { Backend, BackendName, Counters, Values } from './backend/backend.t
 export type { Precision } from './backend/cpu/backend.ts';
 export type { KernelAddress, SimdVariant, WasmOptions } from './backend/wasm/options.ts';
 export type { AdapterSource, WebGpuOptions } from './backend/webgpu/options.ts';
+export type { Checked } from './check/confirm.ts';
+export { checkEnvironment } from './check/environment.ts';
+export { type CheckEstimatorOptions, checkEstimator } from './check/estimator.ts';
+export { checkFamily } from './check/family.ts';
 export { type CompileOptions, Device, type Recorder, type TracedStep, Update } from './device.ts';
 export type {
   Capabilities,
@@ -13,7 +17,8 @@ export type {
   Sample,
   SampleOptions,
 } from './distributions/distribution.ts';
-export { distributionFamilies, distributionFamily } from './distributions/registry.ts';
+export { type DistributionName, distributionNames } from './distributions/names.ts';
+export { distributionFamilies, distributionFamily, registerFamily } from './distributions/registry.ts';
 export {
   type Estimator,
   type EstimatorChoice,
@@ -27,7 +32,15 @@ export {
   type Variant,
 } from './divergences/estimator.ts';
 export { type FDivergence, fDivergence } from './divergences/f-divergence.ts';
-export { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from './divergences/registry.ts';
+export { type EstimatorName, estimatorNames } from './divergences/names.ts';
+export {
+  baselineEstimator,
+  chooseEstimator,
+  estimatorChoices,
+  estimators,
+  registerEstimator,
+} from './divergences/registry.ts';
+export { saturated } from './divergences/saturate.ts';
 export { type BoltzmannOptions, boltzmann, type Target } from './divergences/target.ts';
 export { bimodalModes, bimodalReward } from './envs/bimodal-bandit.ts';
 export type { Environment, EnvironmentState, Space, Transition } from './envs/environment.ts';
@@ -47,11 +60,19 @@ export type { MujocoEnvironment } from './envs/mujoco/base.ts';
 export type { PhysicsArrays } from './envs/mujoco/engine.ts';
 export { fromMjcf, type MjcfOptions, type MjcfStep } from './envs/mujoco/mjcf.ts';
 export { type MujocoLoader, mujocoFrom } from './envs/mujoco/source.ts';
-export { type EnvironmentEntry, environments, makeEnvironment, prepareEnvironment } from './envs/registry.ts';
+export { type EnvironmentName, environmentNames } from './envs/names.ts';
+export {
+  type EnvironmentEntry,
+  environments,
+  makeEnvironment,
+  prepareEnvironment,
+  registerEnvironment,
+} from './envs/registry.ts';
 export type { Point, Scene, Shape, Tone } from './envs/scene.ts';
 export { LocalVector, type VectorEnvironment, type VectorTransition } from './envs/vector.ts';
 export {
   BackendError,
+  CheckError,
   CheckpointError,
   type CheckpointFault,
   DataError,
@@ -125,7 +146,8 @@ export { decodeCheckpoint, encodeCheckpoint } from './rl/checkpoint-format.ts';
 export type { Evaluation } from './rl/evaluation.ts';
 export { Evaluator, evaluationSeeds } from './rl/evaluator.ts';
 export { explainFault } from './rl/explain-fault.ts';
-export { type PolicyFile, parsePolicy, SavedPolicy } from './rl/policy-file.ts';
+export { type ActOptions, loadPolicy, Policy, type PolicyDescription } from './rl/policy.ts';
+export { type PolicyFile, parsePolicy, SavedPolicy, type SavedSpace, savePolicy } from './rl/policy-file.ts';
 export { type PolicyBatch, PolicyLearner, type PolicyLearnerOptions } from './rl/policy-learner.ts';
 export { compileUpdate, replayFor, trainingWork } from './rl/recorded-update.ts';
 export { type RecoveryOptions, trainRecovering } from './rl/recovery.ts';
@@ -136,6 +158,7 @@ export {
   type StoredTransition,
   type TransitionBatch,
 } from './rl/replay.ts';
+export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from './rl/safetensors.ts';
 export { train } from './rl/train.ts';
 export { type TrainOptions, trainDefaults } from './rl/train-options.ts';
 export type * from './signatures.ts';

@@ -129,7 +129,9 @@ export class Update {
   async readScalar(name: string): Promise<number> {
     const port = this.program.outputs.get(name);
     if (port && sizeOf(port.shape) !== 1)
-      throw new ShapeError(`Output '${name}' has shape ${formatShape(port.shape)}; it is no scalar.`);
+      throw new ShapeError(`Output '${name}' has shape ${formatShape(port.shape)}; it is no scalar.`, {
+        hint: `Read all of it with read('${name}'), or record its mean or sum as an output.`,
+      });
     return (await this.read(name))[0];
   }
 

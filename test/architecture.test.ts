@@ -10,15 +10,17 @@ const root = join(process.cwd(), 'src');
 
 /** The rooms of src/, lowest first: each may import from those before it. A room is a folder, or a file beside them. */
 const order = [
-  ...['errors', 'version', 'breathe', 'json'],
+  ...['errors', 'arguments', 'version', 'breathe', 'json'],
   // Mathematics -> kernels' layouts -> tape -> program -> backend -> device.
   ...['math', 'kernels', 'tape', 'program', 'backend', 'update', 'device'],
   ...['nn', 'distributions'],
   // Opening a backend: which, and whether it computes right.
   'open',
   ...['divergences', 'envs', 'rl'],
-  ...['measure', 'quality', 'study/runs', 'study', 'report', 'verify'],
-  ...['signatures', 'index', 'cli'],
+  ...['measure', 'quality', 'check', 'signatures'],
+  // The public API, which plugins are given.
+  'index',
+  ...['study/runs', 'study', 'report', 'verify', 'cli'],
 ];
 
 /** Rooms that are handed lists from a file or a user. */

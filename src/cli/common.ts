@@ -6,6 +6,7 @@ import { streamVersion } from '../math/streams.ts';
 import { printable } from '../report/text.ts';
 import { ending } from '../study/runs/ending.ts';
 import { realpath, stat, writeFile } from '../study/runs/files.ts';
+import { loadPlugins } from '../study/runs/plugins.ts';
 import { settingsTable } from '../study/runs/settings.ts';
 import { writeWhole } from '../study/runs/whole-file.ts';
 import { version } from '../version.ts';
@@ -14,12 +15,22 @@ import { optionOf, parserOf } from './setting-options.ts';
 /** Options that every command has besides its own. */
 export interface CommonOptions {
   readonly seed: number;
+  /** Files of plugins. */
+  readonly plugin?: readonly string[];
   readonly debug?: boolean;
 }
 
-/** Adds `--seed` and `--debug`, which every command has; `--json` differs between commands. */
+/** Adds `--seed`, `--plugin` and `--debug`, which every command has; `--json` differs between commands. */
 export function withCommonOptions(command: Command): Command {
-  return command.addOption(optionOf('seed')).option('--debug', 'print stack traces of errors');
+  return command
+    .addOption(optionOf('seed'))
+    .option(
+      '--plugin <file>',
+      'load a module that registers estimators, distributions or environments; again for more',
+      (file: string, files: readonly string[] = []) => [...files, file],
+    )
+    .option('--debug', 'print stack traces of errors')
+    .hook('preAction', (_, asked) => loadPlugins(asked.opts<CommonOptions>().plugin ?? []));
 }
 
 /** Adds an option that must be there. Not as commander has it, which misses it before it names those that are unknown. */

@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
-import { basename, extname, join } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { DataError, UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
-import { planStudy, readStudy, studySettings } from '../study/config.ts';
+import { planStudy, readStudy, studyPlugins, studySettings } from '../study/config.ts';
 import { requireFolder } from '../study/runs/destination.ts';
 import { ending } from '../study/runs/ending.ts';
 import { readFile } from '../study/runs/files.ts';
+import { loadPlugins } from '../study/runs/plugins.ts';
 import { runDefaults, trainArguments } from '../study/runs/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
 import {
@@ -50,11 +51,12 @@ export function studyCommand(program: Command): void {
   command.addHelpText(
     'after',
     `
-The file names estimators and environments, and may name distributions, seeds (a number or a list) and settings:
+The file names estimators and environments, and may name distributions, seeds (a number or a list), settings and plugins:
 
   estimators: [reverse-kl/pathwise, 'reverse-kl/score:loo']
   environments: [pendulum, { name: linear-quadratic, steps: 5000 }]
   seeds: 5
+  plugins: [mine.mjs]
   settings: { ${(['steps', 'batch', 'evaluateEvery'] as const).map((name) => `${name}: ${runDefaults[name]}`).join(', ')} }
 
 Settings: ${studySettings.join(', ')}.
@@ -133,6 +135,7 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
 async function planOf(file: string, options: StudyCommandOptions) {
   const text = await readFile(file, 'utf8');
   try {
+    await loadPlugins(studyPlugins(text).map((plugin) => resolve(dirname(file), plugin)));
     const config = readStudy(text);
     return { config, ...(await planStudy(config, options.seed)) };
   } catch (cause) {

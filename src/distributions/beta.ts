@@ -27,7 +27,7 @@ import {
   tanh,
   where,
 } from '../tape/index.ts';
-import { noiseOf, requireAlike, requireEvents } from './checks.ts';
+import { insideBox, noiseOf, requireAlike, requireEvents } from './checks.ts';
 import {
   digammaRest,
   expm1Series,
@@ -73,7 +73,7 @@ export class Beta implements Distribution {
 
   sample(samples: number, options: SampleOptions = {}): Sample {
     const actions = this.draw(samples, options);
-    return { actions, latent: actions, logProb: this.logProb(actions) };
+    return { actions, latent: actions, logProb: this.density(actions) };
   }
 
   rsample(samples: number, options: SampleOptions = {}): Sample {
@@ -81,11 +81,15 @@ export class Beta implements Distribution {
     const { dAlpha, dBeta } = this.implicitGradient(drawn);
     const through = (slope: Tensor, parameter: Tensor) => mul(slope, sub(parameter, stopGradient(parameter)));
     const actions = add(drawn, add(through(dAlpha, this.alpha), through(dBeta, this.beta)));
-    return { actions, latent: actions, logProb: this.logProb(actions) };
+    return { actions, latent: actions, logProb: this.density(actions) };
+  }
+
+  logProb(actions: Tensor): Tensor {
+    return this.density(insideBox(requireEvents(this, actions)));
   }
 
   /** (α − 1) log x + (β − 1) log(1 − x) − log B(α, β) − log 2 with x = (a + 1)/2: [samples, batch] in nats. */
-  logProb(actions: Tensor): Tensor {
+  private density(actions: Tensor): Tensor {
     const inside = clamp(requireEvents(this, actions), -largestAction, largestAction);
     // log x and log(1 − x) of x = (a + 1)/2, exact at both ends.
     const [logX, log1mX] = [sub(log1p(inside), Math.LN2), sub(log1p(neg(inside)), Math.LN2)];
@@ -93,7 +97,7 @@ export class Beta implements Distribution {
   }
 
   logProbLatent(latent: Tensor): Tensor {
-    return this.logProb(latent);
+    return this.density(latent);
   }
 
   /** log B − (α − 1)ψ(α) − (β − 1)ψ(β) + (α + β − 2)ψ(α + β) + log 2, with the logarithms that cancel left out. */

@@ -1,6 +1,16 @@
 // What every distribution asks of what it is given: broadcasting would make a number of what does not belong together.
 import { UsageError } from '../errors.ts';
-import { requireExtents, requireShape, shapeError, type Tensor } from '../tape/index.ts';
+import {
+  abs,
+  greater,
+  literalValues,
+  requireExtents,
+  requireShape,
+  requireTensor,
+  shapeError,
+  type Tensor,
+  where,
+} from '../tape/index.ts';
 import type { Distribution, DistributionFamily, SampleOptions } from './distribution.ts';
 
 type Described = Pick<Distribution, 'family' | 'batch' | 'actions'>;
@@ -12,9 +22,24 @@ export function requireEvents(
   what = 'actions',
   width = actions,
 ): Tensor {
-  const { shape } = values;
+  const { shape } = requireTensor(family, values);
   if (shape.length === 3 && shape[1] === batch && shape[2] === width) return values;
   throw shapeError(family, [values], `${what} must have shape [samples, ${batch}, ${width}]`);
+}
+
+/**
+ * Actions in the box [−1, 1]; NaN beyond it, where there is no density.
+ *
+ * @throws UsageError for a constant action beyond it
+ */
+export function insideBox(actions: Tensor): Tensor {
+  const known = literalValues(actions);
+  const beyond = known?.find((action) => !(Math.abs(action) <= 1));
+  if (beyond !== undefined)
+    throw new UsageError(`The action ${beyond} is outside the box [−1, 1] of this distribution.`, {
+      hint: 'Give actions as the learner writes them: a box of other bounds is mapped to [−1, 1] first.',
+    });
+  return known ? actions : where(greater(abs(actions), 1), Number.NaN, actions);
 }
 
 /**
@@ -63,6 +88,7 @@ export function checkedFamily(family: DistributionFamily): DistributionFamily {
     make(head, actions, options) {
       if (!Number.isInteger(actions) || actions < 1)
         throw new UsageError(`${name}: actions must be a whole number from 1; got ${actions}.`);
+      requireTensor(name, head);
       const width = family.parameters(actions);
       if (head.shape.length !== 2 || head.shape[1] !== width)
         throw shapeError(name, [head], `the head of ${actions} actions must have shape [batch, ${width}]`);

@@ -31,7 +31,7 @@ import {
   where,
 } from '../tape/index.ts';
 import { gumbel, oneHot } from './categorical.ts';
-import { noiseOf, requireEvents } from './checks.ts';
+import { insideBox, noiseOf, requireEvents } from './checks.ts';
 import type {
   BoxDensity,
   Distribution,
@@ -106,7 +106,7 @@ export class GaussianMixture implements Distribution {
   }
 
   logProb(actions: Tensor): Tensor {
-    return this.logProbLatent(this.squashed ? inverseTanh(actions) : actions);
+    return this.logProbLatent(this.squashed ? inverseTanh(insideBox(actions)) : actions);
   }
 
   logProbLatent(latent: Tensor): Tensor {

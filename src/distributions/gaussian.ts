@@ -19,7 +19,7 @@ import {
   type Tensor,
   tanh,
 } from '../tape/index.ts';
-import { noiseOf, requireAlike } from './checks.ts';
+import { insideBox, noiseOf, requireAlike } from './checks.ts';
 import { expm1Minus } from './differences.ts';
 import type {
   BoxDensity,
@@ -99,7 +99,7 @@ export class Gaussian implements Distribution {
   }
 
   logProb(actions: Tensor): Tensor {
-    return this.logProbLatent(this.shape.squash ? inverseTanh(actions) : actions);
+    return this.logProbLatent(this.shape.squash ? inverseTanh(insideBox(actions)) : actions);
   }
 
   logProbLatent(latent: Tensor): Tensor {

@@ -1,6 +1,7 @@
+import { requireMade } from '../arguments.ts';
 import type { Distribution, DistributionFamily, SampleOptions } from '../distributions/distribution.ts';
-import { UsageError } from '../errors.ts';
-import type { Tensor } from '../tape/index.ts';
+import { ShapeError, UsageError } from '../errors.ts';
+import { requireShape, type Tensor } from '../tape/index.ts';
 import type { Objective } from './objective.ts';
 import type { Target } from './target.ts';
 
@@ -124,6 +125,8 @@ export interface Estimator extends Label {
   readonly costGrowth?: 'square';
   /** Has two KLs from the old policy, of mean and covariance, in its loss; `decoupled`: each with the other held. */
   readonly trustRegions?: 'coupled' | 'decoupled';
+  /** Its integrand has a kink at p = π: among choices its bias shows until K tells a ratio near 1 from 1. */
+  readonly kinked?: boolean;
   /** Never reads the critics: of use only when added to a loss. */
   readonly penalty?: boolean;
   /** Alternatives written `name:variant`; the first is the default. */
@@ -202,6 +205,45 @@ export function requireSamples(
 }
 
 /**
+ * Demands the shapes that {@link EstimatorInput} says, where broadcasting would hide a mistake.
+ *
+ * @throws UsageError when policy or target are none, ShapeError naming the part and the shape it must have
+ */
+export function requireInput(name: string, input: EstimatorInput): void {
+  const { policy, target, value, replayedActions, behaviour, reference, duals = {} } = input;
+  requireMade(
+    'policy',
+    policy,
+    (given) => typeof given.sample === 'function',
+    'distributionFamily(name).make',
+  );
+  requireMade('target', target, (given) => typeof given.critics === 'function', 'boltzmann');
+  const { batch, actions } = policy;
+  if (value) requireShape(name, value, [batch], 'the baseline `value`');
+  if (replayedActions) requireShape(name, replayedActions, [1, batch, actions], '`replayedActions`');
+  for (const [dual, tensor] of Object.entries(duals)) requireShape(name, tensor, [], `the dual '${dual}'`);
+  for (const [role, other] of Object.entries({ behaviour, reference }))
+    if (other && (other.batch !== batch || other.actions !== actions))
+      throw new ShapeError(
+        `${name}: the policy has ${batch} states and ${actions} actions, and '${role}' ${other.batch} and ${other.actions}.`,
+        { hint: 'Both must be made at the same states.' },
+      );
+}
+
+/** @throws UsageError for anything but what `chooseEstimator` returns, as a name alone */
+export const requireChoice = (given: EstimatorChoice): EstimatorChoice =>
+  requireMade(
+    'estimator',
+    given,
+    ({ loss, needs }) => typeof loss === 'function' && Array.isArray(needs),
+    'chooseEstimator',
+  );
+
+/** @throws UsageError for anything but a family, as its name alone */
+export const requireFamily = (given: DistributionFamily): DistributionFamily =>
+  requireMade('family', given, ({ make }) => typeof make === 'function', 'distributionFamily');
+
+/**
  * @throws UsageError naming the missing needs and the estimators that would work
  */
 export function requireCompatible(
@@ -210,6 +252,8 @@ export function requireCompatible(
   all: readonly Estimator[],
   actions = 1,
 ): void {
+  requireChoice(choice);
+  requireFamily(family);
   const missing = missingNeeds(choice.needs, family, actions);
   if (missing.length === 0) return;
   const working = all.filter(

@@ -52,7 +52,8 @@ export function fDivergence(divergence: FDivergence): Estimator[] {
     formula: `E_π[f(p/π)], f(r) = ${formula}`,
     ...(coefficient ? { coefficient: pointwise(coefficient) } : {}),
   };
-  const common = { source, follows, minimumSamples: 2, variants: [] };
+  const kinked = divergence.looking?.kinked === true;
+  const common = { source, follows, minimumSamples: 2, variants: [], ...(kinked ? { kinked } : {}) };
   const score: Estimator = {
     ...common,
     name: `${name}/score`,

@@ -1,10 +1,15 @@
-import { UsageError, unknownName } from '../errors.ts';
+import { requireName, requireNew } from '../arguments.ts';
+import { quoted, UsageError, unknownName } from '../errors.ts';
 import { chi2 } from './chi2.ts';
 import { dpg } from './dpg.ts';
 import {
   type Estimator,
   type EstimatorChoice,
   type Label,
+  type Need,
+  needTitles,
+  type Quality,
+  requireInput,
   requireSamples,
   type Variant,
 } from './estimator.ts';
@@ -17,13 +22,14 @@ import { jeffreys } from './jeffreys.ts';
 import { jensenShannon } from './jensen-shannon.ts';
 import { klPenalties } from './kl-penalty.ts';
 import { mpo } from './mpo.ts';
+import type { EstimatorName } from './names.ts';
 import { penalised, penalisedParts } from './penalised.ts';
 import { renyi } from './renyi.ts';
 import { reverseKl } from './reverse-kl.ts';
 import { svgd } from './svgd.ts';
 import { totalVariation } from './total-variation.ts';
 
-/** Every estimator; the command line, the matrix, the tests and the bench follow this list. */
+/** Every estimator, those of plugins last; the command line, the matrix, the tests and the bench follow this list. */
 export const estimators: readonly Estimator[] = [
   ...reverseKl,
   forwardKlSnis,
@@ -43,6 +49,53 @@ export const estimators: readonly Estimator[] = [
   ...klPenalties,
 ];
 
+/**
+ * Adds an estimator, or several, as {@link fDivergence} makes, to all that goes by name: `chooseEstimator`, the matrix, bench,
+ * quality, studies.
+ *
+ * @throws UsageError naming the part that is wrong, or the name that is registered already; then none is added
+ */
+export function registerEstimator(...added: readonly (Estimator | readonly Estimator[])[]): void {
+  const given = added.flat();
+  const taken = estimators.map(({ name }) => name);
+  for (const estimator of given) {
+    requireNew('estimator', estimator, parts, taken);
+    const { name, needs, quality, follows, minimumSamples, defaultSamples } = estimator;
+    if (!/^[^/]+\/[^/]+$/.test(name))
+      throw new UsageError(`The estimator '${name}' must be named divergence/estimator.`, {
+        hint: `Write '${name.replaceAll('/', '-')}/score', say.`,
+      });
+    for (const need of needs) requireName(`need of '${name}'`, need, Object.keys(needTitles) as Need[]);
+    requireName(`quality of '${name}'`, quality, qualities);
+    if (typeof follows.name !== 'string' || typeof follows.formula !== 'string')
+      throw new UsageError(`The estimator '${name}' follows ${quoted(follows)}.`, {
+        hint: "Write follows: { name: 'KL(π ‖ p)', formula: '…' }.",
+      });
+    if (defaultSamples < minimumSamples)
+      throw new UsageError(
+        `The estimator '${name}' takes ${defaultSamples} samples by default and needs ${minimumSamples}.`,
+      );
+    taken.push(name);
+  }
+  (estimators as Estimator[]).push(...given);
+}
+
+const parts = {
+  name: 'text',
+  title: 'text',
+  formula: 'text',
+  source: 'text',
+  needs: 'list',
+  variants: 'list',
+  quality: 'text',
+  follows: 'object',
+  defaultSamples: 'count',
+  minimumSamples: 'count',
+  loss: 'function',
+} as const;
+
+const qualities: readonly Quality[] = ['exact', 'unbiased', 'consistent', 'own-objective'];
+
 /** The estimator against which costs are compared. */
 export const baselineEstimator = 'reverse-kl/pathwise';
 
@@ -52,7 +105,7 @@ export const baselineEstimator = 'reverse-kl/pathwise';
  *
  * @throws UsageError naming the known ones
  */
-export function chooseEstimator(text: string): EstimatorChoice {
+export function chooseEstimator(text: EstimatorName): EstimatorChoice {
   if (typeof text !== 'string')
     throw unknownName(
       'estimator',
@@ -91,6 +144,7 @@ export function chooseEstimator(text: string): EstimatorChoice {
     ...labelOf(estimator, chosen),
     loss: (input) => {
       requireSamples({ name: full, minimumSamples }, input.samples);
+      requireInput(full, input);
       return estimator.loss(input, variant);
     },
   };

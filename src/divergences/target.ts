@@ -1,12 +1,17 @@
+import { requireKnown } from '../arguments.ts';
 import { isMasked, maskedLog } from '../distributions/mask.ts';
-import { requireOptions, UsageError } from '../errors.ts';
+import { quoted, requireOptions, UsageError } from '../errors.ts';
+import { formatShape, sameShape } from '../math/shape.ts';
 import {
   add,
   constantValue,
   div,
   min,
   minimum,
+  requireShape,
+  requireTensor,
   reshape,
+  shapeError,
   sliceAxis,
   type Tensor,
   toOperand,
@@ -40,9 +45,15 @@ export interface BoltzmannOptions {
  * The Boltzmann target of critics.
  *
  * @param critics actions [samples, batch, actions] → [critics, samples, batch]
- * @throws UsageError when a fixed temperature is not above 0
+ * @throws UsageError when a fixed temperature is not above 0, or the critics are no function; ShapeError, while recording,
+ *   when what they or the prior give has another shape
  */
 export function boltzmann(critics: (actions: Tensor) => Tensor, options: BoltzmannOptions): Target {
+  if (typeof critics !== 'function')
+    throw new UsageError(`The critics of boltzmann are a function of actions; got ${quoted(critics)}.`, {
+      hint: 'Write boltzmann((actions) => q(states, actions), { temperature: 0.2 }).',
+    });
+  requireKnown('boltzmann', options, known, 'boltzmann(critics, { temperature: 0.2 })');
   const { temperature, logPrior } = requireOptions('boltzmann', options, 'temperature');
   const fixed = constantValue(temperature);
   if (fixed !== undefined && !(fixed > 0 && Number.isFinite(fixed))) {
@@ -50,16 +61,41 @@ export function boltzmann(critics: (actions: Tensor) => Tensor, options: Boltzma
       `The temperature must be above 0; got ${fixed}. The limit 0 is the deterministic policy gradient.`,
     );
   }
-  const scale = toOperand(temperature);
+  const scale = requireShape(
+    'boltzmann',
+    toOperand(temperature, 'the temperature of boltzmann'),
+    [],
+    'the temperature',
+  );
   return {
-    critics,
+    critics: (actions) => requireCritics(critics(actions), actions),
     temperature: scale,
     uniformPrior: logPrior === undefined,
     logDensityOf: (values, actions) => {
       const density = div(minimumOf(values), scale);
-      return logPrior ? add(density, logPrior(actions)) : density;
+      if (!logPrior) return density;
+      const prior = requireTensor('boltzmann', logPrior(actions), 'a log-prior');
+      return add(density, requireShape('boltzmann', prior, density.shape, 'the log-prior at the actions'));
     },
   };
+}
+
+const known: Readonly<Record<keyof BoltzmannOptions, true>> = { temperature: true, logPrior: true };
+
+/**
+ * What critics gave, if it has an axis of critics before those of the actions: without it, samples would count as critics, and
+ * the least of them would be taken.
+ */
+function requireCritics(values: Tensor, actions: Tensor): Tensor {
+  const { shape } = requireTensor('boltzmann', values, 'critics [critics, samples, batch]');
+  const wanted = actions.shape.slice(0, -1);
+  if (shape.length === wanted.length + 1 && shape[0] >= 1 && sameShape(shape.slice(1), wanted)) return values;
+  const [rest, one] = [wanted.join(', '), sameShape(shape, wanted)];
+  throw shapeError(
+    'boltzmann',
+    [actions],
+    `the critics gave ${formatShape(shape)} at these actions; they give [critics, ${rest}]${one ? `: for one critic reshape(q, [1, ${rest}])` : ''}`,
+  );
 }
 
 /**

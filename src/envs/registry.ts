@@ -1,6 +1,7 @@
 // The environments as data: the command line, the benchmarks, the tests and the documentation list these.
 
-import { unknownName } from '../errors.ts';
+import { requireNew } from '../arguments.ts';
+import { EnvironmentError, quoted, UsageError, unknownName } from '../errors.ts';
 import { Acrobot } from './acrobot.ts';
 import { BimodalBandit } from './bimodal-bandit.ts';
 import { CartPole } from './cartpole.ts';
@@ -9,6 +10,7 @@ import { LinearQuadratic } from './linear-quadratic.ts';
 import { MountainCar } from './mountain-car.ts';
 import { MountainCarContinuous } from './mountain-car-continuous.ts';
 import { mujocoTasks } from './mujoco/tasks.ts';
+import type { EnvironmentName } from './names.ts';
 import { Pendulum } from './pendulum.ts';
 
 /** An environment of the registry. */
@@ -31,7 +33,7 @@ export interface EnvironmentEntry {
   make(): Environment;
 }
 
-/** Every named environment, in the order in which they are listed. */
+/** Every environment, those of plugins last; the command line, the benchmarks and studies follow this list. */
 export const environments: readonly EnvironmentEntry[] = [
   {
     name: 'pendulum',
@@ -87,11 +89,40 @@ export const environments: readonly EnvironmentEntry[] = [
 ];
 
 /**
+ * Adds an environment to all that goes by name: `makeEnvironment`, train, studies, play, throughput, reports.
+ *
+ * @throws UsageError naming the part that is wrong, or the name that is registered already
+ */
+export function registerEnvironment(entry: EnvironmentEntry): void {
+  requireNew(
+    'environment',
+    entry,
+    parts,
+    environments.map(({ name }) => name),
+  );
+  const { random, good } = entry.returns;
+  if (!Number.isFinite(random) || !Number.isFinite(good) || random === good)
+    throw new UsageError(
+      `The environment '${entry.name}' has returns ${quoted(entry.returns)}; they must be two numbers that differ.`,
+      {
+        hint: 'Write returns: { random, good }, of random actions and of a good policy: reports compare scores by them.',
+      },
+    );
+  if (entry.prepare !== undefined && typeof entry.prepare !== 'function')
+    throw new UsageError(
+      `The environment '${entry.name}' has prepare ${quoted(entry.prepare)}; it must be a function.`,
+    );
+  (environments as EnvironmentEntry[]).push(entry);
+}
+
+const parts = { name: 'text', title: 'text', returns: 'object', make: 'function' } as const;
+
+/**
  * Loads what the environment needs before it can be made: the physics engine of a MuJoCo task, nothing for the others.
  *
  * @throws UsageError for an unknown name, BackendError when what is needed cannot be loaded
  */
-export async function prepareEnvironment(name: string): Promise<void> {
+export async function prepareEnvironment(name: EnvironmentName): Promise<void> {
   await entryOf(name).prepare?.();
 }
 
@@ -101,8 +132,12 @@ export async function prepareEnvironment(name: string): Promise<void> {
  * @throws UsageError for an unknown name: lists the known ones, and suggests one when the name is close to it; or for
  * one that must be prepared first
  */
-export function makeEnvironment(name: string): Environment {
-  return entryOf(name).make();
+export function makeEnvironment(name: EnvironmentName): Environment {
+  const made = entryOf(name).make();
+  if (made?.name === name) return made;
+  throw new EnvironmentError(`The environment '${name}' makes one that is named ${quoted(made?.name)}.`, {
+    hint: 'Give it the name that it is registered by.',
+  });
 }
 
 function entryOf(name: string): EnvironmentEntry {

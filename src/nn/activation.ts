@@ -1,3 +1,4 @@
+import { requireName } from '../arguments.ts';
 import { type Activation, activations } from '../kernels/index.ts';
 import {
   add,
@@ -29,6 +30,7 @@ export const keepsInput = (activation: Activation): boolean => activation === 's
 
 /** The activation, elementwise: any shape, and the same again. */
 export function activate(activation: Activation, x: Tensor): Tensor {
+  requireName('activation', activation, activations);
   switch (activation) {
     case 'identity':
       return x;

@@ -1,3 +1,4 @@
+import { requireKnown } from '../arguments.ts';
 import { requireOptions, UsageError } from '../errors.ts';
 import { adam as kernel } from '../kernels/index.ts';
 import { sameShape } from '../math/shape.ts';
@@ -13,6 +14,8 @@ import {
   type Op,
   read,
   recordNode,
+  requireState,
+  requireTensor,
   State,
   shapeError,
   sqrt,
@@ -114,8 +117,18 @@ const adamOp: Op<StepAttributes> = {
     ),
 };
 
+const known: Readonly<Record<keyof AdamOptions, true>> = {
+  learningRate: true,
+  beta1: true,
+  beta2: true,
+  epsilon: true,
+  weightDecay: true,
+  decoupled: true,
+};
+
 /** The options with their defaults. @throws UsageError for rates outside their range */
 export function adamRates(options: AdamOptions): Required<AdamOptions> {
+  requireKnown('adam', options, known, 'adam(network.parameters, { learningRate: 1e-3 })');
   const {
     learningRate,
     beta1 = 0.9,
@@ -148,16 +161,18 @@ export function adamRates(options: AdamOptions): Required<AdamOptions> {
 /**
  * Adam, or AdamW with `decoupled`. The step count is the program's clock, which counts its updates.
  *
- * @throws UsageError for rates outside their range
+ * @throws UsageError for rates outside their range, or an unknown option
  * @source Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019 for the decoupled decay
  */
 export function adam(parameters: State, options: AdamOptions): Optimiser {
+  requireState('adam', parameters);
   const full = adamRates(options);
   const moments = new State(`${parameters.name}.moments`, [2, parameters.size]);
   return {
     parameters,
     states: [moments],
     step(gradient, { scale, target } = {}) {
+      requireTensor('adam', gradient);
       if (gradient.size !== parameters.size)
         throw shapeError('adam', [gradient], `'${parameters.name}' has shape [${parameters.shape}]`);
       if (target) requireRate(target.tau);

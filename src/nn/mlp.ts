@@ -1,4 +1,5 @@
-import { requireOptions, UsageError } from '../errors.ts';
+import { requireKnown, requireName } from '../arguments.ts';
+import { quoted, requireOptions, UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { broadcastShapes, formatShape, sameShape, sizeOf } from '../math/shape.ts';
 import type { Purpose } from '../math/streams.ts';
@@ -11,6 +12,7 @@ import {
   mean,
   mul,
   read,
+  requireTensor,
   reshape,
   State,
   shapeError,
@@ -20,7 +22,7 @@ import {
   sub,
   type Tensor,
 } from '../tape/index.ts';
-import { type Activation, activate } from './activation.ts';
+import { type Activation, activate, activations } from './activation.ts';
 import { dense, fitsFused, fusedMlp, type MlpShape, parameterCount } from './mlp-op.ts';
 
 /** The form of a network. */
@@ -39,9 +41,9 @@ export interface MlpOptions {
   readonly layerNorm?: boolean;
   /** Each network of a program has a name of its own; `mlp` when absent. */
   readonly name?: string;
-  /** Of the initial weights; 0 when absent. */
+  /** Of the initial weights, which depend on the name too: networks of other names start from other weights. 0 when absent. */
   readonly seed?: number;
-  /** What the initial weights are drawn for; networks of one seed and purpose start alike. `network` when absent. */
+  /** What the initial weights are drawn for instead of the name; networks of one seed and purpose start alike. */
   readonly purpose?: Purpose;
 }
 
@@ -73,16 +75,30 @@ export interface Network {
   withParameters(parameters: State): Network;
 }
 
+const known: Readonly<Record<keyof MlpOptions, true>> = {
+  inputs: true,
+  hidden: true,
+  outputs: true,
+  activation: true,
+  nets: true,
+  layerNorm: true,
+  name: true,
+  seed: true,
+  purpose: true,
+};
+
 /** Parameters at most: no device has a buffer for more. */
 const MOST_PARAMETERS = 2 ** 30;
 
 /**
  * Makes a network. Initial weights and biases are uniform in ±1/√inputs of their layer.
  *
- * @throws UsageError for a width that is not a whole number from 1, or more than 2^30 parameters
+ * @throws UsageError for a width that is not a whole number from 1, an unknown activation or option, or more than 2^30
+ * parameters
  * @source the initialisation of PyTorch's nn.Linear, which the reference implementations use
  */
 export function mlp(options: MlpOptions): Network {
+  requireKnown('mlp', options, known, 'mlp({ inputs, hidden, outputs })');
   const {
     inputs,
     hidden,
@@ -92,8 +108,15 @@ export function mlp(options: MlpOptions): Network {
     layerNorm = false,
     name = 'mlp',
     seed = 0,
-    purpose = 'network',
+    purpose,
   } = requireOptions('mlp', options, 'inputs', 'hidden', 'outputs');
+  requireName('activation', activation, activations);
+  if (!Array.isArray(hidden))
+    throw new UsageError(`mlp: hidden must be a list of widths; got ${quoted(hidden)}.`, {
+      hint: 'Write hidden: [64, 64]; [] for none.',
+    });
+  if (nets !== undefined && !(Number.isInteger(nets) && nets >= 1))
+    throw new UsageError(`mlp: nets must be a whole number from 1; got ${quoted(nets)}.`);
   const dims = [inputs, ...hidden, outputs];
   if (dims.some((width) => !Number.isInteger(width) || width < 1)) {
     throw new UsageError(`Layer widths must be whole numbers from 1; got ${dims.join('-')}.`);
@@ -109,7 +132,9 @@ export function mlp(options: MlpOptions): Network {
   }
   const initial = new Float32Array(shape.nets * count);
   for (let net = 0; net < shape.nets; net++) {
-    const random = new PhiloxStream(seed, purpose, net);
+    const random = purpose
+      ? new PhiloxStream(seed, purpose, net)
+      : new PhiloxStream(seed, 'network', (nameIndex(name) + net) % 2 ** 32);
     for (const entry of entries) {
       const bound = 1 / Math.sqrt(dims[Number(entry.name.replace(/\D/g, ''))]);
       const from = net * count + entry.offset;
@@ -123,6 +148,13 @@ export function mlp(options: MlpOptions): Network {
   }
   const parameters = new State(`${name}.parameters`, [shape.nets, count], initial);
   return network({ shape, entries, layerNorm, ensemble: nets !== undefined }, parameters);
+}
+
+/** A stream's number made of a name: FNV-1a, 32 bits. @source draft-eastlake-fnv */
+function nameIndex(name: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
 }
 
 function layout(dims: readonly number[], layerNorm: boolean): ParameterEntry[] {
@@ -155,6 +187,7 @@ interface Architecture {
 function network(architecture: Architecture, parameters: State): Network {
   const { shape, entries, layerNorm, ensemble } = architecture;
   const apply = (...segments: readonly Tensor[]): Tensor => {
+    for (const segment of segments) requireTensor('mlp', segment);
     const width = segments.reduce((total, segment) => total + (segment.shape.at(-1) ?? 0), 0);
     if (
       segments.length === 0 ||

@@ -1,9 +1,10 @@
+import { requireKnown } from '../arguments.ts';
 import type { Backend, BackendName } from '../backend/backend.ts';
 import type { Precision } from '../backend/cpu/backend.ts';
 import type { WasmOptions } from '../backend/wasm/options.ts';
 import type { WebGpuOptions } from '../backend/webgpu/options.ts';
 import { Device } from '../device.ts';
-import { BackendError, ProbeError, requireOptions, UsageError, unknownName } from '../errors.ts';
+import { BackendError, ProbeError, UsageError, unknownName } from '../errors.ts';
 import { backends } from './backends.ts';
 import { expectedMs, measureSpeed, type Speed, type Work } from './crossover.ts';
 
@@ -32,6 +33,15 @@ export interface OpenOptions {
   readonly probe?: boolean;
 }
 
+const known: Readonly<Record<keyof OpenOptions, true>> = {
+  backend: true,
+  precision: true,
+  wasm: true,
+  webgpu: true,
+  work: true,
+  probe: true,
+};
+
 type Opening = Omit<OpenOptions, 'backend' | 'precision'>;
 
 /** A device that remembers why its backend was chosen. */
@@ -52,11 +62,17 @@ export class OpenedDevice extends Device {
  * Where the engine has no WebAssembly, `auto` takes the cpu. A backend that computes wrong numbers is not taken by `auto`, and
  * not opened when asked for.
  *
- * @throws UsageError for an unknown name, BackendError when the backend asked for cannot be opened, ProbeError when it computes
+ * @throws UsageError for an unknown name or option, BackendError when the backend asked for cannot be opened, ProbeError when it computes
  * wrong numbers
  */
 export async function open(options: OpenOptions = {}): Promise<OpenedDevice> {
-  const { backend = 'auto', precision, ...opening } = requireOptions('open', options);
+  requireKnown(
+    'open',
+    options,
+    known,
+    `open({ backend: ${typeof options === 'string' ? `'${options}'` : "'wasm'"} })`,
+  );
+  const { backend = 'auto', precision, ...opening } = options;
   if (precision !== undefined && precision !== 'f32' && precision !== 'f64') {
     throw unknownName('precision', String(precision), ['f32', 'f64']);
   }

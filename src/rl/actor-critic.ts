@@ -1,8 +1,9 @@
+import { requireKnown } from '../arguments.ts';
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
-import type { EstimatorChoice } from '../divergences/estimator.ts';
+import { type EstimatorChoice, requireChoice, requireFamily } from '../divergences/estimator.ts';
 import { penaltyHint } from '../divergences/penalised.ts';
 import { boltzmann, minimumOf } from '../divergences/target.ts';
-import { requireOptions, UsageError, unknownName } from '../errors.ts';
+import { quoted, requireOptions, UsageError, unknownName } from '../errors.ts';
 import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/index.ts';
 import {
   broadcastTo,
@@ -105,6 +106,33 @@ export const actorCriticDefaults = {
   seed: 0,
 };
 
+const known: Readonly<Record<keyof ActorCriticOptions, true>> = {
+  observations: true,
+  actions: true,
+  estimator: true,
+  family: true,
+  familyOptions: true,
+  samples: true,
+  hidden: true,
+  activation: true,
+  discount: true,
+  tau: true,
+  learningRate: true,
+  learningRates: true,
+  temperature: true,
+  initialTemperature: true,
+  targetEntropy: true,
+  criticTarget: true,
+  seed: true,
+};
+
+function requireActionKind(given: ActionKind): void {
+  if (given?.kind === 'box' || given?.kind === 'discrete') return;
+  throw new UsageError(`actions is ${quoted(given)}; it must say its kind.`, {
+    hint: "Write actions: { kind: 'box', size: 1 } for coordinates, { kind: 'discrete', size: 2 } for choices.",
+  });
+}
+
 /** What is chosen by estimator and distribution where it is not given. */
 export interface Chosen {
   readonly temperature: number | 'auto';
@@ -193,7 +221,16 @@ export class ActorCritic {
   private readonly optimisers: { readonly critics: Optimiser; readonly temperature: TemperatureOptimiser };
 
   constructor(options: ActorCriticOptions) {
-    requireOptions('ActorCritic', options, 'observations', 'actions', 'estimator', 'family');
+    requireKnown(
+      'ActorCritic',
+      options,
+      known,
+      'new ActorCritic({ observations, actions, estimator, family })',
+    );
+    requireChoice(options.estimator);
+    requireFamily(options.family);
+    requireActionKind(options.actions);
+    requireOptions('ActorCritic', options, 'observations');
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     const full = { ...actorCriticDefaults, ...(given as unknown as ActorCriticOptions) };
     const { observations, actions, estimator, family, familyOptions, hidden, activation, seed } = full;

@@ -136,15 +136,22 @@ function* together(pieces: readonly Uint8Array[]): Generator<Uint8Array, void, v
 }
 
 /**
+ * @param bytes a file's, or the pieces that {@link encodeCheckpoint} gave
  * @throws CheckpointError when the bytes are no checkpoint, are cut off or damaged, or are of a newer version
  */
-export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
-  const decoder = decoding(bytes.length);
-  for (let at = 0; ; ) {
+export function decodeCheckpoint(bytes: Uint8Array | readonly Uint8Array[]): Checkpoint {
+  const pieces = bytes instanceof Uint8Array ? [bytes] : bytes;
+  const decoder = decoding(pieces.reduce((total, piece) => total + piece.length, 0));
+  for (let [piece, at] = [0, 0]; ; ) {
     const { value, done } = decoder.next();
     if (done) return value;
-    value.set(bytes.subarray(at, at + value.length));
-    at += value.length;
+    for (let filled = 0; filled < value.length; ) {
+      const part = pieces[piece].subarray(at, at + value.length - filled);
+      value.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      if (at === pieces[piece].length) [piece, at] = [piece + 1, 0];
+    }
   }
 }
 

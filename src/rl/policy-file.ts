@@ -1,18 +1,37 @@
 import type { Device } from '../device.ts';
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import { distributionFamilies } from '../distributions/registry.ts';
+import type { Environment, Space } from '../envs/environment.ts';
 import { DataError, quoted, UsageError } from '../errors.ts';
 import { requireHeld } from '../json.ts';
 import { activations } from '../nn/activation.ts';
 import { type Activation, mlp, type Network } from '../nn/index.ts';
-import { State, type Tensor } from '../tape/index.ts';
+import { div, literal, State, sub, type Tensor } from '../tape/index.ts';
+import { version } from '../version.ts';
 import type { ActorCritic } from './actor-critic.ts';
 import { requireSealed } from './seal.ts';
 
-/** A saved policy: plain JSON, enough to act with. */
+/** Bounds of a coordinate, null where there is none. */
+type Bounds = readonly (number | null)[];
+
+/** A space as a file holds it. */
+export type SavedSpace =
+  | { readonly kind: 'box'; readonly low: Bounds; readonly high: Bounds }
+  | { readonly kind: 'discrete'; readonly n: number };
+
+/**
+ * A saved policy: plain JSON, enough to act with. Version 2 is that of a file with `normalisation`, which earlier releases would
+ * not apply; all else that was added they may leave out.
+ */
 export interface PolicyFile {
   readonly kind: 'divergrad-policy';
-  readonly version: 1;
+  readonly version: 1 | 2;
+  /** The version of the library that wrote it. */
+  readonly library?: string;
+  /** The environment's, in its units; absent from files of earlier releases. */
+  readonly spaces?: { readonly observation: SavedSpace; readonly action: SavedSpace };
+  /** What the network sees of an observation: (observation − mean)/scale, [observations] each. */
+  readonly normalisation?: { readonly mean: readonly number[]; readonly scale: readonly number[] };
   readonly environment: string;
   readonly estimator: string;
   readonly distribution: string;
@@ -29,11 +48,16 @@ export interface PolicyFile {
   readonly parameters: readonly number[];
 }
 
-/** The learner's policy as it stands on the device. @throws NumericsError when a parameter is not finite */
+/**
+ * The learner's policy as it stands on the device.
+ *
+ * @param environment whose spaces the policy then acts in; of a name alone it has none
+ * @throws NumericsError when a parameter is not finite
+ */
 export async function savePolicy(
   device: Device,
   learner: ActorCritic,
-  environment: string,
+  environment: string | Pick<Environment, 'name' | 'observationSpace' | 'actionSpace'>,
 ): Promise<PolicyFile> {
   const { observations, actions, family, familyOptions, estimator, hidden, activation } = learner.options;
   const parameters = Array.from(await device.read(learner.policy.parameters));
@@ -41,7 +65,16 @@ export async function savePolicy(
   return {
     kind: 'divergrad-policy',
     version: 1,
-    environment,
+    library: version,
+    environment: typeof environment === 'string' ? environment : environment.name,
+    ...(typeof environment === 'string'
+      ? {}
+      : {
+          spaces: {
+            observation: savedSpace(environment.observationSpace),
+            action: savedSpace(environment.actionSpace),
+          },
+        }),
     estimator: estimator.name,
     distribution: family.name,
     observations,
@@ -52,6 +85,13 @@ export async function savePolicy(
     parameters,
   };
 }
+
+const finite = (x: number): number | null => (Number.isFinite(x) ? x : null);
+
+const savedSpace = (space: Space): SavedSpace =>
+  space.kind === 'discrete'
+    ? { kind: 'discrete', n: space.n }
+    : { kind: 'box', low: Array.from(space.low, finite), high: Array.from(space.high, finite) };
 
 const bounds = ([low, high]: readonly [number, number]) =>
   [Number.isFinite(low) ? low : null, Number.isFinite(high) ? high : null] as const;
@@ -91,10 +131,10 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
   if (typeof value !== 'object' || value === null || !('kind' in value) || value.kind !== 'divergrad-policy')
     throw wrong('is not a saved policy', "Name a policy.json that 'train --out' wrote.");
   const file = value as Readonly<Record<keyof PolicyFile, unknown>>;
-  if (file.version !== 1) {
-    const newer = typeof file.version === 'number' && file.version > 1;
+  if (file.version !== 1 && file.version !== 2) {
+    const newer = typeof file.version === 'number' && file.version > 2;
     throw wrong(
-      `has version ${quoted(file.version)}, and this program reads version 1`,
+      `has version ${quoted(file.version)}, and this program reads versions 1 and 2`,
       newer ? 'Use the newer divergrad that wrote it.' : undefined,
     );
   }
@@ -127,6 +167,17 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
   if (!Array.isArray(hidden) || hidden.length > 64 || !hidden.every(width))
     throw wrong(`has hidden ${quoted(hidden)}, not a list of sizes`);
   if (!Array.isArray(parameters)) throw wrong('has no list of parameters');
+  requireSpaces(file.spaces, observations, actions, wrong);
+  const { normalisation } = file as { readonly normalisation?: PolicyFile['normalisation'] };
+  const list = (x: unknown) =>
+    Array.isArray(x) && x.length === observations && x.every((value) => Number.isFinite(value));
+  if (
+    normalisation !== undefined &&
+    !(list(normalisation?.mean) && list(normalisation?.scale) && normalisation.scale.every((x) => x > 0))
+  )
+    throw wrong(
+      `has normalisation ${quoted(normalisation)}, not a mean and a scale above 0 of each observation`,
+    );
   const widths: number[] = [observations, ...hidden, family.parameters(actions)];
   let needed = 0;
   for (let i = 1; i < widths.length; i++) needed += (widths[i - 1] + 1) * widths[i];
@@ -135,6 +186,25 @@ export function parsePolicy(value: unknown, where: string): PolicyFile {
   const bad = parameters.findIndex((x) => typeof x !== 'number' || !Number.isFinite(Math.fround(x)));
   if (bad >= 0) throw wrong(`has ${quoted(parameters[bad])} at parameter ${bad}, not a finite number`);
   return value as PolicyFile;
+}
+
+function requireSpaces(
+  spaces: unknown,
+  observations: number,
+  actions: number,
+  wrong: (problem: string) => DataError,
+): void {
+  if (spaces === undefined) return;
+  const { observation, action } = (spaces ?? {}) as Partial<NonNullable<PolicyFile['spaces']>>;
+  const list = (x: unknown, size: number) =>
+    Array.isArray(x) && x.length === size && x.every((value) => value === null || Number.isFinite(value));
+  const box = (space: SavedSpace | undefined, size: number) =>
+    space?.kind === 'box' && list(space.low, size) && list(space.high, size);
+  const fits = action?.kind === 'discrete' ? action.n === actions : box(action, actions);
+  if (!box(observation, observations) || !fits)
+    throw wrong(
+      `has spaces ${quoted(spaces)}, which are not of ${observations} observations and ${actions} actions`,
+    );
 }
 
 /** A policy to act with, made of a file: its network and distributions. */
@@ -160,13 +230,24 @@ export class SavedPolicy {
     this.network = made.withParameters(new State(name, shape, Float32Array.from(file.parameters)));
   }
 
+  private normalised(states: Tensor): Tensor {
+    const { normalisation } = this.file;
+    if (!normalisation) return states;
+    const { mean, scale } = normalisation;
+    return div(sub(states, literal(mean, [mean.length])), literal(scale, [scale.length]));
+  }
+
   /** Puts the file's parameters on a device again, whatever became of them there. */
   load(device: Device): void {
     device.write(this.network.parameters, Float32Array.from(this.file.parameters));
   }
 
-  /** The distribution at states [batch, observations]. */
+  /** The distribution at states [batch, observations], in the environment's units. Its actions lie in the box [−1, 1], or choices. */
   distribution(states: Tensor): Distribution {
-    return this.family.make(this.network(states), this.file.actions, familyOptionsOf(this.file));
+    return this.family.make(
+      this.network(this.normalised(states)),
+      this.file.actions,
+      familyOptionsOf(this.file),
+    );
   }
 }

@@ -25,6 +25,11 @@ export interface ReplayOptions {
   readonly observations: number;
   /** Coordinates of an action; the number of actions when they are discrete (one-hot). */
   readonly actions: number;
+  /**
+   * Actions lie in the box [−1, 1], as a learner writes them; one beyond is refused. `false` for a learner of one's own whose
+   * actions have other units; true when absent.
+   */
+  readonly boxed?: boolean;
   /** Policy outputs remembered with each transition, for estimators that sample the behaviour policy; 0, for none, when absent. */
   readonly behaviour?: number;
 }
@@ -173,7 +178,8 @@ export class ReplayBuffer {
 
   /**
    * Stores one transition, over the oldest when full.
-   * @throws ShapeError when a part has the wrong length, NumericsError when one is not finite, UsageError on another device
+   * @throws ShapeError when a part has the wrong length, NumericsError when one is not finite, UsageError for an action outside
+   * the box, or on another device
    * than the others were stored on, or where these were freed
    */
   add(device: Device, transition: StoredTransition): void {
@@ -184,6 +190,7 @@ export class ReplayBuffer {
     const next = observations + actions + 2;
     this.put('observation', transition.observation, 0, observations);
     this.put('action', transition.action, observations, actions);
+    if (this.options.boxed !== false) this.requireBoxed(transition.action);
     this.hold('reward', transition.reward, next - 2);
     row[next - 1] = transition.terminated ? 1 : 0;
     this.put('next observation', transition.nextObservation, next, observations);
@@ -202,6 +209,14 @@ export class ReplayBuffer {
       `The replay buffer's ${this.held} transitions are in other memory: on another device, or freed since.`,
       { hint: 'Use it on the device that they were added on, or `restore` what was saved.' },
     );
+  }
+
+  private requireBoxed(action: ArrayLike<number>): void {
+    for (let i = 0; i < action.length; i++)
+      if (action[i] > 1 || action[i] < -1)
+        throw new UsageError(`A transition's action is ${action[i]} at ${i}, outside the box [−1, 1].`, {
+          hint: "Store the learner's action, not the environment's; or make the buffer with boxed: false.",
+        });
   }
 
   private put(name: string, values: ArrayLike<number>, at: number, count: number): void {

@@ -1,9 +1,10 @@
 // What a training run refuses before its first step.
+import { requireKnown } from '../arguments.ts';
 import type { Backend } from '../backend/backend.ts';
 import { hostMemory } from '../backend/host-memory.ts';
 import { checked, requireAlike } from '../envs/checked.ts';
 import type { Environment } from '../envs/environment.ts';
-import { UsageError } from '../errors.ts';
+import { quoted, UsageError } from '../errors.ts';
 import { formatCount } from '../program/program.ts';
 import { actionMap } from './actions.ts';
 import { ActorCritic } from './actor-critic.ts';
@@ -13,6 +14,7 @@ import { type TrainNumbers, type TrainOptions, trainNumbersOf } from './train-op
 
 /** @throws UsageError naming what is not of its kind */
 export function requireParts(settings: TrainOptions): void {
+  requireKnown('train', settings, known, 'train(device, { makeEnvironment, learner, steps })');
   if (!(settings.learner instanceof ActorCritic))
     throw new UsageError(`learner must be an ActorCritic; got ${String(settings.learner)}.`);
   const { makeEnvironment, onStep = none, onEvaluation = none, checkpoint } = settings;
@@ -21,10 +23,34 @@ export function requireParts(settings: TrainOptions): void {
     throw new UsageError('checkpoint.save must be a function; got undefined.');
   for (const [name, value] of Object.entries(functions))
     if (typeof value !== 'function')
-      throw new UsageError(`${name} must be a function; got ${String(value)}.`);
+      throw new UsageError(
+        `${name} must be a function; got ${quoted(value)}.`,
+        name === 'makeEnvironment' && typeof value === 'string'
+          ? { hint: `Write makeEnvironment: () => makeEnvironment('${value}').` }
+          : {},
+      );
 }
 
 const none = () => undefined;
+
+const known: Readonly<Record<keyof TrainOptions, true>> = {
+  makeEnvironment: true,
+  learner: true,
+  steps: true,
+  onStep: true,
+  onEvaluation: true,
+  environments: true,
+  signal: true,
+  checkpoint: true,
+  inspect: true,
+  batch: true,
+  capacity: true,
+  warmup: true,
+  updatesPerStep: true,
+  evaluateEvery: true,
+  evaluationEpisodes: true,
+  seed: true,
+};
 
 /** @throws UsageError naming the setting that is out of range */
 export function requireSettings(settings: TrainOptions & TrainNumbers, count: number): void {

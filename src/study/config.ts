@@ -18,9 +18,13 @@ export interface StudyConfig {
   readonly seeds: readonly number[];
   readonly settings: Overrides;
   readonly onIncompatible: 'skip' | 'error';
+  /** Plugins as the file names them; absent where it names none. */
+  readonly plugins?: readonly string[];
 }
 
-type Overrides = Partial<Omit<RunSettings, 'environment' | 'estimator' | 'distribution' | 'seed'>>;
+type Overrides = Partial<
+  Omit<RunSettings, 'environment' | 'estimator' | 'distribution' | 'seed' | 'plugins'>
+>;
 
 /** A run that cannot be, and why. */
 export interface RefusedRun {
@@ -107,21 +111,40 @@ const environmentName = named((name) => {
 const seedCount = number({ whole: true, from: 1, to: 10_000 });
 const onIncompatible = oneOf('what to do', ['skip', 'error']);
 
+function documentOf(text: string): unknown {
+  try {
+    // Aliases could make a small file into an endless list, or one that holds itself.
+    return parse(text, { maxAliasCount: 0, schema: 'core', merge: false, logLevel: 'error' });
+  } catch (error) {
+    // The first line; the others point at the place.
+    const [line] = (error as Error).message.split('\n');
+    throw new DataError(`The study is not YAML or JSON: ${line.replace(/:?$/, '.')}`);
+  }
+}
+
+const pluginList = listOf(
+  (value, path) =>
+    typeof value === 'string' && value !== '' ? value : fail(path, value, 'the path of a file'),
+  0,
+);
+
+/**
+ * Plugins that a study's file names, relative to it: they must be loaded before {@link readStudy}, which checks names.
+ *
+ * @throws DataError when the text is no YAML, or this key no list of paths
+ */
+export function studyPlugins(text: string): string[] {
+  const document = documentOf(text) as { readonly plugins?: unknown } | null;
+  return pluginList(document?.plugins ?? [], 'plugins') as string[];
+}
+
 /**
  * Reads a study from YAML, of which JSON is a part.
  *
  * @throws DataError that names the key, what it holds and what it may hold
  */
 export function readStudy(text: string): StudyConfig {
-  let document: unknown;
-  try {
-    // Aliases could make a small file into an endless list, or one that holds itself.
-    document = parse(text, { maxAliasCount: 0, schema: 'core', merge: false, logLevel: 'error' });
-  } catch (error) {
-    // The first line; the others point at the place.
-    const [line] = (error as Error).message.split('\n');
-    throw new DataError(`The study is not YAML or JSON: ${line.replace(/:?$/, '.')}`);
-  }
+  const document = documentOf(text);
   const keys = [
     'title',
     'estimators',
@@ -130,6 +153,7 @@ export function readStudy(text: string): StudyConfig {
     'seeds',
     'settings',
     'onIncompatible',
+    'plugins',
   ];
   const given = fields(document, 'the study', keys);
   const unique = <T>(list: T[]): T[] => [...new Set(list)];
@@ -164,6 +188,7 @@ export function readStudy(text: string): StudyConfig {
     onIncompatible: checkOf(onIncompatible)(given.onIncompatible ?? 'skip', 'onIncompatible') as
       | 'skip'
       | 'error',
+    ...(given.plugins === undefined ? {} : { plugins: pluginList(given.plugins, 'plugins') as string[] }),
   };
 }
 

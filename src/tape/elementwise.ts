@@ -9,7 +9,7 @@ import {
   softplus as softplusOf,
   trigamma as trigammaOf,
 } from '../math/special.ts';
-import { type Op, record, shapeError, Tensor, type VjpContext } from './tensor.ts';
+import { type Op, record, requireTensor, shapeError, Tensor, type VjpContext } from './tensor.ts';
 
 /** A tensor, or a number standing for a constant that broadcasts everywhere. */
 export type Operand = Tensor | number;
@@ -36,7 +36,9 @@ export const constantValue = (tensor: Operand): number | undefined =>
       ? tensor
       : undefined;
 
-const toTensor = (operand: Operand): Tensor => (typeof operand === 'number' ? constant(operand) : operand);
+/** @throws UsageError naming the operation when the operand is neither a tensor nor a number */
+const toTensor = (operand: Operand, name: string): Tensor =>
+  typeof operand === 'number' ? constant(operand) : requireTensor(name, operand, 'a tensor or a number');
 
 function broadcastAll(name: string, inputs: readonly Tensor[]): Shape {
   let shape: Shape = [];
@@ -189,11 +191,11 @@ export type Binary = (a: Operand, b: Operand) => Tensor;
 const unary =
   (name: ElementwiseName): Unary =>
   (x) =>
-    record(elementwiseOps[name], [toTensor(x)], null);
+    record(elementwiseOps[name], [toTensor(x, name)], null);
 const binary =
   (name: ElementwiseName): Binary =>
   (a, b) =>
-    record(elementwiseOps[name], [toTensor(a), toTensor(b)], null);
+    record(elementwiseOps[name], [toTensor(a, name), toTensor(b, name)], null);
 
 /** −x */
 export const neg: Unary = unary('neg');
@@ -242,14 +244,14 @@ export const digamma: Unary = unary('digamma');
 
 /** a + b, broadcast */
 export function add(a: Operand, b: Operand): Tensor {
-  if (constantValue(a) === 0) return toTensor(b);
-  if (constantValue(b) === 0) return toTensor(a);
+  if (constantValue(a) === 0) return toTensor(b, 'add');
+  if (constantValue(b) === 0) return toTensor(a, 'add');
   return binary('add')(a, b);
 }
 
 /** a − b, broadcast */
 export function sub(a: Operand, b: Operand): Tensor {
-  if (constantValue(b) === 0) return toTensor(a);
+  if (constantValue(b) === 0) return toTensor(a, 'sub');
   return binary('sub')(a, b);
 }
 
@@ -258,15 +260,15 @@ export function mul(a: Operand, b: Operand): Tensor {
   const left = constantValue(a);
   const right = constantValue(b);
   if (left !== undefined && right !== undefined) return constant(left * right);
-  if (left === 1) return toTensor(b);
-  if (right === 1) return toTensor(a);
+  if (left === 1) return toTensor(b, 'mul');
+  if (right === 1) return toTensor(a, 'mul');
   return binary('mul')(a, b);
 }
 
 /** a/b, broadcast */
 export function div(a: Operand, b: Operand): Tensor {
   const right = constantValue(b);
-  if (right === 1) return toTensor(a);
+  if (right === 1) return toTensor(a, 'div');
   return binary('div')(a, b);
 }
 
@@ -280,7 +282,7 @@ export function pow(a: Operand, b: Operand): Tensor {
     case 0:
       return where(1, 1, a);
     case 1:
-      return toTensor(a);
+      return toTensor(a, 'pow');
     case 2:
       return square(a);
     case 3:
@@ -305,18 +307,22 @@ export const equal: Binary = binary('equal');
 
 /** a where the condition is not 0, else b; broadcast. A condition that is NaN is not 0, so it chooses a. */
 export function where(condition: Operand, a: Operand, b: Operand): Tensor {
-  return record(elementwiseOps.where, [toTensor(condition), toTensor(a), toTensor(b)], null);
+  return record(
+    elementwiseOps.where,
+    [toTensor(condition, 'where'), toTensor(a, 'where'), toTensor(b, 'where')],
+    null,
+  );
 }
 
 /** x limited to [low, high]; the cotangent passes at the bounds. Either bound may be infinite. */
 export function clamp(x: Operand, low: number, high: number): Tensor {
   if (!(low <= high)) throw new UsageError(`clamp: low ${low} is not below high ${high}`);
-  if (low === -Infinity && high === Infinity) return toTensor(x);
+  if (low === -Infinity && high === Infinity) return toTensor(x, 'clamp');
   // Infinities have no literal in WGSL; the largest float32 limits nothing finite.
   const largest = 3.4028234663852886e38;
   return record(
     elementwiseOps.clamp,
-    [toTensor(x), constant(Math.max(low, -largest)), constant(Math.min(high, largest))],
+    [toTensor(x, 'clamp'), constant(Math.max(low, -largest)), constant(Math.min(high, largest))],
     null,
   );
 }
@@ -329,19 +335,19 @@ function sechSquared(x: Tensor): Tensor {
 
 /** x·sigmoid(x) */
 export function silu(x: Operand): Tensor {
-  const tensor = toTensor(x);
+  const tensor = toTensor(x, 'silu');
   return mul(tensor, sigmoid(tensor));
 }
 
 /** x/2·(1 + tanh(√(2/π)(x + 0.044715x³))) */
 export function geluTanh(x: Operand): Tensor {
-  const tensor = toTensor(x);
+  const tensor = toTensor(x, 'geluTanh');
   const inner = mul(Math.sqrt(2 / Math.PI), add(tensor, mul(0.044715, pow(tensor, 3))));
   return mul(mul(0.5, tensor), add(1, tanh(inner)));
 }
 
 /** x/2·(1 + erf(x/√2)) */
 export function geluErf(x: Operand): Tensor {
-  const tensor = toTensor(x);
+  const tensor = toTensor(x, 'geluErf');
   return mul(mul(0.5, tensor), add(1, erf(mul(tensor, Math.SQRT1_2))));
 }

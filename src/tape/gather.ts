@@ -7,7 +7,7 @@ import {
   type Op,
   outputAt,
   record,
-  requireTensors,
+  requireTensor,
   shapeError,
   type Tensor,
 } from './tensor.ts';
@@ -43,7 +43,7 @@ const gatherCall = (
  * Indices are whole numbers in an f32 tensor, which is why the axis has at most 2^24 entries; one outside gives NaN.
  */
 export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
-  requireTensors('gather', index);
+  requireTensor('gather', index);
   const at = axisOf('gather', x, axis);
   if (
     index.shape.length !== x.shape.length ||
@@ -64,8 +64,8 @@ export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
 
 /** Rows `index [picks]` of x along `axis`. */
 export function indexSelect(x: Tensor, index: Tensor, axis: number): Tensor {
-  requireTensors('indexSelect', index);
   const at = axisOf('indexSelect', x, axis);
+  requireTensor('indexSelect', index);
   if (index.shape.length !== 1) throw shapeError('indexSelect', [x, index], 'the index must have one axis');
   const shape = x.shape.map((extent, i) => (i === at ? index.size : extent));
   return gather(

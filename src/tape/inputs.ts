@@ -1,8 +1,17 @@
-import { UsageError } from '../errors.ts';
+import { quoted, UsageError } from '../errors.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
-import { constant, type Operand } from './elementwise.ts';
+import { constant, constantValue, type Operand } from './elementwise.ts';
 import { plain } from './shapes.ts';
-import { currentRecording, type Op, record, requireExtents, shapeError, type Tensor } from './tensor.ts';
+import {
+  currentRecording,
+  type Op,
+  record,
+  requireExtents,
+  requireTensor,
+  shapeError,
+  type Tensor,
+} from './tensor.ts';
+import { broadcastOp, reshapeOp } from './views.ts';
 
 /** Values known when the program is recorded. */
 export interface Literal {
@@ -23,14 +32,37 @@ export const inputOp: Op<Input> = {
   infer: (_inputs, { shape }) => plain(shape),
 };
 
+/** Values of a literal, also under another shape; undefined for what an update computes. */
+export function literalValues(x: Tensor): readonly number[] | undefined {
+  const { op, attributes, inputs } = x.node;
+  if (op === literalOp) return Array.from((attributes as Literal).values);
+  const constant = constantValue(x);
+  if (constant !== undefined) return [constant];
+  return op === reshapeOp || op === broadcastOp ? literalValues(inputs[0]) : undefined;
+}
+
 /** A constant array recorded into the program. @throws ShapeError when the values do not fill the shape */
 export function literal(values: ArrayLike<number>, shape: Shape): Tensor {
   requireExtents('literal', shape);
+  requireNumbers(values);
   if (values.length !== sizeOf(shape))
     throw shapeError('literal', [], `${values.length} values do not fill ${formatShape(shape)}`);
   return values.length === 1 && shape.length === 0
     ? constant(values[0])
     : record(literalOp, [], { values: Float64Array.from(values), shape });
+}
+
+function requireNumbers(values: ArrayLike<number>): void {
+  if (typeof values?.length !== 'number')
+    throw new UsageError(`literal takes an array of numbers; got ${quoted(values)}.`, {
+      hint: 'A single number is constant(number).',
+    });
+  if (ArrayBuffer.isView(values)) return;
+  for (let i = 0; i < values.length; i++)
+    if (typeof values[i] !== 'number')
+      throw new UsageError(`literal takes an array of numbers; got ${quoted(values[i])} at position ${i}.`, {
+        hint: 'Rows are written one after the other: literal([1, 2, 3, 4], [2, 2]).',
+      });
 }
 
 /**
@@ -52,4 +84,6 @@ export function input(name: string, shape: Shape, initial?: number): Tensor {
   return tensor;
 }
 
-export const toOperand = (x: Operand): Tensor => (typeof x === 'number' ? constant(x) : x);
+/** @throws UsageError naming what was given when it is neither a tensor nor a number */
+export const toOperand = (x: Operand, what = 'an operand'): Tensor =>
+  typeof x === 'number' ? constant(x) : requireTensor(what, x, 'a tensor or a number');

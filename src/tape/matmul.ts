@@ -8,7 +8,7 @@ import {
   type Op,
   outputAt,
   record,
-  requireTensors,
+  requireTensor,
   shapeError,
   type Tensor,
 } from './tensor.ts';
@@ -94,7 +94,8 @@ export function flatMatrix(shape: Shape): [batch: number, rows: number, columns:
  * two axes swapped.
  */
 export function matmul(a: Tensor, b: Tensor, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
-  requireTensors('matmul', a, b);
+  requireTensor('matmul', a);
+  requireTensor('matmul', b);
   if (a.shape.length < 2 || b.shape.length < 2)
     throw shapeError('matmul', [a, b], 'both operands need at least two axes');
   const left = options.transA ? transpose(a) : a;

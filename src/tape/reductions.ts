@@ -1,6 +1,6 @@
 import { constant, div, equal, exp, mul, sub } from './elementwise.ts';
 import { axisOf, MOST_INDEXED, plain, tooLongToIndex } from './shapes.ts';
-import { type Op, record, requireTensors, shapeError, type Tensor } from './tensor.ts';
+import { type Op, record, requireTensor, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, reshape, stopGradient } from './views.ts';
 
 /** How a reduction puts elements together. */
@@ -49,7 +49,7 @@ function reduce(
   axis: Axes,
   { keepDims, shifted = false }: { readonly keepDims: boolean; readonly shifted?: boolean },
 ): Tensor {
-  requireTensors(kind, x);
+  requireTensor(kind, x);
   const axes = (axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis).map((a) =>
     axisOf(kind, x, a),
   );

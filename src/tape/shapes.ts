@@ -1,5 +1,5 @@
 import { formatShape, normalizeAxis, type Shape, sameShape } from '../math/shape.ts';
-import { requireTensors, shapeError, type Tensor, type TensorType } from './tensor.ts';
+import { requireTensor, shapeError, type Tensor, type TensorType } from './tensor.ts';
 
 /** The type of one f32 output. */
 export const plain = (shape: Shape): TensorType[] => [{ shape, dtype: 'f32' }];
@@ -10,7 +10,7 @@ export const tooLongToIndex = 'the axis has more than 2^24 entries, whose number
 
 /** `-1` counts from the end. @throws ShapeError when there is no such axis */
 export function axisOf(op: string, x: Tensor, axis: number): number {
-  requireTensors(op, x);
+  requireTensor(op, x);
   const result = normalizeAxis(axis, x.shape.length);
   if (result === undefined) throw shapeError(op, [x], `axis ${axis} does not exist`);
   return result;
@@ -18,6 +18,7 @@ export function axisOf(op: string, x: Tensor, axis: number): number {
 
 /** Demands equal shapes where broadcasting would hide a mistake, as `[batch]` against `[batch, 1]` in a loss. */
 export function requireShape(op: string, x: Tensor, shape: Shape, name: string): Tensor {
+  requireTensor(op, x);
   if (!sameShape(x.shape, shape)) throw shapeError(op, [x], `${name} must have shape ${formatShape(shape)}`);
   return x;
 }

@@ -120,6 +120,34 @@ function lacks({ op, id }: Node, what: string): never {
   throw new Error(`${op.name}#${id} has no ${what}`);
 }
 
+/**
+ * What was given where a tensor is wanted, if it is one.
+ *
+ * @param what the operation, for the error
+ * @throws UsageError saying what was given, and how a tensor is made of it
+ */
+export function requireTensor(what: string, given: unknown, wanted = 'a tensor'): Tensor {
+  if (given instanceof Tensor) return given;
+  const [seen, hint] = misfit(given);
+  throw new UsageError(`${what} takes ${wanted}; got ${seen}${callSite()}.`, { hint });
+}
+
+/** What is no tensor, in words, and what to do about it. */
+function misfit(given: unknown): [seen: string, hint: string] {
+  if (given instanceof State) return [`the state '${given.name}'`, 'Its value on the tape is read(state).'];
+  if (Array.isArray(given) || ArrayBuffer.isView(given)) {
+    const values =
+      'literal(values, shape) for values that stay, input(name, shape) for those written before a run';
+    return [`an array of ${(given as ArrayLike<unknown>).length} elements`, `Make it a tensor: ${values}.`];
+  }
+  if (typeof given === 'number') return [`the number ${given}`, 'Make it a tensor: constant(number).'];
+  if (typeof given === 'function')
+    return [`the function '${given.name}'`, 'Call it, and pass what it returns.'];
+  if (given === undefined || given === null)
+    return [String(given), 'Is a name misspelt, or has a function no return?'];
+  return [quoted(given), 'Operations take what operations, literal, input and read return.'];
+}
+
 /** Data that lives on the device between updates: parameters, optimiser moments, counters, a replay buffer. */
 export class State {
   readonly shape: Shape;
@@ -184,6 +212,7 @@ export class Recording {
   readonly outputs = new Map<string, Tensor>();
   private readonly current = new Map<State, Tensor>();
   private readonly known = new Map<string, Node>();
+  private readonly names = new Map<string, State>();
   private draws = 0;
 
   private ticking = false;
@@ -215,10 +244,21 @@ export class Recording {
   read(state: State): Tensor {
     let tensor = this.current.get(state);
     if (!tensor) {
+      this.name(state);
       tensor = outputOf(this.add(stateOp, [], state, []));
       this.current.set(state, tensor);
     }
     return tensor;
+  }
+
+  /** @throws UsageError when another state of the program has the name: one would be taken for the other */
+  private name(state: State): void {
+    const holder = this.names.get(state.name);
+    if (holder !== undefined && holder !== state)
+      throw new UsageError(`Two states of this program are named '${state.name}'${callSite()}.`, {
+        hint: "Give each network and state a name of its own, as mlp({ name: 'critic', … }).",
+      });
+    this.names.set(state.name, state);
   }
 
   /**
@@ -226,7 +266,7 @@ export class Recording {
    * @throws UsageError when another recording made it: here its number stands for another node
    */
   own(tensor: Tensor, what: string): Tensor {
-    requireTensors(what, tensor);
+    requireTensor(what, tensor);
     if (this.nodes[tensor.node.id] === tensor.node) return tensor;
     throw new UsageError(`${what}: ${tensor} belongs to another recording${callSite()}.`, {
       hint: 'Compute it inside this device.compile(...), or pass its values as an input.',
@@ -254,7 +294,10 @@ export class Recording {
     (node.outputs as Tensor[]).push(...types.map((type, i) => new Tensor(node, i, type.shape, type.dtype)));
     this.nodes.push(node);
     if (pure) this.known.set(key, node);
-    for (const state of writes) this.current.delete(state);
+    for (const state of writes) {
+      this.name(state);
+      this.current.delete(state);
+    }
     return node;
   }
 
@@ -362,15 +405,21 @@ export function requireExtents(what: string, shape: Shape, least = 1): void {
   );
 }
 
-/** @throws UsageError unless all are tensors: callers without types may take something else for one */
-export function requireTensors(what: string, ...values: readonly unknown[]): void {
-  const at = values.findIndex((value) => !(value instanceof Tensor));
-  if (at >= 0) throw new UsageError(`${what}: ${quoted(values[at])} is no tensor${callSite()}.`);
+/** @throws UsageError when what was given is no state */
+export function requireState(what: string, given: State): State {
+  if (given instanceof State) return given;
+  const network = typeof given === 'function';
+  throw new UsageError(
+    `${what} takes a state; got ${network ? 'a network' : misfit(given)[0]}${callSite()}.`,
+    {
+      hint: network ? 'Its parameters are network.parameters.' : 'Make one: new State(name, shape, values).',
+    },
+  );
 }
 
-/** The value of a state at this point of the recording. */
+/** The value of a state at this point of the recording. @throws UsageError when what was given is none */
 export function read(state: State): Tensor {
-  return currentRecording().read(state);
+  return currentRecording().read(requireState('read', state));
 }
 
 /** A {@link ShapeError} that names the operation, what it saw, and the line of user code. */

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../math/shape.ts';
 import { add } from './elementwise.ts';
 import { axisOf, plain } from './shapes.ts';
-import { type Op, record, requireTensors, shapeError, type Tensor } from './tensor.ts';
+import { type Op, record, requireTensor, shapeError, type Tensor } from './tensor.ts';
 
 // Views move no data: a kernel reads through them, and only what no kernel can read as it lies is copied.
 
@@ -16,7 +16,7 @@ export const reshapeOp: Op<Shape> = {
 
 /** The same elements in row-major order under another shape; one extent may be −1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  requireTensors('reshape', x);
+  requireTensor('reshape', x);
   const known = sizeOf(shape.filter((extent) => extent !== -1));
   const full = shape.map((extent) => (extent === -1 ? x.size / known : extent));
   if (sizeOf(full) !== x.size || full.some((extent) => !Number.isInteger(extent))) {
@@ -41,7 +41,7 @@ export const transposeOp: Op<readonly number[]> = {
 
 /** Axis n of the result is axis `permutation[n]` of x; without a permutation the last two axes swap. */
 export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
-  requireTensors('transpose', x);
+  requireTensor('transpose', x);
   const rank = x.shape.length;
   const order =
     permutation ?? [...x.shape.keys()].map((axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
@@ -65,7 +65,7 @@ export const broadcastOp: Op<Shape> = {
 
 /** x repeated to `shape`, by NumPy's rule. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
-  requireTensors('broadcastTo', x);
+  requireTensor('broadcastTo', x);
   const joined = broadcastShapes(x.shape, shape);
   if (!joined || !sameShape(joined, shape))
     throw shapeError('broadcastTo', [x], `cannot be repeated to ${formatShape(shape)}`);
@@ -104,7 +104,7 @@ export function slice(
   end: readonly number[],
   step?: readonly number[],
 ): Tensor {
-  requireTensors('slice', x);
+  requireTensor('slice', x);
   const steps = step ?? begin.map(() => 1);
   if (begin.length !== x.shape.length || end.length !== begin.length || steps.length !== begin.length) {
     throw shapeError(
@@ -136,10 +136,19 @@ export function sliceAxis(x: Tensor, axis: number, begin: number, end: number): 
   );
 }
 
+/** @throws UsageError unless there is at least one, and all are tensors */
+function requireList(op: string, tensors: readonly Tensor[]): readonly Tensor[] {
+  if (!Array.isArray(tensors) || tensors.length === 0)
+    throw new UsageError(`${op} needs a list of at least one tensor.`, {
+      hint: `Write ${op}([a, b], axis).`,
+    });
+  for (const tensor of tensors) requireTensor(op, tensor);
+  return tensors;
+}
+
 /** The tensors one after the other along `axis`; their other extents must agree. */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
-  if (tensors.length === 0) throw new UsageError('concat needs at least one tensor');
-  const first = tensors[0];
+  const first = requireList('concat', tensors)[0];
   const at = axisOf('concat', first, axis);
   for (const tensor of tensors) {
     if (
@@ -165,7 +174,7 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
 
 /** The tensors along a new axis. */
 export function stack(tensors: readonly Tensor[], axis: number): Tensor {
-  const rank = tensors[0].shape.length + 1;
+  const rank = requireList('stack', tensors)[0].shape.length + 1;
   const at = axis < 0 ? axis + rank : axis;
   const expand = (x: Tensor) => reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
   return concat(tensors.map(expand), at);

@@ -99,8 +99,8 @@ export default [
   {
     fault: 'the prior of a Boltzmann target is divided by the temperature too',
     file: 'src/divergences/target.ts',
-    from: 'return logPrior ? add(density, logPrior(actions)) : density;',
-    to: 'return logPrior ? div(add(minimumOf(values), logPrior(actions)), scale) : density;',
+    from: 'const density = div(minimumOf(values), scale);',
+    to: 'const density = div(minimumOf(values), scale);\n      if (logPrior) return div(add(minimumOf(values), logPrior(actions)), scale);',
   },
   {
     fault: 'an estimator refuses the least number of samples it needs',
@@ -251,5 +251,23 @@ export default [
     file: 'src/divergences/hellinger.ts',
     from: '-0.5 * Math.exp(0.5 * (at.logPolicy + at.logTarget))',
     to: '-Math.exp(at.logTarget)',
+  },
+  {
+    fault: 'critics without an axis of critics pass',
+    file: 'src/divergences/target.ts',
+    from: 'shape.length === wanted.length + 1 && shape[0] >= 1 &&',
+    to: 'shape.length <= wanted.length ||',
+  },
+  {
+    fault: 'a density beyond the box is that of its face',
+    file: 'src/distributions/checks.ts',
+    from: 'where(greater(abs(actions), 1), Number.NaN, actions)',
+    to: 'actions',
+  },
+  {
+    fault: 'of several estimators some are added before one is refused',
+    file: 'src/divergences/registry.ts',
+    from: '    taken.push(name);',
+    to: '    taken.push(name);\n    (estimators as Estimator[]).push(estimator);',
   },
 ];

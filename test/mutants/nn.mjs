@@ -119,4 +119,10 @@ export default [
     from: 'mul(3 * 0.044715, square(kept))',
     to: 'mul(0.044715, square(kept))',
   },
+  {
+    fault: 'networks of other names start from the same weights',
+    file: 'src/nn/mlp.ts',
+    from: '(nameIndex(name) + net) % 2 ** 32',
+    to: 'net',
+  },
 ];

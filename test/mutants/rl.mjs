@@ -504,4 +504,34 @@ export default [
     from: 'words[2]--;',
     to: '',
   },
+  {
+    fault: 'a replay buffer takes actions beyond the box',
+    file: 'src/rl/replay.ts',
+    from: 'action[i] > 1 || action[i] < -1',
+    to: 'action[i] > 3 || action[i] < -3',
+  },
+  {
+    fault: 'pieces of a checkpoint are read from the first on only',
+    file: 'src/rl/checkpoint-format.ts',
+    from: '[piece, at] = [piece + 1, 0]',
+    to: '[piece, at] = [piece, 0]',
+  },
+  {
+    fault: 'weights from PyTorch are not transposed',
+    file: 'src/rl/policy-weights.ts',
+    from: 'values[(i % rows) * columns + Math.floor(i / rows)]',
+    to: 'values[i]',
+  },
+  {
+    fault: 'an action is given as the learner writes it',
+    file: 'src/rl/policy.ts',
+    from: 'return actionMap(spaceOf(spaces.action)).toEnvironment(action);',
+    to: 'return Float64Array.from(action);',
+  },
+  {
+    fault: 'a normalisation is left out',
+    file: 'src/rl/policy-file.ts',
+    from: 'this.network(this.normalised(states))',
+    to: 'this.network(states)',
+  },
 ];

@@ -234,4 +234,22 @@ export default [
     from: "else if (Object.hasOwn(result, 'checksum'))",
     to: 'else if (false)',
   },
+  {
+    fault: 'the settings of a run do not hold its plugins',
+    file: 'src/study/runs/run-settings.ts',
+    from: '    ...pluginSettings(),\n',
+    to: '',
+  },
+  {
+    fault: 'a plugin is known by its name alone',
+    file: 'src/study/runs/plugins.ts',
+    from: "const hash = createHash('sha256').update(text).digest('hex');",
+    to: "const hash = createHash('sha256').digest('hex');",
+  },
+  {
+    fault: 'worker threads load no plugins',
+    file: 'src/study/runs/environment-workers.ts',
+    from: 'plugins: pluginFiles()',
+    to: 'plugins: []',
+  },
 ];

@@ -1,8 +1,8 @@
 // Labels against measurement, for every estimator and variant that is not exact, with every distribution that has a density.
 import { test } from 'uvu';
+import { checkLabel, Problem } from '../../src/check/label.ts';
 import { distributionFamilies } from '../../src/distributions/registry.ts';
 import { estimatorChoices } from '../../src/divergences/registry.ts';
-import { checkLabel, Problem } from './labels-setting.ts';
 
 // With one coordinate a full covariance is a diagonal one.
 const problems = distributionFamilies

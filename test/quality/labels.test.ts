@@ -1,10 +1,10 @@
 // Labels against measurement, for some estimators of each kind; labels.long.test.ts tries all of them, with all families.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { checkLabel, Problem } from '../../src/check/label.ts';
 import { distributionFamily } from '../../src/distributions/registry.ts';
 import type { EstimatorChoice } from '../../src/divergences/estimator.ts';
 import { chooseEstimator, estimatorChoices } from '../../src/divergences/registry.ts';
-import { checkLabel, Problem } from './labels-setting.ts';
 
 const problems = ['gaussian', 'categorical'].map((name) => new Problem(distributionFamily(name)));
 test.after(async () => {

@@ -1,8 +1,9 @@
 // The least number of samples of every estimator and variant with every distribution that has a density.
 import { test } from 'uvu';
+import { Problem } from '../../src/check/label.ts';
 import { distributionFamilies } from '../../src/distributions/registry.ts';
 import { estimatorChoices } from '../../src/divergences/registry.ts';
-import { checkLeastSamples, Problem } from './labels-setting.ts';
+import { checkLeastSamples } from './least-samples-setting.ts';
 
 // Noise over a simplex, whose corners a relaxed choice crowds, hides what is learnt from so few samples.
 const families = distributionFamilies.filter(

@@ -106,7 +106,7 @@ test('what is no policy is refused with what is wrong', () => {
     );
   for (const foreign of [null, 3, 'text', [], {}, { kind: 'divergrad-run' }])
     refused(foreign, /'p\.json' is not a saved policy\. Name a policy\.json/);
-  refused({ ...good, version: 2 }, /has version 2, and this program reads version 1\. Use the newer/);
+  refused({ ...good, version: 3 }, /has version 3, and this program reads versions 1 and 2\. Use the newer/);
   refused({ ...good, version: '1' }, /has version "1"/);
   refused({ ...good, environment: 7 }, /environment 7, not a name/);
   refused({ ...good, distribution: 'toString' }, /unknown distribution "toString"/);

@@ -4,10 +4,12 @@ import { makeEnvironment, prepareEnvironment } from '../../envs/registry.ts';
 import { LocalVector } from '../../envs/vector.ts';
 import { packError } from '../../errors.ts';
 import type { SliceAnswer, SliceRequest, WorkerSlice } from './environment-workers.ts';
+import { loadPlugins } from './plugins.ts';
 
-const { environment, count, first } = workerData as WorkerSlice;
+const { environment, count, first, plugins } = workerData as WorkerSlice;
 
 async function open(): Promise<LocalVector> {
+  await loadPlugins(plugins);
   await prepareEnvironment(environment);
   return new LocalVector(
     Array.from({ length: count }, () => makeEnvironment(environment)),

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { EnvironmentState } from '../../envs/environment.ts';
 import { Pace, requireStates, type VectorEnvironment, type VectorTransition } from '../../envs/vector.ts';
 import { EnvironmentError, type PackedError, unpackError } from '../../errors.ts';
+import { pluginFiles } from './loaded-plugins.ts';
 
 /** The part of a run's environments that one worker holds. */
 export interface WorkerSlice {
@@ -9,6 +10,8 @@ export interface WorkerSlice {
   readonly count: number;
   /** Place of its first environment among all. */
   readonly first: number;
+  /** Paths of the plugins that it loads first. */
+  readonly plugins: readonly string[];
 }
 
 export type SliceRequest =
@@ -78,7 +81,13 @@ export class WorkerVector implements VectorEnvironment {
     const begin = (i: number) => Math.floor((i * count) / used);
     this.slices = Array.from(
       { length: used },
-      (_, i) => new Slice({ environment, first: begin(i), count: begin(i + 1) - begin(i) }),
+      (_, i) =>
+        new Slice({
+          environment,
+          first: begin(i),
+          count: begin(i + 1) - begin(i),
+          plugins: pluginFiles(),
+        }),
     );
   }
 

@@ -11,6 +11,7 @@ import { UsageError } from '../../errors.ts';
 import { actionMap } from '../../rl/actions.ts';
 import { ActorCritic, criticTargetOf, temperatureMode } from '../../rl/actor-critic.ts';
 import { requireRounds } from '../../rl/train-checks.ts';
+import { pluginSettings } from './loaded-plugins.ts';
 import { type RunSettings, runDefaults } from './settings.ts';
 
 /**
@@ -75,6 +76,7 @@ export async function completeSettings(asked: Asked): Promise<RunSettings> {
   const settings = {
     ...{ ...runDefaults, ...said },
     ...{ estimator: estimator.name, distribution, samples, temperature, criticTarget },
+    ...pluginSettings(),
   };
   const { steps, evaluateEvery, parallelEnvironments } = settings;
   requireRounds({ steps, evaluateEvery }, parallelEnvironments);

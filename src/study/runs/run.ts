@@ -94,7 +94,7 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     device = trained.device;
     const stopped = options.signal?.aborted === true;
     if (!stopped) {
-      const policy = await savePolicy(device, learner, settings.environment);
+      const policy = await savePolicy(device, learner, makeEnvironment(settings.environment));
       await folder?.finish(policy, trained.evaluations, since());
     }
     return {

@@ -10,6 +10,7 @@ import { ranges } from '../../rl/ranges.ts';
 import { fixedTemperature } from '../../rl/temperature.ts';
 import { type TrainNumbers, trainDefaults } from '../../rl/train-options.ts';
 import { type Kind, name, number, numbers, oneOf, orName } from './kinds.ts';
+import { pluginArguments } from './loaded-plugins.ts';
 
 export interface Setting<T = unknown> {
   /** The option of `train`, with what stands for its value. */
@@ -169,14 +170,17 @@ type IdentityName = {
 }[SettingName];
 
 /** Everything that says which run this is, by its names in `config.json`. */
-export type RunSettings = Pick<SettingValues, IdentityName>;
+export type RunSettings = Pick<SettingValues, IdentityName> & {
+  /** Names and contents' hashes of the plugins that it was made with; absent where there were none. */
+  readonly plugins?: readonly string[];
+};
 
 export const settingEntries = Object.entries(settingsTable) as readonly [SettingName, Setting][];
 
 /** Names of {@link RunSettings}. */
 export const identityNames = settingEntries
   .filter(([, { identity }]) => identity !== false)
-  .map(([key]) => key as keyof RunSettings);
+  .map(([key]) => key as IdentityName);
 
 /** The settings that have a default of their own. */
 export const runDefaults = Object.fromEntries(
@@ -191,9 +195,11 @@ export const runDefaults = Object.fromEntries(
 /** The option's name without its value: `--learning-rate`. */
 export const flagOf = (key: SettingName): string => settingsTable[key].flag.split(' ')[0];
 
-/** The options of `train` that make this run. */
-export const trainArguments = (settings: RunSettings): string[] =>
-  identityNames.flatMap((key) => [flagOf(key), String(settings[key])]);
+/** The options of `train` that make this run, with the plugins of this process. */
+export const trainArguments = (settings: RunSettings): string[] => [
+  ...identityNames.flatMap((key) => [flagOf(key), String(settings[key])]),
+  ...pluginArguments(),
+];
 
 /** What config.json holds beside the settings. */
 const notSettings = ['kind', 'versions', 'adapter', 'command', 'checksum'];
