@@ -13,6 +13,8 @@ export const sections = [
       ['guide/distributions', 'Your own distribution'],
       ['guide/networks', 'Networks, critics, replay'],
       ['guide/policies', 'Save, load, act'],
+      ['policies', 'Policies and PyTorch'],
+      ['plugins', 'Plugins'],
       ['guide/browser', 'Pages and workers'],
       ['guide/studies', 'Studies, reports, charts'],
     ],

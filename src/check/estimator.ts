@@ -12,10 +12,11 @@ import { mul, reshape, square, sub, sum, type Tensor } from '../tape/index.ts';
 import { type Checked, confirm, tryAll } from './confirm.ts';
 import { checkLabel, Problem } from './label.ts';
 
+/** How thoroughly an estimator is checked. */
 export interface CheckEstimatorOptions {
   /** Families to try it with; those that fit of a Gaussian, a squashed one and a categorical, when absent. */
   readonly families?: readonly string[];
-  /** Gradients drawn, in 65,536 over the root of the samples; more find smaller faults. */
+  /** Gradients drawn, in 65,536 over the root of the samples; more find smaller faults; 0.1 when absent. */
   readonly scale?: number;
 }
 

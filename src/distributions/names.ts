@@ -1,5 +1,6 @@
 // The names that come with the library, for editors to complete. Tests hold them against the registry.
 
+/** Families that come with the library. */
 export const distributionNames = [
   'gaussian',
   'tanh-gaussian',

@@ -1,5 +1,6 @@
 // The names that come with the library, for editors to complete. Tests hold them against the registry.
 
+/** Estimators that come with the library, and their variants. */
 export const estimatorNames = [
   'reverse-kl/pathwise',
   'reverse-kl/pathwise-stl',

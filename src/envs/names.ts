@@ -1,5 +1,6 @@
 // The names that come with the library, for editors to complete. Tests hold them against the registry.
 
+/** Environments that come with the library. */
 export const environmentNames = [
   'pendulum',
   'mountain-car-continuous',

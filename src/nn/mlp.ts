@@ -43,7 +43,7 @@ export interface MlpOptions {
   readonly name?: string;
   /** Of the initial weights, which depend on the name too: networks of other names start from other weights. 0 when absent. */
   readonly seed?: number;
-  /** What the initial weights are drawn for instead of the name; networks of one seed and purpose start alike. */
+  /** What the initial weights are drawn for instead of the name; networks of one seed and purpose start alike. The name when absent. */
   readonly purpose?: Purpose;
 }
 

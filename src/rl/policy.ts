@@ -15,6 +15,7 @@ import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 export type PolicyDescription = Omit<PolicyFile, 'parameters' | 'kind' | 'version'> &
   Partial<Pick<PolicyFile, 'kind' | 'version' | 'parameters'>>;
 
+/** How an action is chosen. */
 export interface ActOptions {
   /** The most likely action, or its squashed mean, when true, as it is when absent; else a sample. */
   readonly deterministic?: boolean;

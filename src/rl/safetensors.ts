@@ -11,6 +11,7 @@ export interface NamedArray {
   readonly values: ArrayLike<number>;
 }
 
+/** What a safetensors file holds. */
 export interface Safetensors {
   readonly arrays: ReadonlyMap<string, NamedArray>;
   readonly metadata: Readonly<Record<string, string>>;
