@@ -35,15 +35,13 @@ import {
   type CommonOptions,
   making,
   nameList,
-  type Progress,
-  print,
-  progressBar,
   versions,
   wholeNumber,
   widths,
   withCommonOptions,
   writeResult,
 } from './common.ts';
+import { type Progress, print, progressBar } from './terminal.ts';
 
 interface BenchOptions extends CommonOptions {
   readonly estimators?: string[] | 'all';

@@ -1,9 +1,6 @@
-import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import { streamVersion } from '../math/streams.ts';
-import { printable } from '../report/text.ts';
-import { ending } from '../study/runs/ending.ts';
 import { realpath, stat, writeFile } from '../study/runs/files.ts';
 import { settingsTable } from '../study/runs/settings.ts';
 import { writeWhole } from '../study/runs/whole-file.ts';
@@ -74,39 +71,6 @@ export async function writeResult(file: string, text: string): Promise<void> {
   const held = await stat(file).catch(() => undefined);
   if (held && !held.isFile()) await writeFile(file, text);
   else await writeWhole(held ? await realpath(file) : file, text);
-}
-
-/** Writes a line to standard output. @throws Stopped when nobody reads it any more and nothing is to be saved */
-export const print = (line: string): void => ending.say(`${printable(line)}\n`);
-
-/** Writes a line to standard error, where that can be written. */
-export const warn = (line: string): void => ending.warn(`${printable(line)}\n`);
-
-/** A progress bar on a terminal's standard error; nothing in a pipe. */
-export interface Progress {
-  /** @param done from 0 to 1 */
-  update(done: number, text: string): void;
-  stop(): void;
-}
-
-export function progressBar(title: string): Progress {
-  if (process.stderr.isTTY !== true) return { update: () => ending.check(), stop: () => undefined };
-  const bar = new cliProgress.SingleBar({
-    format: `${title} [{bar}] {percentage}% {text}`,
-    stream: process.stderr,
-    barsize: 24,
-    clearOnComplete: true,
-    hideCursor: false,
-    gracefulExit: false, // its handler would keep Ctrl-C from ending the process
-  });
-  bar.start(1, 0, { text: '' });
-  return {
-    update: (done, text) => {
-      ending.check();
-      bar.update(Math.min(1, done), { text });
-    },
-    stop: () => bar.stop(),
-  };
 }
 
 /** A table without borders, which fits a terminal and can be cut into columns. */

@@ -16,13 +16,12 @@ import {
   backendChoice,
   type CommonOptions,
   making,
-  print,
-  progressBar,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
   writeResult,
 } from './common.ts';
+import { print, progressBar } from './terminal.ts';
 
 interface PlayCommandOptions extends CommonOptions {
   readonly episodes: number;

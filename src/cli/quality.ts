@@ -24,13 +24,12 @@ import {
   type CommonOptions,
   making,
   nameList,
-  print,
-  progressBar,
   versions,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
 } from './common.ts';
+import { print, printTable, progressBar } from './terminal.ts';
 
 interface QualityCommandOptions extends CommonOptions {
   readonly estimators?: string[];
@@ -194,7 +193,7 @@ function printReport(report: QualityReport): void {
       row.finding,
     ]);
   }
-  print(table.toString());
+  printTable(table);
 }
 
 /** A table without borders, which fits a terminal and can be cut into columns. */

@@ -19,12 +19,12 @@ import {
   type CommonOptions,
   compactTable,
   making,
-  print,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
   writeResult,
 } from './common.ts';
+import { print, printTable } from './terminal.ts';
 
 /** Bootstrap resamples where nothing is said. */
 export const RESAMPLES = 2000;
@@ -118,7 +118,7 @@ function printReport(summary: StudyReport, findings: readonly Finding[], file: s
       withInterval(score, decimals),
       withInterval(curveMean, decimals),
     ]);
-  print(table.toString());
+  printTable(table);
   print('');
   findings.forEach(({ claim, verdict }, i) => {
     print(`${i + 1}. ${claim} ${verdict}`);

@@ -8,18 +8,10 @@ import { ending } from '../study/runs/ending.ts';
 import { readFile } from '../study/runs/files.ts';
 import { runDefaults, trainArguments } from '../study/runs/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
-import {
-  type CommonOptions,
-  making,
-  print,
-  progressBar,
-  warn,
-  wholeNumber,
-  withCommonOptions,
-  withJsonSwitch,
-} from './common.ts';
+import { type CommonOptions, making, wholeNumber, withCommonOptions, withJsonSwitch } from './common.ts';
 import { RESAMPLES, writeReport } from './report.ts';
 import { optionOf } from './setting-options.ts';
+import { print, progressBar, warn } from './terminal.ts';
 
 interface StudyCommandOptions extends CommonOptions {
   readonly out?: string;

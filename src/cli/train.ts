@@ -8,16 +8,9 @@ import { ending } from '../study/runs/ending.ts';
 import { performRun } from '../study/runs/run.ts';
 import { completeSettings } from '../study/runs/run-settings.ts';
 import { type SettingValues, settingEntries } from '../study/runs/settings.ts';
-import {
-  type CommonOptions,
-  making,
-  print,
-  progressBar,
-  warn,
-  withCommonOptions,
-  withJsonSwitch,
-} from './common.ts';
+import { type CommonOptions, making, withCommonOptions, withJsonSwitch } from './common.ts';
 import { optionOf, settingsFrom } from './setting-options.ts';
+import { print, printParts, printText, progressBar, warn } from './terminal.ts';
 
 /** Beside the settings, which are read by {@link settingsFrom}. */
 interface TrainCommandOptions extends CommonOptions {
@@ -51,7 +44,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
   await requireFolder(options.out);
   // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
   ending.watchParent();
-  const say = options.json ? () => undefined : print;
+  const say = options.json ? () => undefined : printText;
   const progress = progressBar('training');
   let last = performance.now();
   try {
@@ -83,7 +76,9 @@ async function run(options: TrainCommandOptions): Promise<void> {
         progress.update(step / settings.steps, `${step} steps`);
         ending.tell({ step });
       },
-      onEvaluation: (evaluation, at) => say(evaluationLine(evaluation, at)),
+      onEvaluation: (evaluation, at) => {
+        if (!options.json) printParts(evaluationParts(evaluation, at));
+      },
       onRecovery: (loss, step) => warn(`divergrad: ${loss.message} The run goes on from step ${step}.`),
     });
     if (!stopped) ending.whole();
@@ -112,12 +107,17 @@ async function run(options: TrainCommandOptions): Promise<void> {
   }
 }
 
-function evaluationLine({ step, meanReturn, returns, metrics }: Evaluation, seconds: number): string {
+function evaluationParts({ step, meanReturn, returns, metrics }: Evaluation, seconds: number): string[] {
   const spread = Math.sqrt(
     returns.reduce((total, value) => total + (value - meanReturn) ** 2, 0) / returns.length,
   );
   const shown = ['temperature', 'entropy', 'criticLoss', 'effectiveSampleSize']
     .filter((name) => metrics[name] !== undefined)
     .map((name) => `${name} ${metrics[name].toPrecision(3)}`);
-  return `step ${String(step).padStart(7)}  return ${meanReturn.toFixed(1).padStart(8)} ± ${spread.toFixed(1)}  ${shown.join('  ')}  ${seconds.toFixed(1)} s`;
+  return [
+    `step ${String(step).padStart(7)}`,
+    `return ${meanReturn.toFixed(1).padStart(8)} ± ${spread.toFixed(1)}`,
+    ...shown,
+    `${seconds.toFixed(1)} s`,
+  ];
 }

@@ -12,11 +12,11 @@ import {
   type CommonOptions,
   making,
   nameList,
-  print,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
 } from './common.ts';
+import { print } from './terminal.ts';
 
 interface VerifyOptions extends CommonOptions {
   readonly backend: BackendChoice;
