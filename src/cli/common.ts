@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import { streamVersion } from '../math/streams.ts';
 import { realpath, stat, writeFile } from '../study/runs/files.ts';
+import { number } from '../study/runs/kinds.ts';
 import { settingsTable } from '../study/runs/settings.ts';
 import { writeWhole } from '../study/runs/whole-file.ts';
 import { version } from '../version.ts';
@@ -23,15 +24,8 @@ export const withJsonSwitch = (command: Command): Command =>
   command.option('--json', 'print the result as JSON on standard output');
 
 /** Parses an option's value as a whole number within bounds. */
-export function wholeNumber(from: number, to: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= from && value <= to)) {
-      throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
-    }
-    return value;
-  };
-}
+export const wholeNumber = (from: number, to: number): ((text: string) => number) =>
+  parserOf(number({ whole: true, from, to }));
 
 /** Parses `64,64` (or `64-64`) as layer widths. */
 export const widths = parserOf(settingsTable.hidden.kind);

@@ -47,7 +47,7 @@ function createProgram(): Command {
   return program.action((name: string | undefined) => {
     const known = program.commands.map((command) => command.name());
     if (name !== undefined) throw unknownName('command', name, known);
-    throw new UsageError('No command was given.', { hint: `Known: ${known.join(', ')}; see --help.` });
+    program.outputHelp();
   });
 }
 

@@ -6,6 +6,7 @@ import { planStudy, readStudy, studySettings } from '../study/config.ts';
 import { requireFolder } from '../study/runs/destination.ts';
 import { ending } from '../study/runs/ending.ts';
 import { readFile } from '../study/runs/files.ts';
+import { nothingLearned } from '../study/runs/run-settings.ts';
 import { runDefaults, trainArguments } from '../study/runs/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
 import { type CommonOptions, making, wholeNumber, withCommonOptions, withJsonSwitch } from './common.ts';
@@ -62,6 +63,8 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   const folder = options.out ?? join('runs', basename(file, extname(file)));
   for (const { environment, estimator, distribution, reason } of refused)
     warn(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}`);
+  const [nothing] = runs.flatMap((settings) => nothingLearned(settings) ?? []);
+  if (nothing !== undefined) warn(`divergrad: ${nothing}`);
   if (options.dryRun) {
     if (options.json) print(jsonText({ kind: 'divergrad-study-plan', folder, runs, refused }, 'The plan'));
     else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);

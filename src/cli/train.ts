@@ -1,20 +1,25 @@
 import type { Command } from 'commander';
 import { baselineEstimator } from '../divergences/registry.ts';
+import { environments } from '../envs/registry.ts';
+import { UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { estimatorHelp } from '../report/matrix.ts';
 import type { Evaluation } from '../rl/evaluation.ts';
+import { readSettings } from '../study/config.ts';
 import { requireFolder } from '../study/runs/destination.ts';
 import { ending } from '../study/runs/ending.ts';
+import { readFile } from '../study/runs/files.ts';
 import { performRun } from '../study/runs/run.ts';
-import { completeSettings } from '../study/runs/run-settings.ts';
+import { completeSettings, nothingLearned } from '../study/runs/run-settings.ts';
 import { type SettingValues, settingEntries } from '../study/runs/settings.ts';
 import { type CommonOptions, making, withCommonOptions, withJsonSwitch } from './common.ts';
-import { optionOf, settingsFrom } from './setting-options.ts';
+import { isBare, optionOf, settingsFrom } from './setting-options.ts';
 import { print, printParts, printText, progressBar, warn } from './terminal.ts';
 
-/** Beside the settings, which are read by {@link settingsFrom}. */
+/** Beside the settings, which {@link settingsFrom} reads. */
 interface TrainCommandOptions extends CommonOptions {
   readonly debugNumerics?: boolean;
+  readonly config?: string;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -23,32 +28,50 @@ interface TrainCommandOptions extends CommonOptions {
 export function trainCommand(program: Command): void {
   const command = program.command('train').description('train a policy in an environment with one estimator');
   // Every command has a seed.
-  for (const [name] of settingEntries)
-    if (name !== 'seed') command.addOption(optionOf(name).makeOptionMandatory(name === 'environment'));
+  for (const [name] of settingEntries) if (name !== 'seed') command.addOption(optionOf(name));
   command
+    .option('--config <file>', 'settings as YAML or JSON, by their names in files; options go before it')
     .option('--out <dir>', 'keep the run in this folder; an unfinished run of the same settings goes on')
     .option(
       '--debug-numerics',
       'repeat a run that meets NaN or infinity, to name the operation where it begins',
     );
   command.addHelpText('after', estimatorHelp());
-  withJsonSwitch(withCommonOptions(command)).action((options: TrainCommandOptions) => run(options));
+  withJsonSwitch(withCommonOptions(command)).action((options: TrainCommandOptions) =>
+    isBare(command) ? listEnvironments() : run(command, options),
+  );
 }
 
-/** Commander has seen to the mandatory one, and fills in the defaults. */
+/** What `train` can be told, for somebody who has told it nothing. */
+function listEnvironments(): void {
+  printText('divergrad train --env NAME trains a policy in one of these:');
+  const longest = Math.max(...environments.map(({ name }) => name.length));
+  for (const { name, title } of environments) printParts([`  ${name.padEnd(longest)}`, title]);
+  printText('Try: divergrad train --env pendulum --out runs/pendulum');
+  printText('divergrad train --help has all settings.');
+}
+
+/** The defaults are filled in, but for the environment, which has none. */
 type Asked = Partial<SettingValues> & Pick<SettingValues, 'environment' | 'checkpointEvery'>;
 
-async function run(options: TrainCommandOptions): Promise<void> {
-  const { workers, threads, checkpointEvery, ...asked } = settingsFrom(options) as Asked;
+async function run(command: Command, options: TrainCommandOptions): Promise<void> {
+  const file = options.config === undefined ? {} : readSettings(await readFile(options.config, 'utf8'));
+  const { workers, threads, checkpointEvery, ...asked } = settingsFrom(command, file) as Asked;
+  if (asked.environment === undefined)
+    throw new UsageError('No environment was named.', {
+      hint: `Add --env NAME. Known: ${environments.map(({ name }) => name).join(', ')}.`,
+    });
   const settings = await completeSettings(asked);
   await requireFolder(options.out);
+  const nothing = nothingLearned(settings);
+  if (nothing) warn(`divergrad: ${nothing}`);
   // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
   ending.watchParent();
   const say = options.json ? () => undefined : printText;
   const progress = progressBar('training');
   let last = performance.now();
   try {
-    const { evaluations, seconds, backend, stopped } = await performRun(settings, {
+    const { evaluations, step, seconds, backend, stopped } = await performRun(settings, {
       folder: options.out,
       making: making(),
       checkpointEvery,
@@ -67,6 +90,7 @@ async function run(options: TrainCommandOptions): Promise<void> {
         if (asked.estimator === undefined && settings.estimator !== baselineEstimator)
           say(`${settings.estimator}, since ${baselineEstimator} does not work with ${family.name}`);
         say(`${device.backend.description} (${device.reason})`);
+        if (options.out === undefined) say('nothing is kept without --out DIR');
         if (from > 0) say(`goes on from step ${from}`);
       },
       onStep: (step) => {
@@ -92,16 +116,23 @@ async function run(options: TrainCommandOptions): Promise<void> {
             backend,
             settings,
             stopped,
+            step,
             evaluations,
             seconds,
           },
           'The result',
         ),
       );
-    else if (final)
-      say(
-        `${stopped ? 'stopped, return so far' : 'final return'} ${final.meanReturn.toFixed(1)} (mean of ${final.returns.length} episodes) in ${seconds.toFixed(1)} s${options.out ? `; saved in ${options.out}` : ''}`,
-      );
+    else {
+      const { out } = options;
+      if (final)
+        say(
+          `${stopped ? 'return so far' : 'final return'} ${final.meanReturn.toFixed(1)} (mean of ${final.returns.length} episodes) in ${seconds.toFixed(1)} s`,
+        );
+      if (stopped)
+        say(`stopped at step ${step}${out === undefined ? ', nothing is kept' : ', run again to go on'}`);
+      if (out !== undefined) say(`saved in ${out}; divergrad play ${out} plays the policy`);
+    }
   } finally {
     progress.stop();
   }

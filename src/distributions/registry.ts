@@ -28,6 +28,22 @@ export const distributionFamilies: readonly DistributionFamily[] = [
   deterministic,
 ].map(checkedFamily);
 
+/** What the families are called elsewhere. */
+const alsoCalled: Readonly<Record<string, string>> = {
+  normal: 'gaussian',
+  diagonalgaussian: 'gaussian',
+  multivariatenormal: 'gaussian-full',
+  squashedgaussian: 'tanh-gaussian',
+  squashednormal: 'tanh-gaussian',
+  tanhnormal: 'tanh-gaussian',
+  gmm: 'gaussian-mixture',
+  softmax: 'categorical',
+  gumbelsoftmax: 'relaxed-categorical',
+  concrete: 'relaxed-categorical',
+  delta: 'deterministic',
+  dirac: 'deterministic',
+};
+
 /** The family of that name. @throws UsageError naming the known ones */
 export function distributionFamily(name: string): DistributionFamily {
   const found = distributionFamilies.find((family) => family.name === name);
@@ -36,6 +52,7 @@ export function distributionFamily(name: string): DistributionFamily {
       'distribution',
       name,
       distributionFamilies.map((family) => family.name),
+      alsoCalled,
     );
   return found;
 }

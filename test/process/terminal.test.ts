@@ -1,6 +1,8 @@
 // The command line at a terminal of 60 and of 120 columns: progress and lines never share a row, and nothing is cut off.
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { cliOutput, inFolder } from '../helpers/process.ts';
 import { atTerminal } from './terminal-setting.ts';
 
 const small = '--env pendulum --backend cpu --warmup 50 --hidden 8 --batch 8 --seed 2 --episodes 2'.split(
@@ -41,5 +43,53 @@ for (const columns of [60, 120])
     for (const line of bytes.split('\n'))
       assert.ok((line.split('\r').at(-1) as string).length <= columns, line);
   });
+
+test('Ctrl-C says where it stopped, the policy so far plays, and the same command goes on from there', () =>
+  inFolder(async (folder) => {
+    const out = join(folder, 'run');
+    const args = ['train', ...small, '--steps', '1e6', '--evaluate-every', '200', '--out', out];
+    const first = await atTerminal(60, args, { interrupt: /step +200 / });
+    assert.is(first.code, 130, first.bytes);
+    const text = first.rows.join('\n');
+    const [, step] = /^stopped at step (\d+), run again to go on$/m.exec(text) ?? [];
+    assert.ok(Number(step) >= 200, text);
+    assert.not.match(text, /%|nothing is kept/);
+    const played = JSON.parse(
+      await cliOutput(['play', out, '--episodes', '1', '--backend', 'cpu', '--json']),
+    );
+    assert.is(played.episodes.length, 1);
+    const second = await atTerminal(120, args, { interrupt: /goes on from step/ });
+    assert.match(second.rows.join('\n'), new RegExp(`^goes on from step ${step}$`, 'm'));
+    assert.match(second.rows.join('\n'), /^stopped at step \d+, run again to go on$/m);
+  }));
+
+test('without a folder, train says before and after that nothing is kept', async () => {
+  const { code, rows } = await atTerminal(
+    60,
+    ['train', ...small, '--steps', '1e6', '--evaluate-every', '100'],
+    {
+      interrupt: /step +100 /,
+    },
+  );
+  assert.is(code, 130);
+  assert.ok(rows.includes('nothing is kept without --out DIR'));
+  assert.match(rows.join('\n'), /^stopped at step \d+, nothing is kept$/m);
+});
+
+test('steps that are all warm-up are warned of', async () => {
+  const { code, rows } = await atTerminal(120, [
+    'train',
+    ...small,
+    '--steps',
+    '40',
+    '--evaluate-every',
+    '40',
+  ]);
+  assert.is(code, 0);
+  assert.match(
+    rows.join('\n'),
+    /^divergrad: All 40 steps are warm-up, which takes 50: nothing is learned\./m,
+  );
+});
 
 test.run();

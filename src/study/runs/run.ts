@@ -39,6 +39,8 @@ export interface RunOptions {
 
 export interface RunOutcome {
   readonly evaluations: readonly Evaluation[];
+  /** Environment steps taken, those of earlier parts of the run included. */
+  readonly step: number;
   readonly seconds: number;
   readonly backend: string;
   /** Whether it was stopped before its end. */
@@ -68,6 +70,7 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
   let folder: RunFolder | undefined;
   let training: TrainOptions | undefined;
   const environments = vectorOf(settings, options.workers ?? 0);
+  let step = 0;
   try {
     const asked: TrainOptions & TrainNumbers = {
       ...trainNumbersOf(settings),
@@ -76,7 +79,10 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
       learner,
       environments,
       ...(options.signal ? { signal: options.signal } : {}),
-      ...(options.onStep ? { onStep: options.onStep } : {}),
+      onStep: (taken) => {
+        step = taken;
+        options.onStep?.(taken);
+      },
     };
     const making = { ...options.making, adapter: device.backend.description };
     const identity = runSettings(asked, asked.makeEnvironment().name);
@@ -86,7 +92,8 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
         : await RunFolder.open(options.folder, settings, making, (checkpoint) =>
             requireResumable(checkpoint, identity),
           );
-    options.onStart?.(device, learner, folder?.resume?.step ?? 0, folder?.warning);
+    step = folder?.resume?.step ?? 0;
+    options.onStart?.(device, learner, step, folder?.warning);
     const begun = performance.now();
     const since = () => (performance.now() - begun) / 1000;
     const kept = folder;
@@ -95,7 +102,11 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
       checkpoint: kept && {
         every: options.checkpointEvery,
         resume: kept.resume,
-        save: (checkpoint) => kept.save(checkpoint),
+        save: (checkpoint) => {
+          // Where it goes on: a stop may leave updates of a step that was taken.
+          step = checkpoint.step;
+          return kept.save(checkpoint);
+        },
       },
       onEvaluation: async (evaluation) => {
         await kept?.append(evaluation, since());
@@ -113,12 +124,12 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     });
     device = trained.device;
     const stopped = options.signal?.aborted === true;
-    if (!stopped) {
-      const policy = await savePolicy(device, learner, settings.environment);
-      await folder?.finish(policy, trained.evaluations, since());
-    }
+    const policy = await savePolicy(device, learner, settings.environment);
+    if (stopped) await folder?.keep(policy);
+    else await folder?.finish(policy, trained.evaluations, since());
     return {
       evaluations: trained.evaluations,
+      step,
       seconds: folder?.seconds(since()) ?? since(),
       backend: [...adapters].join('; '),
       stopped,
