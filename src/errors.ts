@@ -30,6 +30,12 @@ export class DivergradError extends Error {
   }
 }
 
+/** What is wrong, without what to do about it: the short of a message. */
+export const problemOf = ({ message, hint = '' }: DivergradError): string =>
+  (message.endsWith(hint) ? message.slice(0, message.length - hint.length) : message)
+    .trim()
+    .replace(/\.$/, '');
+
 /** Shapes that do not fit together, or data of the wrong length. */
 export class ShapeError extends DivergradError {
   override readonly name = 'ShapeError';

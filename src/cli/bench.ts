@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { distributionFamily } from '../distributions/registry.ts';
-import { BackendError, ProbeError, UsageError } from '../errors.ts';
+import { BackendError, ProbeError, problemOf, UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import {
   type CostOptions,
@@ -41,7 +41,7 @@ import {
   withCommonOptions,
   writeResult,
 } from './common.ts';
-import { type Progress, print, progressBar } from './terminal.ts';
+import { type Progress, print, printText, progressBar } from './terminal.ts';
 
 interface BenchOptions extends CommonOptions {
   readonly estimators?: string[] | 'all';
@@ -222,7 +222,11 @@ function explainOn(
 
 const printAbsent = (absent: BenchDocument['absent']): void => {
   for (const { backend, reason, wrong } of absent)
-    print(`${backend}: ${wrong ? 'WRONG, not measured' : 'not present'}: ${reason}`);
+    printText(
+      wrong
+        ? `${backend}: WRONG, not measured: ${reason}`
+        : `${backend}: not present: ${reason}; divergrad doctor says what to do`,
+    );
 };
 
 /** What is measured on each backend. */
@@ -316,7 +320,7 @@ async function openPresent(
   } catch (error) {
     const wrong = error instanceof ProbeError;
     if (!optional || !(wrong || error instanceof BackendError)) throw error;
-    absent.push({ backend, reason: error.message, ...(wrong ? { wrong } : {}) });
+    absent.push({ backend, reason: wrong ? error.message : problemOf(error), ...(wrong ? { wrong } : {}) });
     return undefined;
   }
 }

@@ -14,7 +14,7 @@ import { completeSettings, nothingLearned } from '../study/runs/run-settings.ts'
 import { type SettingValues, settingEntries } from '../study/runs/settings.ts';
 import { type CommonOptions, making, withCommonOptions, withJsonSwitch } from './common.ts';
 import { isBare, optionOf, settingsFrom } from './setting-options.ts';
-import { print, printParts, printText, progressBar, warn } from './terminal.ts';
+import { type Progress, print, printParts, printText, progressBar, warn } from './terminal.ts';
 
 /** Beside the settings, which {@link settingsFrom} reads. */
 interface TrainCommandOptions extends CommonOptions {
@@ -68,7 +68,7 @@ async function run(command: Command, options: TrainCommandOptions): Promise<void
   // A study that is killed takes its runs with it; each goes on from its last checkpoint the next time.
   ending.watchParent();
   const say = options.json ? () => undefined : printText;
-  const progress = progressBar('training');
+  let progress: Progress | undefined;
   let last = performance.now();
   try {
     const { evaluations, step, seconds, backend, stopped } = await performRun(settings, {
@@ -92,12 +92,14 @@ async function run(command: Command, options: TrainCommandOptions): Promise<void
         say(`${device.backend.description} (${device.reason})`);
         if (options.out === undefined) say('nothing is kept without --out DIR');
         if (from > 0) say(`goes on from step ${from}`);
+        // What drivers print while they are opened is over.
+        progress = progressBar('training');
       },
       onStep: (step) => {
         // Twice a second: drawing is not what is being measured.
         if (performance.now() - last < 500) return;
         last = performance.now();
-        progress.update(step / settings.steps, `${step} steps`);
+        progress?.update(step / settings.steps, `${step} steps`);
         ending.tell({ step });
       },
       onEvaluation: (evaluation, at) => {
@@ -134,7 +136,7 @@ async function run(command: Command, options: TrainCommandOptions): Promise<void
       if (out !== undefined) say(`saved in ${out}; divergrad play ${out} plays the policy`);
     }
   } finally {
-    progress.stop();
+    progress?.stop();
   }
 }
 

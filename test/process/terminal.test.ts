@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cliOutput, inFolder } from '../helpers/process.ts';
+import { cli, cliOutput, inFolder } from '../helpers/process.ts';
+import { noAdapter } from './cli-setting.ts';
 import { atTerminal } from './terminal-setting.ts';
 
 const small = '--env pendulum --backend cpu --warmup 50 --hidden 8 --batch 8 --seed 2 --episodes 2'.split(
@@ -74,6 +75,22 @@ test('without a folder, train says before and after that nothing is kept', async
   assert.is(code, 130);
   assert.ok(rows.includes('nothing is kept without --out DIR'));
   assert.match(rows.join('\n'), /^stopped at step \d+, nothing is kept$/m);
+});
+
+test('where there is no WebGPU one short line says so, once', async () => {
+  const args = [
+    ...small.filter((word) => !['--backend', 'cpu'].includes(word)),
+    '--steps',
+    '60',
+    '--evaluate-every',
+    '60',
+  ];
+  const { code, stdout } = await cli(['train', ...args], { env: noAdapter });
+  assert.is(code, 0);
+  const told = stdout.split('\n').filter((line) => line.includes('WebGPU'));
+  assert.is(told.length, 1, stdout);
+  assert.match(told[0], /^wasm: .*\(no WebGPU: WebGPU offers no adapter\)$/);
+  assert.ok(told[0].length <= 120);
 });
 
 test('steps that are all warm-up are warned of', async () => {
