@@ -27,12 +27,14 @@ import { type BackendChoice, backendNames, type OpenedDevice, open } from '../op
 import { explanation } from '../program/passes/changes.ts';
 import { estimatorHelp } from '../report/matrix.ts';
 import { requireFile, requireFolder } from '../study/runs/destination.ts';
+import { compareFiles } from './bench-compare.ts';
 import type { BackendReport, BenchDocument, Explained, PassesDocument } from './bench-document.ts';
 import { milliseconds, scalingAxisList, writeScaling } from './bench-scaling.ts';
 import { printReport } from './bench-tables.ts';
 import {
   backendChoice,
   type CommonOptions,
+  fixed,
   making,
   nameList,
   versions,
@@ -41,6 +43,7 @@ import {
   withCommonOptions,
   writeResult,
 } from './common.ts';
+import { isSaid } from './setting-options.ts';
 import { type Progress, print, printText, progressBar } from './terminal.ts';
 
 interface BenchOptions extends CommonOptions {
@@ -62,6 +65,7 @@ interface BenchOptions extends CommonOptions {
   readonly sizes?: number[];
   readonly longestMs: number;
   readonly out?: string;
+  readonly compare?: string[];
 }
 
 const count = (name: string, most: number) => [`--${name} <n>`, wholeNumber(1, most)] as const;
@@ -77,7 +81,7 @@ export function benchCommand(program: Command): void {
     .description('measure what each gradient estimator costs for one policy update')
     .option(
       '--estimators <names>',
-      'estimators, as a,b,c, or all that fit the distribution (default: all but the exact ones)',
+      `estimators, as a,b,c, or all that fit the distribution (default: a dozen, one of each kind)`,
       (text) => (text === 'all' ? text : nameList(text)),
     )
     .option('--distribution <name>', 'action distribution', costDefaults.distribution)
@@ -108,12 +112,32 @@ export function benchCommand(program: Command): void {
     .option('--sizes <list>', 'sizes along the only axis, as 16,64,256', widths)
     .option('--longest-ms <ms>', 'an axis ends where an update takes longer', milliseconds, longestMsDefault)
     .option('--out <folder>', 'with --scaling, write AXIS.json and a picture, AXIS.svg, for each axis')
+    .option(
+      '--compare <files...>',
+      'measure nothing: say what changed between two results of --json, an older and a newer one',
+    )
     .option('--quick', 'fewer and shorter measurements, for a first look');
   command.addHelpText('after', estimatorHelp());
-  withCommonOptions(command).action((options: BenchOptions) => bench(options));
+  withCommonOptions(command).action((options: BenchOptions) => bench(options, command));
 }
 
-async function bench(options: BenchOptions): Promise<void> {
+/** The first table is there in 90 s, on three backends: so long its rows take turns on each, ms. */
+const USUAL_MS = 12_000;
+/** Of the row that comes before it. */
+const FIRST_MS = 2000;
+
+async function bench(options: BenchOptions, command: Command): Promise<void> {
+  if (options.compare) {
+    const others = command.options.filter(
+      (option) => isSaid(command, option) && !['--compare', '--json', '--debug'].includes(option.long ?? ''),
+    );
+    if (others.length > 0)
+      throw new UsageError(`--compare measures nothing; got ${others.map(({ long }) => long).join(', ')}.`, {
+        hint: 'Leave these out, or --compare.',
+      });
+    await requireFile(options.json);
+    return compareFiles(options.compare, options.json);
+  }
   const cost: CostOptions = {
     distribution: options.distribution,
     observations: options.obs,
@@ -123,13 +147,13 @@ async function bench(options: BenchOptions): Promise<void> {
     seed: options.seed,
     versions: versions(),
     ...(options.actions === undefined ? {} : { actions: options.actions }),
-    ...(options.estimators ? { estimators: options.estimators } : {}),
+    ...(options.estimators ? { estimators: options.estimators } : { maximumMs: USUAL_MS }),
     ...(options.quick ? { rounds: 5, minimumMs: 10 } : {}),
   };
   // Wrong names and combinations are found before any device is opened.
   const settings = costSettings(cost);
   const family = distributionFamily(settings.distribution);
-  const { baseline } = costChoices(family, settings.actions, options.estimators, settings.samples);
+  const { baseline, choices } = costChoices(family, settings.actions, options.estimators, settings.samples);
 
   if (options.sizes && options.scaling?.length !== 1) {
     throw new UsageError('--sizes goes with --scaling and one axis.', {
@@ -165,6 +189,8 @@ async function bench(options: BenchOptions): Promise<void> {
         for (const each of explainOn(device, options, baseline, settings)) explained.push(each);
         continue;
       }
+      if (!quiet && !options.quick && reports.length === 0 && choices.length > 1)
+        await firstLook(device, cost, baseline);
       const bar = progressBar(device.backend.name);
       try {
         reports.push(await measureBackend(device, { options, cost, baseline, bar }));
@@ -202,6 +228,15 @@ async function bench(options: BenchOptions): Promise<void> {
   const result: BenchDocument = { kind: 'divergrad-cost', date, ...making(), reports, absent };
   if (options.json !== undefined) await writeJson(options.json, result);
   if (options.out !== undefined) await writeScaling(options.out, date, reports);
+}
+
+/** A row at once, since the table is long in coming. */
+async function firstLook(device: OpenedDevice, cost: CostOptions, baseline: string): Promise<void> {
+  const { rows } = await measureCost(device, { ...cost, estimators: [baseline], maximumMs: FIRST_MS });
+  for (const { estimator, msPerUpdate, msInterval } of rows)
+    printText(
+      `${device.backend.name}: a first look: ${estimator} takes ${fixed(msPerUpdate)} ms/update [${fixed(msInterval.low)}, ${fixed(msInterval.high)}]; checks and tables follow`,
+    );
 }
 
 /** The whole update with each estimator that was named, or the baseline. */

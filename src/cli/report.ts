@@ -2,6 +2,7 @@ import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError, quoted } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
+import { checkedCost } from '../measure/checked-cost.ts';
 import type { CostReport } from '../measure/cost.ts';
 import type { ScalingSummary } from '../measure/scaling-summary.ts';
 import { reportFigures } from '../report/figures.ts';
@@ -179,32 +180,4 @@ async function includeJson(file: string, included: Included, lenient: boolean): 
     throw new DataError(`'${file}' is a damaged ${kind}: ${(error as Error).message}.`);
   }
   return kind;
-}
-
-/** What the page reads of a cost report: texts where it needs texts, numbers where it needs numbers. */
-function checkedCost(report: CostReport): CostReport {
-  const need = (what: string, value: unknown, kind: 'string' | 'number' | 'object') => {
-    if (typeof value !== kind || value === null || (kind === 'number' && !Number.isFinite(value)))
-      throw new DataError(
-        `${what} is ${value === undefined ? 'missing' : quoted(value)}; it must be ${kind === 'object' ? 'an' : 'a'} ${kind}.`,
-      );
-  };
-  need('A report of the cost', report, 'object');
-  need('adapter', report.adapter, 'string');
-  need('baseline', report.baseline, 'string');
-  need('settings', report.settings, 'object');
-  need('settings.distribution', report.settings.distribution, 'string');
-  need('settings.batch', report.settings.batch, 'number');
-  if (!Array.isArray(report.settings.hidden)) need('settings.hidden', undefined, 'object');
-  if (!Array.isArray(report.rows)) need('rows', undefined, 'object');
-  for (const row of report.rows) {
-    need('A row', row, 'object');
-    need('estimator', row.estimator, 'string');
-    for (const name of ['samples', 'msPerUpdate', 'ratio', 'flops', 'bytes', 'kernelsPerUpdate'] as const)
-      need(`${row.estimator}: ${name}`, row[name], 'number');
-    need(`${row.estimator}: ratioInterval`, row.ratioInterval, 'object');
-    for (const name of ['low', 'high'] as const)
-      need(`${row.estimator}: ratioInterval.${name}`, row.ratioInterval[name], 'number');
-  }
-  return report;
 }

@@ -24,12 +24,13 @@ export function optionOf(name: SettingName): Option {
   return usual === undefined ? option : option.default(usual);
 }
 
-const isSaid = (command: Command, option: string): boolean =>
-  !['default', undefined].includes(command.getOptionValueSource(option));
+/** Whether an option was given, whatever its default. */
+export const isSaid = (command: Command, option: Option): boolean =>
+  !['default', undefined].includes(command.getOptionValueSource(option.attributeName()));
 
 /** Whether a command was given no option at all. */
 export const isBare = (command: Command): boolean =>
-  !command.options.some((option) => isSaid(command, option.attributeName()));
+  !command.options.some((option) => isSaid(command, option));
 
 /**
  * What options say of settings, by the settings' names in files; where they say nothing, what a file says, and else the
@@ -38,8 +39,8 @@ export const isBare = (command: Command): boolean =>
 export const settingsFrom = (command: Command, file: Partial<SettingValues> = {}): Partial<SettingValues> =>
   Object.fromEntries(
     settingEntries.map(([name, { flag }]) => {
-      const option = new Option(flag).attributeName();
-      const value = command.getOptionValue(option);
+      const option = new Option(flag);
+      const value = command.getOptionValue(option.attributeName());
       return [name, isSaid(command, option) ? value : (file[name] ?? value)];
     }),
   );

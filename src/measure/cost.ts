@@ -44,8 +44,8 @@ export interface CostSettings {
 
 export interface CostOptions extends Partial<CostSettings> {
   /**
-   * `divergence/estimator` or `divergence/estimator:variant`; or `all` that go with the distribution. When absent, all
-   * but the exact ones: sums and quadratures are references rather than estimators, and cost up to a hundred times more.
+   * `divergence/estimator` or `divergence/estimator:variant`; or `all` that go with the distribution. When absent, those
+   * of {@link usualEstimators} that do.
    */
   readonly estimators?: readonly string[] | 'all';
   /** Facts for the report besides the library's own version: runtime, engine. */
@@ -133,6 +133,25 @@ export const costDefaults: CostSettings = {
   maximumMs: 30_000,
 };
 
+/**
+ * One for each way of making a gradient: what a first look at the costs is of. The others are asked for by name; the exact
+ * ones, sums and quadratures, are references rather than estimators, and cost up to a hundred times more.
+ */
+export const usualEstimators: readonly string[] = [
+  baselineEstimator,
+  'reverse-kl/pathwise-stl',
+  'reverse-kl/score:loo',
+  'forward-kl/snis:policy',
+  'forward-kl/awr',
+  'forward-kl/mcmc',
+  'renyi/dreg',
+  'chi2/score',
+  'jensen-shannon/pathwise',
+  'mpo/decoupled',
+  'svgd/amortised',
+  'dpg/pathwise',
+];
+
 /** Sizes that only one choice of action would make trivial. */
 const leastChoices = 2;
 
@@ -161,7 +180,7 @@ export function costSettings(options: CostOptions = {}): CostSettings {
 
 /**
  * The estimators to measure, the baseline among them: `reverse-kl/pathwise` where the distribution allows it, else
- * the first. Where none are named, those that need more than the given number of samples are left out.
+ * the first. Where none are named, the usual ones, without those that need more than the given number of samples.
  *
  * @throws UsageError for an unknown name, or an estimator that does not go with the distribution
  */
@@ -176,7 +195,9 @@ export function costChoices(
   const fitting = estimatorChoices().filter((choice) => fits(choice) && enough(choice));
   const asked =
     names === undefined
-      ? fitting.filter(({ estimator }) => estimator.quality !== 'exact')
+      ? usualEstimators
+          .map((name) => chooseEstimator(name))
+          .filter((choice) => fits(choice) && enough(choice))
       : names === 'all'
         ? fitting
         : names.map((name) => chooseEstimator(name));
