@@ -23,7 +23,7 @@ const looks = {
 /** What a visitor does before the picture is worth taking. */
 const tabs = {
   see: {
-    address: '#see?limit=900&backend=wasm',
+    address: '#see?limit=900&speed=16&backend=wasm',
     ready: (page) => page.getByText('Paused.').waitFor({ timeout: 60_000 }),
   },
   'see-2d': {

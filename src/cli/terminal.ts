@@ -19,7 +19,12 @@ function above(write: () => void): void {
 export const print = (line: string): void => above(() => ending.say(`${printable(line)}\n`));
 
 /** Writes a line to standard error, where that can be written. */
-export const warn = (line: string): void => above(() => ending.warn(`${printable(line)}\n`));
+export const warn = (text: string): void => {
+  const rows = printable(text)
+    .split('\n')
+    .map((line) => folded(line.split(' '), ' ', columnsOf(process.stderr)));
+  above(() => ending.warn(`${rows.join('\n')}\n`));
+};
 
 /** A line of parts that are never broken, on as many rows as the terminal needs. */
 export const printParts = (parts: readonly string[], gap = '  '): void =>

@@ -46,7 +46,7 @@ export function trainCommand(program: Command): void {
 function listEnvironments(): void {
   printText('divergrad train --env NAME trains a policy in one of these:');
   const longest = Math.max(...environments.map(({ name }) => name.length));
-  for (const { name, title } of environments) printParts([`  ${name.padEnd(longest)}`, title]);
+  for (const { name, title } of environments) printText(`  ${name.padEnd(longest)}  ${title}`);
   printText('Try: divergrad train --env pendulum --out runs/pendulum');
   printText('divergrad train --help has all settings.');
 }
@@ -103,11 +103,13 @@ async function run(command: Command, options: TrainCommandOptions): Promise<void
         ending.tell({ step });
       },
       onEvaluation: (evaluation, at) => {
+        progress?.update(evaluation.step / settings.steps, `${evaluation.step} steps`);
         if (!options.json) printParts(evaluationParts(evaluation, at));
       },
       onRecovery: (loss, step) => warn(`divergrad: ${loss.message} The run goes on from step ${step}.`),
     });
     if (!stopped) ending.whole();
+    progress?.stop();
     const final = evaluations.at(-1);
     if (options.json)
       print(
