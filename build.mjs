@@ -2,8 +2,8 @@
 // The one command of the repository: installs and builds whatever is missing, then does what was asked.
 //
 //   node build.mjs <command> [arguments…], the commands being
-//   build test test:all mutants bench bench:peers fuzz faults soak latency sessions verify divergrad web screenshots
-//   typecheck lint format clean
+//   build test test:all mutants bench bench:peers fuzz faults pressure soak latency sessions verify divergrad web
+//   screenshots typecheck lint format clean
 //
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
@@ -438,6 +438,8 @@ const commands = {
   faults: (args) => longCheck('faults', args),
   /** 100,000 updates, a thousand programs, large batches and networks: memory stays flat. */
   soak: (args) => longCheck('soak', args),
+  /** Training with little memory, on a disk that fills and empties. */
+  pressure: (args) => longCheck('pressure', args),
   /** How long every command takes to end after Ctrl-C. */
   latency: (args) => longCheck('latency', args),
   /** Writes docs/terminal.md: what train looks like at a terminal. */

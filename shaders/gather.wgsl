@@ -1,12 +1,6 @@
 // y[o, p, i] = x[o, index[o, p, i], i]; an index outside the axis gives NaN.
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
+fn run(item: u32) {
   if (item >= params.outer * params.picks * params.inner) {
     return;
   }

@@ -22,13 +22,7 @@ fn measure(lane: u32, u: f32) -> vec2f {
   return sum;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let lane = (group.y * groups.x + group.x) * WORKGROUP + local;
+fn run(lane: u32) {
   if (lane >= params.lanes) {
     return;
   }

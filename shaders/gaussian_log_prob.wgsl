@@ -1,13 +1,7 @@
 // Log-density in nats of given values before the tanh: Σ −½ ((value − mean)/σ)² − log σ − ½ log 2π, less
 // log(1 − tanh² value) where squash is 1.
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
+fn run(item: u32) {
   if (item >= params.samples * params.batch) {
     return;
   }

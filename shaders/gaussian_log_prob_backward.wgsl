@@ -1,13 +1,7 @@
 // Gradient of gaussian_log_prob with respect to head (summed over samples; the log-std gets none where the clamp
 // moved it) and to the values.
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
+fn run(item: u32) {
   if (item >= params.batch * params.actions) {
     return;
   }

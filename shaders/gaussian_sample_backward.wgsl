@@ -6,13 +6,7 @@ fn d_action_at(at: u32) -> f32 {
   return dAction[at];
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
+fn run(item: u32) {
   if (item >= params.batch * params.actions) {
     return;
   }

@@ -1,15 +1,6 @@
 // loss = mean(logProb − min over networks of q/temperature) over samples and batch, with its gradients.
 // Networks that tie for the minimum share its cotangent.
 
-// The smallest of the networks' values for one item.
-fn smallest(item: u32, count: u32) -> f32 {
-  var least = q[item];
-  for (var net = 1u; net < NETS; net++) {
-    least = safe_min(least, q[net * count + item]);
-  }
-  return least;
-}
-
 @compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) thread: u32) {
   let count = params.samples * params.batch;

@@ -1,15 +1,6 @@
 // loss_reverse_kl, and its cotangents of q carried back through the critics to the actions: loss_reverse_kl and
 // mlp_backward_inputs in one. A workgroup makes the cotangents of its eight rows itself.
 
-// The smallest of the networks' values for one item.
-fn smallest(item: u32, count: u32) -> f32 {
-  var least = q[item];
-  for (var net = 1u; net < NETS; net++) {
-    least = safe_min(least, q[net * count + item]);
-  }
-  return least;
-}
-
 // Networks that tie for the minimum share its cotangent.
 fn cotangent(net: u32, row: u32, column: u32) -> f32 {
   let scale = 1.0 / f32(params.rows);

@@ -2,15 +2,6 @@
 // dLogProb = (f − baseline)/(samples·batch). Baselines: 0 none, 1 mean over samples (its own included), 2 mean over
 // the other samples, 3 a given value for each state.
 
-// The smallest of the networks' values for one item.
-fn smallest(item: u32, count: u32) -> f32 {
-  var least = q[item];
-  for (var net = 1u; net < NETS; net++) {
-    least = safe_min(least, q[net * count + item]);
-  }
-  return least;
-}
-
 // Σ over samples first: baselines 1 and 2 need it before the first gradient.
 fn f_of(i: u32, count: u32, inverse_temperature: f32) -> f32 {
   return logProb[i] - smallest(i, count) * inverse_temperature;

@@ -2,15 +2,6 @@
 // min q/temperature − logProposal, loss = −mean over the batch of Σ w logProb, effectiveSampleSize = mean 1/Σ w²,
 // dLogProb = −w/batch.
 
-// The smallest of the networks' values for one item.
-fn smallest(item: u32, count: u32) -> f32 {
-  var least = q[item];
-  for (var net = 1u; net < NETS; net++) {
-    least = safe_min(least, q[net * count + item]);
-  }
-  return least;
-}
-
 fn log_weight(i: u32, count: u32, inverse_temperature: f32) -> f32 {
   return smallest(i, count) * inverse_temperature - logProposal[i];
 }

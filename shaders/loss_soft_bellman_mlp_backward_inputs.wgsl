@@ -1,23 +1,6 @@
 // loss_soft_bellman, and its cotangents of q carried back through the critics: loss_soft_bellman and
 // mlp_backward_inputs in one. A workgroup makes the cotangents of its eight rows itself.
 
-// The smallest of the networks' values for one item.
-fn smallest(item: u32, count: u32) -> f32 {
-  var least = nextQ[item];
-  for (var net = 1u; net < NETS; net++) {
-    least = safe_min(least, nextQ[net * count + item]);
-  }
-  return least;
-}
-
-// The soft Bellman target of a row: a constant.
-fn goal(row: u32) -> f32 {
-  let at = params.transitionOffset + row * params.transitionStride;
-  let next = smallest(row, params.batch) - temperature[0] * nextLogProb[params.nextLogProbOffset + row];
-  let goes_on = 1.0 - transition[at + params.terminatedColumn];
-  return transition[at + params.rewardColumn] + params.discount * goes_on * next;
-}
-
 fn cotangent(net: u32, row: u32, column: u32) -> f32 {
   let at = net * params.batch + row;
   let value = 2.0 * (q[at] - goal(row)) / f32(params.batch);

@@ -2,13 +2,7 @@
 // (clock[0], clock[1]), as bits (0), uniforms in (0, 1) (1) or standard normals (2), stored by their bits. Draws of `each`
 // words follow each other.
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
+fn run(item: u32) {
   if (item * 4u >= params.count) {
     return;
   }

@@ -2,13 +2,7 @@
 // storage[⌊bits_i·fill[0]/2^32⌋], bits_i the words of draw `draw`.
 // An invocation copies COLUMNS of a row, since the words of a draw cost more than a few copies.
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
+fn run(item: u32) {
   let runs = (params.width + COLUMNS - 1u) / COLUMNS;
   let row = item / runs;
   if (row >= params.batch) {

@@ -1,13 +1,7 @@
 // y[o, e, i] = Σ over picks p with index[o, p, i] = e of x[o, p, i]. Each invocation owns one element of y and
 // looks through the picks: no atomics, and always the same order.
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let item = (group.y * groups.x + group.x) * WORKGROUP + local;
+fn run(item: u32) {
   if (item >= params.outer * params.entries * params.inner) {
     return;
   }

@@ -178,6 +178,22 @@ export class CheckpointError extends DivergradError {
 }
 
 /**
+ * Looks at options that a caller without types may have left out.
+ *
+ * @param owner who takes them, for the error
+ * @param needed those that have no default
+ * @throws UsageError naming what is not there
+ */
+export function requireOptions<T>(owner: string, options: T, ...needed: readonly (keyof T & string)[]): T {
+  const hint = needed.length > 0 ? { hint: `It needs ${needed.join(', ')}.` } : {};
+  if (typeof options !== 'object' || options === null)
+    throw new UsageError(`${owner}: the options must be an object; got ${quoted(options)}.`, hint);
+  const missing = needed.find((name) => options[name] === undefined || options[name] === null);
+  if (missing !== undefined) throw new UsageError(`${owner}: '${missing}' is missing.`, hint);
+  return options;
+}
+
+/**
  * The error for a name that a registry does not hold: lists the known names and, when the name looks like a
  * slip of the keyboard, suggests the one that was meant.
  *
@@ -192,9 +208,10 @@ export function unknownName(
   known: readonly string[],
   alsoCalled: Readonly<Record<string, string>> = {},
 ): UsageError {
-  const match = closestMatch(name, known, alsoCalled);
+  const text = typeof name === 'string' ? name : quoted(name);
+  const match = closestMatch(text, known, alsoCalled);
   const suggestion = match === undefined ? '' : `Did you mean '${match}'? `;
-  return new UsageError(`Unknown ${kind} '${shortened(name)}'.`, {
+  return new UsageError(`Unknown ${kind} '${shortened(text)}'.`, {
     hint: `${suggestion}Known: ${known.join(', ')}.`,
   });
 }

@@ -201,6 +201,7 @@ export const reads = {
   'test/cli/': ['test/golden/', 'docs/'],
   'test/drivers/': ['test/golden/'],
   'test/envs/': ['test/golden/'],
+  'test/faults/plants': ['src/'],
   'test/math/special': ['test/golden/'],
   'test/peers/': ['docs/peers', 'test/peers/'],
   'test/process/': ['test/golden/', 'README.md', 'docs/', 'test/helpers/'],

@@ -2,13 +2,6 @@
 // WIDTH is that of the widest layer.
 var<workgroup> tile: array<vec4f, 4u * WIDTH>;
 
-fn dim(i: u32) -> u32 {
-  return array(
-    params.d0, params.d1, params.d2, params.d3, params.d4, params.d5, params.d6, params.d7, params.d8, params.d9,
-    params.d10, params.d11, params.d12,
-  )[i];
-}
-
 // The cotangents of one column of the outputs for up to four rows; the others are zero. The kernel declares
 // `cotangent`, which is asked once for every element.
 fn cotangents(net: u32, row: u32, rows: u32, column: u32) -> vec4f {

@@ -2,13 +2,6 @@
 // WIDTH is that of the widest layer.
 var<workgroup> tile: array<vec4f, 4u * WIDTH>;
 
-fn dim(i: u32) -> u32 {
-  return array(
-    params.d0, params.d1, params.d2, params.d3, params.d4, params.d5, params.d6, params.d7, params.d8, params.d9,
-    params.d10, params.d11, params.d12,
-  )[i];
-}
-
 fn activate4(z: vec4f) -> vec4f {
   return vec4f(activate(z.x), activate(z.y), activate(z.z), activate(z.w));
 }

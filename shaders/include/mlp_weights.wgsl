@@ -3,13 +3,6 @@ const SLICES = 4u;
 // Slice, then row of the tile, then column in vectors of four.
 var<workgroup> parts: array<vec4f, 256>;
 
-fn dim(i: u32) -> u32 {
-  return array(
-    params.d0, params.d1, params.d2, params.d3, params.d4, params.d5, params.d6, params.d7, params.d8, params.d9,
-    params.d10, params.d11, params.d12,
-  )[i];
-}
-
 // The input of a layer's four rows of W from `first` on: one for the bias, anything past it.
 fn input4(row: u32, first: u32) -> vec4f {
   var value = vec4f(1.0);

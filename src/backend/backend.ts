@@ -34,6 +34,7 @@ export interface Counters {
   dispatches: number;
   readbacks: number;
   buffersCreated: number;
+  /** On webgpu; the others have none. */
   pipelinesCreated: number;
 }
 

@@ -27,12 +27,12 @@ import { type BackendChoice, backendNames, type OpenedDevice, open } from '../op
 import { explanation } from '../program/passes/changes.ts';
 import { estimatorHelp } from '../report/matrix.ts';
 import { requireFile, requireFolder } from '../study/runs/destination.ts';
+import { oneOf } from '../study/runs/kinds.ts';
 import { compareFiles } from './bench-compare.ts';
 import type { BackendReport, BenchDocument, Explained, PassesDocument } from './bench-document.ts';
 import { milliseconds, scalingAxisList, writeScaling } from './bench-scaling.ts';
 import { printReport } from './bench-tables.ts';
 import {
-  backendChoice,
   type CommonOptions,
   fixed,
   making,
@@ -43,7 +43,7 @@ import {
   withCommonOptions,
   writeResult,
 } from './common.ts';
-import { isSaid } from './setting-options.ts';
+import { isSaid, parserOf } from './setting-options.ts';
 import { type Progress, print, printText, progressBar } from './terminal.ts';
 
 interface BenchOptions extends CommonOptions {
@@ -63,7 +63,7 @@ interface BenchOptions extends CommonOptions {
   readonly f16?: boolean;
   readonly scaling?: ScalingAxis[];
   readonly sizes?: number[];
-  readonly longestMs: number;
+  readonly longestMs?: number;
   readonly out?: string;
   readonly compare?: string[];
 }
@@ -88,7 +88,7 @@ export function benchCommand(program: Command): void {
     .option(
       '--backend <name>',
       'all, auto, wasm, cpu or webgpu; all means every one present',
-      (text) => (text === 'all' ? text : backendChoice(text)),
+      backendsToMeasure,
       'all' as BackendChoice | 'all',
     )
     .option(batch, 'states in a batch', parseBatch, costDefaults.batch)
@@ -110,7 +110,11 @@ export function benchCommand(program: Command): void {
       scalingAxisList,
     )
     .option('--sizes <list>', 'sizes along the only axis, as 16,64,256', widths)
-    .option('--longest-ms <ms>', 'an axis ends where an update takes longer', milliseconds, longestMsDefault)
+    .option(
+      '--longest-ms <ms>',
+      `an axis ends where an update takes longer (default: ${longestMsDefault})`,
+      milliseconds,
+    )
     .option('--out <folder>', 'with --scaling, write AXIS.json and a picture, AXIS.svg, for each axis')
     .option(
       '--compare <files...>',
@@ -126,39 +130,88 @@ const USUAL_MS = 12_000;
 /** Of the row that comes before it. */
 const FIRST_MS = 2000;
 
+/** Parses the name of a backend, `auto` or `all`. @throws UsageError naming all of these */
+const backendsToMeasure = parserOf(oneOf('backend', ['all', 'auto', ...backendNames] as const));
+
+/** Results so far. */
+interface Results {
+  readonly reports: BackendReport[];
+  readonly absent: BenchDocument['absent'][number][];
+  readonly explained: Explained[];
+}
+
+/** @throws UsageError for options that would do nothing beside --compare */
+async function compare(files: readonly string[], options: BenchOptions, command: Command): Promise<void> {
+  const others = command.options.filter(
+    (option) => isSaid(command, option) && !['--compare', '--json', '--debug'].includes(option.long ?? ''),
+  );
+  if (others.length > 0)
+    throw new UsageError(`--compare measures nothing; got ${others.map(({ long }) => long).join(', ')}.`, {
+      hint: 'Leave these out, or --compare.',
+    });
+  await requireFile(options.json);
+  await compareFiles(files, options.json);
+}
+
 async function bench(options: BenchOptions, command: Command): Promise<void> {
-  if (options.compare) {
-    const others = command.options.filter(
-      (option) => isSaid(command, option) && !['--compare', '--json', '--debug'].includes(option.long ?? ''),
-    );
-    if (others.length > 0)
-      throw new UsageError(`--compare measures nothing; got ${others.map(({ long }) => long).join(', ')}.`, {
-        hint: 'Leave these out, or --compare.',
-      });
-    await requireFile(options.json);
-    return compareFiles(options.compare, options.json);
-  }
-  const cost: CostOptions = {
-    distribution: options.distribution,
-    observations: options.obs,
-    hidden: options.hidden,
-    batch: options.batch,
-    samples: options.samples ?? null,
-    seed: options.seed,
-    versions: versions(),
-    ...(options.actions === undefined ? {} : { actions: options.actions }),
-    ...(options.estimators ? { estimators: options.estimators } : { maximumMs: USUAL_MS }),
-    ...(options.quick ? { rounds: 5, minimumMs: 10 } : {}),
-  };
+  if (options.compare) return compare(options.compare, options, command);
+  const cost = costOf(options);
   // Wrong names and combinations are found before any device is opened.
   const settings = costSettings(cost);
   const family = distributionFamily(settings.distribution);
-  const { baseline, choices } = costChoices(family, settings.actions, options.estimators, settings.samples);
+  const { baseline } = costChoices(family, settings.actions, options.estimators, settings.samples);
+  requireCompany(options);
+  await requireFile(options.json);
+  await requireFolder(options.out);
+  const date = new Date().toISOString();
+  const results: Results = { reports: [], absent: [], explained: [] };
+  const quiet = options.json === '-';
+  const looks = !quiet && !options.quick && !options.explain && options.estimators === undefined;
+  for (const name of options.backend === 'all' ? [...backendNames].reverse() : [options.backend]) {
+    const device = await openPresent(name, options.backend === 'all', results.absent);
+    if (!device) continue;
+    try {
+      if (looks && results.reports.length === 0) await firstLook(device, cost, baseline);
+      if (options.explain)
+        for (const each of explainOn(device, options, baseline, settings)) results.explained.push(each);
+      else results.reports.push(await measureWithBar(device, { options, cost, baseline }));
+    } finally {
+      await device.dispose();
+    }
+    if (!quiet && !options.explain) printReport(results.reports[results.reports.length - 1]);
+  }
+  if (results.reports.some(isAnythingWrong) || results.absent.some(({ wrong }) => wrong))
+    process.exitCode = 1;
+  if (!quiet) {
+    printExplained(results.explained, settings);
+    printAbsent(results.absent);
+  }
+  await writeResults(results, { options, date, settings });
+}
 
+/** What is to be measured. */
+const costOf = (options: BenchOptions): CostOptions => ({
+  distribution: options.distribution,
+  observations: options.obs,
+  hidden: options.hidden,
+  batch: options.batch,
+  samples: options.samples ?? null,
+  seed: options.seed,
+  versions: versions(),
+  ...(options.actions === undefined ? {} : { actions: options.actions }),
+  ...(options.estimators ? { estimators: options.estimators } : { maximumMs: USUAL_MS }),
+  ...(options.quick ? { rounds: 5, minimumMs: 10 } : {}),
+});
+
+/** @throws UsageError for options that would do nothing without others, or beside them */
+function requireCompany(options: BenchOptions): void {
   if (options.sizes && options.scaling?.length !== 1) {
     throw new UsageError('--sizes goes with --scaling and one axis.', {
       hint: `Add --scaling ${scalingAxes[1]}, say.`,
     });
+  }
+  if (options.longestMs !== undefined && !options.scaling) {
+    throw new UsageError('--longest-ms goes with --scaling.', { hint: 'Add --scaling all, say.' });
   }
   if (options.f16 && options.backend !== 'all' && options.backend !== 'webgpu') {
     throw new UsageError(`Hidden layers are stored as float16 on webgpu only, not on ${options.backend}.`, {
@@ -173,59 +226,30 @@ async function bench(options: BenchOptions, command: Command): Promise<void> {
   if (options.out !== undefined && !options.scaling) {
     throw new UsageError('--out goes with --scaling.', { hint: 'Use --json for the cost table.' });
   }
+}
 
-  await requireFile(options.json);
-  await requireFolder(options.out);
-  const date = new Date().toISOString();
-  const reports: BenchDocument['reports'][number][] = [];
-  const absent: BenchDocument['absent'][number][] = [];
-  const explained: Explained[] = [];
-  const quiet = options.json === '-';
-  for (const name of options.backend === 'all' ? [...backendNames].reverse() : [options.backend]) {
-    const device = await openPresent(name, options.backend === 'all', absent);
-    if (!device) continue;
-    try {
-      if (options.explain) {
-        for (const each of explainOn(device, options, baseline, settings)) explained.push(each);
-        continue;
-      }
-      if (!quiet && !options.quick && reports.length === 0 && choices.length > 1)
-        await firstLook(device, cost, baseline);
-      const bar = progressBar(device.backend.name);
-      try {
-        reports.push(await measureBackend(device, { options, cost, baseline, bar }));
-      } finally {
-        bar.stop();
-      }
-    } finally {
-      await device.dispose();
-    }
-    const report = reports[reports.length - 1];
-    if (isAnythingWrong(report)) process.exitCode = 1;
-    if (!quiet) printReport(report);
-  }
-  if (absent.some(({ wrong }) => wrong)) process.exitCode = 1;
-  if (options.explain) {
-    if (!quiet) {
-      for (const { backend, estimator, networks, stages } of explained)
-        print(
-          `${backend}: a whole update with ${estimator}, ${settings.distribution}, batch ${settings.batch}, ${networks} networks\n\n${explanation(stages)}\n`,
-        );
-      printAbsent(absent);
-    }
-    if (options.json !== undefined)
-      await writeJson(options.json, {
-        kind: 'divergrad-passes',
-        date,
-        ...making(),
-        settings,
-        explained,
-        absent,
-      });
-    return;
-  }
-  if (!quiet) printAbsent(absent);
-  const result: BenchDocument = { kind: 'divergrad-cost', date, ...making(), reports, absent };
+const printExplained = (explained: readonly Explained[], settings: CostSettings): void => {
+  for (const { backend, estimator, networks, stages } of explained)
+    print(
+      `${backend}: a whole update with ${estimator}, ${settings.distribution}, batch ${settings.batch}, ${networks} networks\n\n${explanation(stages)}\n`,
+    );
+};
+
+interface Asked {
+  readonly options: BenchOptions;
+  readonly date: string;
+  readonly settings: CostSettings;
+}
+
+/** Writes what was asked for. */
+async function writeResults(
+  { reports, absent, explained }: Results,
+  { options, date, settings }: Asked,
+): Promise<void> {
+  const common = { date, ...making() };
+  const result: BenchDocument | PassesDocument = options.explain
+    ? { kind: 'divergrad-passes', ...common, settings, explained, absent }
+    : { kind: 'divergrad-cost', ...common, reports, absent };
   if (options.json !== undefined) await writeJson(options.json, result);
   if (options.out !== undefined) await writeScaling(options.out, date, reports);
 }
@@ -270,6 +294,16 @@ interface Bench {
   readonly cost: CostOptions;
   readonly baseline: string;
   readonly bar: Progress;
+}
+
+/** {@link measureBackend}, with a bar that ends with it. */
+async function measureWithBar(device: OpenedDevice, bench: Omit<Bench, 'bar'>): Promise<BackendReport> {
+  const bar = progressBar(device.backend.name);
+  try {
+    return await measureBackend(device, { ...bench, bar });
+  } finally {
+    bar.stop();
+  }
 }
 
 /** The kernels of an update are checked, then its first results; only what is right is timed. */
@@ -321,7 +355,7 @@ async function extras(
       await measureScaling(device, axis, options.sizes ?? scalingDefaults[axis], {
         ...cost,
         ...effort,
-        longestMs: options.longestMs,
+        longestMs: options.longestMs ?? longestMsDefault,
         wholeUpdate: true,
         onProgress: (done) => bar.update(done, `scaling with ${axis}`),
       }),

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
+import { DataError, UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { planStudy, readStudy, studySettings } from '../study/config.ts';
 import { requireFolder } from '../study/runs/destination.ts';
@@ -58,8 +59,9 @@ What is done is skipped; what was stopped goes on. --seed is added to every seed
 }
 
 async function run(file: string, options: StudyCommandOptions): Promise<void> {
-  const config = readStudy(await readFile(file, 'utf8'));
-  const { runs, refused } = await planStudy(config, options.seed);
+  if (options.include && options.report === undefined)
+    throw new UsageError('--include goes with --report.', { hint: 'Add --report <dir>.' });
+  const { config, runs, refused } = await planOf(file, options);
   const folder = options.out ?? join('runs', basename(file, extname(file)));
   for (const { environment, estimator, distribution, reason } of refused)
     warn(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}`);
@@ -119,6 +121,18 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   } finally {
     progress.stop();
     saved();
+  }
+}
+
+/** The study in a file. @throws UsageError that names the file, where something in it is wrong */
+async function planOf(file: string, options: StudyCommandOptions) {
+  const text = await readFile(file, 'utf8');
+  try {
+    const config = readStudy(text);
+    return { config, ...(await planStudy(config, options.seed)) };
+  } catch (cause) {
+    if (!(cause instanceof DataError || cause instanceof UsageError)) throw cause;
+    throw new UsageError(`${file}: ${cause.message}`, { cause });
   }
 }
 

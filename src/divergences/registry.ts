@@ -74,6 +74,12 @@ const alsoCalled: Readonly<Record<string, string>> = {
  * @throws UsageError naming the known ones
  */
 export function chooseEstimator(text: string): EstimatorChoice {
+  if (typeof text !== 'string')
+    throw unknownName(
+      'estimator',
+      text,
+      estimators.map((each) => each.name),
+    );
   const parts = penalisedParts(text);
   if (parts) return penalised(chooseEstimator(parts.base), chooseEstimator(parts.penalty), parts.coefficient);
   const colon = text.indexOf(':');

@@ -1,5 +1,5 @@
 import { isMasked, maskedLog } from '../distributions/mask.ts';
-import { UsageError } from '../errors.ts';
+import { requireOptions, UsageError } from '../errors.ts';
 import {
   add,
   constantValue,
@@ -41,10 +41,8 @@ export interface BoltzmannOptions {
  * @param critics actions [samples, batch, actions] → [critics, samples, batch]
  * @throws UsageError when a fixed temperature is not above 0
  */
-export function boltzmann(
-  critics: (actions: Tensor) => Tensor,
-  { temperature, logPrior }: BoltzmannOptions,
-): Target {
+export function boltzmann(critics: (actions: Tensor) => Tensor, options: BoltzmannOptions): Target {
+  const { temperature, logPrior } = requireOptions('boltzmann', options, 'temperature');
   const fixed = constantValue(temperature);
   if (fixed !== undefined && !(fixed > 0 && Number.isFinite(fixed))) {
     throw new UsageError(

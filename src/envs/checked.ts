@@ -23,6 +23,8 @@ export const checked = (environment: Environment): Environment =>
  * @throws UsageError when there is none, or one twice; EnvironmentError when two differ in their spaces
  */
 export function checkedTogether(environments: readonly Environment[]): readonly Environment[] {
+  if (!Array.isArray(environments))
+    throw new UsageError(`Environments must be a list; got ${quoted(environments)}.`);
   if (environments.length === 0) throw new UsageError('At least one environment is needed.');
   if (new Set(environments).size < environments.length)
     throw new UsageError('The same environment twice: each has episodes of its own.', {

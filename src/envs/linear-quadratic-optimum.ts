@@ -1,6 +1,6 @@
 // The soft-optimal policy of a linear-quadratic task in closed form: an oracle for what training should find.
 
-import { NumericsError, UsageError } from '../errors.ts';
+import { NumericsError, requireOptions, UsageError } from '../errors.ts';
 import { maximum } from '../math/extremes.ts';
 import { cholesky, identity, type Matrix, plus, product, solveCholesky, transposed } from '../math/matrix.ts';
 import { checkSystem, type LinearQuadraticSystem } from './linear-quadratic.ts';
@@ -44,8 +44,14 @@ const MOST_ITERATIONS = 100_000;
  */
 export function softOptimalLinearQuadratic(
   system: LinearQuadraticSystem,
-  { discount, temperature }: SoftOptimumOptions,
+  options: SoftOptimumOptions,
 ): SoftOptimum {
+  const { discount, temperature } = requireOptions(
+    'softOptimalLinearQuadratic',
+    options,
+    'discount',
+    'temperature',
+  );
   checkSystem(system);
   if (!(discount > 0 && discount < 1))
     throw new UsageError(`The discount must be between 0 and 1; got ${discount}.`);

@@ -1,4 +1,4 @@
-import { quoted, UsageError } from '../errors.ts';
+import { quoted, requireOptions, UsageError } from '../errors.ts';
 import { cholesky, type Matrix } from '../math/matrix.ts';
 import type { PhiloxStream } from '../math/philox.ts';
 import { clip, EpisodicEnvironment, type Outcome } from './episodic.ts';
@@ -78,7 +78,12 @@ export class LinearQuadratic extends EpisodicEnvironment {
   private readonly maxStart: number;
 
   constructor(options: LinearQuadraticOptions = {}) {
-    const { system = dampedMass, maxAction = 4, maxStart = 0.5, maxEpisodeSteps = 100 } = options;
+    const {
+      system = dampedMass,
+      maxAction = 4,
+      maxStart = 0.5,
+      maxEpisodeSteps = 100,
+    } = requireOptions('LinearQuadratic', options);
     checkSystem(system);
     for (const [name, value] of Object.entries({ maxAction, maxStart })) {
       if (!(value > 0 && Number.isFinite(value)))
@@ -170,6 +175,15 @@ const quadraticForm = (matrix: Matrix, x: readonly number[]): number =>
 
 /** @throws UsageError naming the part that does not fit */
 export function checkSystem(system: LinearQuadraticSystem): void {
+  requireOptions(
+    'A linear-quadratic system',
+    system,
+    'dynamics',
+    'control',
+    'stateCost',
+    'actionCost',
+    'noise',
+  );
   const states = system.dynamics.length;
   const actions = system.actionCost.length;
   const shapes = { dynamics: [states, states], control: [states, actions] } as const;

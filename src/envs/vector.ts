@@ -25,8 +25,13 @@ type Soon<T> = T | Promise<T>;
  */
 export interface VectorEnvironment {
   readonly count: number;
-  /** Starts every environment, each with its own {@link environmentSeed}. @returns [count] observations */
-  reset(seed: number): Soon<Float32Array[]>;
+  /**
+   * Starts every environment, each with its own {@link environmentSeed}.
+   *
+   * @param signal may end a long start
+   * @returns [count] observations; undefined where the signal ended it: then nothing can be asked of them any more
+   */
+  reset(seed: number, signal?: AbortSignal): Soon<Float32Array[] | undefined>;
   /**
    * Advances all by one step.
    *
@@ -36,8 +41,11 @@ export interface VectorEnvironment {
    */
   step(actions: readonly Float32Array[], signal?: AbortSignal): Soon<VectorTransition[] | undefined>;
   getStates(): Soon<EnvironmentState[]>;
-  /** @throws DataError when a state is malformed or of another task */
-  setStates(states: readonly EnvironmentState[]): Soon<void>;
+  /**
+   * @param signal may end it early: then nothing can be asked of them any more
+   * @throws DataError when a state is malformed or of another task
+   */
+  setStates(states: readonly EnvironmentState[], signal?: AbortSignal): Soon<void>;
   dispose(): Soon<void>;
 }
 
@@ -157,11 +165,11 @@ export function checkedVector(vector: VectorEnvironment, task: Environment): Vec
   };
   return {
     count,
-    async reset(seed) {
+    async reset(seed, signal) {
       const when = `when they were reset with seed ${seed}`;
-      return each(await vector.reset(seed), when).map((given, i) =>
-        checkedObservation(task, given, `at place ${i}, ${when}`),
-      );
+      const begun = await vector.reset(seed, signal);
+      if (begun === undefined && signal?.aborted) return undefined;
+      return each(begun, when).map((given, i) => checkedObservation(task, given, `at place ${i}, ${when}`));
     },
     async step(actions, signal) {
       const when = `in step ${++steps}`;
@@ -178,7 +186,7 @@ export function checkedVector(vector: VectorEnvironment, task: Environment): Vec
         checkedState(task, given, `at place ${i}, ${when}`),
       );
     },
-    setStates: (states) => vector.setStates(states),
+    setStates: (states, signal) => vector.setStates(states, signal),
     dispose: () => vector.dispose(),
   };
 }

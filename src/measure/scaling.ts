@@ -115,85 +115,124 @@ export async function measureScaling(
       `Sizes of ${axis} must be whole numbers from 1; got ${values.join(', ') || 'none'}.`,
     );
   }
-  const { longestMs = longestMsDefault, wholeUpdate = false, onProgress, ...cost } = options;
-  const checked = cost.checkedFlops === undefined ? {} : { checkedFlops: cost.checkedFlops };
   const ascending = [...new Set(values)].sort((a, b) => a - b);
-  const measured: number[] = [];
-  const reports: CostReport[] = [];
-  const wholeUpdates: WholeUpdateCost[] = [];
-  const ends: ScalingEnd[] = [];
-  const last = new Map<string, { readonly size: number; readonly ms: number }>();
+  const walk = new AxisWalk(device, axis, options);
   for (const [i, size] of ascending.entries()) {
-    const settings = costSettings({ ...cost, ...sizes(axis, size, cost) });
+    const onProgress = (done: number) => options.onProgress?.((i + done) / ascending.length);
+    if (!(await walk.measure(size, onProgress))) break;
+  }
+  return walk.report();
+}
+
+/** Size after size along an axis, and what has come of it so far. */
+class AxisWalk {
+  private readonly measured: number[] = [];
+  private readonly reports: CostReport[] = [];
+  private readonly wholeUpdates: WholeUpdateCost[] = [];
+  private readonly ends: ScalingEnd[] = [];
+  /** The last size of each estimator, and how long an update took there. */
+  private readonly last = new Map<string, { readonly size: number; readonly ms: number }>();
+  private readonly longestMs: number;
+  private readonly wholeUpdate: boolean;
+  /** What every size shares. */
+  private readonly cost: CostOptions;
+
+  constructor(
+    private readonly device: Device,
+    private readonly axis: ScalingAxis,
+    { longestMs = longestMsDefault, wholeUpdate = false, onProgress: _ours, ...cost }: ScalingOptions,
+  ) {
+    this.longestMs = longestMs;
+    this.wholeUpdate = wholeUpdate;
+    this.cost = cost;
+  }
+
+  report(): ScalingReport {
+    const { axis, measured, reports, wholeUpdates, longestMs, ends } = this;
+    const laws = lawsOf(measured, reports, wholeUpdates);
+    return { axis, values: measured, reports, wholeUpdates, longestMs, ends, laws };
+  }
+
+  /** Measures one size. Whether the next is to be measured too. */
+  async measure(size: number, onProgress: (done: number) => void): Promise<boolean> {
+    const settings = costSettings({ ...this.cost, ...sizes(this.axis, size, this.cost) });
     const { choices, baseline } = costChoices(
       distributionFamily(settings.distribution),
       settings.actions,
-      cost.estimators,
+      this.cost.estimators,
     );
-    const fits = (name: string): boolean => {
-      if (ends.some(({ estimator }) => estimator === name)) return false;
-      const before = last.get(name);
-      const expected = before ? before.ms * growthOf(axis, before.size, size) : 0;
-      if (expected <= longestMs) return true;
-      const reason = `an update was expected to take ${expected.toPrecision(2)} ms, more than ${longestMs}`;
-      ends.push({ estimator: name, size, reason });
-      return false;
-    };
-    const endWrong = ({ estimator, agreement }: WrongRow) =>
-      ends.push({ estimator, size, wrong: true, reason: `wrong: ${agreementLine(agreement)}` });
-    const onWrong = ({ agreement }: WrongRow) => void endWrong({ estimator: wholeUpdateName, agreement });
-    const kept = choices.filter(({ name }) => fits(name));
-    if (!kept.some(({ name }) => name === baseline)) break;
-    const step = (done: number) => onProgress?.((i + done) / ascending.length);
+    const kept = choices.filter(({ name }) => this.fits(name, size));
+    if (!kept.some(({ name }) => name === baseline)) return false;
     try {
       const accepted: string[] = [];
       for (const choice of kept)
-        if (await accepts(device, axis, choice, settings)) accepted.push(choice.name);
-      const whole = wholeUpdate && fits(wholeUpdateName);
-      const report = await measureCost(
-        device,
-        {
-          ...settings,
-          estimators: accepted,
-          ...(cost.versions ? { versions: cost.versions } : {}),
-          ...checked,
-        },
-        (done) => step(whole ? 0.7 * done : done),
+        if (await accepts(this.device, this.axis, choice, settings)) accepted.push(choice.name);
+      const whole = this.wholeUpdate && this.fits(wholeUpdateName, size);
+      await this.measureTable(size, { ...settings, estimators: accepted }, (done) =>
+        onProgress(whole ? 0.7 * done : done),
       );
-      reports.push(report);
-      measured.push(size);
-      report.wrong?.forEach(endWrong);
-      for (const { estimator, msPerUpdate } of report.rows) last.set(estimator, { size, ms: msPerUpdate });
-      if (whole) {
-        const [measuredWhole] = await measureWholeUpdate(device, baseline, settings, {
-          variants: [device.backend.preferences.mlp],
-          host: false,
-          onProgress: (done) => step(0.7 + 0.3 * done),
-          onWrong,
-          ...checked,
-        });
-        if (measuredWhole) {
-          wholeUpdates.push(measuredWhole);
-          last.set(wholeUpdateName, { size, ms: measuredWhole.msPerUpdate });
-        }
-      }
+      if (whole) await this.measureWhole(size, baseline, settings, (done) => onProgress(0.7 + 0.3 * done));
+      return true;
     } catch (error) {
       // A device that refuses a program for its size goes on with others; any other failure is one.
       const tooLarge = error instanceof BackendError && ['memory', 'limit'].includes(error.fault ?? '');
-      if (!tooLarge || reports.length === 0) throw error;
-      ends.push({ estimator: reports[0].baseline, size, reason: error.message });
-      break;
+      if (!tooLarge || this.reports.length === 0) throw error;
+      this.ends.push({ estimator: this.reports[0].baseline, size, reason: error.message });
+      return false;
     }
   }
-  return {
-    axis,
-    values: measured,
-    reports,
-    wholeUpdates,
-    longestMs,
-    ends,
-    laws: lawsOf(measured, reports, wholeUpdates),
-  };
+
+  /** Whether an update is expected to end in time; where it is not, the estimator's axis ends here. */
+  private fits(estimator: string, size: number): boolean {
+    if (this.ends.some((end) => end.estimator === estimator)) return false;
+    const before = this.last.get(estimator);
+    const expected = before ? before.ms * growthOf(this.axis, before.size, size) : 0;
+    if (expected <= this.longestMs) return true;
+    const reason = `an update was expected to take ${expected.toPrecision(2)} ms, more than ${this.longestMs}`;
+    this.ends.push({ estimator, size, reason });
+    return false;
+  }
+
+  private endWrong(estimator: string, size: number, { agreement }: WrongRow): void {
+    this.ends.push({ estimator, size, wrong: true, reason: `wrong: ${agreementLine(agreement)}` });
+  }
+
+  private get checked(): Pick<CostOptions, 'checkedFlops'> {
+    const { checkedFlops } = this.cost;
+    return checkedFlops === undefined ? {} : { checkedFlops };
+  }
+
+  private async measureTable(
+    size: number,
+    settings: CostOptions,
+    onProgress: (done: number) => void,
+  ): Promise<void> {
+    const { versions } = this.cost;
+    const options = { ...settings, ...(versions ? { versions } : {}), ...this.checked };
+    const report = await measureCost(this.device, options, onProgress);
+    this.reports.push(report);
+    this.measured.push(size);
+    for (const row of report.wrong ?? []) this.endWrong(row.estimator, size, row);
+    for (const { estimator, msPerUpdate } of report.rows) this.last.set(estimator, { size, ms: msPerUpdate });
+  }
+
+  private async measureWhole(
+    size: number,
+    baseline: string,
+    settings: CostSettings,
+    onProgress: (done: number) => void,
+  ): Promise<void> {
+    const [measured] = await measureWholeUpdate(this.device, baseline, settings, {
+      variants: [this.device.backend.preferences.mlp],
+      host: false,
+      onProgress,
+      onWrong: (row) => this.endWrong(wholeUpdateName, size, row),
+      ...this.checked,
+    });
+    if (!measured) return;
+    this.wholeUpdates.push(measured);
+    this.last.set(wholeUpdateName, { size, ms: measured.msPerUpdate });
+  }
 }
 
 function lawsOf(

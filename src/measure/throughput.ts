@@ -9,7 +9,7 @@ import { makeEnvironment, prepareEnvironment } from '../envs/registry.ts';
 import { environmentSeed } from '../envs/vector.ts';
 import { requireHeld } from '../json.ts';
 import { median } from '../math/statistics.ts';
-import { actionMap } from '../rl/actions.ts';
+import { type ActionKind, actionMap } from '../rl/actions.ts';
 import { ActorCritic, actorCriticDefaults } from '../rl/actor-critic.ts';
 import { compileUpdate, replayFor } from '../rl/recorded-update.ts';
 import { trainDefaults } from '../rl/train-options.ts';
@@ -94,27 +94,19 @@ export async function measureThroughput(
   settings: ThroughputSettings,
   { onStep, make = makeEnvironment, now = () => performance.now() }: Timed = {},
 ): Promise<ThroughputRow> {
-  const { hidden, batch, steps, seed } = settings;
+  const { batch, steps, seed } = settings;
   await prepareEnvironment(name);
   const environment = checked(make(name));
   const map = actionMap(environment.actionSpace);
   const observations = environment.observationSpace.low.length;
-  const box = map.kind.kind === 'box';
-  const estimator = chooseEstimator(box ? 'reverse-kl/pathwise' : 'reverse-kl/score');
-  const learner = new ActorCritic({
-    observations,
-    actions: map.kind,
-    estimator,
-    family: distributionFamily(box ? 'tanh-gaussian' : 'categorical'),
-    hidden,
-    seed,
-  });
+  const learner = learnerFor(observations, map.kind, settings);
+  const { estimator, family } = learner.options;
   await requireRight(
     device,
     estimator.name,
     costSettings({
-      ...{ observations, hidden, batch, seed, actions: map.kind.size },
-      distribution: learner.options.family.name,
+      ...{ observations, hidden: settings.hidden, batch, seed, actions: map.kind.size },
+      distribution: family.name,
     }),
   );
   const warmup = Math.ceil(steps / 10);
@@ -168,4 +160,15 @@ export async function measureThroughput(
     for (const state of [replay.storage, replay.fill, clock, actClock, ...learner.states]) device.free(state);
   }
   return rowOf({ environment: name, estimator: estimator.name }, (part) => spent[part] / 1000 / steps);
+}
+
+/** A learner with the first estimator that suits the actions. */
+function learnerFor(observations: number, actions: ActionKind, settings: ThroughputSettings): ActorCritic {
+  const { hidden, seed } = settings;
+  const box = actions.kind === 'box';
+  return new ActorCritic({
+    ...{ observations, actions, hidden, seed },
+    estimator: chooseEstimator(box ? 'reverse-kl/pathwise' : 'reverse-kl/score'),
+    family: distributionFamily(box ? 'tanh-gaussian' : 'categorical'),
+  });
 }

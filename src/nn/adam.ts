@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { requireOptions, UsageError } from '../errors.ts';
 import { adam as kernel } from '../kernels/index.ts';
 import { sameShape } from '../math/shape.ts';
 import {
@@ -110,7 +110,7 @@ export function adamRates(options: AdamOptions): Required<AdamOptions> {
     epsilon = 1e-8,
     weightDecay = 0,
     decoupled = false,
-  } = options;
+  } = requireOptions('adam', options, 'learningRate');
   if (
     !(
       learningRate >= 0 &&

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { requireOptions, UsageError } from '../errors.ts';
 import { PhiloxStream } from '../math/philox.ts';
 import { broadcastShapes, formatShape, sameShape, sizeOf } from '../math/shape.ts';
 import type { Purpose } from '../math/streams.ts';
@@ -80,7 +80,7 @@ export function mlp(options: MlpOptions): Network {
     name = 'mlp',
     seed = 0,
     purpose = 'network',
-  } = options;
+  } = requireOptions('mlp', options, 'inputs', 'hidden', 'outputs');
   const dims = [inputs, ...hidden, outputs];
   if (dims.some((width) => !Number.isInteger(width) || width < 1)) {
     throw new UsageError(`Layer widths must be whole numbers from 1; got ${dims.join('-')}.`);

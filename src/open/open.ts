@@ -3,7 +3,7 @@ import type { Precision } from '../backend/cpu/backend.ts';
 import type { WasmOptions } from '../backend/wasm/backend.ts';
 import type { WebGpuOptions } from '../backend/webgpu/open.ts';
 import { Device } from '../device.ts';
-import { BackendError, ProbeError, problemOf, UsageError, unknownName } from '../errors.ts';
+import { BackendError, ProbeError, problemOf, requireOptions, UsageError, unknownName } from '../errors.ts';
 import { backends } from './backends.ts';
 import { expectedMs, measureSpeed, type Speed, type Work } from './crossover.ts';
 
@@ -53,11 +53,8 @@ export class OpenedDevice extends Device {
  * @throws UsageError for an unknown name, BackendError when the backend asked for cannot be opened, ProbeError when it computes
  * wrong numbers
  */
-export async function open({
-  backend = 'auto',
-  precision,
-  ...opening
-}: OpenOptions = {}): Promise<OpenedDevice> {
+export async function open(options: OpenOptions = {}): Promise<OpenedDevice> {
+  const { backend = 'auto', precision, ...opening } = requireOptions('open', options);
   if (precision !== undefined && precision !== 'f32' && precision !== 'f64') {
     throw unknownName('precision', String(precision), ['f32', 'f64']);
   }

@@ -16,7 +16,7 @@ import {
 } from '../tape/index.ts';
 import { assignSlots } from './arena.ts';
 import type { Draft, DraftBuffer, Interface } from './draft.ts';
-import { Body, type Built, reductionSpace, TooWide } from './fuse.ts';
+import { Body, type Built, reductionSpace, TooWide } from './generate.ts';
 import { runPasses } from './passes/index.ts';
 import type { Stage } from './passes/pass.ts';
 import { type Located, Plan } from './plan.ts';

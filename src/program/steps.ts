@@ -74,7 +74,7 @@ export interface Work {
 
 /** A step of a finished program. */
 export type CountedStep = Step & Work;
-/** The kernel of a step, as listings call it: generated ones are all `fused`. */
+/** The kernel of a step, as listings call it: generated ones are all `generated`. */
 export const kernelOf = (step: Step): string => (step.kind === 'generated' ? 'generated' : step.kernel);
 
 /** A step that is not several. */

@@ -2,7 +2,7 @@
 
 import { baselineEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
-import { DataError, shortened } from '../errors.ts';
+import { DataError } from '../errors.ts';
 import { minimum } from '../math/extremes.ts';
 import {
   aggregate,
@@ -10,47 +10,22 @@ import {
   bootstrapAll,
   type Estimate,
   improvementVariance,
-  interquartileMean,
-  meanHeight,
-  meanOf,
   performanceProfile,
   probabilityOfImprovement,
   profileVariance,
   type Scores,
 } from '../study/learning-statistics.ts';
 import { RANDOM_STREAMS, type RunRecord, type StudyResults } from '../study/results.ts';
+import { type Boot, type Cell, cellOf, curveHeight, requireAlike } from './cells.ts';
 import { type CoverageAt, coverageAt } from './coverage.ts';
 
-/** Evaluations at the end of a run whose mean is its score. */
-export const SCORED_EVALUATIONS = 3;
+export { type Cell, type CurveEstimate, SCORED_EVALUATIONS } from './cells.ts';
+
 /** A difference of normalised scores, 0 for random and 1 for good, within which two methods count as equal. */
 export const EQUIVALENCE = 0.1;
 
 /** Seeds of each method below which nothing is concluded: intervals of fewer are wide, and still promise too much. */
 export const LEAST_SEEDS = 5;
-
-/** An interquartile mean over seeds at one evaluation. */
-export interface CurveEstimate {
-  readonly step: number;
-  /** Gradient steps and seconds: interquartile means over the seeds. */
-  readonly updates: number;
-  readonly seconds: number;
-  readonly return: Estimate;
-}
-
-/** One method in one environment. */
-export interface Cell {
-  readonly environment: string;
-  readonly method: string;
-  readonly seeds: number;
-  readonly curve: readonly CurveEstimate[];
-  /** Interquartile mean of the runs' scores: means of their last evaluations. */
-  readonly score: Estimate;
-  /** Interquartile mean of the mean height of the learning curves over environment steps. */
-  readonly curveMean: Estimate;
-  /** Runs' scores, in the order of seeds. */
-  readonly runs: readonly { readonly seed: number; readonly score: number; readonly seconds: number }[];
-}
 
 /** One method over all environments in which every method ran. */
 export interface MethodSummary {
@@ -132,24 +107,13 @@ export function normalised(environment: string, value: number): number {
  */
 export function reportOf(studies: readonly StudyResults[], options: ReportOptions = {}): StudyReport {
   const { resamples = 2000, seed = 0 } = options;
+  const boot = { resamples, seed };
   const runs = studies.flatMap((study) => study.runs);
   if (runs.length === 0) throw new DataError('There is no finished run to report.');
-  const several = new Map<string, Set<string>>();
-  for (const { environment, distribution } of runs)
-    several.set(environment, (several.get(environment) ?? new Set()).add(distribution));
-  // A distribution is named where there is a choice.
-  const named = [...several.values()].some((distributions) => distributions.size > 1);
-  const methodOf = ({ estimator, distribution }: RunRecord) =>
-    named ? `${estimator}, ${distribution}` : estimator;
+  const methodOf = namingOf(runs);
   const names = unique(runs.map(({ environment }) => environment));
   const methods = unique(runs.map(methodOf));
-  const wanted = options.baseline ?? baselineEstimator;
-  const found = methods.find((method) => method === wanted || method.startsWith(`${wanted},`));
-  if (options.baseline !== undefined && found === undefined)
-    throw new DataError(`No run has the baseline '${wanted}'; there are ${methods.join(', ')}.`);
-  const baseline = found ?? methods[0];
-  const boot = { resamples, seed };
-
+  const baseline = baselineOf(methods, options.baseline);
   for (const environment of names) requireAlike(runs.filter((run) => run.environment === environment));
   const cells = names.flatMap((environment) =>
     methods.flatMap((method): Cell[] => {
@@ -159,36 +123,9 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
       return own.length > 0 ? [cellOf(environment, method, own, boot)] : [];
     }),
   );
-  const cellAt = (environment: string, method: string) =>
-    cells.find((cell) => cell.environment === environment && cell.method === method);
+  const table = new Table(cells, heightsOf(runs, methodOf), baseline, boot);
+  const shared = names.filter((environment) => methods.every((method) => table.cell(environment, method)));
   const fewestSeeds = minimum(cells.map(({ seeds }) => seeds));
-  const shared = names.filter((environment) => methods.every((method) => cellAt(environment, method)));
-  const scores = (method: string, of: (cell: Cell, i: number) => number): Scores =>
-    shared.map((environment) => {
-      const cell = cellAt(environment, method) as Cell;
-      return cell.runs.map((_, i) => normalised(environment, of(cell, i)));
-    });
-  const heights = new Map(
-    runs.map((run) => [
-      `${run.environment} ${methodOf(run)} ${run.seed}`,
-      meanHeight(
-        run.points.map(({ step }) => step),
-        run.points.map(({ meanReturn }) => meanReturn),
-      ),
-    ]),
-  );
-  const finals = (method: string) => scores(method, (cell, i) => cell.runs[i].score);
-  const curves = (method: string) =>
-    scores(
-      method,
-      (cell, i) => heights.get(`${cell.environment} ${cell.method} ${cell.runs[i].seed}`) as number,
-    );
-  const thresholds = Array.from({ length: 51 }, (_, i) => -0.2 + 0.028 * i);
-  const difference = ([x, y]: readonly Scores[]) => aggregate(x) - aggregate(y);
-  const heightsOf = ({ environment, method, runs: own }: Cell) =>
-    own.map(({ seed: of }) =>
-      normalised(environment, heights.get(`${environment} ${method} ${of}`) as number),
-    );
   return {
     title: unique(studies.map(({ title }) => title)).join('; '),
     environments: names,
@@ -196,45 +133,9 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
     thresholds,
     cells,
     sharedEnvironments: shared,
-    differences: cells.flatMap((cell): TaskDifference[] => {
-      const other = cell.method === baseline ? undefined : cellAt(cell.environment, baseline);
-      if (!other) return [];
-      const curveDifference = bootstrap([[heightsOf(cell)], [heightsOf(other)]], difference, boot);
-      const seeds = Math.min(cell.seeds, other.seeds);
-      return [{ environment: cell.environment, method: cell.method, curveDifference, seeds }];
-    }),
-    tasks: cells.flatMap((cell): TaskResolution[] => {
-      if (cell.method !== baseline) return [];
-      const [first, last] = [cell.curve[0], cell.curve[cell.curve.length - 1]].map((at) =>
-        normalised(cell.environment, at.return.value),
-      );
-      return [{ environment: cell.environment, first, last, resolves: last - first > EQUIVALENCE }];
-    }),
-    methods:
-      shared.length === 0
-        ? []
-        : methods.map((method): MethodSummary => {
-            const against = method !== baseline;
-            const pair = [finals(method), finals(baseline)];
-            const curvePair = [curves(method), curves(baseline)];
-            return {
-              method,
-              score: bootstrap([finals(method)], ([x]) => aggregate(x), boot),
-              curveMean: bootstrap([curves(method)], ([x]) => aggregate(x), boot),
-              profile: bootstrapAll([finals(method)], ([x]) => performanceProfile(x, thresholds), {
-                ...boot,
-                variance: profileVariance(finals(method)),
-              }),
-              improvement: against
-                ? bootstrap(pair, ([x, y]) => probabilityOfImprovement(x, y), {
-                    ...boot,
-                    variance: improvementVariance(pair[0], pair[1]),
-                  })
-                : null,
-              scoreDifference: against ? bootstrap(pair, difference, boot) : null,
-              curveDifference: against ? bootstrap(curvePair, difference, boot) : null,
-            };
-          }),
+    differences: cells.flatMap((cell) => table.differenceOf(cell)),
+    tasks: cells.filter(({ method }) => method === baseline).map(resolutionOf),
+    methods: shared.length === 0 ? [] : methods.map((method) => table.summaryOf(method, shared)),
     runs: runs.length,
     unfinished: studies.reduce((total, study) => total + study.unfinished, 0),
     resamples,
@@ -246,80 +147,108 @@ export function reportOf(studies: readonly StudyResults[], options: ReportOption
   };
 }
 
-/** Runs of one environment must differ in nothing but method and seed. @throws DataError naming two that differ, and in what */
-function requireAlike(runs: readonly RunRecord[]): void {
-  const [first] = runs;
-  const stepsOf = ({ points }: RunRecord) => points.map(({ step }) => step).join(', ');
-  const where = `The runs in ${first.environment}`;
-  for (const run of runs) {
-    requireSame(where, run, first, ({ settings }) => settings);
-    if (stepsOf(run) !== stepsOf(first))
-      throw new DataError(
-        `${where} were evaluated at different steps: '${run.folder}' at ${stepsOf(run)}, '${first.folder}' at ${stepsOf(first)}.`,
-        { hint: 'Report them separately.' },
-      );
-  }
+/** Normalised scores at which performance profiles are drawn. */
+const thresholds = Array.from({ length: 51 }, (_, i) => -0.2 + 0.028 * i);
+
+/** What the method of a run is called: a distribution is named where there is a choice. */
+function namingOf(runs: readonly RunRecord[]): (run: RunRecord) => string {
+  const several = new Map<string, Set<string>>();
+  for (const { environment, distribution } of runs)
+    several.set(environment, (several.get(environment) ?? new Set()).add(distribution));
+  const named = [...several.values()].some((distributions) => distributions.size > 1);
+  return ({ estimator, distribution }) => (named ? `${estimator}, ${distribution}` : estimator);
 }
 
-function requireSame(
-  where: string,
-  run: RunRecord,
-  first: RunRecord,
-  of: (run: RunRecord) => Readonly<Record<string, unknown>>,
-): void {
-  for (const name of new Set([...Object.keys(of(first)), ...Object.keys(of(run))])) {
-    const [a, b] = [run, first].map((each) => JSON.stringify(of(each)[name]) ?? 'not set');
-    if (a !== b)
-      throw new DataError(
-        `${where} have different settings: ${name} is ${shortened(a)} in '${run.folder}' and ${shortened(b)} in '${first.folder}'.`,
-        { hint: 'Report them separately.' },
-      );
-  }
+/** @throws DataError when no method is the baseline asked for */
+function baselineOf(methods: readonly string[], asked: string | undefined): string {
+  const wanted = asked ?? baselineEstimator;
+  const found = methods.find((method) => method === wanted || method.startsWith(`${wanted},`));
+  if (asked !== undefined && found === undefined)
+    throw new DataError(`No run has the baseline '${wanted}'; there are ${methods.join(', ')}.`);
+  return found ?? methods[0];
 }
 
-function cellOf(
-  environment: string,
-  method: string,
+/** Mean heights of learning curves, by the key of their run. */
+const heightsOf = (
   runs: readonly RunRecord[],
-  boot: { readonly resamples: number; readonly seed: number },
-): Cell {
-  const where = `The runs of ${method} in ${environment}`;
-  for (const run of runs) requireSame(where, run, runs[0], ({ methodSettings }) => methodSettings);
-  const seeds = runs.map(({ seed }) => seed);
-  if (new Set(seeds).size < seeds.length)
-    throw new DataError(
-      `${method} in ${environment} has two runs of one seed; the seeds are ${seeds.join(', ')}.`,
-    );
-  const steps = runs[0].points.map(({ step }) => step);
-  const scoreOf = ({ points }: RunRecord) =>
-    meanOf(points.slice(-SCORED_EVALUATIONS).map(({ meanReturn }) => meanReturn));
-  const iqm = (values: readonly number[]) =>
-    bootstrap([[values]], ([scores]) => interquartileMean(scores[0]), boot);
-  return {
-    environment,
-    method,
-    seeds: runs.length,
-    curve: steps.map((step, i) => ({
-      step,
-      updates: interquartileMean(runs.map(({ points }) => points[i].updates)),
-      seconds: interquartileMean(runs.map(({ points }) => points[i].seconds)),
-      return: iqm(runs.map(({ points }) => points[i].meanReturn)),
-    })),
-    score: iqm(runs.map(scoreOf)),
-    curveMean: iqm(
-      runs.map(({ points }) =>
-        meanHeight(
-          points.map(({ step }) => step),
-          points.map(({ meanReturn }) => meanReturn),
-        ),
-      ),
-    ),
-    runs: runs.map((run) => ({
-      seed: run.seed,
-      score: scoreOf(run),
-      seconds: run.points[run.points.length - 1].seconds,
-    })),
-  };
+  methodOf: (run: RunRecord) => string,
+): ReadonlyMap<string, number> =>
+  new Map(runs.map((run) => [keyOf(run.environment, methodOf(run), run.seed), curveHeight(run)]));
+
+const keyOf = (environment: string, method: string, seed: number): string =>
+  `${environment} ${method} ${seed}`;
+
+/** What the baseline's cell says of its task. */
+function resolutionOf({ environment, curve }: Cell): TaskResolution {
+  const [first, last] = [curve[0], curve[curve.length - 1]].map((at) =>
+    normalised(environment, at.return.value),
+  );
+  return { environment, first, last, resolves: last - first > EQUIVALENCE };
 }
+
+const difference = ([x, y]: readonly Scores[]): number => aggregate(x) - aggregate(y);
+
+/** The cells of all methods and environments, and what they say against the baseline. */
+class Table {
+  constructor(
+    private readonly cells: readonly Cell[],
+    private readonly heights: ReadonlyMap<string, number>,
+    private readonly baseline: string,
+    private readonly boot: Boot,
+  ) {}
+
+  cell(environment: string, method: string): Cell | undefined {
+    return this.cells.find((cell) => cell.environment === environment && cell.method === method);
+  }
+
+  /** Nothing for the baseline, and where it did not run. */
+  differenceOf(cell: Cell): TaskDifference[] {
+    const { environment, method, seeds } = cell;
+    const other = method === this.baseline ? undefined : this.cell(environment, this.baseline);
+    if (!other) return [];
+    const pair = [[this.curvesOf(cell)], [this.curvesOf(other)]];
+    const curveDifference = bootstrap(pair, difference, this.boot);
+    return [{ environment, method, curveDifference, seeds: Math.min(seeds, other.seeds) }];
+  }
+
+  /** @param shared environments in which every method ran */
+  summaryOf(method: string, shared: readonly string[]): MethodSummary {
+    const { boot, baseline } = this;
+    const over = (name: string, of: (cell: Cell) => number[]): Scores =>
+      shared.map((environment) => of(this.cell(environment, name) as Cell));
+    const [finals, curves] = [scoresOf, this.curvesOf].map((of) => ({
+      own: over(method, of),
+      pair: [over(method, of), over(baseline, of)],
+    }));
+    const against = method !== baseline;
+    return {
+      method,
+      score: bootstrap([finals.own], ([x]) => aggregate(x), boot),
+      curveMean: bootstrap([curves.own], ([x]) => aggregate(x), boot),
+      profile: bootstrapAll([finals.own], ([x]) => performanceProfile(x, thresholds), {
+        ...boot,
+        variance: profileVariance(finals.own),
+      }),
+      improvement: against
+        ? bootstrap(finals.pair, ([x, y]) => probabilityOfImprovement(x, y), {
+            ...boot,
+            variance: improvementVariance(finals.pair[0], finals.pair[1]),
+          })
+        : null,
+      scoreDifference: against ? bootstrap(finals.pair, difference, boot) : null,
+      curveDifference: against ? bootstrap(curves.pair, difference, boot) : null,
+    };
+  }
+
+  /** Normalised mean heights of the curves of a cell's runs. */
+  private readonly curvesOf = ({ environment, method, runs }: Cell): number[] =>
+    runs.map(({ seed }) =>
+      normalised(environment, this.heights.get(keyOf(environment, method, seed)) as number),
+    );
+}
+
+/** Normalised scores of a cell's runs. */
+const scoresOf = ({ environment, runs }: Cell): number[] =>
+  runs.map(({ score }) => normalised(environment, score));
 
 const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];

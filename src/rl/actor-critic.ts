@@ -2,7 +2,7 @@ import type { Distribution, DistributionFamily, FamilyOptions } from '../distrib
 import type { EstimatorChoice } from '../divergences/estimator.ts';
 import { penaltyHint } from '../divergences/penalised.ts';
 import { boltzmann, minimumOf } from '../divergences/target.ts';
-import { UsageError, unknownName } from '../errors.ts';
+import { requireOptions, UsageError, unknownName } from '../errors.ts';
 import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/index.ts';
 import {
   broadcastTo,
@@ -173,6 +173,7 @@ export class ActorCritic {
   private readonly optimisers: { readonly critics: Optimiser; readonly temperature: TemperatureOptimiser };
 
   constructor(options: ActorCriticOptions) {
+    requireOptions('ActorCritic', options, 'observations', 'actions', 'estimator', 'family');
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     const full = { ...actorCriticDefaults, ...(given as unknown as ActorCriticOptions) };
     const { observations, actions, estimator, family, familyOptions, hidden, activation, seed } = full;

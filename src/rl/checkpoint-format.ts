@@ -48,11 +48,13 @@ interface Header
 
 /** Bytes that are written or read at once: systems take no more than 2 GiB, and a large buffer must not hold up the rest. */
 const PIECE = 2 ** 26;
+/** Less than this is written with what stands beside it: a call to the system for each would take longer than to copy it. */
+const SMALL = 2 ** 16;
 
 const padded = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
 /**
- * A checkpoint as bytes, in pieces to be written one after the other: the arrays are not copied. The same checkpoint
+ * A checkpoint as bytes, in pieces to be written one after the other: large arrays are not copied. The same checkpoint
  * gives the same bytes.
  *
  * @throws NumericsError naming the first number that is not finite; DataError what else a file cannot hold
@@ -99,7 +101,7 @@ export function* encoding(checkpoint: Checkpoint): Generator<Uint8Array, void, v
   view.setUint32(12, head.length, true);
   view.setBigUint64(16, BigInt(length), true);
   let sum = 0;
-  for (const piece of [prefix, ...body].flatMap((part) => [...piecesOf(part)])) {
+  for (const piece of together([prefix, ...body].flatMap((part) => [...piecesOf(part)]))) {
     sum = crc32(piece, sum);
     yield piece;
   }
@@ -112,6 +114,25 @@ export function* encoding(checkpoint: Checkpoint): Generator<Uint8Array, void, v
 function* piecesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Generator<Uint8Array, void, void> {
   for (let at = 0; at < byteLength; at += PIECE)
     yield new Uint8Array(buffer, byteOffset + at, Math.min(PIECE, byteLength - at));
+}
+
+/** The same bytes, with small pieces in one. */
+function* together(pieces: readonly Uint8Array[]): Generator<Uint8Array, void, void> {
+  const held = new Uint8Array(2 * SMALL);
+  let count = 0;
+  for (const piece of pieces) {
+    const small = piece.length < SMALL;
+    if (count > 0 && (!small || count >= SMALL)) {
+      yield held.slice(0, count);
+      count = 0;
+    }
+    if (!small) yield piece;
+    else {
+      held.set(piece, count);
+      count += piece.length;
+    }
+  }
+  if (count > 0) yield held.slice(0, count);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Distribution, DistributionFamily, FamilyOptions } from '../distrib
 import { type EstimatorChoice, type EstimatorResult, requireCompatible } from '../divergences/estimator.ts';
 import { estimators } from '../divergences/registry.ts';
 import type { Target } from '../divergences/target.ts';
+import { requireOptions } from '../errors.ts';
 import { type Activation, adam, mlp, type Network, type Optimiser } from '../nn/index.ts';
 import {
   exp,
@@ -83,6 +84,7 @@ export class PolicyLearner {
 
   /** @throws UsageError when estimator and distribution do not go together, or a number is out of range */
   constructor(readonly options: PolicyLearnerOptions) {
+    requireOptions('PolicyLearner', options, 'estimator', 'family', 'hidden');
     const { observations, actions, estimator, family, hidden, activation, learningRate, seed } = options;
     const { samples, tau } = options;
     requireRanges('PolicyLearner', { observations, actions, hidden, samples, learningRate, tau, seed });

@@ -1,6 +1,7 @@
 // A learner's update as a device runs it: recorded on batches from a replay buffer of the learner's shape.
 
 import type { Device, Update } from '../device.ts';
+import { requireOptions } from '../errors.ts';
 import { MLP_WIDTH, MOST_JOINED_BINDINGS } from '../kernels/index.ts';
 import type { Work } from '../open/crossover.ts';
 import { lower } from '../program/lower.ts';
@@ -20,7 +21,7 @@ export function compileUpdate(
     readonly halfHidden?: boolean;
   },
 ): Promise<Update> {
-  const { batch, ...compile } = options;
+  const { batch, ...compile } = requireOptions('compileUpdate', options, 'batch');
   return device.compile(() => learner.recordUpdate(replay.sample(batch)), compile);
 }
 
@@ -44,7 +45,7 @@ export function trainingWork(learner: ActorCritic, batch: number): Work {
 
 /** A replay buffer of the shape a learner needs. */
 export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer {
-  const { observations, actions } = learner.options;
+  const { observations, actions } = requireOptions('replayFor', learner, 'options').options;
   return new ReplayBuffer({
     capacity,
     observations,

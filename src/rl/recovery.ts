@@ -1,5 +1,5 @@
 import type { Device } from '../device.ts';
-import { BackendError } from '../errors.ts';
+import { BackendError, requireOptions } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Evaluation } from './evaluation.ts';
 import { train } from './train.ts';
@@ -25,8 +25,9 @@ const PATIENCE = 3;
 export async function trainRecovering<D extends Device>(
   device: D,
   options: TrainOptions,
-  { reopen, onRecovery }: RecoveryOptions<D>,
+  recovery: RecoveryOptions<D>,
 ): Promise<{ readonly device: D; readonly evaluations: Evaluation[] }> {
+  const { reopen, onRecovery } = requireOptions('trainRecovering', recovery, 'reopen');
   const { checkpoint, onEvaluation } = options;
   let last: Checkpoint | undefined = checkpoint?.resume;
   let reported = last?.evaluations.at(-1)?.step ?? 0;

@@ -1,6 +1,6 @@
 import type { DeviceBuffer } from '../backend/backend.ts';
 import type { Device } from '../device.ts';
-import { DataError, NumericsError, ShapeError, UsageError } from '../errors.ts';
+import { DataError, NumericsError, requireOptions, ShapeError, UsageError } from '../errors.ts';
 import { replaySample as kernel } from '../kernels/index.ts';
 import {
   callOf,
@@ -108,6 +108,7 @@ export class ReplayBuffer {
   private home: DeviceBuffer | undefined;
 
   constructor(readonly options: ReplayOptions) {
+    requireOptions('ReplayBuffer', options, 'capacity', 'observations', 'actions');
     const { capacity, observations, actions, behaviour = 0 } = options;
     requireRanges('ReplayBuffer', { capacity, observations, actions, behaviour });
     this.width = 2 * observations + actions + 2 + behaviour;

@@ -1,4 +1,5 @@
 import type { Device } from '../device.ts';
+import { requireOptions } from '../errors.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { TrainOptions } from './train-options.ts';
 import { TrainingRun } from './training-run.ts';
@@ -12,9 +13,10 @@ import { TrainingRun } from './training-run.ts';
  *   the checkpoint to resume from is of another run
  */
 export async function train(device: Device, options: TrainOptions): Promise<Evaluation[]> {
+  requireOptions('train', options, 'makeEnvironment', 'learner', 'steps');
   const run = await TrainingRun.open(device, options);
   try {
-    await run.start();
+    if (!(await run.start())) return run.evaluations;
     while (run.goesOn) {
       // A run that was stopped among the updates of a step first makes the rest of them.
       const stepped = run.owed > 0 || (await run.step(await run.act()));

@@ -109,13 +109,20 @@ export class TrainingRun {
     return this.setup.settings.checkpoint !== undefined && this.fresh;
   }
 
-  /** Begins at the start of an episode in each environment, or where the checkpoint to resume from was made. */
-  async start(): Promise<void> {
+  /**
+   * Begins at the start of an episode in each environment, or where the checkpoint to resume from was made.
+   *
+   * @returns whether it has; where it was stopped before, there is nothing to save
+   */
+  async start(): Promise<boolean> {
     const { settings, environments } = this.setup;
     if (settings.checkpoint?.resume) return this.restore(settings.checkpoint.resume);
-    this.observations = await environments.reset(settings.seed);
+    const observations = await environments.reset(settings.seed, settings.signal);
+    if (!observations) return false;
+    this.observations = observations;
     // What cannot be saved is said now, not when the first checkpoint is due.
     if (settings.checkpoint) await environments.getStates();
+    return true;
   }
 
   /** Chooses an action in each environment. @throws NumericsError when one is not finite */
@@ -237,17 +244,20 @@ export class TrainingRun {
     return states;
   }
 
-  private async restore(saved: Checkpoint): Promise<void> {
-    const { environments, replay } = this.setup;
+  private async restore(saved: Checkpoint): Promise<boolean> {
+    const { environments, replay, settings } = this.setup;
     this.taken = saved.step;
     this.updates = saved.updates;
     this.owed = saved.owed ?? 0;
     this.programs.actor.random.setState(saved.random);
-    await environments.setStates(saved.environments.map(({ state }) => state));
+    const states = saved.environments.map(({ state }) => state);
+    await environments.setStates(states, settings.signal);
+    if (this.stopped) return false;
     this.observations = saved.environments.map(({ observation }) => observation.slice());
     restoreStates(this.device, this.states, saved.states);
     replay.restore(this.device, saved.replay);
     if (saved.pending) await this.evaluate(saved.pending.metrics);
+    return true;
   }
 }
 

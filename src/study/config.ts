@@ -126,7 +126,9 @@ function parsed(text: string, what: string): unknown {
     // Aliases could make a small file into an endless list, or one that holds itself.
     return parse(text, { maxAliasCount: 0, schema: 'core', merge: false, logLevel: 'error' });
   } catch (error) {
-    throw new DataError(`${what} is not YAML or JSON: ${(error as Error).message.split('\n')[0]}`);
+    // The first line; the others point at the place.
+    const [line] = (error as Error).message.split('\n');
+    throw new DataError(`${what} is not YAML or JSON: ${line.replace(/:?$/, '.')}`);
   }
 }
 

@@ -9,7 +9,7 @@ import {
   softplus as softplusOf,
   trigamma as trigammaOf,
 } from '../math/special.ts';
-import { type Op, record, shapeError, type Tensor, type VjpContext } from './tensor.ts';
+import { type Op, record, shapeError, Tensor, type VjpContext } from './tensor.ts';
 
 /** A tensor, or a number standing for a constant that broadcasts everywhere. */
 export type Operand = Tensor | number;
@@ -21,7 +21,7 @@ type ElementwiseVjp = (
   needs: readonly boolean[],
 ) => (Tensor | undefined)[];
 
-/** A literal scalar; fused into whatever uses it. */
+/** A literal scalar; part of whatever kernel uses it. */
 export const constantOp: Op<number> = { name: 'constant', infer: () => [{ shape: [], dtype: 'f32' }] };
 
 export function constant(value: number): Tensor {
@@ -29,10 +29,10 @@ export function constant(value: number): Tensor {
 }
 
 export const constantValue = (tensor: Operand): number | undefined =>
-  typeof tensor === 'number'
-    ? tensor
-    : tensor.node.op === constantOp
-      ? (tensor.node.attributes as number)
+  tensor instanceof Tensor && tensor.node.op === constantOp
+    ? (tensor.node.attributes as number)
+    : typeof tensor === 'number'
+      ? tensor
       : undefined;
 
 const toTensor = (operand: Operand): Tensor => (typeof operand === 'number' ? constant(operand) : operand);

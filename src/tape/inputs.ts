@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
 import { constant, type Operand } from './elementwise.ts';
 import { plain } from './shapes.ts';
-import { currentRecording, type Op, record, requireExtents, shapeError, Tensor } from './tensor.ts';
+import { currentRecording, type Op, record, requireExtents, shapeError, type Tensor } from './tensor.ts';
 
 /** Values known when the program is recorded. */
 export interface Literal {
@@ -52,4 +52,4 @@ export function input(name: string, shape: Shape, initial?: number): Tensor {
   return tensor;
 }
 
-export const toOperand = (x: Operand): Tensor => (x instanceof Tensor ? x : constant(x));
+export const toOperand = (x: Operand): Tensor => (typeof x === 'number' ? constant(x) : x);

@@ -1,4 +1,4 @@
-import { ShapeError, UsageError } from '../errors.ts';
+import { quoted, ShapeError, UsageError } from '../errors.ts';
 import { type BindingOf, type KernelSpec, type Params, type ParamsOf, tick } from '../kernels/index.ts';
 import { formatShape, type Shape, sizeOf } from '../math/shape.ts';
 import { type Purpose, streamKey } from '../math/streams.ts';
@@ -223,6 +223,8 @@ export class Recording {
    * @throws UsageError when another recording made it: here its number stands for another node
    */
   own(tensor: Tensor, what: string): Tensor {
+    if (!(tensor instanceof Tensor))
+      throw new UsageError(`${what}: ${quoted(tensor)} is no tensor${callSite()}.`);
     if (this.nodes[tensor.node.id] === tensor.node) return tensor;
     throw new UsageError(`${what}: ${tensor} belongs to another recording${callSite()}.`, {
       hint: 'Compute it inside this device.compile(...), or pass its values as an input.',

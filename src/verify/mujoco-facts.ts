@@ -57,6 +57,47 @@ export function compareFacts(environment: MujocoEnvironment, facts: Place): Devi
   for (const [name, size] of figures.get('sizes').entries())
     if (!notSimulated.includes(name)) report.same(`sizes ${name}`, model[name as 'nq'], size.count());
   if (report.worst.factor > 0) return report.worst; // nothing below would line up
+  compareOptions(model, figures, report);
+  const names = (kind: Kind, count: number) =>
+    Array.from({ length: count }, (_, index) => using(model[kind](index), ({ name }) => name));
+  const compared: Compared = {
+    ...{ model, figures, report },
+    bodies: names('body', model.nbody),
+    joints: names('jnt', model.njnt),
+  };
+  compareBodies(compared);
+  compareItems(compared, 'joints', 'jnt', (item, expected) => {
+    compareJoint(item, expected, report);
+    compareBodyOf(item, expected, compared);
+  });
+  compareItems(compared, 'geoms', 'geom', (item, expected, i) => {
+    compareGeom(item, expected, report);
+    compareBodyOf(item, expected, compared);
+    report.numbers('gap', [model.geom_gap[i]], [expected.get('gap').number()]);
+    report.same('fluid_ellipsoid', model.geom_fluid[12 * i] !== 0, expected.get('fluid_ellipsoid').flag());
+  });
+  compareItems(compared, 'actuators', 'actuator', (item, expected) =>
+    compareActuator(item, expected, compared),
+  );
+  compareItems(compared, 'sites', 'site', (item, expected) => {
+    report.same('body', compared.bodies[number(item.bodyid)], expected.get('body').text());
+    report.figures('pos', item.pos as Numbers, expected.get('pos'));
+  });
+  compareTendons(compared);
+  return report.worst;
+}
+
+/** A model and the published figures that it is compared with. */
+interface Compared {
+  readonly model: Model;
+  readonly figures: Place;
+  readonly report: Report;
+  /** Names, by index. */
+  readonly bodies: readonly string[];
+  readonly joints: readonly string[];
+}
+
+function compareOptions(model: Model, figures: Place, report: Report): void {
   for (const [name, expected] of figures.get('options').entries()) {
     const actual = model.opt[name];
     if (name in enumerations)
@@ -67,27 +108,34 @@ export function compareFacts(environment: MujocoEnvironment, facts: Place): Devi
     report.figures(`stat ${name}`, model.stat[name], expected);
   report.figures('qpos0', model.qpos0, figures.get('qpos0'));
   report.figures('qpos_spring', model.qpos_spring, figures.get('qpos_spring'));
-  const names = (kind: Kind, count: number) =>
-    Array.from({ length: count }, (_, index) => using(model[kind](index), ({ name }) => name));
-  const bodies = names('body', model.nbody);
-  const joints = names('jnt', model.njnt);
-  const each = (key: string, kind: Kind, compare: (item: Item, expected: Place, i: number) => void) =>
-    figures
-      .get(key)
-      .list()
-      .forEach((expected, i) => {
-        using(model[kind](i), (item) => {
-          const name = expected.get('name').text();
-          report.inside(name, () => {
-            if (!name.startsWith('(')) report.same('name', item.name, name);
-            compare(item, expected, i);
-          });
-        });
+}
+
+/** Each published item of a list with the model's of the same index. */
+function compareItems(
+  { model, figures, report }: Compared,
+  key: string,
+  kind: Kind,
+  compare: (item: Item, expected: Place, i: number) => void,
+): void {
+  for (const [i, expected] of figures.get(key).list().entries())
+    using(model[kind](i), (item) => {
+      const name = expected.get('name').text();
+      report.inside(name, () => {
+        if (isNamed(name)) report.same('name', item.name, name);
+        compare(item, expected, i);
       });
+    });
+}
+
+/** What has no name is published as `(world)`, `(unnamed)` and the like. */
+const isNamed = (name: string): boolean => !name.startsWith('(');
+
+function compareBodies(compared: Compared): void {
+  const { model, figures, report, bodies } = compared;
   let totalMass = 0;
-  each('bodies', 'body', (item, expected, i) => {
+  compareItems(compared, 'bodies', 'body', (item, expected, i) => {
     const parent = expected.get('parent').value;
-    if (typeof parent === 'string' && !parent.startsWith('('))
+    if (typeof parent === 'string' && isNamed(parent))
       report.same('parent', bodies[item.parentid as number], parent);
     for (const key of ['pos', 'mass', 'ipos']) report.figures(key, item[key] as Numbers, expected.get(key));
     report.quaternion('quat', item.quat as Numbers, expected.get('quat').numbers());
@@ -97,54 +145,43 @@ export function compareFacts(environment: MujocoEnvironment, facts: Place): Devi
     totalMass += number(item.mass);
   });
   report.figures('totalmass', totalMass, figures.get('totalmass'));
-  each('joints', 'jnt', (item, expected) => {
-    compareJoint(item, expected, report);
-    const body = expected.get('body').text();
-    if (!body.startsWith('(')) report.same('body', bodies[number(item.bodyid)], body);
-  });
-  each('geoms', 'geom', (item, expected, i) => {
-    compareGeom(item, expected, report);
-    const body = expected.get('body').text();
-    if (!body.startsWith('(')) report.same('body', bodies[number(item.bodyid)], body);
-    report.numbers('gap', [model.geom_gap[i]], [expected.get('gap').number()]);
-    report.same('fluid_ellipsoid', model.geom_fluid[12 * i] !== 0, expected.get('fluid_ellipsoid').flag());
-  });
-  each('actuators', 'actuator', (item, expected) => {
-    report.same('joint', joints[number(item.trnid)], expected.get('joint').text());
-    for (const key of ['trntype', 'gaintype', 'biastype', 'dyntype'])
-      report.same(key, number(item[key]), expected.get(key).count());
-    for (const key of ['ctrllimited', 'forcelimited']) report.same(key, item[key], expected.get(key).flag());
-    report.figures('ctrlrange', item.ctrlrange as Numbers, expected.get('ctrlrange'));
-    report.numbers('gear', [number(item.gear)], [expected.get('gear').number()]);
-    report.numbers('gain', [number(item.gainprm)], [expected.get('gain').number()]);
-  });
-  each('sites', 'site', (item, expected) => {
-    report.same('body', bodies[number(item.bodyid)], expected.get('body').text());
-    report.figures('pos', item.pos as Numbers, expected.get('pos'));
-  });
-  figures
-    .get('tendons')
-    .list()
-    .forEach((expected, i) => {
-      const place = expected.get('name').text();
-      report.inside(place, () => {
-        report.same(
-          'name',
-          using(model.tendon(i), ({ name }) => name),
-          place,
-        );
-        report.numbers('stiffness', [model.tendon_stiffness[i]], [expected.get('stiffness').number()]);
-        report.numbers('damping', [model.tendon_damping[i]], [expected.get('damping').number()]);
-        const parts = expected.get('fixed').list();
-        report.same('joints', model.tendon_num[i], parts.length);
-        parts.forEach((part, k) => {
-          const at = model.tendon_adr[i] + k;
-          report.same('joint', joints[model.wrap_objid[at]], part.get('joint').text());
-          report.numbers('coef', [model.wrap_prm[at]], [part.get('coef').number()]);
-        });
+}
+
+function compareBodyOf(item: Item, expected: Place, { bodies, report }: Compared): void {
+  const body = expected.get('body').text();
+  if (isNamed(body)) report.same('body', bodies[number(item.bodyid)], body);
+}
+
+function compareActuator(item: Item, expected: Place, { joints, report }: Compared): void {
+  report.same('joint', joints[number(item.trnid)], expected.get('joint').text());
+  for (const key of ['trntype', 'gaintype', 'biastype', 'dyntype'])
+    report.same(key, number(item[key]), expected.get(key).count());
+  for (const key of ['ctrllimited', 'forcelimited']) report.same(key, item[key], expected.get(key).flag());
+  report.figures('ctrlrange', item.ctrlrange as Numbers, expected.get('ctrlrange'));
+  report.numbers('gear', [number(item.gear)], [expected.get('gear').number()]);
+  report.numbers('gain', [number(item.gainprm)], [expected.get('gain').number()]);
+}
+
+function compareTendons({ model, figures, report, joints }: Compared): void {
+  for (const [i, expected] of figures.get('tendons').list().entries()) {
+    const place = expected.get('name').text();
+    report.inside(place, () => {
+      report.same(
+        'name',
+        using(model.tendon(i), ({ name }) => name),
+        place,
+      );
+      report.numbers('stiffness', [model.tendon_stiffness[i]], [expected.get('stiffness').number()]);
+      report.numbers('damping', [model.tendon_damping[i]], [expected.get('damping').number()]);
+      const parts = expected.get('fixed').list();
+      report.same('joints', model.tendon_num[i], parts.length);
+      parts.forEach((part, k) => {
+        const at = model.tendon_adr[i] + k;
+        report.same('joint', joints[model.wrap_objid[at]], part.get('joint').text());
+        report.numbers('coef', [model.wrap_prm[at]], [part.get('coef').number()]);
       });
     });
-  return report.worst;
+  }
 }
 
 function compareTask(environment: MujocoEnvironment, task: Place, report: Report): void {

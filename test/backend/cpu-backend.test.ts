@@ -5,6 +5,7 @@ import { cpuKernels } from '../../src/backend/cpu/kernels.ts';
 import { BackendError, ShapeError, UsageError } from '../../src/errors.ts';
 import { kernels } from '../../src/kernels/index.ts';
 import { Program, type ProgramBuffer, type Step } from '../../src/program/program.ts';
+import { thrownBy } from '../helpers/thrown.ts';
 
 const step: Step = {
   ...{ kind: 'kernel', kernel: 'tick', params: {}, buffers: [0] },
@@ -13,15 +14,6 @@ const step: Step = {
 const clockBuffer: ProgramBuffer = { name: 'clock', count: 4, dtype: 'u32', kind: 'input' };
 const program = (buffers: ProgramBuffer[] = [clockBuffer], steps: Step[] = [step]) =>
   new Program(steps, buffers, [], new Map(), new Map(), []);
-
-async function thrownBy(body: () => unknown): Promise<unknown> {
-  try {
-    await body();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}
 
 test('every kernel of the contract has a twin, and no other exists', () => {
   assert.equal(Object.keys(cpuKernels).sort(), kernels.map(({ name }) => name).sort());

@@ -4,7 +4,7 @@ import { sizeOf } from '../../src/math/shape.ts';
 import { contiguousView, type View, type ViewAxis } from '../../src/math/view.ts';
 import type { Expression, GeneratedKernel } from '../../src/program/program.ts';
 import { type ElementwiseName, elementwiseOps, type ReductionKind } from '../../src/tape/index.ts';
-import { close, runFused } from '../helpers/cpu-run.ts';
+import { close, runGenerated } from '../helpers/cpu-run.ts';
 
 const random = new PhiloxStream(5);
 const pick = <T>(items: readonly T[]): T => items[random.nextInt(items.length)];
@@ -205,7 +205,7 @@ test('300 random kernels equal nested loops', async () => {
   for (let i = 0; i < 300; i++) {
     const { generated, inputs } = randomKernel();
     const expected = naive(generated, inputs);
-    const actual = await runFused(generated, inputs);
+    const actual = await runGenerated(generated, inputs);
     actual.forEach((values, output) => {
       close(values, expected[output], `kernel ${i} ${JSON.stringify(generated)}`, { rtol: 1e-9, atol: 1e-9 });
     });
@@ -227,7 +227,7 @@ for (const shape of [[511], [512], [513], [3, 700], [700, 3], [1300, 1]]) {
     const generated = reduceAll(shape, 1);
     const inputs = [normals(sizeOf(shape))];
     const expected = naive(generated, inputs);
-    (await runFused(generated, inputs)).forEach((values, i) => {
+    (await runGenerated(generated, inputs)).forEach((values, i) => {
       close(values, expected[i], `output ${i}`, { rtol: 1e-10, atol: 1e-10 });
     });
   });
@@ -242,7 +242,7 @@ test('reductions meet infinities, ties and NaN', async () => {
     [2, 5, 5],
     [1, nan, 3],
   ];
-  const [sum, max, min, lse, argMax] = await runFused(reduceAll([5, 3], 1), [rows.flat()]);
+  const [sum, max, min, lse, argMax] = await runGenerated(reduceAll([5, 3], 1), [rows.flat()]);
   close(sum, [-inf, -inf, inf, 12, nan], 'sum');
   close(max, [-inf, 0, inf, 5, nan], 'max');
   close(min, [-inf, -inf, 1, 2, nan], 'min');
@@ -266,7 +266,7 @@ test('every elementwise operation equals its scalar function', async () => {
       result: [],
       outputs: [3],
     };
-    const [y] = await runFused(generated, inputs);
+    const [y] = await runGenerated(generated, inputs);
     const expected = inputs[0].map((_, i) => scalarOf(op)(...inputs.slice(0, arity).map((x) => x[i])));
     close(y, expected, op, { rtol: 0, atol: 0 });
   }
@@ -282,7 +282,7 @@ test('an empty reduced axis sums to zero, an empty kernel does nothing', async (
     },
     ...{ reductions: [{ kind: 'sum', value: 0 }], result: [{ kind: 'reduced', index: 0 }], outputs: [0] },
   };
-  close((await runFused(generated, [[]]))[0], [0, 0], 'sum');
+  close((await runGenerated(generated, [[]]))[0], [0, 0], 'sum');
 });
 
 test.run();

@@ -25,15 +25,7 @@ import {
   sum,
 } from '../../src/tape/index.ts';
 import { countingBackend } from '../helpers/counting-backend.ts';
-
-async function thrownBy(body: () => unknown): Promise<unknown> {
-  try {
-    await body();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}
+import { thrownBy } from '../helpers/thrown.ts';
 
 /** A program with an input, outputs, constants in a buffer, temporaries and a state. */
 const compile = (device: Device, state: State): Promise<Update> =>

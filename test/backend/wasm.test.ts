@@ -17,7 +17,7 @@ import { PhiloxStream } from '../../src/math/philox.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import { mlp } from '../../src/nn/index.ts';
 import { type ElementwiseName, elementwiseOps, mean, square, sum } from '../../src/tape/index.ts';
-import { runFusedOn, runKernelOn } from '../helpers/kernel-run.ts';
+import { runGeneratedOn, runKernelOn } from '../helpers/kernel-run.ts';
 
 const test = suite('wasm');
 
@@ -64,7 +64,7 @@ test('elementary functions keep their bounds in ulp', async () => {
   for (const [name, bound, ranges] of bounds) {
     const { scalar } = elementwiseOps[name];
     for (const x of ranges) {
-      const [y] = await runFusedOn(
+      const [y] = await runGeneratedOn(
         backend,
         {
           shape: [x.length],
@@ -103,7 +103,7 @@ test('sums and logSumExp over a long axis are as exact as over a short one, in e
     const backend = await openWasm({ simd, threads: 1 });
     for (const length of [7, 512, 4096, 100_003]) {
       const x = Float32Array.from({ length }, () => 3 + random.nextNormal());
-      const values = await runFusedOn(
+      const values = await runGeneratedOn(
         backend,
         {
           shape: [length],

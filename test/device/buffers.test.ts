@@ -6,6 +6,7 @@ import { BackendError, ShapeError, UsageError } from '../../src/errors.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import { type GeneratedStep, Program, type Step } from '../../src/program/program.ts';
 import { oneStep, openTested } from '../helpers/kernel-run.ts';
+import { thrownBy } from '../helpers/thrown.ts';
 
 let backend: Backend;
 let other: Backend;
@@ -17,15 +18,6 @@ test.after(async () => {
   await backend.dispose();
   await other.dispose();
 });
-
-async function thrownBy(body: () => unknown): Promise<unknown> {
-  try {
-    await body();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}
 
 /** y += 1 over three elements. */
 const increment: GeneratedStep = {

@@ -7,7 +7,7 @@ import { sizeOf } from '../../src/math/shape.ts';
 import { applyView, contiguousView, type View, type ViewOperation } from '../../src/math/view.ts';
 import type { Expression, GeneratedKernel } from '../../src/program/program.ts';
 import { type ElementwiseName, elementwiseOps, type ReductionKind } from '../../src/tape/index.ts';
-import { assertClose, Data, openTested, oracle, runFusedOn } from '../helpers/kernel-run.ts';
+import { assertClose, Data, openTested, oracle, runGeneratedOn } from '../helpers/kernel-run.ts';
 
 let backend: Backend;
 test.before(async () => {
@@ -23,8 +23,8 @@ async function compare(
   what: string,
   tolerance: Tolerance,
 ): Promise<void> {
-  const actual = await runFusedOn(backend, generated, inputs);
-  const expected = await runFusedOn(oracle, generated, inputs);
+  const actual = await runGeneratedOn(backend, generated, inputs);
+  const expected = await runGeneratedOn(oracle, generated, inputs);
   for (const [i, values] of expected.entries())
     assertClose(actual[i], values, `${what}, output ${i}`, tolerance);
 }
@@ -145,7 +145,7 @@ test('NaN is not turned into a number', async () => {
       [nan, one],
       [one, nan],
     ]) {
-      const [y] = await runFusedOn(backend, kernel, inputs);
+      const [y] = await runGeneratedOn(backend, kernel, inputs);
       assert.ok(Number.isNaN(y[0]) && Number.isNaN(y[1]), `${name} gives ${y}`);
     }
   }
@@ -162,9 +162,11 @@ test('NaN is not turned into a number', async () => {
     'sin',
     'logGamma',
   ] as const) {
-    const [y] = await runFusedOn(backend, elementwiseKernel([2], [views[0]], [load(0), operation(name, 0)]), [
-      nan,
-    ]);
+    const [y] = await runGeneratedOn(
+      backend,
+      elementwiseKernel([2], [views[0]], [load(0), operation(name, 0)]),
+      [nan],
+    );
     assert.ok(Number.isNaN(y[0]), `${name} gives ${y[0]}`);
   }
 });
@@ -190,7 +192,7 @@ test('special values at the ends of the domains', async () => {
   ];
   for (const [name, x, expected] of cases) {
     const kernel = elementwiseKernel([1], [contiguousView([1])], [load(0), operation(name, 0)]);
-    const [y] = await runFusedOn(backend, kernel, [Float32Array.of(x)]);
+    const [y] = await runGeneratedOn(backend, kernel, [Float32Array.of(x)]);
     assert.ok(Object.is(y[0], expected), `${name}(${x}) is ${y[0]}, not ${expected}`);
   }
 });
@@ -209,7 +211,7 @@ test('literals arrive whole, also those WGSL has no literal for', async () => {
   ];
   for (const value of values) {
     const kernel = elementwiseKernel([3], [], [{ kind: 'literal', value }]);
-    const [y] = await runFusedOn(backend, kernel, []);
+    const [y] = await runGeneratedOn(backend, kernel, []);
     assert.ok(Object.is(y[2], Math.fround(value)), `${value} became ${y[2]}`);
   }
 });

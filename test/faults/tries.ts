@@ -186,7 +186,7 @@ export class Tries {
     if (fault.harmless && ended.code !== 0)
       problems.push(`ended with ${ended.code} for what changes nothing: ${cut(ended.stderr)}`);
     if (ended.code !== 0 || fault.filesGone) return problems;
-    const told = difference(resultOf(scenario, folder, ended.stdout), reference.result, true);
+    const told = differenceOf(resultOf(scenario, folder, ended.stdout), reference.result, true);
     if (told) problems.push(`ended with 0 though disturbed, and ${told}`);
     return problems;
   }
@@ -202,7 +202,7 @@ export class Tries {
       (scenario.kind === 'train' && /holds a finished run/.test(ended.stderr)) ||
       (scenario.kind === 'play' && /is not empty/.test(ended.stderr));
     if (ended.code === 0 || (finished && !fault.mayRefuse)) {
-      const told = difference(resultOf(scenario, folder, ended.stdout), reference.result, finished);
+      const told = differenceOf(resultOf(scenario, folder, ended.stdout), reference.result, finished);
       if (told) problems.push(`silent difference: repeated, it ended with 0, and ${told}`);
     } else if (!fault.mayRefuse)
       problems.push(`repeated, it refuses with ${ended.code}: ${cut(ended.stderr.trim() || ended.stdout)}`);
@@ -231,10 +231,10 @@ function judgeEnd({ code, signal, stderr, stdout, hung }: Ended, mute: boolean):
 }
 
 const same = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean =>
-  difference(a, b) === undefined;
+  differenceOf(a, b) === undefined;
 
 /** What differs between a result and the undisturbed one. @param unsaid leaves out what is printed */
-function difference(
+export function differenceOf(
   found: ReadonlyMap<string, string>,
   reference: ReadonlyMap<string, string>,
   unsaid = false,

@@ -74,7 +74,7 @@ export async function runKernel(
 }
 
 /** Runs one generated kernel; returns its outputs. */
-export async function runFused(
+export async function runGenerated(
   generated: GeneratedKernel,
   inputs: readonly ArrayLike<number>[],
   precision: Precision = 'f64',

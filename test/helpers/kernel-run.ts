@@ -93,7 +93,7 @@ export async function runKernelOn(
 }
 
 /** Runs one generated kernel; returns its outputs. */
-export async function runFusedOn(
+export async function runGeneratedOn(
   backend: Backend,
   generated: GeneratedKernel,
   inputs: readonly Float32Array[],

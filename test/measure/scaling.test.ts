@@ -4,6 +4,7 @@ import { createCpuBackend } from '../../src/backend/cpu/backend.ts';
 import { Device } from '../../src/device.ts';
 import { UsageError } from '../../src/errors.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
+import { costSettings } from '../../src/measure/cost.ts';
 import { fitLine, sizeAt, slopes } from '../../src/measure/knee.ts';
 import { measureScaling, scalingAxis, scalingDefaults, wholeUpdateName } from '../../src/measure/scaling.ts';
 import { summariseScaling } from '../../src/measure/scaling-summary.ts';
@@ -94,6 +95,15 @@ async function withDevice<T>(use: (device: Device) => Promise<T>): Promise<T> {
     await device.dispose();
   }
 }
+
+scaling('reports hold the settings of a cost table, and nothing of the walk along the axis', async () => {
+  const options = { ...quick, longestMs: 1e6, wholeUpdate: false, onProgress: () => undefined };
+  await withDevice(async (device) => {
+    const { reports } = await measureScaling(device, 'batch', [2], options);
+    const expected = { ...costSettings({ ...quick, batch: 2 }), ...device.backend.preferences };
+    assert.equal(reports[0].settings, expected);
+  });
+});
 
 /** What the axis sets, read back from the programs that were measured. */
 const settings = {

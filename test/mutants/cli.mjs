@@ -132,4 +132,34 @@ export default [
     from: 'new Option(flag, help)',
     to: "new Option(flag, help.replace('environment steps', 'steps'))",
   },
+  {
+    fault: 'the row of progress stays where a line is written',
+    file: 'src/cli/terminal.ts',
+    from: '  shown?.erase();\n',
+    to: '',
+  },
+  {
+    fault: 'a row is one column too long',
+    file: 'src/cli/terminal.ts',
+    from: 'part.length <= columns',
+    to: 'part.length <= columns + 1',
+  },
+  {
+    fault: 'a file of settings goes before the options',
+    file: 'src/cli/setting-options.ts',
+    from: 'isSaid(command, option) ? value : (file[name] ?? value)',
+    to: 'file[name] ?? value',
+  },
+  {
+    fault: 'a comparison of benches takes the wrong end of an interval',
+    file: 'src/measure/compare.ts',
+    from: 'low: now.low / old.high',
+    to: 'low: now.low / old.low',
+  },
+  {
+    fault: 'a stopped run keeps no policy',
+    file: 'src/study/runs/run.ts',
+    from: 'if (stopped) await folder?.keep(policy);',
+    to: 'if (stopped) await undefined;',
+  },
 ];

@@ -102,6 +102,12 @@ export default [
     to: 'let rest = ~0;',
   },
   {
+    fault: 'a checksum takes one of eight bytes for another',
+    file: 'src/math/crc32.ts',
+    from: 'table[512 + bytes[i + 5]] ^',
+    to: 'table[512 + bytes[i + 6]] ^',
+  },
+  {
     fault: 'log sum exp of nothing but −∞ is NaN',
     file: 'src/math/special.ts',
     from: 'if (Math.abs(max) === Number.POSITIVE_INFINITY) return max;',

@@ -25,7 +25,7 @@ export default [
   },
   {
     fault: 'a generated kernel binds one buffer more than every adapter can',
-    file: 'src/program/fuse.ts',
+    file: 'src/program/generate.ts',
     from: 'if (new Set(this.inputBuffers).size > MAX_BINDINGS - 1)',
     to: 'if (new Set(this.inputBuffers).size > MAX_BINDINGS)',
   },

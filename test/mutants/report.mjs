@@ -2,7 +2,7 @@
 export default [
   {
     fault: 'a report takes runs of one method with different samples for one',
-    file: 'src/report/report.ts',
+    file: 'src/report/cells.ts',
     from: 'requireSame(where, run, runs[0], ({ methodSettings }) => methodSettings);',
     to: '{}',
   },
@@ -32,13 +32,13 @@ export default [
   },
   {
     fault: "a run's score is the mean of its first evaluations",
-    file: 'src/report/report.ts',
+    file: 'src/report/cells.ts',
     from: 'points.slice(-SCORED_EVALUATIONS)',
     to: 'points.slice(0, SCORED_EVALUATIONS)',
   },
   {
     fault: 'the seconds of a learning curve are its updates',
-    file: 'src/report/report.ts',
+    file: 'src/report/cells.ts',
     from: 'seconds: interquartileMean(runs.map(({ points }) => points[i].seconds))',
     to: 'seconds: interquartileMean(runs.map(({ points }) => points[i].updates))',
   },

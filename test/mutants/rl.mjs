@@ -475,6 +475,18 @@ export default [
     to: 'const PIECE = 2 ** 40;',
   },
   {
+    fault: 'small pieces of a checkpoint go after the large one that they come before',
+    file: 'src/rl/checkpoint-format.ts',
+    from: 'if (count > 0 && (!small || count >= SMALL)) {',
+    to: 'if (count > 0 && small && count >= SMALL) {',
+  },
+  {
+    fault: 'environments whose start was stopped are saved',
+    file: 'src/rl/train.ts',
+    from: 'if (!(await run.start())) return run.evaluations;',
+    to: 'await run.start();',
+  },
+  {
     fault: 'a run that goes on forgets the updates that it owes',
     file: 'src/rl/train.ts',
     from: 'run.owed > 0 || ',

@@ -38,7 +38,7 @@ export default [
   },
   {
     fault: 'the reverse loss loses a critic that is NaN on a GPU',
-    file: 'shaders/loss_reverse_kl.wgsl',
+    file: 'shaders/include/smallest.wgsl',
     from: 'least = safe_min(least, ',
     to: 'least = min(least, ',
   },

@@ -37,15 +37,33 @@ export default [
   },
   {
     fault: 'a program that was disposed of keeps its memory',
-    file: 'src/backend/wasm/backend.ts',
-    from: 'dispose(): void {\n    this.memory.release();',
+    file: 'src/backend/wasm/executable.ts',
+    from: 'dispose(): void {\n    this.loaded.memory.release();',
     to: 'dispose(): void {',
   },
   {
     fault: 'threads outlive their device',
-    file: 'src/backend/wasm/backend.ts',
-    from: 'const pool = await this.pool;\n    pool?.dispose();',
+    file: 'src/backend/wasm/runner.ts',
+    from: 'const pool = await this.pool?.catch(() => undefined);\n    pool?.dispose();',
     to: '',
+  },
+  {
+    fault: 'a thread that fails while it holds work says nothing',
+    file: 'src/backend/wasm/threads.ts',
+    from: 'Atomics.store(words,',
+    to: 'Atomics.load(words,',
+  },
+  {
+    fault: 'a thread that ended while it held work passes for one that is done',
+    file: 'src/backend/wasm/assembly/index.ts',
+    from: 'if (atomic.load<i32>(sync + FAILED)) return false;\n    }\n  }\n  return false;',
+    to: 'if (atomic.load<i32>(sync + FAILED)) return true;\n    }\n  }\n  return true;',
+  },
+  {
+    fault: 'the half of an update can be read',
+    file: 'src/backend/wasm/backend.ts',
+    from: 'this.runner.requireWhole();\n    this.counters.readbacks++;',
+    to: 'this.counters.readbacks++;',
   },
   {
     fault: 'a buffer that is too small for a program is taken',
@@ -55,15 +73,15 @@ export default [
   },
   {
     fault: 'rows that are gathered for a weight gradient have room for one row',
-    file: 'src/backend/wasm/plan.ts',
+    file: 'src/backend/wasm/kernels.ts',
     from: '(GATHER_ROWS * each + sums)',
     to: '(each + sums)',
   },
   {
     fault: 'the last rows of a product have no item when they are not a whole block',
-    file: 'src/backend/wasm/plan.ts',
-    from: 'plan(p.batch * blocks(p.rows, each)',
-    to: 'plan(p.batch * Math.max(1, Math.floor(p.rows / each))',
+    file: 'src/backend/wasm/kernels.ts',
+    from: 'items: batch * blocks(rows, each)',
+    to: 'items: batch * Math.max(1, Math.floor(rows / each))',
   },
   {
     fault: 'the slower way is tried ever more rarely without end',
@@ -80,8 +98,8 @@ export default [
   {
     fault: 'a result is computed where an input of the same kernel still lies',
     file: 'src/backend/wasm/generated.ts',
-    from: ' && !sources.includes(targets[i])',
-    to: '',
+    from: ' && !read) inPlace',
+    to: ') inPlace',
   },
   {
     fault: 'the bound of relu cuts off a sum that is not finished',
@@ -175,14 +193,14 @@ export default [
   },
   {
     fault: 'a constant outlives the programs that read it',
-    file: 'src/backend/wasm/backend.ts',
-    from: 'for (const key of this.literals.keys()) this.backend.leaveLiteral(key);',
+    file: 'src/backend/wasm/program-memory.ts',
+    from: 'for (const key of this.held.keys()) this.literals.leave(key);',
     to: '',
   },
   {
     fault: 'a constant ends with the first of the programs that read it',
-    file: 'src/backend/wasm/backend.ts',
-    from: 'if (!literal || --literal.users > 0) return;',
-    to: 'if (!literal) return;',
+    file: 'src/backend/wasm/program-memory.ts',
+    from: 'if (!block || --block.users > 0) return;',
+    to: 'if (!block) return;',
   },
 ];

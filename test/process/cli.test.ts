@@ -1,6 +1,7 @@
 // The command line as a user meets it: exit codes, one line for an error, output that others can read. All that it
 // refuses before any work is asked in one process; some of it, and all that works, of the built program.
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -106,6 +107,27 @@ for (const [args, expected, env] of [
     assert.is(outcome.code, 1);
   });
 }
+wrong('what is wrong in a study file is a wrong request, and names the file', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'divergrad-cli-'));
+  const file = join(folder, 'wrong.yaml');
+  const small = 'estimators: [reverse-kl/pathwise]\nenvironments: [cartpole]\n';
+  for (const [text, expected] of [
+    ['estimators: [', /not YAML or JSON: .*[^:.]\.$/],
+    ['estimators: [reverse-kl/pathwse]\nenvironments: [cartpole]', /estimators\[0\]: Unknown estimator/],
+    [`${small}settings: { batch: 0 }`, /settings\.batch is 0; it must be/],
+    [`${small}onIncompatible: error`, /1 combinations cannot be/],
+  ] as const) {
+    writeFileSync(file, text);
+    const outcome = await command('study', file, '--dry-run');
+    assert.match(errorLine(outcome), expected);
+    assert.ok(outcome.stderr.startsWith(`divergrad: ${file}: `), outcome.stderr);
+    assert.is(outcome.code, 2);
+  }
+  const unused = await command('study', file, '--include', folder);
+  assert.match(errorLine(unused), /--include goes with --report/);
+  assert.is(unused.code, 2);
+  rmSync(folder, { recursive: true });
+});
 wrong('a stack trace comes with --debug only', async () => {
   const { code, stderr } = await cliIn('node', ['bench', '--estimators', 'reverse-kl/path', '--debug']);
   assert.is(code, 2);

@@ -2,11 +2,10 @@
 // settings do, and says which run a run is.
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { BuildOptions } from 'esbuild';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { buildEdited } from '../helpers/edited-cli.ts';
 import { type Ended, run } from '../helpers/process.ts';
 
 const additions: Readonly<Record<string, readonly [after: string, added: string]>> = {
@@ -21,33 +20,12 @@ const folder = mkdtempSync(join(tmpdir(), 'divergrad-setting-'));
 const cli = join(folder, 'cli.mjs');
 const divergrad = (...args: string[]): Promise<Ended> => run(process.execPath, [cli, ...args]);
 
-test.before(async () => {
-  const { nodeOptions } = (await import(pathToFileURL(resolve('build.mjs')).href)) as {
-    nodeOptions: BuildOptions;
-  };
-  const esbuild = await import('esbuild');
-  await esbuild.build({
-    ...nodeOptions,
-    entryPoints: ['src/cli/main.ts'],
-    outfile: cli,
-    plugins: [
-      {
-        name: 'a setting more',
-        setup: ({ onLoad }) => {
-          for (const [file, [after, added]] of Object.entries(additions))
-            onLoad(
-              { filter: new RegExp(`${file.replaceAll('/', '[\\\\/]').replace('.', '\\.')}$`) },
-              ({ path }) => {
-                const text = readFileSync(path, 'utf8');
-                assert.is(text.split(after).length, 2, `${file} has it once: ${after}`);
-                return { contents: text.replace(after, after + added), loader: 'ts' };
-              },
-            );
-        },
-      },
-    ],
-  });
-});
+test.before(() =>
+  buildEdited(
+    cli,
+    Object.entries(additions).map(([file, [after, added]]) => ({ file, from: after, to: after + added })),
+  ),
+);
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 const short =

@@ -5,7 +5,7 @@ import { distributionFamilies } from '../../src/distributions/registry.ts';
 import { chooseEstimator } from '../../src/divergences/registry.ts';
 import { boltzmann } from '../../src/divergences/target.ts';
 import { adam, layerNormalise, mlp } from '../../src/nn/index.ts';
-import { MAX_BINDINGS } from '../../src/program/fuse.ts';
+import { MAX_BINDINGS } from '../../src/program/generate.ts';
 import {
   add,
   assign,

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { sizeOf } from '../../src/math/shape.ts';
-import { MAX_BINDINGS } from '../../src/program/fuse.ts';
+import { MAX_BINDINGS } from '../../src/program/generate.ts';
 import type { Program } from '../../src/program/program.ts';
 import { allclose } from '../helpers/allclose.ts';
 import { exactDevice, lowered } from '../helpers/devices.ts';

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { kernelSpec, type Params } from '../../src/kernels/index.ts';
 import { applyView, contiguousView, type View } from '../../src/math/view.ts';
 import type { Draft, DraftBuffer } from '../../src/program/draft.ts';
-import { MAX_BINDINGS } from '../../src/program/fuse.ts';
+import { MAX_BINDINGS } from '../../src/program/generate.ts';
 import { halveHidden } from '../../src/program/passes/half.ts';
 import { joinKernels } from '../../src/program/passes/join.ts';
 import { dropUnread, mergeNeighbours } from '../../src/program/passes/merge.ts';

@@ -4,8 +4,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CheckpointError, type CheckpointFault } from '../../src/errors.ts';
 import { crc32 } from '../../src/math/crc32.ts';
+import { PhiloxStream } from '../../src/math/philox.ts';
 import type { Checkpoint } from '../../src/rl/checkpoint.ts';
-import { checkpointVersion, decodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
+import { checkpointVersion, decodeCheckpoint, encodeCheckpoint } from '../../src/rl/checkpoint-format.ts';
 import { bytesOf } from '../helpers/training.ts';
 
 const checkpoint: Checkpoint = {
@@ -68,12 +69,60 @@ test('the checksum is the one of zip and PNG', () => {
   assert.is(crc32(text('56789'), crc32(text('1234'))), 0xcbf43926);
 });
 
+test('the checksum is the rest of a division of polynomials, whatever the length and where it begins', () => {
+  const bit = (rest: number) => (rest & 1 ? 0xedb88320 ^ (rest >>> 1) : rest >>> 1);
+  const divided = (of: Uint8Array): number => {
+    let rest = ~0;
+    for (const byte of of) {
+      rest ^= byte;
+      for (let i = 0; i < 8; i++) rest = bit(rest);
+    }
+    return ~rest >>> 0;
+  };
+  const random = new PhiloxStream(7, 'plain');
+  const all = Uint8Array.from({ length: 80 }, () => random.nextInt(256));
+  for (let begin = 0; begin < 9; begin++)
+    for (let length = 0; length < 70; length++) {
+      const part = all.subarray(begin, begin + length);
+      assert.is(crc32(part), divided(part), `${length} bytes from ${begin}`);
+      const at = length >> 1;
+      assert.is(crc32(part.subarray(at), crc32(part.subarray(0, at))), divided(part));
+    }
+});
+
 test('a checkpoint comes back bit for bit, zeros with their signs', () => {
   const back = decodeCheckpoint(bytes);
   assert.equal(back, checkpoint);
   assert.equal(bytesOf(back), bytes);
   assert.ok(Object.is(back.environments[0].state.physics[0], -0));
   assert.ok(Object.is(back.environments[0].observation[0], -0));
+});
+
+test('many small arrays are written in few pieces, and a large one as it is', () => {
+  const [first] = checkpoint.environments;
+  for (const [count, large] of [
+    [1, 3],
+    [1000, 2 ** 18],
+    [3000, 2 ** 14 - 1],
+    [3000, 2 ** 14],
+  ]) {
+    const rows = new Float32Array(large);
+    const many: Checkpoint = {
+      ...checkpoint,
+      environments: Array.from({ length: count }, (_, i) => ({
+        state: { ...first.state, physics: [i, -0] },
+        observation: Float32Array.of(i),
+      })),
+      replay: { rows, next: 0 },
+    };
+    const pieces = encodeCheckpoint(many);
+    assert.ok(pieces.length <= 12, `${pieces.length} pieces`);
+    assert.is(
+      pieces.some(({ buffer }) => buffer === rows.buffer),
+      rows.byteLength >= 2 ** 16,
+    );
+    assert.equal(decodeCheckpoint(bytesOf(many)), many);
+  }
 });
 
 test('it is read from any place in memory', () => {

@@ -225,6 +225,55 @@ test('a learner is trained by one run at a time, and again when that has ended',
   await run();
 });
 
+test('environments whose start is stopped leave nothing to save, and the run before is what goes on', async () => {
+  const run = async (given: Partial<VectorEnvironment>, resume?: Checkpoint, signal?: AbortSignal) => {
+    const inner = new LocalVector([0, 1].map(() => makeEnvironment('pendulum')));
+    const environments: VectorEnvironment = {
+      count: 2,
+      reset: (seed) => inner.reset(seed),
+      step: (actions) => inner.step(actions),
+      getStates: () => inner.getStates(),
+      setStates: (states) => inner.setStates(states),
+      dispose: () => undefined,
+      ...given,
+    };
+    const device = await backends.cpu();
+    const saved: Checkpoint[] = [];
+    const options = { environments, ...(signal ? { signal } : {}) };
+    const save = (checkpoint: Checkpoint) => void saved.push(checkpoint);
+    const evaluations = await runCell(device, { ...pendulum, options }, { every: 20, save, resume });
+    await device.dispose();
+    return { saved, evaluations };
+  };
+  const never = (): never => {
+    throw new Error('they are gone');
+  };
+  const gone = { step: never, getStates: never };
+  const starting = new AbortController();
+  const first = await run(
+    {
+      ...gone,
+      async reset(_seed, signal) {
+        starting.abort();
+        assert.ok(signal?.aborted);
+        return undefined;
+      },
+    },
+    undefined,
+    starting.signal,
+  );
+  assert.equal(first, { saved: [], evaluations: [] });
+
+  const whole = await run({});
+  const resuming = new AbortController();
+  const second = await run(
+    { ...gone, setStates: async () => resuming.abort() },
+    decodeCheckpoint(bytesOf(whole.saved[0])),
+    resuming.signal,
+  );
+  assert.equal(second, { saved: [], evaluations: whole.saved[0].evaluations });
+});
+
 test('of a step of several environments that was stopped nothing is kept, and what goes on is the undisturbed run', async () => {
   for (const estimator of ['reverse-kl/pathwise', 'forward-kl/snis:behaviour'])
     for (const undone of [2, 9]) {

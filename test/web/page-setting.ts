@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import * as assert from 'uvu/assert';
+import { mlpKernels } from '../../src/tape/index.ts';
 import { cliIn, cliOutput, until } from '../helpers/process.ts';
 
 export interface Site {
@@ -52,7 +53,7 @@ export async function measure(site: Site): Promise<void> {
   assert.is(host, gpu ? 1 : 0);
   if (gpu) {
     const shown = await whole.locator('tbody tr td:last-child').allTextContents();
-    assert.is(shown.length, 3);
+    assert.is(shown.length, mlpKernels.length);
     assert.ok(
       shown.every((text) => Number(text) > 0),
       shown.join(),
@@ -61,6 +62,7 @@ export async function measure(site: Site): Promise<void> {
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Save JSON' }).click();
   const saved = JSON.parse(readFileSync(await (await download).path(), 'utf8'));
+  assert.equal(saved.reports[0].wrong, []);
   const args = ['bench', '--quick', '--batch', '8', '--hidden', '16,16', '--seed', '5'];
   // In Node alone rows go through several layers in one kernel.
   const shown = [...args, '--backend', on, '--estimators', names.join(','), '--json', '-'];

@@ -104,7 +104,6 @@ class CpuBackend extends OwningBackend<CpuBuffer> implements Backend {
   private bound(program: Program, buffers: readonly CpuBuffer[]): Executable {
     const arrays = buffers.map(({ data }) => data);
     const steps = separateSteps(program.steps).map((step) => this.bind(step, arrays));
-    this.counters.pipelinesCreated += steps.length;
     return new CpuExecutable(steps, this.counters);
   }
 

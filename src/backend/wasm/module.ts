@@ -27,7 +27,8 @@ export interface Kernels {
     threads: number,
     scratch: number,
     pitch: number,
-  ): void;
+    patience: number,
+  ): number;
 }
 
 export interface LoadedModule {

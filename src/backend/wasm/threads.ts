@@ -4,8 +4,9 @@ import type { LoadedModule } from './module.ts';
 export const SYNC_BYTES = 256;
 /** State of the job, word 0: the workers are to end. */
 const ENDED = 2;
-/** Workers that have begun. */
+/** Workers that have begun; behind it, whether one has failed. */
 const READY_WORD = 48;
+const FAILED_WORD = 49;
 /** More threads than this gain nothing at the sizes of reinforcement learning. */
 const MOST_THREADS = 8;
 const START_TIMEOUT_MS = 5000;
@@ -16,13 +17,18 @@ const SPINS = 5000;
 const workerBody = `
 const serve = ({ module, memory, sync, thread }) => {
   const { help } = new WebAssembly.Instance(module, { env: { memory, abort() {} } }).exports;
-  const words = new Int32Array(memory.buffer, sync, ${READY_WORD + 1});
+  const words = new Int32Array(memory.buffer, sync, ${FAILED_WORD + 1});
   Atomics.add(words, ${READY_WORD}, 1);
   for (let spins = ${SPINS}; ; ) {
     const state = Atomics.load(words, 0);
     if (state === ${ENDED}) return;
     if (state === 1) {
-      help(sync, thread);
+      try {
+        help(sync, thread);
+      } catch (problem) {
+        Atomics.store(words, ${FAILED_WORD}, 1);
+        throw problem;
+      }
       spins = ${SPINS};
     } else if (--spins <= 0) Atomics.wait(words, 0, 0);
   }

@@ -2,7 +2,7 @@ import { at } from '../../math/items.ts';
 import { sameShape } from '../../math/shape.ts';
 import { isPlain, type View } from '../../math/view.ts';
 import type { Draft } from '../draft.ts';
-import { MAX_BINDINGS } from '../fuse.ts';
+import { MAX_BINDINGS } from '../generate.ts';
 import type { Expression, GeneratedStep, Step } from '../program.ts';
 
 /**

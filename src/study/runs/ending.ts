@@ -41,6 +41,8 @@ export const stopMessage = { kind: 'divergrad-stop' } as const;
 
 /** Two signals so near are one request: a terminal and `timeout` send theirs to a group and to its members. */
 const SAME_REQUEST_MS = 100;
+/** A stop that takes longer says that it is being done: large checkpoints take their time to be written. */
+const SOON_MS = 300;
 /** How long a process may save and end after an error that nobody caught. */
 const PATIENCE_MS = 30_000;
 
@@ -192,6 +194,12 @@ export class Ending {
     this.settle();
   }
 
+  /** A parent speaks for its children. */
+  private tellStopping(): void {
+    if (this.isOver || this.isWhole || this.savers === 0 || this.host.send) return;
+    this.warn('divergrad: Stopping, and saving what there is. Asked once more, it ends at once.\n');
+  }
+
   /** Listens to signals only while somebody has something to save or to undo: otherwise the system's own way is best. */
   private listen(): void {
     const needed = this.savers > 0 || this.undone.size > 0;
@@ -211,6 +219,7 @@ export class Ending {
 
   private signalled(name: Request): void {
     if (this.savers > 0) {
+      if (!this.stop.signal.aborted) setTimeout(() => this.tellStopping(), SOON_MS).unref();
       this.request(name);
       const later = setTimeout(() => {
         this.impatient = true;

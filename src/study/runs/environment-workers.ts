@@ -82,8 +82,12 @@ export class WorkerVector implements VectorEnvironment {
     );
   }
 
-  reset(seed: number): Promise<Float32Array[]> {
-    return this.all(() => ({ kind: 'reset', seed }));
+  /** Workers first make their environments, which may take seconds: a stop ends them meanwhile. */
+  async reset(seed: number, signal?: AbortSignal): Promise<Float32Array[] | undefined> {
+    const reset = this.all<Float32Array>(() => ({ kind: 'reset', seed }));
+    const begun = await orAborted(reset, signal);
+    if (!begun) await this.dispose();
+    return begun;
   }
 
   /** A long step that is stopped ends the workers in its middle: only the states may be asked for afterwards. */
@@ -109,14 +113,13 @@ export class WorkerVector implements VectorEnvironment {
     return this.ended ? [...this.ended] : this.all(() => ({ kind: 'getStates' }));
   }
 
-  async setStates(states: readonly EnvironmentState[]): Promise<void> {
+  async setStates(states: readonly EnvironmentState[], signal?: AbortSignal): Promise<void> {
     requireStates(states, this.count);
-    await Promise.all(
-      this.slices.map((slice) => {
-        const { first, count } = slice.part;
-        return slice.ask({ kind: 'setStates', states: states.slice(first, first + count) });
-      }),
-    );
+    const set = this.all<undefined>(({ first, count }) => ({
+      kind: 'setStates',
+      states: states.slice(first, first + count),
+    }));
+    if (!(await orAborted(set, signal))) await this.dispose();
   }
 
   async dispose(): Promise<void> {
@@ -129,15 +132,18 @@ export class WorkerVector implements VectorEnvironment {
   }
 }
 
-/** What comes first: an answer, or undefined when the signal is given. */
-async function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+/** What comes first: an answer, or undefined when the signal is given, or was given before. */
+async function orAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+  if (!signal) return answer;
   let stop = () => {};
   const stopped = new Promise<undefined>((done) => {
     stop = () => done(undefined);
   });
   signal.addEventListener('abort', stop, { once: true });
+  // An answer that is no longer waited for may fail, since its worker is ended.
+  answer.catch(() => undefined);
   try {
-    return await Promise.race([answer, stopped]);
+    return signal.aborted ? undefined : await Promise.race([answer, stopped]);
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -101,6 +101,22 @@ test('what is half written is undone before a signal ends the process, and nothi
   assert.ok(host.ends('SIGTERM'), 'the signal it sends itself must end it');
 });
 
+test('a stop that takes a while says so once, and that a second request ends it; one that is over says nothing', async () => {
+  const [slow, quick, child] = [begin(), begin(), begin()];
+  child.host.send = () => true;
+  for (const { host, ending } of [slow, quick, child]) {
+    ending.saving();
+    host.emit('SIGINT');
+    host.emit('SIGTERM');
+  }
+  quick.ending.end();
+  while (slow.host.stderr.texts.length === 0) await soon();
+  await new Promise((done) => setTimeout(done, 20));
+  assert.is(slow.host.stderr.texts.length, 1);
+  assert.match(slow.host.stderr.texts[0], /^divergrad: Stopping.* once more, it ends at once\.\n$/);
+  assert.equal([...quick.host.stderr.texts, ...child.host.stderr.texts], []);
+});
+
 test('the first who asks gives the exit code; an error while saving is above it', () => {
   const { host, ending } = begin();
   ending.saving();

@@ -71,7 +71,7 @@ export function gaussianSample(p: usize, item: i32, scratch: usize): void {
   const storePreTanh = word(p, GaussianSample.storePreTanh) != 0;
   const storeLogProb = word(p, GaussianSample.storeLogProb) != 0;
   const noiseAt = bytes(word(p, GaussianSample.noiseOffset));
-  const rowBlock = word(p, GaussianSample.extra);
+  const rowBlock = word(p, GaussianSample.rowBlock);
   const first = item * rowBlock;
   const rows = min(rowBlock, batch - first);
   const count = rows * actions;
@@ -150,7 +150,7 @@ export function gaussianSampleBackward(p: usize, item: i32, scratch: usize): voi
   const hasLogProb = word(p, GaussianSampleBackward.hasLogProb) != 0;
   const low = float(p, GaussianSampleBackward.logStdMin);
   const high = float(p, GaussianSampleBackward.logStdMax);
-  const rowBlock = word(p, GaussianSampleBackward.extra);
+  const rowBlock = word(p, GaussianSampleBackward.rowBlock);
   const first = item * rowBlock;
   const rows = min(rowBlock, batch - first);
   const count = rows * actions;
@@ -209,7 +209,7 @@ export function gaussianLogProb(p: usize, item: i32, scratch: usize): void {
   const samples = word(p, GaussianLogProb.samples);
   const actions = word(p, GaussianLogProb.actions);
   const squash = word(p, GaussianLogProb.squash) != 0;
-  const rowBlock = word(p, GaussianLogProb.extra);
+  const rowBlock = word(p, GaussianLogProb.rowBlock);
   const first = item * rowBlock;
   const rows = min(rowBlock, batch - first);
   const count = rows * actions;
@@ -243,7 +243,7 @@ export function gaussianLogProbBackward(p: usize, item: i32, scratch: usize): vo
   const storeDValue = word(p, GaussianLogProbBackward.storeDValue) != 0;
   const low = float(p, GaussianLogProbBackward.logStdMin);
   const high = float(p, GaussianLogProbBackward.logStdMax);
-  const rowBlock = word(p, GaussianLogProbBackward.extra);
+  const rowBlock = word(p, GaussianLogProbBackward.rowBlock);
   const first = item * rowBlock;
   const rows = min(rowBlock, batch - first);
   const count = rows * actions;

@@ -91,6 +91,8 @@ const PITCH: i32 = 7;
 const LEFT: usize = 64;
 /** Portions of the published step that are done. */
 const DONE: usize = 128;
+/** Not 0 once a worker has failed: the host's side writes it. */
+const FAILED: usize = 196;
 
 /**
  * Takes portions of the published step and runs them, until none is left: every other thread from the end, so that from step
@@ -121,19 +123,39 @@ function takeItems(sync: usize, thread: i32): void {
   }
 }
 
-/** `execute` with the help of workers, of which `threads` − 1 may take part. Waits without sleeping, as a page must. */
+/**
+ * Whether all portions of the published step are done. Waits without sleeping, as a page must, until a worker fails, or
+ * 2^20 looks have been taken `patience` times.
+ */
+function waitForAll(sync: usize, portions: i32, patience: i32): bool {
+  if (ASC_FEATURE_THREADS) {
+    for (; patience > 0; --patience) {
+      for (let looks: i32 = 1 << 20; looks > 0; --looks) {
+        if (atomic.load<i32>(sync + DONE) == portions) return true;
+      }
+      if (atomic.load<i32>(sync + FAILED)) return false;
+    }
+  }
+  return false;
+}
+
+/**
+ * `execute` with the help of workers, of which `threads` − 1 may take part. False, in the middle of an update, when one of
+ * them has ended with work in its hands.
+ */
 export function executeShared(
-  sync: usize, table: usize, steps: i32, times: i32, threads: i32, scratch: usize, pitch: usize,
-): void {
+  sync: usize, table: usize, steps: i32, times: i32, threads: i32, scratch: usize, pitch: usize, patience: i32,
+): bool {
+  let whole = true;
   if (ASC_FEATURE_THREADS) {
     i32.store(sync + bytes(THREADS), threads);
     i32.store(sync + bytes(SCRATCH), <i32>scratch);
     i32.store(sync + bytes(PITCH), <i32>pitch);
     atomic.store<i32>(sync + STATE, 1);
     atomic.notify(sync + STATE, -1);
-    for (; times > 0; --times) {
+    for (; whole && times > 0; --times) {
       let at = table;
-      for (let step: i32 = 0; step < steps; ++step, at += STEP) {
+      for (let step: i32 = 0; whole && step < steps; ++step, at += STEP) {
         const items = word(at, 2);
         const grain = word(at, 3);
         if (grain == 0) {
@@ -149,11 +171,12 @@ export function executeShared(
         const before = atomic.load<i64>(sync + LEFT);
         atomic.store<i64>(sync + LEFT, ((before >> 32) + 1) << 32 | <i64>portions);
         takeItems(sync, 0);
-        while (atomic.load<i32>(sync + DONE) < portions) {}
+        whole = waitForAll(sync, portions, patience);
       }
     }
     atomic.store<i32>(sync + STATE, 0);
   }
+  return whole;
 }
 
 /** A worker's part in a job: takes items until the job is over. */

@@ -10,7 +10,7 @@ export function matmul(p: usize, item: i32, scratch: usize): void {
   const inner = word(p, Matmul.inner);
   const activation = word(p, Matmul.activation);
   const storeZ = word(p, Matmul.storeZ) != 0;
-  const rowBlock = word(p, Matmul.extra);
+  const rowBlock = word(p, Matmul.rowBlock);
   const blocks = (rows + rowBlock - 1) / rowBlock;
   const batch = item / blocks;
   const first = (item % blocks) * rowBlock;
@@ -22,12 +22,12 @@ export function matmul(p: usize, item: i32, scratch: usize): void {
   const at = bytes((batch * rows + first) * columns);
   const y = address(p, Matmul.y) + at;
   const z = storeZ ? address(p, Matmul.z) + at : y;
-  const fused = activation == RELU && !storeZ;
+  const clamps = activation == RELU && !storeZ;
   gemm(
     count, columns, inner, a, aRow, bytes(word(p, Matmul.aColumn)), b, bytes(word(p, Matmul.bRow)), bytes(word(p, Matmul.bColumn)),
-    z, bytes(columns), bias, false, fused ? 0 : -Infinity, scratch,
+    z, bytes(columns), bias, false, clamps ? 0 : -Infinity, scratch,
   );
-  if (!fused) activate(activation, z, y, count * columns);
+  if (!clamps) activate(activation, z, y, count * columns);
 }
 
 /** An item is one of `outer`. An index outside the entries gives NaN. */

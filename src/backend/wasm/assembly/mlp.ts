@@ -6,11 +6,6 @@ import { address, bytes, word } from './block';
 import { columnSums, gemm, GEMM_SCRATCH } from './gemm';
 import { add, LANES, load, storePart } from './vec';
 
-/** Rows of the input taken at a time into the weight gradient of a first layer with two segments. */
-const GATHER_ROWS: i32 = 256;
-/** Rows whose sums may grow in place there; those of more are sums of sums that long. */
-const LONG_ROWS: i32 = 16384;
-
 /** Parameters of one network. */
 function parameterCount(dims: usize, layers: i32): i32 {
   let count: i32 = 0;
@@ -71,7 +66,7 @@ export function mlpForward(p: usize, item: i32, scratch: usize): void {
   const store = word(p, MlpForward.storeSaved) != 0;
   const segments = p + bytes(MlpForward.x0Offset);
   const dims = p + bytes(MlpForward.d0);
-  const rowBlock = word(p, MlpForward.extra);
+  const rowBlock = word(p, MlpForward.rowBlock);
   const blocks = (rows + rowBlock - 1) / rowBlock;
   const net = item / blocks;
   const first = (item % blocks) * rowBlock;
@@ -143,7 +138,7 @@ export function mlpBackwardInputs(p: usize, item: i32, scratch: usize): void {
   const width0 = word(p, MlpBackwardInputs.x0Width);
   const width1 = word(p, MlpBackwardInputs.x1Width);
   const dims = p + bytes(MlpBackwardInputs.d0);
-  const rowBlock = word(p, MlpBackwardInputs.extra);
+  const rowBlock = word(p, MlpBackwardInputs.rowBlock);
   const blocks = (rows + rowBlock - 1) / rowBlock;
   const each = storeDx0 || storeDx1 ? nets : 1;
   const firstNet = item / blocks * each;
@@ -212,8 +207,8 @@ export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
   const activation = word(p, MlpBackwardWeights.activation);
   const segments = p + bytes(MlpBackwardWeights.x0Offset);
   const dims = p + bytes(MlpBackwardWeights.d0);
-  const block = word(p, MlpBackwardWeights.extra);
-  const perNet = word(p, MlpBackwardWeights.extra + 1);
+  const block = word(p, MlpBackwardWeights.inputBlock);
+  const perNet = word(p, MlpBackwardWeights.perNet);
   const net = item / perNet;
   let left = item % perNet;
   let layer: i32 = 0;
@@ -260,9 +255,9 @@ export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
   // What must be gathered or activated first is taken some rows at a time.
   const buffer = scratch + GEMM_SCRATCH;
   const pitch = bytes(count);
-  const sums = buffer + GATHER_ROWS * pitch;
-  for (let row: i32 = 0; row < rows; row += GATHER_ROWS) {
-    const part = min(GATHER_ROWS, rows - row);
+  const sums = buffer + MlpBackwardWeights.GATHER_ROWS * pitch;
+  for (let row: i32 = 0; row < rows; row += MlpBackwardWeights.GATHER_ROWS) {
+    const part = min(MlpBackwardWeights.GATHER_ROWS, rows - row);
     if (layer == 0) {
       gatherInputs(address(p, MlpBackwardWeights.x0), address(p, MlpBackwardWeights.x1), segments, row, part, first, first + count, buffer);
     } else {
@@ -271,8 +266,8 @@ export function mlpBackwardWeights(p: usize, item: i32, scratch: usize): void {
       }
     }
     const from = g + <usize>row * gRow;
-    const to = row < LONG_ROWS ? c : sums;
-    gemm(count, outputs, part, buffer, 4, pitch, from, gRow, 4, to, gRow, 0, row % LONG_ROWS > 0, -Infinity, scratch);
-    if (to == sums && (row + part == rows || (row + part) % LONG_ROWS == 0)) addTo(c, sums, count * outputs);
+    const to = row < MlpBackwardWeights.LONG_ROWS ? c : sums;
+    gemm(count, outputs, part, buffer, 4, pitch, from, gRow, 4, to, gRow, 0, row % MlpBackwardWeights.LONG_ROWS > 0, -Infinity, scratch);
+    if (to == sums && (row + part == rows || (row + part) % MlpBackwardWeights.LONG_ROWS == 0)) addTo(c, sums, count * outputs);
   }
 }

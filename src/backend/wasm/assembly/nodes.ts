@@ -43,7 +43,7 @@ function measure(p: usize, first: i32, u: V, slope: usize): V {
 export function gatheredNodes(p: usize, item: i32, scratch: usize): void {
   const lanes = word(p, GatheredNodes.lanes);
   const end = 4 * item + 4 < lanes ? 4 * item + 4 : lanes;
-  for (let first = 4 * item; first < end; first += LANES) walk(p, first, scratch);
+  for (let first = GatheredNodes.NODE_LANES * item; first < end; first += LANES) walk(p, first, scratch);
 }
 
 function walk(p: usize, first: i32, scratch: usize): void {

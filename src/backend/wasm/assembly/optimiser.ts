@@ -4,8 +4,6 @@ import {
   abs, add, any, div, firstLanes, keep, LANES, load, lt, madd, mul, ne, select, SIZE, splat, sqrt, storePart, sub, V,
 } from './vec';
 
-/** Elements an item of `adam` handles. */
-const ADAM_BLOCK: i32 = 1024;
 /** Smallest normal float. The moments of a unit that is dead for long fall below, where arithmetic takes ten times as long. */
 const SMALLEST: f32 = 1.1754944e-38;
 
@@ -37,7 +35,7 @@ export function adam(p: usize, item: i32): void {
   const take1 = splat(<f32>double(p, Adam.beta1Complement64));
   const keep2 = splat(<f32>beta2);
   const take2 = splat(<f32>double(p, Adam.beta2Complement64));
-  const first = item * ADAM_BLOCK;
+  const first = item * Adam.ADAM_BLOCK;
   const begin = bytes(first);
   let parameters = address(p, Adam.parameters) + begin;
   let firstMoment = address(p, Adam.moments) + begin;
@@ -49,7 +47,7 @@ export function adam(p: usize, item: i32): void {
   const smallest = splat(SMALLEST);
   let oddValue = zero;
   let oddMoment = zero;
-  for (let left = min(ADAM_BLOCK, count - first); left > 0; left -= LANES) {
+  for (let left = min(Adam.ADAM_BLOCK, count - first); left > 0; left -= LANES) {
     const old = load(parameters);
     const g = madd(decay, old, mul(load(gradient), factor));
     const m = flush(madd(take1, g, mul(keep1, load(firstMoment))), smallest, zero);

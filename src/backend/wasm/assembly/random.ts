@@ -11,9 +11,6 @@ const MULTIPLIER_1: u64 = 0xcd9e8d57;
 const WEYL_0: u32 = 0x9e3779b9;
 const WEYL_1: u32 = 0xbb67ae85;
 
-/** Blocks of four words an item handles. */
-const BLOCKS: i32 = 256;
-
 /** Writes blocks `index` … `index + count` of draws of `each` blocks one after another: 16 bytes each. */
 function philoxBlocks(
   clock: usize, draw: u32, drawStep: u32, each: u32, index: u32, count: i32, to: usize,
@@ -43,12 +40,12 @@ function philoxBlocks(
   }
 }
 
-/** An item is 1,024 words. What the last block has too many lies in the buffer's padding. */
+/** What the last block has too many lies in the buffer's padding. */
 export function philox(p: usize, item: i32): void {
   const count = word(p, Philox.count);
   const kind = word(p, Philox.kind);
-  const first = item * BLOCKS;
-  const blocks = min(BLOCKS, (count + 3) / 4 - first);
+  const first = item * Philox.PHILOX_BLOCKS;
+  const blocks = min(Philox.PHILOX_BLOCKS, (count + 3) / 4 - first);
   let y = address(p, Philox.y) + <usize>first * 16;
   philoxBlocks(address(p, Philox.clock), word(p, Philox.draw), word(p, Philox.drawStep), (word(p, Philox.each) + 3) / 4, first, blocks, y);
   if (kind == 1) {
@@ -74,14 +71,13 @@ export function philox(p: usize, item: i32): void {
   }
 }
 
-/** An item is 64 rows. */
 export function replaySample(p: usize, item: i32, scratch: usize): void {
   const batch = word(p, ReplaySample.batch);
   const width = word(p, ReplaySample.width);
   const storage = address(p, ReplaySample.storage);
   const filled = <u64>i64.load32_u(address(p, ReplaySample.fill));
-  const first = item * 64;
-  const rows = min(64, batch - first);
+  const first = item * ReplaySample.REPLAY_ROWS;
+  const rows = min(ReplaySample.REPLAY_ROWS, batch - first);
   philoxBlocks(address(p, ReplaySample.clock), word(p, ReplaySample.draw), 0, u32.MAX_VALUE, first / 4, (rows + 3) / 4, scratch);
   let y = address(p, ReplaySample.y) + bytes(first * width);
   for (let row: i32 = 0; row < rows; ++row) {
