@@ -88,8 +88,12 @@ function printBackend({ backend, differences, rows, onlyBefore, onlyAfter }: Com
       ]);
     printTable(table);
   }
-  const shown = rows.filter(({ time }) => time.verdict !== 'no change shown').length;
-  printText(`  ${shown} of ${rows.length} times changed by more than their intervals`);
+  const changed = (changes: readonly Change[]): string =>
+    `${changes.filter(({ verdict }) => verdict !== 'no change shown').length} of ${changes.length}`;
+  const ratios = rows.flatMap(({ toBaseline }) => toBaseline ?? []);
+  printText(
+    `  ${changed(rows.map(({ time }) => time))} times and ${changed(ratios)} ratios to the baseline changed by more than their intervals`,
+  );
   if (onlyBefore.length > 0) printText(`  only in the old one: ${onlyBefore.join(', ')}`);
   if (onlyAfter.length > 0) printText(`  only in the new one: ${onlyAfter.join(', ')}`);
 }
