@@ -16,7 +16,8 @@ export interface VectorTransition extends Transition {
   readonly next: Float32Array;
 }
 
-type Soon<T> = T | Promise<T>;
+/** At once, or later. */
+export type Soon<T> = T | Promise<T>;
 
 /**
  * Several environments of one task, stepped together with one call of the policy. One that ends an episode is reset in
@@ -24,9 +25,10 @@ type Soon<T> = T | Promise<T>;
  * new one. What each does depends on its place and the seed alone, never on how many workers share the work.
  */
 export interface VectorEnvironment {
+  /** How many environments they are. */
   readonly count: number;
   /**
-   * Starts every environment, each with its own {@link environmentSeed}.
+   * Starts every environment, each with its own seed, drawn from this one.
    *
    * @param signal may end a long start
    * @returns [count] observations; undefined where the signal ended it: then nothing can be asked of them any more
@@ -40,12 +42,14 @@ export interface VectorEnvironment {
    * @returns [count] transitions; undefined where the signal ended it: then nothing was done, and all are as they were before
    */
   step(actions: readonly Float32Array[], signal?: AbortSignal): Soon<VectorTransition[] | undefined>;
+  /** [count] states, as {@link Environment.getState} gives them. */
   getStates(): Soon<EnvironmentState[]>;
   /**
    * @param signal may end it early: then nothing can be asked of them any more
    * @throws DataError when a state is malformed or of another task
    */
   setStates(states: readonly EnvironmentState[], signal?: AbortSignal): Soon<void>;
+  /** Ends what they run in. */
   dispose(): Soon<void>;
 }
 

@@ -16,8 +16,11 @@ export const median = (values: readonly number[]): number =>
     0.5,
   );
 
+/** A confidence interval. */
 export interface Interval {
+  /** Lower end. */
   readonly low: number;
+  /** Upper end. */
   readonly high: number;
   /** Probability with which such an interval holds the true median, whatever the distribution. */
   readonly coverage: number;

@@ -3,6 +3,7 @@ import { axisOf, MOST_INDEXED, plain, tooLongToIndex } from './shapes.ts';
 import { type Op, record, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, reshape, stopGradient } from './views.ts';
 
+/** How a reduction puts elements together. */
 export type ReductionKind = 'sum' | 'max' | 'min' | 'logSumExp' | 'argMax';
 export interface Reduction {
   readonly kind: ReductionKind;
@@ -39,6 +40,7 @@ export const reduceOp: Op<Reduction> = {
   },
 };
 
+/** One axis, several, or all (null); −1 is the last. */
 export type Axes = number | readonly number[] | null;
 
 function reduce(

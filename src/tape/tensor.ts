@@ -77,6 +77,7 @@ export interface Op<A = unknown> {
   accepts?(i: number, view: View, attributes: A): boolean;
 }
 
+/** One recorded operation. */
 export interface Node {
   readonly id: number;
   readonly op: Op;
@@ -161,10 +162,12 @@ export class State {
  * which networks that do not fit the fused kernels and those with layer normalisation take anyway.
  */
 export const mlpKernels = ['fused', 'tiled'] as const;
+/** How networks are computed: a whole network a kernel, or a matrix product a layer. */
 export type MlpKernels = (typeof mlpKernels)[number];
 
 /** Choices that recording depends on, given by the device that will run the program. */
 export interface RecordingOptions {
+  /** How networks are computed; as the device prefers by default. */
   readonly mlp: MlpKernels;
   /** Most buffers that a kernel made of several may bind; 0 keeps them apart. */
   readonly joinedBindings: number;

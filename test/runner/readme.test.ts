@@ -1,5 +1,6 @@
 // The README is the first minute: short, with a picture and an example, and it leads to everything else.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
@@ -19,8 +20,8 @@ test('every document is linked from it, or from one that is', () => {
   const reached = new Set<string>(['README.md']);
   for (const file of reached)
     for (const [, path] of readFileSync(file, 'utf8').matchAll(/\]\(([\w./-]+\.md)[#)]/g)) {
-      const folder = file.includes('/') ? 'docs/' : '';
-      if (existsSync(folder + path)) reached.add(folder + path);
+      const target = join(dirname(file), path);
+      if (existsSync(target)) reached.add(target);
     }
   for (const name of readdirSync('docs').filter((each) => each.endsWith('.md')))
     assert.ok(reached.has(`docs/${name}`), name);

@@ -14,6 +14,7 @@ import { type LoadedModule, loadModule, type SimdVariant } from './module.ts';
 import { Literals, ProgramMemory } from './program-memory.ts';
 import { PATIENCE, Runner, type RunnerOptions } from './runner.ts';
 
+/** How the wasm backend computes. */
 export interface WasmOptions {
   /** Which build of the kernels; the best the engine accepts by default. */
   readonly simd?: SimdVariant;

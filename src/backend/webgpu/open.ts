@@ -2,9 +2,11 @@ import { BackendError } from '../../errors.ts';
 import type { WebGpuBackend } from './backend.ts';
 import { dawnSettings } from './profile.ts';
 
+/** How the webgpu backend is opened. */
 export interface WebGpuOptions {
   /** Where to get adapters; by default the platform's own `navigator.gpu`, in Node the package `webgpu`. */
   readonly gpu?: GPU;
+  /** As WebGPU has it; the platform's choice when absent. */
   readonly powerPreference?: GPUPowerPreference;
   /** Longest wait for an answer of the device before it counts as hanging, s; 600 when absent. */
   readonly patienceSeconds?: number;
