@@ -2,8 +2,8 @@
 // The one command of the repository: installs and builds whatever is missing, then does what was asked.
 //
 //   node build.mjs <command> [arguments…], the commands being
-//   build package release test test:all mutants bench bench:peers fuzz faults pressure soak latency verify divergrad
-//   web docs examples screenshots typecheck lint format clean
+//   build package release test test:all mutants bench bench:peers fuzz faults pressure soak latency sessions verify
+//   divergrad web docs examples screenshots typecheck lint format clean
 //
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
@@ -451,6 +451,8 @@ const commands = {
   pressure: (args) => longCheck('pressure', args),
   /** How long every command takes to end after Ctrl-C. */
   latency: (args) => longCheck('latency', args),
+  /** Writes docs/terminal.md: what train looks like at a terminal. */
+  sessions: (args) => longCheck('terminal', args),
   /** Plants faults one at a time and says which test finds each. */
   async mutants(args) {
     await bundle();

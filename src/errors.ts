@@ -30,6 +30,12 @@ export class DivergradError extends Error {
   }
 }
 
+/** What is wrong, without what to do about it: the short of a message. */
+export const problemOf = ({ message, hint = '' }: DivergradError): string =>
+  (message.endsWith(hint) ? message.slice(0, message.length - hint.length) : message)
+    .trim()
+    .replace(/\.$/, '');
+
 /** Shapes that do not fit together, or data of the wrong length. */
 export class ShapeError extends DivergradError {
   override readonly name = 'ShapeError';
@@ -202,10 +208,16 @@ export function requireOptions<T>(owner: string, options: T, ...needed: readonly
  * @param kind what the name stands for, e.g. `environment`
  * @param name the name as given
  * @param known the names that would have worked
+ * @param alsoCalled what some of them are called elsewhere, in lower case letters and digits only: `{ sac: … }`
  */
-export function unknownName(kind: string, name: string, known: readonly string[]): UsageError {
+export function unknownName(
+  kind: string,
+  name: string,
+  known: readonly string[],
+  alsoCalled: Readonly<Record<string, string>> = {},
+): UsageError {
   const text = typeof name === 'string' ? name : quoted(name);
-  const match = closestMatch(text, known);
+  const match = closestMatch(text, known, alsoCalled);
   const suggestion = match === undefined ? '' : `Did you mean '${match}'? `;
   return new UsageError(`Unknown ${kind} '${shortened(text)}'.`, {
     hint: `${suggestion}Known: ${known.join(', ')}.`,
@@ -314,11 +326,34 @@ export function unpackError({ name, message, stack, facts, cause }: PackedError)
   return error;
 }
 
+/** What is left of a name without case, signs, and the version that Gymnasium gives its names: `CartPole-v1` is `cartpole`. */
+const squeezed = (name: string): string =>
+  name
+    .toLowerCase()
+    .replace(/-v\d+$/, '')
+    .replace(/[^a-z0-9]/g, '');
+
+/** Letters from which a part of a name says which one is meant. */
+const LEAST_PART = 3;
+
 /**
- * The known name nearest to `name` by edit distance, case ignored, or undefined when none is near enough
- * (more than a third of the name would have to change) to be worth suggesting.
+ * The known name that is meant: the same but for case and signs, what it is called elsewhere, the shortest of which it is
+ * a part, or the nearest by edit distance; undefined when none is near enough (more than a third of the name would have
+ * to change) to be worth suggesting.
  */
-export function closestMatch(name: string, known: readonly string[]): string | undefined {
+export function closestMatch(
+  name: string,
+  known: readonly string[],
+  alsoCalled: Readonly<Record<string, string>> = {},
+): string | undefined {
+  const meant = squeezed(shortened(name));
+  const same = known.find((candidate) => squeezed(candidate) === meant);
+  if (same !== undefined) return same;
+  if (Object.hasOwn(alsoCalled, meant)) return alsoCalled[meant];
+  if (meant.length >= LEAST_PART) {
+    const wider = known.filter((candidate) => squeezed(candidate).includes(meant));
+    if (wider.length > 0) return wider.reduce((a, b) => (b.length < a.length ? b : a));
+  }
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
@@ -331,16 +366,19 @@ export function closestMatch(name: string, known: readonly string[]): string | u
   return best;
 }
 
-/** Levenshtein distance: the fewest insertions, deletions and substitutions that turn `a` into `b`. */
+/** The fewest insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const current = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitution = previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(substitution, previous[j] + 1, current[j - 1] + 1));
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = isSwap ? before[j - 2] + 1 : Number.POSITIVE_INFINITY;
+      current.push(Math.min(substitution, swap, previous[j] + 1, current[j - 1] + 1));
     }
-    previous = current;
+    [before, previous] = [previous, current];
   }
   return previous[b.length];
 }

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import {
   BackendError,
   CheckpointError,
+  closestMatch,
   DataError,
   DivergradError,
   EnvironmentError,
@@ -46,6 +47,34 @@ test('a value however deep, long or round is quoted in 61 characters of one line
     assert.not.match(text, '\n');
   }
   assert.is(shortened(long).length, 61);
+});
+
+test('a name is found again by case, signs, version, part and slips of the keyboard', () => {
+  const known = [
+    'cartpole',
+    'half-cheetah',
+    'mountain-car',
+    'mountain-car-continuous',
+    'cpu',
+    'webgpu',
+    'pendulum',
+  ];
+  for (const [name, meant] of [
+    ['CartPole-v1', 'cartpole'],
+    ['HalfCheetah-v5', 'half-cheetah'],
+    ['half_cheetah', 'half-cheetah'],
+    ['MountainCarContinuous-v0', 'mountain-car-continuous'],
+    ['MountainCar-v0', 'mountain-car'],
+    ['mountain', 'mountain-car'],
+    ['gpu', 'webgpu'],
+    ['cheetah', 'half-cheetah'],
+    ['pendulm', 'pendulum'],
+    ['pednulum', 'pendulum'],
+    ['swing-up', 'pendulum'],
+  ])
+    assert.is(closestMatch(name, known, { swingup: 'pendulum' }), meant, name);
+  for (const name of ['', '--', 'x', 'atari', '__proto__', 'constructor', 'x'.repeat(1000)])
+    assert.is(closestMatch(name, known), undefined, name);
 });
 
 test('no message is longer than a page', () => {

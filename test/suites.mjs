@@ -236,6 +236,7 @@ export const reads = {
   ],
   'test/rl/': ['test/rl/', 'test/golden/loop/'],
   'test/runner/contributing': ['CONTRIBUTING.md', 'README.md', 'docs/', 'package.json', 'src/cli/', 'test/'],
+  'test/runner/readme': ['README.md', 'docs/'],
   'test/runner/packages': ['package.json', 'package-lock.json', 'bench/', 'src/', 'web/', 'test/'],
   'test/runner/': ['test/runner/', 'test/run.mjs', 'test/suites.mjs', 'test/mutants/', 'build.mjs'],
   'test/smoke/': ['test/smoke/'],

@@ -23,8 +23,7 @@ const looks = {
 /** What a visitor does before the picture is worth taking. */
 const tabs = {
   see: {
-    address:
-      '#see?target=bimodal&estimators=reverse-kl/pathwise,forward-kl/snis:policy&limit=300&backend=wasm&rate=0.03',
+    address: '#see?limit=900&speed=16&backend=wasm',
     ready: (page) => page.getByText('Paused.').waitFor({ timeout: 60_000 }),
   },
   'see-2d': {

@@ -3,7 +3,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackendName } from '../../src/backend/backend.ts';
-import { making, progressBar } from '../../src/cli/common.ts';
+import { making } from '../../src/cli/common.ts';
+import { progressBar } from '../../src/cli/terminal.ts';
 import type { Update } from '../../src/device.ts';
 import { BackendError, DataError } from '../../src/errors.ts';
 import { jsonText } from '../../src/json.ts';

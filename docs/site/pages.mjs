@@ -22,9 +22,14 @@ export const sections = [
   {
     title: 'Reference',
     pages: [
-      ['cli', 'Command line'],
+      ['commands', 'The command line'],
+      ['cli', 'Options of each command'],
+      ['terminal', 'Terminal sessions'],
       ['settings', 'Settings of a run'],
+      ['training', 'Environments and training'],
+      ['backends', 'Backends'],
       ['estimators', 'Estimators'],
+      ['matrix', 'Estimators and distributions'],
       ['reference/index', 'Library'],
     ],
   },

@@ -16,7 +16,8 @@ import { pointsOf, summariseScaling } from '../measure/scaling-summary.ts';
 import { formatCount } from '../program/program.ts';
 import { scalingChart } from '../report/scaling-charts.ts';
 import { mkdir } from '../study/runs/files.ts';
-import { compactTable, fixed, making, nameList, print, writeResult } from './common.ts';
+import { compactTable, fixed, making, nameList, writeResult } from './common.ts';
+import { print, printTable } from './terminal.ts';
 
 /** Parses `batch,width`, or `all`. @throws UsageError naming the known axes */
 export const scalingAxisList = (text: string): ScalingAxis[] =>
@@ -51,7 +52,7 @@ export function printScaling(scaling: ScalingReport): void {
       ...values.map((_, i) => (wholeUpdates[i] ? fixed(wholeUpdates[i].msPerUpdate) : '–')),
     ]);
   }
-  print(table.toString());
+  printTable(table);
   if (laws.length > 0) {
     print(
       '  ms = overhead + FLOP / rate; the knee is where both cost the same [95% intervals]; slopes are d log ms / d log FLOP',
@@ -65,7 +66,7 @@ export function printScaling(scaling: ScalingReport): void {
       'misfit',
     ]);
     for (const law of laws) lawTable.push(lawCells(law));
-    print(lawTable.toString());
+    printTable(lawTable);
   } else print(`  work grows less than fourfold with ${axis}: no law is fitted`);
   print(`  memory against ${axis}: arena, and the largest set of temporaries alive at once; other memory`);
   const memory = compactTable(['program', 'size', 'arena', 'alive', 'over', 'states', 'inputs', 'constants']);
@@ -77,7 +78,7 @@ export function printScaling(scaling: ScalingReport): void {
     const arena = [arenaBytes, liveBytes].map((count) => `${formatCount(count)}B`);
     memory.push([estimator, size, ...arena, over, ...bytes]);
   }
-  print(memory.toString());
+  printTable(memory);
   for (const { estimator, size, reason } of ends) {
     print(`  ${estimator} was not measured from ${axis} ${size} on: ${reason}`);
   }

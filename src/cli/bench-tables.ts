@@ -10,7 +10,8 @@ import type { WholeUpdateCost } from '../measure/update-cost.ts';
 import { formatCount } from '../program/program.ts';
 import type { BackendReport } from './bench-document.ts';
 import { printScaling } from './bench-scaling.ts';
-import { compactTable, fixed, print } from './common.ts';
+import { compactTable, fixed } from './common.ts';
+import { print, printTable } from './terminal.ts';
 
 /** Prints what was measured on one backend. */
 export function printReport(report: BackendReport): void {
@@ -52,7 +53,7 @@ function printRows(rows: readonly CostRow[], baseline: string): void {
       ...counts(row),
     ]);
   }
-  print(table.toString());
+  printTable(table);
 }
 
 function printWhole(wholeUpdate: readonly WholeUpdateCost[]): void {
@@ -70,7 +71,7 @@ function printWhole(wholeUpdate: readonly WholeUpdateCost[]): void {
     const host = row.hostMsPerUpdate === null ? [] : [fixed(1e3 * row.hostMsPerUpdate)];
     whole.push([name, fixed(row.msPerUpdate), range(row.msInterval), ...counts(row), ...host]);
   }
-  print(whole.toString());
+  printTable(whole);
   if (hostTimed)
     print('  host µs: encoding and submit for an update of a long run, without the time of the device');
 }
@@ -82,7 +83,7 @@ function printParts(all: readonly EstimatorParts[]): void {
     const ms = (name: PartName) => parts.find(({ part }) => part === name)?.msPerUpdate;
     table.push([estimator, ...partNames.map((name) => fixedOrNone(ms(name)))]);
   }
-  print(table.toString());
+  printTable(table);
 }
 
 function printHalf({ estimator, float32, float16, gradientErrors }: HalfCost): void {
@@ -90,7 +91,7 @@ function printHalf({ estimator, float32, float16, gradientErrors }: HalfCost): v
   const table = compactTable(['stored as', 'ms/update', coverage(float32), ...countHeads]);
   for (const [name, row] of Object.entries({ float32, float16 }))
     table.push([name, fixed(row.msPerUpdate), range(row.msInterval), ...counts(row)]);
-  print(table.toString());
+  printTable(table);
   const errors = Object.entries(gradientErrors).map(([name, error]) => `${name} ${error.toExponential(1)}`);
   print(
     `  float16 changes the gradients of the first update by (norm of the difference over norm): ${errors.join(', ')}`,
@@ -113,7 +114,7 @@ function printKernels({ estimator, clock, kernels }: KernelCosts): void {
       ms > 0 ? fixed(flops / ms / 1e6) : '–',
     ]);
   table.push(['all', '', fixed(total), '', '', '', '']);
-  print(table.toString());
+  printTable(table);
 }
 
 const fixedOrNone = (value: number | undefined): string => (value === undefined ? '–' : fixed(value));

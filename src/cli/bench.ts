@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { distributionFamily } from '../distributions/registry.ts';
-import { BackendError, ProbeError, UsageError } from '../errors.ts';
+import { BackendError, ProbeError, problemOf, UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import {
   type CostOptions,
@@ -28,23 +28,23 @@ import { explanation } from '../program/passes/changes.ts';
 import { estimatorHelp } from '../report/matrix.ts';
 import { requireFile, requireFolder } from '../study/runs/destination.ts';
 import { oneOf } from '../study/runs/kinds.ts';
+import { compareFiles } from './bench-compare.ts';
 import type { BackendReport, BenchDocument, Explained, PassesDocument } from './bench-document.ts';
 import { milliseconds, scalingAxisList, writeScaling } from './bench-scaling.ts';
 import { printReport } from './bench-tables.ts';
 import {
   type CommonOptions,
+  fixed,
   making,
   nameList,
-  type Progress,
-  print,
-  progressBar,
   versions,
   wholeNumber,
   widths,
   withCommonOptions,
   writeResult,
 } from './common.ts';
-import { parserOf } from './setting-options.ts';
+import { isSaid, parserOf } from './setting-options.ts';
+import { type Progress, print, printText, progressBar } from './terminal.ts';
 
 interface BenchOptions extends CommonOptions {
   readonly estimators?: string[] | 'all';
@@ -65,6 +65,7 @@ interface BenchOptions extends CommonOptions {
   readonly sizes?: number[];
   readonly longestMs?: number;
   readonly out?: string;
+  readonly compare?: string[];
 }
 
 const count = (name: string, most: number) => [`--${name} <n>`, wholeNumber(1, most)] as const;
@@ -80,7 +81,7 @@ export function benchCommand(program: Command): void {
     .description('measure what each gradient estimator costs for one policy update')
     .option(
       '--estimators <names>',
-      'estimators, as a,b,c, or all that fit the distribution (default: all but the exact ones)',
+      `estimators, as a,b,c, or all that fit the distribution (default: a dozen, one of each kind)`,
       (text) => (text === 'all' ? text : nameList(text)),
     )
     .option('--distribution <name>', 'action distribution', costDefaults.distribution)
@@ -115,10 +116,19 @@ export function benchCommand(program: Command): void {
       milliseconds,
     )
     .option('--out <folder>', 'with --scaling, write AXIS.json and a picture, AXIS.svg, for each axis')
+    .option(
+      '--compare <files...>',
+      'measure nothing: say what changed between two results of --json, an older and a newer one',
+    )
     .option('--quick', 'fewer and shorter measurements, for a first look');
   command.addHelpText('after', estimatorHelp());
-  withCommonOptions(command).action((options: BenchOptions) => bench(options));
+  withCommonOptions(command).action((options: BenchOptions) => bench(options, command));
 }
+
+/** The first table is there in 90 s, on three backends: so long its rows take turns on each, ms. */
+const USUAL_MS = 12_000;
+/** Of the row that comes before it. */
+const FIRST_MS = 2000;
 
 /** Parses the name of a backend, `auto` or `all`. @throws UsageError naming all of these */
 const backendsToMeasure = parserOf(oneOf('backend', ['all', 'auto', ...backendNames] as const));
@@ -130,7 +140,21 @@ interface Results {
   readonly explained: Explained[];
 }
 
-async function bench(options: BenchOptions): Promise<void> {
+/** @throws UsageError for options that would do nothing beside --compare */
+async function compare(files: readonly string[], options: BenchOptions, command: Command): Promise<void> {
+  const others = command.options.filter(
+    (option) => isSaid(command, option) && !['--compare', '--json', '--debug'].includes(option.long ?? ''),
+  );
+  if (others.length > 0)
+    throw new UsageError(`--compare measures nothing; got ${others.map(({ long }) => long).join(', ')}.`, {
+      hint: 'Leave these out, or --compare.',
+    });
+  await requireFile(options.json);
+  await compareFiles(files, options.json);
+}
+
+async function bench(options: BenchOptions, command: Command): Promise<void> {
+  if (options.compare) return compare(options.compare, options, command);
   const cost = costOf(options);
   // Wrong names and combinations are found before any device is opened.
   const settings = costSettings(cost);
@@ -142,10 +166,12 @@ async function bench(options: BenchOptions): Promise<void> {
   const date = new Date().toISOString();
   const results: Results = { reports: [], absent: [], explained: [] };
   const quiet = options.json === '-';
+  const looks = !quiet && !options.quick && !options.explain && options.estimators === undefined;
   for (const name of options.backend === 'all' ? [...backendNames].reverse() : [options.backend]) {
     const device = await openPresent(name, options.backend === 'all', results.absent);
     if (!device) continue;
     try {
+      if (looks && results.reports.length === 0) await firstLook(device, cost, baseline);
       if (options.explain)
         for (const each of explainOn(device, options, baseline, settings)) results.explained.push(each);
       else results.reports.push(await measureWithBar(device, { options, cost, baseline }));
@@ -173,7 +199,7 @@ const costOf = (options: BenchOptions): CostOptions => ({
   seed: options.seed,
   versions: versions(),
   ...(options.actions === undefined ? {} : { actions: options.actions }),
-  ...(options.estimators ? { estimators: options.estimators } : {}),
+  ...(options.estimators ? { estimators: options.estimators } : { maximumMs: USUAL_MS }),
   ...(options.quick ? { rounds: 5, minimumMs: 10 } : {}),
 });
 
@@ -228,6 +254,15 @@ async function writeResults(
   if (options.out !== undefined) await writeScaling(options.out, date, reports);
 }
 
+/** A row at once, since the table is long in coming. */
+async function firstLook(device: OpenedDevice, cost: CostOptions, baseline: string): Promise<void> {
+  const { rows } = await measureCost(device, { ...cost, estimators: [baseline], maximumMs: FIRST_MS });
+  for (const { estimator, msPerUpdate, msInterval } of rows)
+    printText(
+      `${device.backend.name}: a first look: ${estimator} takes ${fixed(msPerUpdate)} ms/update [${fixed(msInterval.low)}, ${fixed(msInterval.high)}]; checks and tables follow`,
+    );
+}
+
 /** The whole update with each estimator that was named, or the baseline. */
 function explainOn(
   device: OpenedDevice,
@@ -246,7 +281,11 @@ function explainOn(
 
 const printAbsent = (absent: BenchDocument['absent']): void => {
   for (const { backend, reason, wrong } of absent)
-    print(`${backend}: ${wrong ? 'WRONG, not measured' : 'not present'}: ${reason}`);
+    printText(
+      wrong
+        ? `${backend}: WRONG, not measured: ${reason}`
+        : `${backend}: not present: ${reason}; divergrad doctor says what to do`,
+    );
 };
 
 /** What is measured on each backend. */
@@ -350,7 +389,7 @@ async function openPresent(
   } catch (error) {
     const wrong = error instanceof ProbeError;
     if (!optional || !(wrong || error instanceof BackendError)) throw error;
-    absent.push({ backend, reason: error.message, ...(wrong ? { wrong } : {}) });
+    absent.push({ backend, reason: wrong ? error.message : problemOf(error), ...(wrong ? { wrong } : {}) });
     return undefined;
   }
 }

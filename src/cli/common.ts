@@ -1,11 +1,8 @@
-import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
-import { type Command, InvalidArgumentError, type Option } from 'commander';
-import { UsageError } from '../errors.ts';
+import { type Command, InvalidArgumentError } from 'commander';
 import { streamVersion } from '../math/streams.ts';
-import { printable } from '../report/text.ts';
-import { ending } from '../study/runs/ending.ts';
 import { realpath, stat, writeFile } from '../study/runs/files.ts';
+import { number } from '../study/runs/kinds.ts';
 import { loadPlugins } from '../study/runs/plugins.ts';
 import { settingsTable } from '../study/runs/settings.ts';
 import { writeWhole } from '../study/runs/whole-file.ts';
@@ -33,28 +30,13 @@ export function withCommonOptions(command: Command): Command {
     .hook('preAction', (_, asked) => loadPlugins(asked.opts<CommonOptions>().plugin ?? []));
 }
 
-/** Adds an option that must be there. Not as commander has it, which misses it before it names those that are unknown. */
-export function withNeeded(command: Command, option: Option): Command {
-  return command.addOption(option).hook('preAction', (_, called) => {
-    if (called.getOptionValue(option.attributeName()) === undefined)
-      throw new UsageError(`Required option '${option.flags}' not specified.`);
-  });
-}
-
 /** Adds `--json` as a switch: the result as one JSON document on standard output instead of text. */
 export const withJsonSwitch = (command: Command): Command =>
   command.option('--json', 'print the result as JSON on standard output');
 
 /** Parses an option's value as a whole number within bounds. */
-export function wholeNumber(from: number, to: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= from && value <= to)) {
-      throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
-    }
-    return value;
-  };
-}
+export const wholeNumber = (from: number, to: number): ((text: string) => number) =>
+  parserOf(number({ whole: true, from, to }));
 
 /** Parses `64,64` (or `64-64`) as layer widths. */
 export const widths = parserOf(settingsTable.hidden.kind);
@@ -94,39 +76,6 @@ export async function writeResult(file: string, text: string): Promise<void> {
   const held = await stat(file).catch(() => undefined);
   if (held && !held.isFile()) await writeFile(file, text);
   else await writeWhole(held ? await realpath(file) : file, text);
-}
-
-/** Writes a line to standard output. @throws Stopped when nobody reads it any more and nothing is to be saved */
-export const print = (line: string): void => ending.say(`${printable(line)}\n`);
-
-/** Writes a line to standard error, where that can be written. */
-export const warn = (line: string): void => ending.warn(`${printable(line)}\n`);
-
-/** A progress bar on a terminal's standard error; nothing in a pipe. */
-export interface Progress {
-  /** @param done from 0 to 1 */
-  update(done: number, text: string): void;
-  stop(): void;
-}
-
-export function progressBar(title: string): Progress {
-  if (process.stderr.isTTY !== true) return { update: () => ending.check(), stop: () => undefined };
-  const bar = new cliProgress.SingleBar({
-    format: `${title} [{bar}] {percentage}% {text}`,
-    stream: process.stderr,
-    barsize: 24,
-    clearOnComplete: true,
-    hideCursor: false,
-    gracefulExit: false, // its handler would keep Ctrl-C from ending the process
-  });
-  bar.start(1, 0, { text: '' });
-  return {
-    update: (done, text) => {
-      ending.check();
-      bar.update(Math.min(1, done), { text });
-    },
-    stop: () => bar.stop(),
-  };
 }
 
 /** A table without borders, which fits a terminal and can be cut into columns. */

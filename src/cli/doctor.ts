@@ -7,14 +7,8 @@ import { checkKernels, isWrongKernel, type KernelCheck, kernelCheckLine } from '
 import { backends } from '../open/backends.ts';
 import { open } from '../open/open.ts';
 import { probe } from '../open/probe/quick.ts';
-import {
-  type CommonOptions,
-  print,
-  progressBar,
-  versions,
-  withCommonOptions,
-  withJsonSwitch,
-} from './common.ts';
+import { type CommonOptions, versions, withCommonOptions, withJsonSwitch } from './common.ts';
+import { print, progressBar } from './terminal.ts';
 
 interface DoctorOptions extends CommonOptions {
   readonly json?: boolean;

@@ -3,14 +3,8 @@ import { DataError } from '../errors.ts';
 import { jsonText } from '../json.ts';
 import { compatibilityMatrix, matrixMarkdown, matrixText, renewDocument } from '../report/matrix.ts';
 import { readFile } from '../study/runs/files.ts';
-import {
-  type CommonOptions,
-  print,
-  wholeNumber,
-  withCommonOptions,
-  withJsonSwitch,
-  writeResult,
-} from './common.ts';
+import { type CommonOptions, wholeNumber, withCommonOptions, withJsonSwitch, writeResult } from './common.ts';
+import { print } from './terminal.ts';
 
 interface MatrixOptions extends CommonOptions {
   readonly actions: number;

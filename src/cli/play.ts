@@ -16,13 +16,12 @@ import {
   backendChoice,
   type CommonOptions,
   making,
-  print,
-  progressBar,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
   writeResult,
 } from './common.ts';
+import { print, printParts, printText, progressBar } from './terminal.ts';
 
 interface PlayCommandOptions extends CommonOptions {
   readonly episodes: number;
@@ -116,14 +115,17 @@ async function run(path: string, options: PlayCommandOptions): Promise<void> {
       print(jsonText(report, 'The result'));
       return;
     }
-    print(
+    printText(
       `${name}, ${policy.file.estimator}, ${distribution}, ${stochastic ? 'sampled' : 'most likely'} actions`,
     );
     episodes.forEach((episode, i) => {
       const end = episode.terminated ? 'terminated' : 'truncated';
-      print(
-        `episode ${String(i + 1).padStart(4)}  seed ${String(episode.seed).padStart(16)}  return ${episode.return.toFixed(2).padStart(9)}  ${episode.steps} steps, ${end}`,
-      );
+      printParts([
+        `episode ${String(i + 1).padStart(4)}`,
+        `seed ${String(episode.seed).padStart(16)}`,
+        `return ${episode.return.toFixed(2).padStart(9)}`,
+        `${episode.steps} steps, ${end}`,
+      ]);
     });
     const range = interval ? ` [${interval.map((bound) => bound.toFixed(2)).join(', ')}] (95%)` : '';
     print(`mean return ${meanReturn.toFixed(2)}${range}`);

@@ -5,13 +5,13 @@ import { Stopped } from '../study/runs/ending.ts';
 import { fileError } from '../study/runs/files.ts';
 import { version } from '../version.ts';
 import { benchCommand } from './bench.ts';
-import { warn } from './common.ts';
 import { doctorCommand } from './doctor.ts';
 import { matrixCommand } from './matrix.ts';
 import { playCommand } from './play.ts';
 import { qualityCommand } from './quality.ts';
 import { reportCommand } from './report.ts';
 import { studyCommand } from './study.ts';
+import { warn } from './terminal.ts';
 import { throughputCommand } from './throughput.ts';
 import { trainCommand } from './train.ts';
 import { verifyCommand } from './verify.ts';
@@ -48,7 +48,7 @@ export function createProgram(): Command {
   return program.action((name: string | undefined) => {
     const known = program.commands.map((command) => command.name());
     if (name !== undefined) throw unknownName('command', name, known);
-    throw new UsageError('No command was given.', { hint: `Known: ${known.join(', ')}; see --help.` });
+    program.outputHelp();
   });
 }
 

@@ -24,13 +24,12 @@ import {
   compactTable,
   making,
   nameList,
-  print,
-  progressBar,
   versions,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
 } from './common.ts';
+import { print, printTable, progressBar } from './terminal.ts';
 
 interface QualityCommandOptions extends CommonOptions {
   readonly estimators?: string[];
@@ -208,7 +207,7 @@ function printPenalties({ penalties }: QualityReport): void {
       row.finding,
     ]);
   }
-  print(table.toString());
+  printTable(table);
 }
 
 /** Two digits, whatever the size. */

@@ -2,6 +2,7 @@ import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { DataError, quoted } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
+import { checkedCost } from '../measure/checked-cost.ts';
 import type { CostReport } from '../measure/cost.ts';
 import type { ScalingSummary } from '../measure/scaling-summary.ts';
 import { reportFigures } from '../report/figures.ts';
@@ -19,12 +20,12 @@ import {
   type CommonOptions,
   compactTable,
   making,
-  print,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
   writeResult,
 } from './common.ts';
+import { print, printTable } from './terminal.ts';
 
 /** Bootstrap resamples where nothing is said. */
 export const RESAMPLES = 2000;
@@ -118,7 +119,7 @@ function printReport(summary: StudyReport, findings: readonly Finding[], file: s
       withInterval(score, decimals),
       withInterval(curveMean, decimals),
     ]);
-  print(table.toString());
+  printTable(table);
   print('');
   findings.forEach(({ claim, verdict }, i) => {
     print(`${i + 1}. ${claim} ${verdict}`);
@@ -179,32 +180,4 @@ async function includeJson(file: string, included: Included, lenient: boolean): 
     throw new DataError(`'${file}' is a damaged ${kind}: ${(error as Error).message}.`);
   }
   return kind;
-}
-
-/** What the page reads of a cost report: texts where it needs texts, numbers where it needs numbers. */
-function checkedCost(report: CostReport): CostReport {
-  const need = (what: string, value: unknown, kind: 'string' | 'number' | 'object') => {
-    if (typeof value !== kind || value === null || (kind === 'number' && !Number.isFinite(value)))
-      throw new DataError(
-        `${what} is ${value === undefined ? 'missing' : quoted(value)}; it must be ${kind === 'object' ? 'an' : 'a'} ${kind}.`,
-      );
-  };
-  need('A report of the cost', report, 'object');
-  need('adapter', report.adapter, 'string');
-  need('baseline', report.baseline, 'string');
-  need('settings', report.settings, 'object');
-  need('settings.distribution', report.settings.distribution, 'string');
-  need('settings.batch', report.settings.batch, 'number');
-  if (!Array.isArray(report.settings.hidden)) need('settings.hidden', undefined, 'object');
-  if (!Array.isArray(report.rows)) need('rows', undefined, 'object');
-  for (const row of report.rows) {
-    need('A row', row, 'object');
-    need('estimator', row.estimator, 'string');
-    for (const name of ['samples', 'msPerUpdate', 'ratio', 'flops', 'bytes', 'kernelsPerUpdate'] as const)
-      need(`${row.estimator}: ${name}`, row[name], 'number');
-    need(`${row.estimator}: ratioInterval`, row.ratioInterval, 'object');
-    for (const name of ['low', 'high'] as const)
-      need(`${row.estimator}: ratioInterval.${name}`, row.ratioInterval[name], 'number');
-  }
-  return report;
 }

@@ -1,5 +1,5 @@
 // Settings of a run as options of commands, made of their table.
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Kind } from '../study/runs/kinds.ts';
 import {
   type Setting,
@@ -24,11 +24,23 @@ export function optionOf(name: SettingName): Option {
   return usual === undefined ? option : option.default(usual);
 }
 
-/** What options say of settings, by the settings' names in files. */
-export const settingsFrom = (options: object): Partial<SettingValues> =>
+/** Whether an option was given, whatever its default. */
+export const isSaid = (command: Command, option: Option): boolean =>
+  !['default', undefined].includes(command.getOptionValueSource(option.attributeName()));
+
+/** Whether a command was given no option at all. */
+export const isBare = (command: Command): boolean =>
+  !command.options.some((option) => isSaid(command, option));
+
+/**
+ * What options say of settings, by the settings' names in files; where they say nothing, what a file says, and else the
+ * defaults.
+ */
+export const settingsFrom = (command: Command, file: Partial<SettingValues> = {}): Partial<SettingValues> =>
   Object.fromEntries(
-    settingEntries.map(([name, { flag }]) => [
-      name,
-      (options as Readonly<Record<string, unknown>>)[new Option(flag).attributeName()],
-    ]),
+    settingEntries.map(([name, { flag }]) => {
+      const option = new Option(flag);
+      const value = command.getOptionValue(option.attributeName());
+      return [name, isSaid(command, option) ? value : (file[name] ?? value)];
+    }),
   );

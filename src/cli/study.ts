@@ -8,20 +8,13 @@ import { requireFolder } from '../study/runs/destination.ts';
 import { ending } from '../study/runs/ending.ts';
 import { readFile } from '../study/runs/files.ts';
 import { loadPlugins } from '../study/runs/plugins.ts';
+import { nothingLearned } from '../study/runs/run-settings.ts';
 import { runDefaults, trainArguments } from '../study/runs/settings.ts';
 import { performStudy, type RunOutcome } from '../study/study.ts';
-import {
-  type CommonOptions,
-  making,
-  print,
-  progressBar,
-  warn,
-  wholeNumber,
-  withCommonOptions,
-  withJsonSwitch,
-} from './common.ts';
+import { type CommonOptions, making, wholeNumber, withCommonOptions, withJsonSwitch } from './common.ts';
 import { RESAMPLES, writeReport } from './report.ts';
 import { optionOf } from './setting-options.ts';
+import { print, progressBar, warn } from './terminal.ts';
 
 interface StudyCommandOptions extends CommonOptions {
   readonly out?: string;
@@ -74,6 +67,8 @@ async function run(file: string, options: StudyCommandOptions): Promise<void> {
   const folder = options.out ?? join('runs', basename(file, extname(file)));
   for (const { environment, estimator, distribution, reason } of refused)
     warn(`left out: ${estimator} with ${distribution} in ${environment}: ${reason}`);
+  const [nothing] = runs.flatMap((settings) => nothingLearned(settings) ?? []);
+  if (nothing !== undefined) warn(`divergrad: ${nothing}`);
   if (options.dryRun) {
     if (options.json) print(jsonText({ kind: 'divergrad-study-plan', folder, runs, refused }, 'The plan'));
     else for (const settings of runs) print(`divergrad train ${trainArguments(settings).join(' ')}`);

@@ -16,13 +16,12 @@ import {
   type CommonOptions,
   making,
   nameList,
-  print,
-  progressBar,
   wholeNumber,
   widths,
   withCommonOptions,
   withJsonSwitch,
 } from './common.ts';
+import { print, progressBar } from './terminal.ts';
 
 interface ThroughputOptions extends CommonOptions {
   readonly envs?: string[];

@@ -14,12 +14,11 @@ import {
   type CommonOptions,
   making,
   nameList,
-  print,
-  progressBar,
   wholeNumber,
   withCommonOptions,
   withJsonSwitch,
 } from './common.ts';
+import { print, progressBar } from './terminal.ts';
 
 interface VerifyOptions extends CommonOptions {
   readonly backend?: BackendChoice;

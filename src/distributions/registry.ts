@@ -70,6 +70,21 @@ const flags = {
   diagonalGaussian: 'whether it is a diagonal Gaussian before any squashing',
   closedKl: 'whether it has kl',
 } as const;
+/** What the families are called elsewhere. */
+const alsoCalled: Readonly<Record<string, string>> = {
+  normal: 'gaussian',
+  diagonalgaussian: 'gaussian',
+  multivariatenormal: 'gaussian-full',
+  squashedgaussian: 'tanh-gaussian',
+  squashednormal: 'tanh-gaussian',
+  tanhnormal: 'tanh-gaussian',
+  gmm: 'gaussian-mixture',
+  softmax: 'categorical',
+  gumbelsoftmax: 'relaxed-categorical',
+  concrete: 'relaxed-categorical',
+  delta: 'deterministic',
+  dirac: 'deterministic',
+};
 
 /** The family of that name. @throws UsageError naming the known ones */
 export function distributionFamily(name: DistributionName): DistributionFamily {
@@ -79,6 +94,7 @@ export function distributionFamily(name: DistributionName): DistributionFamily {
       'distribution',
       name,
       distributionFamilies.map((family) => family.name),
+      alsoCalled,
     );
   return found;
 }

@@ -99,6 +99,27 @@ const qualities: readonly Quality[] = ['exact', 'unbiased', 'consistent', 'own-o
 /** The estimator against which costs are compared. */
 export const baselineEstimator = 'reverse-kl/pathwise';
 
+/** Algorithms by the names they are known by, and the estimator of their policy's gradient. */
+const alsoCalled: Readonly<Record<string, string>> = {
+  sac: baselineEstimator,
+  softactorcritic: baselineEstimator,
+  kl: baselineEstimator,
+  reparam: baselineEstimator,
+  reparameterised: baselineEstimator,
+  reparameterized: baselineEstimator,
+  reinforce: 'reverse-kl/score',
+  ddpg: 'dpg/pathwise',
+  td3: 'dpg/pathwise',
+  mpo: 'mpo/decoupled',
+  vmpo: 'mpo/decoupled',
+  awac: 'forward-kl/awr',
+  crr: 'forward-kl/awr',
+  softqlearning: 'svgd/amortised',
+  sql: 'svgd/amortised',
+  js: 'jensen-shannon/pathwise',
+  tv: 'total-variation/pathwise',
+};
+
 /**
  * The estimator written `divergence/estimator` or `divergence/estimator:variant`, or with a penalty,
  * `divergence/estimator+kl-penalty/estimator@coefficient`.
@@ -122,6 +143,7 @@ export function chooseEstimator(text: EstimatorName): EstimatorChoice {
       'estimator',
       name,
       estimators.map((candidate) => candidate.name),
+      alsoCalled,
     );
   const variant = asked ?? estimator.variants[0]?.name ?? '';
   const chosen = estimator.variants.find((candidate) => candidate.name === variant);

@@ -49,8 +49,8 @@ export interface CostSettings {
 /** What is measured; each setting that is absent is that of {@link costDefaults}. */
 export interface CostOptions extends Partial<CostSettings> {
   /**
-   * `divergence/estimator` or `divergence/estimator:variant`; or `all` that go with the distribution. When absent, all
-   * but the exact ones: sums and quadratures are references rather than estimators, and cost up to a hundred times more.
+   * `divergence/estimator` or `divergence/estimator:variant`; or `all` that go with the distribution. When absent, those
+   * of {@link usualEstimators} that do.
    */
   readonly estimators?: readonly string[] | 'all';
   /** Facts for the report besides the library's own version, such as runtime and engine; none when absent. */
@@ -156,6 +156,25 @@ export const costDefaults: CostSettings = {
   maximumMs: 30_000,
 };
 
+/**
+ * One for each way of making a gradient: what a first look at the costs is of. The others are asked for by name; the exact
+ * ones, sums and quadratures, are references rather than estimators, and cost up to a hundred times more.
+ */
+export const usualEstimators: readonly string[] = [
+  baselineEstimator,
+  'reverse-kl/pathwise-stl',
+  'reverse-kl/score:loo',
+  'forward-kl/snis:policy',
+  'forward-kl/awr',
+  'forward-kl/mcmc',
+  'renyi/dreg',
+  'chi2/score',
+  'jensen-shannon/pathwise',
+  'mpo/decoupled',
+  'svgd/amortised',
+  'dpg/pathwise',
+];
+
 /** Sizes that only one choice of action would make trivial. */
 const leastChoices = 2;
 
@@ -184,7 +203,7 @@ export function costSettings(options: CostOptions = {}): CostSettings {
 
 /**
  * The estimators to measure, the baseline among them: `reverse-kl/pathwise` where the distribution allows it, else
- * the first. Where none are named, those that need more than the given number of samples are left out.
+ * the first. Where none are named, the usual ones, without those that need more than the given number of samples.
  *
  * @throws UsageError for an unknown name, or an estimator that does not go with the distribution
  */
@@ -199,7 +218,9 @@ export function costChoices(
   const fitting = estimatorChoices().filter((choice) => fits(choice) && enough(choice));
   const asked =
     names === undefined
-      ? fitting.filter(({ estimator }) => estimator.quality !== 'exact')
+      ? usualEstimators
+          .map((name) => chooseEstimator(name))
+          .filter((choice) => fits(choice) && enough(choice))
       : names === 'all'
         ? fitting
         : names.map((name) => chooseEstimator(name));

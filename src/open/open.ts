@@ -4,7 +4,7 @@ import type { Precision } from '../backend/cpu/backend.ts';
 import type { WasmOptions } from '../backend/wasm/options.ts';
 import type { WebGpuOptions } from '../backend/webgpu/options.ts';
 import { Device } from '../device.ts';
-import { BackendError, ProbeError, UsageError, unknownName } from '../errors.ts';
+import { BackendError, ProbeError, problemOf, UsageError, unknownName } from '../errors.ts';
 import { backends } from './backends.ts';
 import { expectedMs, measureSpeed, type Speed, type Work } from './crossover.ts';
 
@@ -118,12 +118,12 @@ async function openAuto(opening: Opening): Promise<OpenedDevice> {
     webgpu = await backends.webgpu(opening.webgpu);
     if (webgpu.information.software === true) {
       await webgpu.dispose();
-      const reason = `the only adapter is software (${webgpu.description}), which is used only when webgpu is asked for by name`;
+      const reason = 'the only GPU adapter is software, which is used when webgpu is asked for by name';
       return openFallback(opening, reason);
     }
     await probed(webgpu, opening);
   } catch (error) {
-    if (error instanceof BackendError) return openFallback(opening, `no WebGPU: ${error.message}`);
+    if (error instanceof BackendError) return openFallback(opening, `no WebGPU: ${problemOf(error)}`);
     if (error instanceof ProbeError) return openFallback(opening, `WebGPU is not used: ${error.message}`);
     throw error;
   }
@@ -166,7 +166,8 @@ async function openFallback(opening: Opening, reason: string): Promise<OpenedDev
   try {
     return new OpenedDevice(await probed(await backends.wasm(opening.wasm), opening), reason);
   } catch (error) {
-    if (error instanceof BackendError) return openCpu('f32', `${reason}; no WebAssembly: ${error.message}`);
+    if (error instanceof BackendError)
+      return openCpu('f32', `${reason}; no WebAssembly: ${problemOf(error)}`);
     if (error instanceof ProbeError) return openCpu('f32', `${reason}; wasm is not used: ${error.message}`);
     throw error;
   }

@@ -6,7 +6,14 @@ import { closestMatch, DataError, quoted, shortened, unknownName } from '../erro
 import { maximum } from '../math/extremes.ts';
 import { type Kind, number, oneOf } from './runs/kinds.ts';
 import { completeSettings, defaultDistribution, refusal } from './runs/run-settings.ts';
-import { type RunSettings, settingEntries, settingsTable } from './runs/settings.ts';
+import {
+  flagOf,
+  type RunSettings,
+  type SettingValues,
+  settingEntries,
+  settingsOf,
+  settingsTable,
+} from './runs/settings.ts';
 
 /** A study as its file says it, with every default filled in. */
 export interface StudyConfig {
@@ -68,15 +75,21 @@ const settingChecks: Readonly<Record<string, Check>> = Object.fromEntries(
 /** Names of the settings that a study's file may have. */
 export const studySettings: readonly string[] = Object.keys(settingChecks);
 
+/** Settings by the names of their options, as somebody who knows the command line writes them. */
+const optionNames = Object.fromEntries(settingEntries.map(([key]) => [flagOf(key).replaceAll('-', ''), key]));
+
+/** What a document is called where it is wrong as a whole; a key at its top has no other name before it. */
+const documents = ['the study', 'the file of settings'];
+
 /** An object with known keys only. */
 function fields(value: unknown, path: string, known: readonly string[]): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return fail(path, value, `a mapping with ${known.join(', ')}`);
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
-    const close = closestMatch(key, known);
+    const close = closestMatch(key, known, optionNames);
     throw new DataError(
-      `${path === 'the study' ? '' : `${path}.`}${shortened(key)} is not a setting${close ? `; did you mean '${close}'?` : '.'}`,
+      `${documents.includes(path) ? '' : `${path}.`}${shortened(key)} is not a setting${close && known.includes(close) ? `; did you mean '${close}'?` : '.'}`,
       { hint: `Known: ${known.join(', ')}.` },
     );
   }
@@ -111,15 +124,34 @@ const environmentName = named((name) => {
 const seedCount = number({ whole: true, from: 1, to: 10_000 });
 const onIncompatible = oneOf('what to do', ['skip', 'error']);
 
-function documentOf(text: string): unknown {
+/** @throws DataError unless it is YAML, of which JSON is a part */
+function parsed(text: string, what: string): unknown {
   try {
     // Aliases could make a small file into an endless list, or one that holds itself.
     return parse(text, { maxAliasCount: 0, schema: 'core', merge: false, logLevel: 'error' });
   } catch (error) {
     // The first line; the others point at the place.
     const [line] = (error as Error).message.split('\n');
-    throw new DataError(`The study is not YAML or JSON: ${line.replace(/:?$/, '.')}`);
+    throw new DataError(`${what} is not YAML or JSON: ${line.replace(/:?$/, '.')}`);
   }
+}
+
+/**
+ * Reads settings of one run from YAML or JSON, by their names in files; the config.json of a run is such a file.
+ *
+ * @throws DataError that names the key, what it holds and what it may hold
+ */
+export function readSettings(text: string): Partial<SettingValues> {
+  let document = parsed(text, 'The file of settings');
+  const { kind } = Object(document) as { kind?: unknown };
+  if (kind === 'divergrad-run')
+    document = Object.fromEntries(settingsOf(document as Record<string, unknown>));
+  const known = settingEntries.map(([key]) => key);
+  const given = fields(document, 'the file of settings', known);
+  const checked = settingEntries.flatMap(([key, setting]) =>
+    Object.hasOwn(given, key) ? [[key, checkOf(setting.kind)(given[key], key)]] : [],
+  );
+  return Object.fromEntries(checked);
 }
 
 const pluginList = listOf(
@@ -134,7 +166,7 @@ const pluginList = listOf(
  * @throws DataError when the text is no YAML, or this key no list of paths
  */
 export function studyPlugins(text: string): string[] {
-  const document = documentOf(text) as { readonly plugins?: unknown } | null;
+  const document = parsed(text, 'The study') as { readonly plugins?: unknown } | null;
   return pluginList(document?.plugins ?? [], 'plugins') as string[];
 }
 
@@ -144,7 +176,7 @@ export function studyPlugins(text: string): string[] {
  * @throws DataError that names the key, what it holds and what it may hold
  */
 export function readStudy(text: string): StudyConfig {
-  const document = documentOf(text);
+  const document = parsed(text, 'The study');
   const keys = [
     'title',
     'estimators',

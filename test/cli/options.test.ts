@@ -15,7 +15,25 @@ test('whole numbers are digits within their bounds', () => {
   assert.is(parse('1'), 1);
   assert.is(parse('100'), 100);
   assert.is(parse('007'), 7);
-  for (const text of ['', ' ', '0', '101', '-1', '+1', '1.0', '1e1', '0x1', 'NaN', 'Infinity', '٣']) {
+  assert.is(parse('1e2'), 100);
+  assert.is(parse('1.5E+1'), 15);
+  for (const text of [
+    '',
+    ' ',
+    '0',
+    '101',
+    '-1',
+    '+1',
+    '1.0',
+    '1e3',
+    '1.55e1',
+    '1e-1',
+    'e1',
+    '0x1',
+    'NaN',
+    'Infinity',
+    '٣',
+  ]) {
     refuses(() => parse(text), InvalidArgumentError);
   }
 });

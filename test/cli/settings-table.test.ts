@@ -27,7 +27,7 @@ const asked = {
 };
 
 test('the flags of train, with their help and defaults', () => {
-  const others = ['--out', '--debug-numerics', '--json', '--plugin', '--debug'];
+  const others = ['--config', '--out', '--debug-numerics', '--json', '--plugin', '--debug'];
   const options = commandOf(trainCommand).options.filter(({ long }) => !others.includes(long ?? ''));
   assert.equal(
     options.map(({ flags, description, defaultValue }) => [flags, description, defaultValue]).sort(),

@@ -62,6 +62,44 @@ test('train: each option is in the settings it ran with, and in what came of the
   assert.is(evaluations[1].updates - evaluations[0].updates, 24);
 });
 
+test('train --config: the settings of a file, of the config.json of a run too; options go before it', async () => {
+  const ran = json('run', 'config.json');
+  const { kind: _k, versions: _v, adapter: _a, command: _c, checksum: _s, ...settings } = ran;
+  writeFileSync(join(root, 'settings.json'), JSON.stringify({ ...settings, threads: 1, checkpointEvery: 8 }));
+  writeFileSync(
+    join(root, 'settings.yaml'),
+    Object.entries(settings)
+      .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
+      .join(''),
+  );
+  const run = (file: string, more: Readonly<Record<string, number>> = {}) =>
+    performJson<Training>(trainCommand, ['--config', join(root, file), ...options(more), '--json']);
+  const first = json('run', 'result.json').evaluations.map(({ returns }: Evaluation) => returns);
+  for (const file of ['settings.json', 'settings.yaml', 'run/config.json']) {
+    const { settings: used, evaluations } = await run(file);
+    assert.equal(used, settings, file);
+    assert.equal(
+      evaluations.map(({ returns }) => returns),
+      first,
+      file,
+    );
+  }
+  assert.equal((await run('settings.yaml', { batch: 3 })).settings, { ...settings, batch: 3 });
+  for (const [text, why] of [
+    ['env: pendulum', /^env is not a setting; did you mean 'environment'\? Known: environment, /],
+    ['environment: 3', /^environment is 3; it must be a name/],
+    ['environment: pendulum\nsteps: none', /^steps is "none"; it must be a whole number/],
+    ['environment: pendulum\nhidden: [8, 0]', /^hidden\[1\] is 0/],
+    ['[1]', /^the file of settings is \[1\]; it must be a mapping/],
+    ['a: [', /^The file of settings is not YAML or JSON/],
+  ] as const) {
+    writeFileSync(join(root, 'wrong.yaml'), text);
+    const error = await run('wrong.yaml').catch((thrown: unknown) => thrown);
+    assert.instance(error, DataError);
+    assert.match((error as Error).message, why);
+  }
+});
+
 test('train: where nothing is said it takes what a study takes', async () => {
   const own = commandOf(trainCommand).options;
   const given = (name: string) => own.find((option) => option.attributeName() === name)?.defaultValue;

@@ -54,8 +54,11 @@ async function judged(device: Device, choice: EstimatorChoice, relative: number)
 
 test('a loss is checked by its own size: 1 % too much is seen in every estimator, also where the policy is beside a reference', async () => {
   const device = new Device(createCpuBackend());
-  const { choices } = costChoices(distributionFamily('tanh-gaussian'), 1);
-  for (const choice of [...choices, chooseEstimator('reverse-kl/pathwise+kl-penalty/k3@0.1')]) {
+  const { choices } = costChoices(distributionFamily('tanh-gaussian'), 1, 'all');
+  for (const choice of [
+    ...choices.filter(({ estimator }) => estimator.quality !== 'exact'),
+    chooseEstimator('reverse-kl/pathwise+kl-penalty/k3@0.1'),
+  ]) {
     const right = await judged(device, choice, 0);
     assert.not.ok(isWrong(right), `${choice.name}: ${agreementLine(right)}`);
     const wrong = await judged(device, choice, 0.01);

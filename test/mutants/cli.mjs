@@ -145,12 +145,6 @@ export default [
     to: 'if (cause) throw cause;',
   },
   {
-    fault: 'a needed option is not missed',
-    file: 'src/cli/common.ts',
-    from: 'called.getOptionValue(option.attributeName()) === undefined',
-    to: 'called.getOptionValue(option.attributeName()) === null',
-  },
-  {
     fault: 'options that are left out are not missed',
     file: 'src/errors.ts',
     from: 'const missing = needed.find((name) => options[name] === undefined || options[name] === null);',
@@ -159,7 +153,37 @@ export default [
   {
     fault: 'what is no tensor passes for one',
     file: 'src/tape/tensor.ts',
-    from: 'findIndex((value) => !(value instanceof Tensor))',
-    to: 'findIndex((value) => value === 0)',
+    from: 'if (given instanceof Tensor) return given;',
+    to: 'return given as Tensor;',
+  },
+  {
+    fault: 'the row of progress stays where a line is written',
+    file: 'src/cli/terminal.ts',
+    from: '  shown?.erase();\n',
+    to: '',
+  },
+  {
+    fault: 'a row is one column too long',
+    file: 'src/cli/terminal.ts',
+    from: 'part.length <= columns',
+    to: 'part.length <= columns + 1',
+  },
+  {
+    fault: 'a file of settings goes before the options',
+    file: 'src/cli/setting-options.ts',
+    from: 'isSaid(command, option) ? value : (file[name] ?? value)',
+    to: 'file[name] ?? value',
+  },
+  {
+    fault: 'a comparison of benches takes the wrong end of an interval',
+    file: 'src/measure/compare.ts',
+    from: 'low: now.low / old.high',
+    to: 'low: now.low / old.low',
+  },
+  {
+    fault: 'a stopped run keeps no policy',
+    file: 'src/study/runs/run.ts',
+    from: 'if (stopped) await folder?.keep(policy);',
+    to: 'if (stopped) await undefined;',
   },
 ];

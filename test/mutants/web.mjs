@@ -168,4 +168,10 @@ export default [
     from: 'await device.dispose().catch(() => undefined);',
     to: '',
   },
+  {
+    fault: 'the page begins where reverse KL covers both modes',
+    file: 'web/see/settings.ts',
+    from: 'temperature: 0.15,',
+    to: 'temperature: 0.3,',
+  },
 ];

@@ -5,6 +5,7 @@ import { LearnTab } from '../../web/learn/tab.ts';
 import { MeasureTab } from '../../web/measure/tab.ts';
 import { safeOrder } from '../../web/see/settings.ts';
 import { SeeTab } from '../../web/see/tab.ts';
+import { drawnBumps, firstDrawing } from '../../web/see/targets.ts';
 import { logarithmic, number, slider } from '../../web/shell/dom.ts';
 import type { Shell, Tab } from '../../web/shell/tab.ts';
 import { openDocument, SilentWorker } from '../helpers/page-document.ts';
@@ -32,6 +33,29 @@ test.after.each(() => {
   for (const tab of shown.splice(0)) tab.hide();
 });
 
+test('a drawing and the last step are in the link, and come out of it', () => {
+  const { tab, link } = opened((shell) => new SeeTab(shell));
+  const drawn = Array.from({ length: 32 }, (_, i) => (8 * i).toString(16).padStart(2, '0')).join('');
+  const told = () => (SilentWorker.latest() as { target: { bumps: { height: number[] } } }).target;
+  for (const wrong of [{}, { drawn: 'ff' }, { drawn: `${drawn.slice(2)}zz` }]) {
+    tab.show(new URLSearchParams({ target: 'drawn', ...wrong }));
+    assert.equal(
+      told().bumps,
+      drawnBumps(
+        1,
+        firstDrawing(1).map((weight) => Math.round(255 * weight) / 255),
+      ),
+    );
+  }
+  tab.show(new URLSearchParams({ target: 'drawn', drawn, limit: '40' }));
+  assert.equal([link().drawn, link().limit, link().target], [drawn, '40', 'drawn']);
+  const expected = drawnBumps(
+    1,
+    Array.from({ length: 32 }, (_, i) => (8 * i) / 255),
+  );
+  assert.equal(told().bumps, expected);
+});
+
 const click = (tab: Tab, title: string) => {
   const button = [...tab.element.querySelectorAll('button')].find(({ textContent }) => textContent === title);
   if (!button) throw new Error(`no button '${title}'`);
@@ -52,14 +76,21 @@ const cases: Readonly<Record<string, Case>> = {
     make: (shell) => new SeeTab(shell),
     link: {
       ...{ dimensions: '2', family: 'tanh-gaussian', target: 'ring', temperature: '0.71', samples: '8' },
-      ...{ rate: '0.0041', order: '-1.5', seed: '17', estimators: 'renyi/dreg,mpo/decoupled,svgd/amortised' },
+      ...{
+        rate: '0.0041',
+        order: '-1.5',
+        seed: '17',
+        speed: '8',
+        divergence: 'hellinger',
+        estimators: 'renyi/dreg,mpo/decoupled,svgd/amortised',
+      },
     },
     job: {
       fits: ['renyi/dreg', 'mpo/decoupled', 'svgd/amortised'].map((estimator) => ({
         ...{ estimator, dimensions: 2, family: 'tanh-gaussian', order: -1.5 },
         ...{ samples: 8, learningRate: 0.0041, seed: 17 },
       })),
-      stepsPerFrame: 2,
+      stepsPerFrame: 8,
       paused: false,
     },
   },

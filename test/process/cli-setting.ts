@@ -20,7 +20,6 @@ export function errorLine({ stderr }: { readonly stderr: string }): string {
 
 /** Refused with exit code 2. */
 export const usage: [args: string[], expected: RegExp][] = [
-  [[], /No command.*bench.*train.*verify.*doctor/],
   [['benchh'], /Unknown command 'benchh'.*'bench'/],
   [['bench', '--estimator', 'x'], /unknown option '--estimator'.*--estimators/],
   [
@@ -40,7 +39,7 @@ export const usage: [args: string[], expected: RegExp][] = [
     ['bench', '--backend', 'cpu', '--samples', '1', '--estimators', 'reverse-kl/score:loo'],
     /at least 2 samples/,
   ],
-  ...['0', '-1', '1.5', 'many', '1e3', '99999999'].map((batch): [string[], RegExp] => [
+  ...['0', '-1', '1.5', 'many', '1e9', '1e-3', '99999999'].map((batch): [string[], RegExp] => [
     ['bench', `--batch=${batch}`],
     /--batch.*whole number from 1 to 65536/,
   ]),
@@ -48,7 +47,16 @@ export const usage: [args: string[], expected: RegExp][] = [
   [['bench', '--seed', '-1'], /--seed.*whole number/],
   [['bench', '--batch'], /--batch.*argument missing/],
   [['doctor', 'extra'], /too many arguments/],
-  [['train'], /--env/],
+  [['train', '--steps', '1e3'], /No environment was named.*--env NAME.*pendulum.*humanoid/],
+  [['train', '--env', 'Pendulum-v1'], /Unknown environment 'Pendulum-v1'.*Did you mean 'pendulum'/],
+  [['train', '--env', 'pendulum', '--step', '5'], /unknown option '--step'.*--steps/],
+  [
+    ['train', '--env', 'pendulum', '--estimator', 'sac'],
+    /Unknown estimator 'sac'.*mean 'reverse-kl\/pathwise'/,
+  ],
+  [['train', '--env', 'pendulum', '--distribution', 'normal'], /Unknown distribution.*mean 'gaussian'/],
+  [['trian'], /Unknown command 'trian'.*'train'/],
+  [['bench', '--backend', 'gpu'], /Unknown backend 'gpu'.*mean 'webgpu'/],
   [['train', '--nope'], /unknown option '--nope'/],
   [['train', '--env', 'pendulm'], /Unknown environment 'pendulm'.*pendulum/],
   [['train', '--env', 'pendulum', '--estimator', 'forward-kl/sniss'], /Unknown estimator.*forward-kl\/snis/],

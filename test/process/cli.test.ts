@@ -7,6 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BenchDocument } from '../../src/cli/bench-document.ts';
 import type { DoctorReport } from '../../src/cli/doctor.ts';
+import { environments } from '../../src/envs/registry.ts';
 import { command } from '../helpers/command.ts';
 import { cliIn, everywhere, inFolder, startCli } from '../helpers/process.ts';
 import {
@@ -37,6 +38,17 @@ help('node: --help lists the commands', async () => {
   assert.is(code, 0);
   for (const name of ['bench', 'train', 'verify', 'doctor']) assert.ok(stdout.includes(name), name);
 });
+help('no command shows the help', async () => {
+  assert.equal(await command(), await command('--help'));
+});
+help('train alone lists the environments', async () => {
+  const { code, stdout, stderr } = await command('train');
+  assert.is(code, 0);
+  assert.is(stderr, '');
+  for (const { name, title } of environments)
+    assert.ok(stdout.includes(title) && stdout.includes(`  ${name} `), name);
+  assert.match(stdout, /divergrad train --env pendulum --out/);
+});
 for (const runtime of everywhere) {
   help(`${runtime}: --version is the package's`, async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -59,7 +71,14 @@ for (const [args, expected] of usage) {
   });
 }
 for (const [runtime, asked] of [
-  ['node', [[], ['bench', '--batch=many'], ['bench', '--estimators', 'reverse-kl/path'], ['train']]],
+  [
+    'node',
+    [
+      ['bench', '--batch=many'],
+      ['bench', '--estimators', 'reverse-kl/path'],
+      ['train', '--seed=1'],
+    ],
+  ],
   ['deno', [['bench', '--estimators', 'reverse-kl/path']]],
 ] as const) {
   for (const args of asked) {
@@ -71,6 +90,8 @@ for (const [runtime, asked] of [
   }
 }
 for (const [args, expected, env] of [
+  [['train', '--config', 'package.json'], /name is not a setting\. Known: environment/, {}],
+  [['train', '--config', '/nowhere/at/all'], /\/nowhere\/at\/all/, {}],
   [['verify', '/nowhere/at/all'], /\/nowhere\/at\/all/, {}],
   [
     ['bench', '--backend', 'cpu', ...tiny, '--json', '/nowhere/x.json'],

@@ -1,5 +1,5 @@
-// The documents as a newcomer follows them: a copy of the sources with the divergence that the README adds, and what the
-// walks of docs/architecture.md add.
+// The documents as a newcomer follows them: the README's example, and a copy of the sources with what the walks of
+// docs/architecture.md add.
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,10 +10,9 @@ import type { Device } from '../../src/device.ts';
 import { type Ended, run } from '../helpers/process.ts';
 import { follow, walksOf } from '../helpers/walks.ts';
 
-/** The TypeScript blocks of the README: the example, the new file, the registry's line. */
-export const [example, newFile, newLine] = [
-  ...readFileSync('README.md', 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm),
-].map(([, body]) => body);
+/** The README's example, and what it says that this prints. */
+export const [, example, printed] =
+  /^```ts\n([\s\S]*?)^```\n\n```\n([\s\S]*?)^```$/m.exec(readFileSync('README.md', 'utf8')) ?? [];
 
 /** The walks that change anything. */
 export const walks = walksOf(readFileSync('docs/architecture.md', 'utf8')).filter(
@@ -49,15 +48,6 @@ export async function prepare(): Promise<void> {
     if (existsSync(part)) cpSync(part, join(copy, part), { recursive: true });
   symlinkSync(resolve('node_modules'), join(copy, 'node_modules'), 'junction');
   writeFileSync(join(copy, 'example.ts'), example);
-  const registry = join(copy, 'src/divergences/registry.ts');
-  writeFileSync(join(copy, 'src/divergences/neyman.ts'), newFile);
-  const text = readFileSync(registry, 'utf8');
-  const begin = 'export const estimators: readonly Estimator[] = [\n';
-  assert.ok(text.includes(begin), 'the registry is not where it was');
-  writeFileSync(
-    registry,
-    `import { neyman } from './neyman.ts';\n${text.replace(begin, `${begin}${newLine}`)}`,
-  );
   for (const walk of walks) follow(walk, copy);
   writeFileSync(join(copy, 'parts.ts'), parts);
   await bundle('src/cli/main.ts', 'cli.mjs');

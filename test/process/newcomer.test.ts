@@ -1,6 +1,6 @@
-// The documents as a newcomer follows them. The README's example runs, and its walk adds a divergence that is then
-// everywhere, with an exact estimator that agrees with an integral computed here. The walks of docs/architecture.md add a
-// distribution, an environment, a kernel parameter and a pass, and these do what they should.
+// The documents as a newcomer follows them. The README's example runs. The walks of docs/architecture.md add a divergence
+// that is then everywhere, with an exact estimator that agrees with an integral computed here, a distribution, an
+// environment, a kernel parameter and a pass, and these do what they should.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -12,27 +12,47 @@ import {
   copy,
   divergrad,
   load,
-  newFile,
-  newLine,
   node,
   prepare,
+  printed,
   remove,
   requireScaledRewards,
+  walks,
 } from './newcomer-setting.ts';
 
 test.before(prepare);
 test.after(remove);
 
-test("the README's example runs, and what it prints is finite", async () => {
+/** Percents at the two modes, by estimator. */
+const modes = (text: string) =>
+  new Map(
+    [...text.matchAll(/^(\S+): (\d+) % at the higher mode, (\d+) % at the other$/gm)].map(
+      ([, name, higher, other]) => [name, [Number(higher), Number(other)]] as [string, [number, number]],
+    ),
+  );
+
+test("the README's example prints what it says: reverse KL takes one mode, forward KL has the target's masses", async () => {
   const { code, stdout, stderr } = await node('example.mjs');
   assert.is(code, 0, stderr);
-  const [, loss, kernels] = /^loss (\S+) of (\d+) kernels$/m.exec(stdout) ?? [];
-  assert.ok(Number.isFinite(Number(loss)) && Number(kernels) > 0, stdout);
+  // Modes of one width: 0.9 of the density, to the power 1/α.
+  const target = 100 / (1 + 0.9 ** (1 / 0.15));
+  for (const text of [stdout, printed]) {
+    const [[reverse], [forward, other]] = ['reverse-kl/pathwise', 'forward-kl/snis:policy'].map(
+      (name) => modes(text).get(name) ?? [Number.NaN, Number.NaN],
+    );
+    assert.ok(reverse >= 99, text);
+    // Of 2,048 draws of a policy that is itself learnt from 64 draws a step.
+    assert.ok(Math.abs(forward - target) < 6 && other === 100 - forward, text);
+  }
+  assert.is(modes(printed).size, 2);
 });
 
-test('the walk is one file of at most 40 lines and one line of the registry', async () => {
-  assert.ok(newFile.trim().split('\n').length <= 40);
-  assert.is(newLine.trim().split('\n').length, 1);
+test('the walk is one file of at most 40 lines, and in the registry one line beside its import', () => {
+  const { changes } = walks.find(({ title }) => title === 'Add a divergence') ?? { changes: [] };
+  const [file, ...lines] = changes;
+  assert.ok(file.after.trim().split('\n').length <= 40);
+  const added = lines.map(({ before = '', after }) => after.split('\n').length - before.split('\n').length);
+  assert.equal(added, [1, 1]);
 });
 
 test('it is in the matrix, with the cells that its needs give', async () => {
@@ -55,13 +75,13 @@ test('it is in the help, and in what an error suggests', async () => {
 });
 
 test('the documents notice that they are out of date', async () => {
-  writeFileSync(join(copy, 'README.md'), readFileSync('README.md', 'utf8'));
-  const stale = await divergrad('matrix', '--check', 'README.md');
+  writeFileSync(join(copy, 'matrix.md'), readFileSync('docs/matrix.md', 'utf8'));
+  const stale = await divergrad('matrix', '--check', 'matrix.md');
   assert.is(stale.code, 1);
-  assert.match(stale.stderr, /out of date.*matrix --write README\.md/);
-  assert.is((await divergrad('matrix', '--write', 'README.md')).code, 0);
-  assert.match(readFileSync(join(copy, 'README.md'), 'utf8'), /^\| `neyman\/exact` \|/m);
-  assert.is((await divergrad('matrix', '--check', 'README.md')).code, 0);
+  assert.match(stale.stderr, /out of date.*matrix --write matrix\.md/);
+  assert.is((await divergrad('matrix', '--write', 'matrix.md')).code, 0);
+  assert.match(readFileSync(join(copy, 'matrix.md'), 'utf8'), /^\| `neyman\/exact` \|/m);
+  assert.is((await divergrad('matrix', '--check', 'matrix.md')).code, 0);
 });
 
 /** D_f(p ‖ π) = ∫ π²/p − 1 over the box by Simpson's rule in u = atanh(a), for π = tanh N(m, s²), p ∝ e^Q. */

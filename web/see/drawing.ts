@@ -1,6 +1,10 @@
 import { h } from '../shell/dom.ts';
 import { bumpCount, type Dimensions, drawnCentres, firstDrawing } from './targets.ts';
 
+/** Heights are whole steps, as many as two hexadecimal digits count. */
+const STEPS = 255;
+const stepped = (weight: number): number => Math.round(STEPS * weight) / STEPS;
+
 /**
  * A pad on which a target is drawn: heights along a line, or spots in the plane. With a keyboard, arrows move a
  * cursor and + and − raise and lower what is under it.
@@ -9,7 +13,10 @@ export class DrawingPad {
   readonly element: HTMLElement;
   private readonly canvas: HTMLCanvasElement;
   private dimensions: Dimensions = 1;
-  private readonly drawings: Record<Dimensions, number[]> = { 1: firstDrawing(1), 2: firstDrawing(2) };
+  private readonly drawings: Record<Dimensions, number[]> = {
+    1: firstDrawing(1).map(stepped),
+    2: firstDrawing(2).map(stepped),
+  };
   private cursor = 0;
 
   constructor(private readonly onChange: () => void) {
@@ -51,6 +58,27 @@ export class DrawingPad {
 
   get weights(): number[] {
     return this.drawings[this.dimensions];
+  }
+
+  /** Two hexadecimal digits a weight: the whole drawing, for the link. */
+  get text(): string {
+    return this.weights
+      .map((weight) =>
+        Math.round(STEPS * weight)
+          .toString(16)
+          .padStart(2, '0'),
+      )
+      .join('');
+  }
+
+  /** Takes a drawing from such a text; one that is not of this size is left. */
+  read(dimensions: Dimensions, text: string): void {
+    const count = bumpCount(dimensions);
+    if (!new RegExp(`^[0-9a-f]{${2 * count}}$`).test(text)) return;
+    this.drawings[dimensions] = Array.from(
+      { length: count },
+      (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16) / STEPS,
+    );
   }
 
   setDimensions(dimensions: Dimensions): void {
@@ -104,12 +132,18 @@ export class DrawingPad {
   }
 
   private changed(): void {
+    // What is drawn is what the link can say.
+    this.weights.forEach((weight, i, all) => {
+      all[i] = stepped(weight);
+    });
     this.show();
     this.onChange();
   }
 
   show(): void {
     const { canvas, weights, dimensions } = this;
+    // Nothing to draw on while it is not shown.
+    if (!canvas.clientWidth) return;
     canvas.width = 2 * canvas.clientWidth;
     canvas.height = 2 * canvas.clientHeight;
     const context = canvas.getContext('2d') as CanvasRenderingContext2D;

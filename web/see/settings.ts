@@ -18,6 +18,20 @@ export interface FitSettings {
   readonly seed: number;
 }
 
+/** What the page begins with: the two directions of KL and a target of two modes, of which one takes one and the other both. */
+export const firstFit = {
+  dimensions: 1,
+  family: 'gaussian',
+  target: 'bimodal',
+  estimators: ['reverse-kl/pathwise', 'forward-kl/snis:policy'],
+  temperature: 0.15,
+  samples: 64,
+  learningRate: 0.03,
+  order: 0.5,
+  stepsPerFrame: 2,
+  seed: 0,
+} as const;
+
 /** What changes while a program goes on. */
 export interface TargetSettings {
   readonly bumps: Bumps;

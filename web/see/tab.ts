@@ -6,8 +6,18 @@ import { type Shell, Status, type Tab } from '../shell/tab.ts';
 import { drawFrame } from './canvas.ts';
 import { DrawingPad } from './drawing.ts';
 import type { SeeChange, SeeEvent, SeeSettings } from './job.ts';
-import { divergences, estimatorsFor, type Frame, families, isRenyi, safeOrder, spaceOf } from './settings.ts';
-import { type Dimensions, DRAWN, drawnBumps, presets } from './targets.ts';
+import { modesSentence, modesTaken } from './modes.ts';
+import {
+  divergences,
+  estimatorsFor,
+  type Frame,
+  families,
+  firstFit,
+  isRenyi,
+  safeOrder,
+  spaceOf,
+} from './settings.ts';
+import { type Dimensions, DRAWN, drawnBumps, presets, type Space } from './targets.ts';
 
 /** Points kept of each curve: older ones are thinned out. */
 const HISTORY = 400;
@@ -29,8 +39,9 @@ export class SeeTab implements Tab {
   private readonly status = new Status();
   private readonly pad = new DrawingPad(() => this.retarget());
   private readonly panelBox = h('div', { class: 'panels' });
+  private readonly seen = h('p', { class: 'seen' });
   private readonly panels: Panel[] = [];
-  private dimensions: Dimensions = 1;
+  private dimensions: Dimensions = firstFit.dimensions;
   private job: RunningJob | undefined;
   private paused = false;
   private visible = false;
@@ -44,7 +55,7 @@ export class SeeTab implements Tab {
   private readonly family = select(
     'Policy family',
     families.map(({ name, title }) => ({ value: name, title: title || name })),
-    'gaussian',
+    firstFit.family,
     () => this.reshape(),
   );
   private readonly size = select(
@@ -63,21 +74,34 @@ export class SeeTab implements Tab {
     'Divergence shown',
     divergences.map(({ name, title }) => ({ value: name, title })),
     'reverse-kl',
-    () => this.drawAll(),
+    () => {
+      this.remember();
+      this.drawAll();
+    },
   );
-  private readonly temperature = slider('Temperature α', 0.3, logarithmic(0.05, 2), () => this.retarget());
-  private readonly samples = slider('Samples K', 16, doubling(1, 256), () => this.restart());
-  private readonly rate = slider('Learning rate', 0.03, logarithmic(0.001, 0.3), () => this.restart());
+  private readonly temperature = slider('Temperature α', firstFit.temperature, logarithmic(0.05, 2), () =>
+    this.retarget(),
+  );
+  private readonly samples = slider('Samples K', firstFit.samples, doubling(1, 256), () => this.restart());
+  private readonly rate = slider('Learning rate', firstFit.learningRate, logarithmic(0.001, 0.3), () =>
+    this.restart(),
+  );
   private readonly order = slider(
     'Order a (Rényi)',
-    0.5,
+    firstFit.order,
     { min: -2, max: 3, step: 0.1, format: (value) => safeOrder(value).toFixed(2).replace('-', '−') },
     () => this.restart(),
   );
-  private readonly speed = slider('Steps a frame', 2, doubling(1, 64), (stepsPerFrame) =>
-    this.change({ stepsPerFrame }),
+  private readonly speed = slider(
+    'Steps a frame',
+    firstFit.stepsPerFrame,
+    doubling(1, 64),
+    (stepsPerFrame) => {
+      this.remember();
+      this.change({ stepsPerFrame });
+    },
   );
-  private readonly seed = number('Seed', 0, [0, 1_000_000], () => this.restart());
+  private readonly seed = number('Seed', firstFit.seed, [0, 1_000_000], () => this.restart());
   private readonly pause = button('Pause', () => this.setPaused(!this.paused));
   private readonly add = button('Add an estimator', () => {
     this.addPanel('reverse-kl/pathwise');
@@ -86,8 +110,7 @@ export class SeeTab implements Tab {
   private restartTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly shell: Shell) {
-    this.addPanel('reverse-kl/pathwise');
-    this.addPanel('forward-kl/snis:policy');
+    for (const estimator of firstFit.estimators) this.addPanel(estimator);
     const controls = h(
       'section',
       { class: 'controls', 'aria-label': 'Settings of the fit' },
@@ -127,6 +150,7 @@ export class SeeTab implements Tab {
           { class: 'results' },
           this.status.element,
           this.panelBox,
+          this.seen,
           h('div', { class: 'row' }, this.add),
           h('div', { class: 'charts' }, ...Object.values(this.charts).map(({ element }) => element)),
         ),
@@ -156,12 +180,17 @@ export class SeeTab implements Tab {
       samples: this.samples,
       rate: this.rate,
       order: this.order,
+      speed: this.speed,
       seed: this.seed,
     };
     for (const [name, control] of Object.entries(numbers))
       set(name, (value) => {
         if (Number.isFinite(Number(value))) control.value = Number(value);
       });
+    set('divergence', (value) => {
+      if (divergences.some(({ name }) => name === value)) this.shownDivergence.value = value;
+    });
+    set('drawn', (value) => this.pad.read(this.dimensions, value));
     set('limit', (value) => {
       this.limit = Number(value) || undefined;
     });
@@ -236,7 +265,7 @@ export class SeeTab implements Tab {
     const fitting = presets.filter(
       (each) => each.dimensions.includes(this.dimensions) && each.spaces.includes(space),
     );
-    const before = this.target.value || 'bimodal';
+    const before = this.target.value || firstFit.target;
     this.target.setChoices([
       ...fitting.map(({ name, title }) => ({ value: name, title })),
       { value: DRAWN, title: 'Drawn by hand' },
@@ -300,8 +329,12 @@ export class SeeTab implements Tab {
       samples: String(this.samples.value),
       rate: String(this.rate.value),
       order: String(this.order.value),
+      speed: String(this.speed.value),
+      divergence: this.shownDivergence.value,
       seed: String(this.seed.value),
       estimators: this.panels.map(({ estimator }) => estimator).join(','),
+      ...(this.target.value === DRAWN ? { drawn: this.pad.text } : {}),
+      ...(this.limit === undefined ? {} : { limit: String(this.limit) }),
     });
   }
 
@@ -354,6 +387,15 @@ export class SeeTab implements Tab {
     );
   }
 
+  /** Of the target with two modes, what each policy makes of them. */
+  private whatIsSeen(space: Space): string {
+    if (this.dimensions !== 1 || this.target.value !== firstFit.target) return '';
+    const fits = this.panels.flatMap(({ estimator, frame }) =>
+      frame ? [{ name: estimator, modes: modesTaken(frame, space) }] : [],
+    );
+    return fits.length > 0 ? modesSentence(fits) : '';
+  }
+
   private drawAll(): void {
     const space = spaceOf(distributionFamily(this.family.value));
     const shown = divergences.findIndex(({ name }) => name === this.shownDivergence.value);
@@ -367,6 +409,7 @@ export class SeeTab implements Tab {
       const text = `${estimator} after ${frame.step} steps: ${divergences[shown].title} ${told(frame.divergences[shown], 3)}`;
       canvas.setAttribute('aria-label', text);
     });
+    this.seen.textContent = this.whatIsSeen(space);
     const series = (value: (entry: Panel['history'][number]) => number) =>
       this.panels.map(({ estimator, history }, color) => ({
         name: estimator,

@@ -19,10 +19,13 @@ export const name: Kind<string> = {
   parse: (text) => text,
 };
 
+/** Digits, or what stands for them: 1e3, 1.5e3. */
+const wholeText = /^\d+$|^\d+(\.\d+)?e\+?\d+$/i;
+
 export const number = (range: Range): Kind<number> => ({
   wanted: describeRange(range),
   fault: (value) => (isWithin(value, range) ? undefined : ['', value]),
-  parse: (text) => ((range.whole ? /^\d+$/ : /\S/).test(text) ? Number(text) : Number.NaN),
+  parse: (text) => ((range.whole ? wholeText : /\S/).test(text) ? Number(text) : Number.NaN),
 });
 
 export const orName = <W extends string, T>(word: W, kind: Kind<T>): Kind<W | T> => ({

@@ -342,13 +342,18 @@ export class RunFolder {
     await writeWhole(join(this.path, name), text, this.lock.requireHeld);
   }
 
+  /** Writes the policy as it is: that of a run that has stopped is there to be played, until the run goes on to its end. */
+  async keep(policy: PolicyFile): Promise<void> {
+    await this.write('policy.json', `${jsonText(sealed({ ...policy, made: this.made }), 'The policy')}\n`);
+  }
+
   /**
    * Writes policy and result, and removes the checkpoints, which nothing needs any more.
    *
    * @param evaluations of the whole run, as training gave them
    */
   async finish(policy: PolicyFile, evaluations: readonly Evaluation[], since: number): Promise<void> {
-    await this.write('policy.json', `${jsonText(sealed({ ...policy, made: this.made }), 'The policy')}\n`);
+    await this.keep(policy);
     await this.writeLog(evaluations);
     const result: RunResult = {
       kind: 'divergrad-result',

@@ -108,6 +108,12 @@ export async function refusal(
   }
 }
 
+/** What to say of a run that ends before its first update; undefined of all others. */
+export const nothingLearned = ({ steps, warmup }: RunSettings): string | undefined =>
+  steps <= warmup
+    ? `All ${steps} steps are warm-up, which takes ${warmup}: nothing is learned. Take more steps, or a shorter warm-up.`
+    : undefined;
+
 /** The learner of a run. The environment must be prepared. @throws UsageError when its parts do not go together */
 export function learnerOf(settings: RunSettings): ActorCritic {
   const environment = makeEnvironment(settings.environment);

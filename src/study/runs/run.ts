@@ -39,6 +39,8 @@ export interface RunOptions {
 
 export interface RunOutcome {
   readonly evaluations: readonly Evaluation[];
+  /** Environment steps taken, those of earlier parts of the run included. */
+  readonly step: number;
   readonly seconds: number;
   readonly backend: string;
   /** Whether it was stopped before its end. */
@@ -68,8 +70,16 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
   let folder: RunFolder | undefined;
   let training: TrainOptions | undefined;
   const environments = vectorOf(settings, options.workers ?? 0);
+  let step = 0;
   try {
-    const asked = askedOf(settings, options, learner, environments);
+    const counted: RunOptions = {
+      ...options,
+      onStep: (taken) => {
+        step = taken;
+        options.onStep?.(taken);
+      },
+    };
+    const asked = askedOf(settings, counted, learner, environments);
     const making = { ...options.making, adapter: device.backend.description };
     const identity = runSettings(asked, asked.makeEnvironment().name);
     folder =
@@ -78,10 +88,15 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
         : await RunFolder.open(options.folder, settings, making, (checkpoint) =>
             requireResumable(checkpoint, identity),
           );
-    options.onStart?.(device, learner, folder?.resume?.step ?? 0, folder?.warning);
+    step = folder?.resume?.step ?? 0;
+    options.onStart?.(device, learner, step, folder?.warning);
     const begun = performance.now();
     const since = () => (performance.now() - begun) / 1000;
-    training = { ...asked, ...keeping(folder, options, since) };
+    // Where it goes on: a stop may leave updates of a step that was taken.
+    const onSaved = (at: number) => {
+      step = at;
+    };
+    training = { ...asked, ...keeping(folder, options, since, onSaved) };
     const trained = await trainRecovering(device, training, {
       reopen: async () => {
         const reopened = await reopen();
@@ -93,12 +108,12 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     });
     device = trained.device;
     const stopped = options.signal?.aborted === true;
-    if (!stopped) {
-      const policy = await savePolicy(device, learner, makeEnvironment(settings.environment));
-      await folder?.finish(policy, trained.evaluations, since());
-    }
+    const policy = await savePolicy(device, learner, makeEnvironment(settings.environment));
+    if (stopped) await folder?.keep(policy);
+    else await folder?.finish(policy, trained.evaluations, since());
     return {
       evaluations: trained.evaluations,
+      step,
       seconds: folder?.seconds(since()) ?? since(),
       backend: [...adapters].join('; '),
       stopped,
@@ -135,11 +150,15 @@ const keeping = (
   folder: RunFolder | undefined,
   options: RunOptions,
   since: () => number,
+  onSaved: (step: number) => void,
 ): Pick<TrainOptions, 'checkpoint' | 'onEvaluation'> => ({
   checkpoint: folder && {
     every: options.checkpointEvery,
     resume: folder.resume,
-    save: (checkpoint) => folder.save(checkpoint),
+    save: (checkpoint) => {
+      onSaved(checkpoint.step);
+      return folder.save(checkpoint);
+    },
   },
   onEvaluation: async (evaluation) => {
     await folder?.append(evaluation, since());
