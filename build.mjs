@@ -3,7 +3,7 @@
 //
 //   node build.mjs <command> [arguments…], the commands being
 //   build package release test test:all mutants bench bench:peers fuzz faults pressure soak latency verify divergrad
-//   web screenshots typecheck lint format clean
+//   web docs examples screenshots typecheck lint format clean
 //
 // Only Node's own modules are imported statically, so this file runs in a clone that has never seen
 // `npm ci`. Arguments, signals and exit codes pass through to the program that does the work.
@@ -470,6 +470,33 @@ const commands = {
     const { url } = await serve({ port: Number(port) }).catch((error) => fail(error.message));
     console.log(`the page is at ${url}`);
     return new Promise((done) => process.once('SIGINT', () => done(0)));
+  },
+  /** Builds the site in dist/docs; with `--cli` only writes docs/cli.md from the help of the commands. */
+  async docs(args) {
+    await bundle({ only: [] });
+    const esbuild = await import('esbuild');
+    const writer = path('dist/write-cli.js');
+    await esbuild.build({ ...nodeOptions, entryPoints: [path('docs/site/write-cli.ts')], outfile: writer });
+    const code = await run(process.execPath, [writer]);
+    if (code !== 0 || args.includes('--cli')) return code;
+    await buildWeb();
+    install('docs', 'what builds the site');
+    const { buildSite } = await import('./docs/site/build.mjs');
+    console.log(`the site is in ${relative(root, buildSite())}`);
+    return 0;
+  },
+  /** Runs examples in Node, all when none is named: examples [NAME…] */
+  async examples(wanted) {
+    await bundle({ only: ['index.js'] });
+    const { names, prepare } = await import('./examples/run.mjs');
+    const unknown = wanted.find((name) => !names.includes(name));
+    if (unknown) fail(`there is no example '${unknown}'; there are ${names.join(', ')}`);
+    for (const [name, file] of await prepare(wanted.length ? wanted : names)) {
+      console.log(`\n${name}`);
+      const code = await run(process.execPath, [file]);
+      if (code !== 0) return code;
+    }
+    return 0;
   },
   /** Takes the pictures of docs/web in the headless Chromium of the tests. */
   async screenshots() {

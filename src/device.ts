@@ -19,10 +19,11 @@ import { Update } from './update.ts';
 
 export { type TracedStep, Update } from './update.ts';
 
+/** How a program is recorded. */
 export interface CompileOptions extends Partial<Omit<RecordingOptions, 'fusedWidth'>> {
-  /** Seeds the program's own clock; ignored when a clock is given. */
+  /** Seeds the program's own clock; ignored when a clock is given. 0 when absent. */
   readonly seed?: number;
-  /** A clock shared with other programs, so that their random draws and optimisers advance together. */
+  /** A clock shared with other programs, so that their random draws and optimisers advance together; one of its own when absent. */
   readonly clock?: State;
 }
 

@@ -26,10 +26,12 @@ export {
   requireCompatible,
   type Variant,
 } from './divergences/estimator.ts';
+export { type FDivergence, fDivergence } from './divergences/f-divergence.ts';
 export { baselineEstimator, chooseEstimator, estimatorChoices, estimators } from './divergences/registry.ts';
 export { type BoltzmannOptions, boltzmann, type Target } from './divergences/target.ts';
 export { bimodalModes, bimodalReward } from './envs/bimodal-bandit.ts';
 export type { Environment, EnvironmentState, Space, Transition } from './envs/environment.ts';
+export { EpisodicEnvironment, type Outcome } from './envs/episodic.ts';
 export {
   dampedMass,
   LinearQuadratic,
@@ -64,6 +66,7 @@ export {
   ShapeError,
   UsageError,
 } from './errors.ts';
+export { type PhiloxState, PhiloxStream } from './math/philox.ts';
 export { type Interval, median, medianInterval, quantile } from './math/statistics.ts';
 export { type Agreement, agreementLine } from './measure/agreement.ts';
 export {
@@ -135,6 +138,7 @@ export {
 } from './rl/replay.ts';
 export { train } from './rl/train.ts';
 export { type TrainOptions, trainDefaults } from './rl/train-options.ts';
+export type * from './signatures.ts';
 
 export {
   abs,

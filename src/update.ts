@@ -8,14 +8,18 @@ import { accesses, Program, type Step } from './program/program.ts';
 
 /** A step of a program with the buffers it has read, as they were before, and written, by name. */
 export interface TracedStep {
+  /** Its place among the steps. */
   readonly index: number;
+  /** What it is. */
   readonly step: Step;
+  /** Before the step. */
   readonly read: ReadonlyMap<string, Values>;
+  /** After the step. */
   readonly written: ReadonlyMap<string, Values>;
 }
 
 /** What an update is made of. */
-interface UpdateParts {
+export interface UpdateParts {
   readonly program: Program;
   readonly backend: Backend;
   readonly executable: Executable;

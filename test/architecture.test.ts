@@ -18,7 +18,7 @@ const order = [
   'open',
   ...['divergences', 'envs', 'rl'],
   ...['measure', 'quality', 'study/runs', 'study', 'report', 'verify'],
-  ...['index', 'cli'],
+  ...['signatures', 'index', 'cli'],
 ];
 
 /** Rooms that are handed lists from a file or a user. */

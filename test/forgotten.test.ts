@@ -70,6 +70,25 @@ test('operands that are no tensors are refused by name', async () => {
       assert.instance(thrown, library.UsageError, `${operation} of ${operand}: ${thrown}`);
       assert.match(String(thrown), 'is no tensor');
     }
+  for (const operation of [
+    ...([
+      'sum',
+      'mean',
+      'max',
+      'argMax',
+      'logMeanExp',
+      'softmax',
+      'reshape',
+      'transpose',
+      'broadcastTo',
+    ] as const),
+    ...(['slice', 'sliceAxis', 'matmul', 'gather', 'indexSelect', 'grad'] as const),
+  ])
+    for (const operand of [undefined, 2, [1]]) {
+      const compiled = device.compile(() => ({ y: call(operation, [operand, operand, 0]) as never }));
+      const thrown = await thrownBy(() => compiled);
+      assert.instance(thrown, library.UsageError, `${operation} of ${operand}: ${thrown}`);
+    }
   await device.dispose();
 });
 

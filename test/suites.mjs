@@ -163,6 +163,12 @@ export const suites = {
     proves: 'the same in Chromium on the wasm backend',
     ...{ runtime: 'chromium', backend: 'wasm', files: both(device, notSmoke) },
   },
+  docs: {
+    tier: 'all',
+    minutes: 2,
+    proves: 'the site builds without a warning of TypeDoc, and no link in it is dead',
+    commands: { site: ['docs'] },
+  },
   fuzz: {
     tier: 'all',
     minutes: 3,
@@ -201,6 +207,7 @@ export const builds = {
   'test/bench/roofline': ['bench.js'],
   'test/tarball/': ['package'],
   'test/web/': ['page', 'cli.js'],
+  'test/web/examples': ['index.js'],
 };
 
 /** What a test file reads without importing it: by the beginning of its name. */
@@ -209,12 +216,14 @@ export const reads = {
   'test/backend/cpu-state': ['test/golden/'],
   'test/backend/wasm': ['src/backend/wasm/assembly/'],
   'test/cli/': ['test/golden/', 'docs/'],
+  'test/docs/': ['docs/', 'examples/', 'README.md', 'src/'],
   'test/drivers/': ['test/golden/'],
   'test/envs/': ['test/golden/'],
   'test/faults/plants': ['src/'],
   'test/math/special': ['test/golden/'],
   'test/peers/': ['docs/peers', 'test/peers/'],
   'test/process/': ['test/golden/', 'README.md', 'docs/', 'test/helpers/'],
+  'test/process/examples': ['examples/'],
   'test/process/install': ['build.mjs', 'test/runner/'],
   'test/process/supply-chain': ['src/', 'bench/', 'web/', 'test/', 'package.json', 'package-lock.json'],
   'test/release/': [
@@ -244,6 +253,7 @@ export const reads = {
   ],
   'test/verify/': ['test/golden/', 'README.md'],
   'test/web/': ['test/web/', 'web/', 'docs/quality/'],
+  'test/web/examples': ['examples/'],
 };
 
 /** Where the tests of a folder's own are, where that is not the folder of the same name in test/. */

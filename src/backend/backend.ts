@@ -1,6 +1,7 @@
 import type { Program } from '../program/program.ts';
 import type { RecordingOptions } from '../tape/index.ts';
 
+/** Numbers as a device takes and gives them, row-major: float32, float64 on a cpu of that precision, u32 for counts. */
 export type Values = Float32Array | Float64Array | Uint32Array;
 
 /** Device memory. What it holds depends on the backend; only the backend that made it may use it. */
@@ -29,10 +30,13 @@ export interface Executable {
 
 /** Counts since the backend was opened; the tests assert that a steady state creates nothing. */
 export interface Counters {
+  /** Times that work was handed to the device: on a GPU, submits of its queue. */
   submits: number;
   /** Of one kernel, or of several that a GPU gets at once. */
   dispatches: number;
+  /** Times that results were waited for. */
   readbacks: number;
+  /** Pieces of device memory allocated. */
   buffersCreated: number;
   /** On webgpu; the others have none. */
   pipelinesCreated: number;
@@ -77,4 +81,5 @@ export interface Backend {
   dispose(): Promise<void>;
 }
 
+/** A backend by name. */
 export type BackendName = 'cpu' | 'wasm' | 'webgpu';

@@ -20,7 +20,8 @@ import { verifyCommand } from './verify.ts';
 const FAILURE = 1;
 const USAGE = 2;
 
-function createProgram(): Command {
+/** The command line, with every command. */
+export function createProgram(): Command {
   const program = new Command('divergrad')
     .description(
       'Divergence estimators for entropy-regularised reinforcement learning: cost, training, checks.',

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Precision } from '../backend/cpu/backend.ts';
 import { chooseEstimator } from '../divergences/registry.ts';
@@ -22,6 +21,7 @@ import { writeWhole } from '../study/runs/whole-file.ts';
 import {
   backendChoice,
   type CommonOptions,
+  compactTable,
   making,
   nameList,
   print,
@@ -128,8 +128,8 @@ const tableSamples = 16;
 
 function printReport(report: QualityReport): void {
   const { backend, adapter, precision: storage, settings } = report;
-  print(adapter.startsWith(`${backend}:`) ? adapter : `${backend}: ${adapter}`);
   const sizes = [...settings.samples].sort((a, b) => Math.abs(a - tableSamples) - Math.abs(b - tableSamples));
+  print(adapter.startsWith(`${backend}:`) ? adapter : `${backend}: ${adapter}`);
   print(
     `  ${storage}, temperatures ${settings.temperatures.join(', ')}, ${settings.replications} replications at most, seed ${settings.seed}`,
   );
@@ -139,9 +139,16 @@ function printReport(report: QualityReport): void {
   print(
     '  variance and bias relative to the gradient that is followed; resolved: problems whose bias is told from 0',
   );
+  printEstimators(report, sizes[0]);
+  printObjectives(report);
+  printPenalties(report);
+}
+
+/** A table for each distribution. */
+function printEstimators(report: QualityReport, size: number): void {
   const summary = summarise(report).filter(
     ({ samples, estimator }) =>
-      samples === Math.max(sizes[0], chooseEstimator(estimator).minimumSamples) ||
+      samples === Math.max(size, chooseEstimator(estimator).minimumSamples) ||
       report.estimators.some(({ name, quality: kind }) => name === estimator && kind === 'exact'),
   );
   for (const distribution of new Set(summary.map((row) => row.distribution))) {
@@ -171,10 +178,17 @@ function printReport(report: QualityReport): void {
     }
     print(`${table.toString()}\n`);
   }
+}
+
+function printObjectives(report: QualityReport): void {
   const own = report.estimators.filter(({ quality: kind }) => kind === 'own-objective');
-  if (own.length > 0) print('Objectives of their own, which are none of the divergences');
+  if (own.length === 0) return;
+  print('Objectives of their own, which are none of the divergences');
   for (const { name, follows, formula } of own) print(`  ${name}: ${follows}, ${formula}`);
-  if (own.length > 0) print('');
+  print('');
+}
+
+function printPenalties({ penalties }: QualityReport): void {
   print('Which gradient a KL penalty follows as a loss [95% intervals]');
   const table = compactTable([
     'penalty',
@@ -184,7 +198,7 @@ function printReport(report: QualityReport): void {
     'cos KL(ref‖π)',
     'it follows',
   ]);
-  for (const row of report.penalties) {
+  for (const row of penalties) {
     table.push([
       row.estimator,
       row.distribution,
@@ -195,27 +209,6 @@ function printReport(report: QualityReport): void {
     ]);
   }
   print(table.toString());
-}
-
-/** A table without borders, which fits a terminal and can be cut into columns. */
-function compactTable(head: string[]): Table.Table {
-  const places = [
-    'top',
-    'top-mid',
-    'top-left',
-    'top-right',
-    'bottom',
-    'bottom-mid',
-    'bottom-left',
-    'bottom-right',
-  ];
-  const sides = ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'];
-  return new Table({
-    head,
-    chars: { ...Object.fromEntries([...places, ...sides].map((place) => [place, ''])), middle: ' ' },
-    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
-  });
 }
 
 /** Two digits, whatever the size. */

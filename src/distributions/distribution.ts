@@ -13,8 +13,9 @@ export interface Sample {
   readonly logProb: Tensor;
 }
 
+/** How samples are drawn. */
 export interface SampleOptions {
-  /** Noise to use instead of fresh draws, in the shape the family documents; for tests against references. */
+  /** Noise to use instead of fresh draws, in the shape the family documents, for tests against references; fresh draws when absent. */
   readonly noise?: Tensor;
 }
 
@@ -25,6 +26,7 @@ export interface SampleOptions {
  * squashing).
  */
 export interface Distribution {
+  /** Name of the family it is of. */
   readonly family: string;
   /** All actions lie in the box [−1, 1]. */
   readonly bounded: boolean;
@@ -112,14 +114,17 @@ export type EntropyRange = readonly [low: number, high: number];
 
 /** Options of a family that are fixed when a policy is made. */
 export interface FamilyOptions {
-  /** Bounds of log-std, in log units of the action; gradients pass at the bounds. */
+  /** Bounds of log-std, in log units of the action; gradients pass at the bounds. [−20, 2] when absent. */
   readonly logStd?: readonly [low: number, high: number];
 }
 
 /** A family of action distributions: one registry line. */
 export interface DistributionFamily {
+  /** As `distributionFamily` and `--distribution` take it. */
   readonly name: string;
+  /** For people. */
   readonly title: string;
+  /** What estimators may ask of it. */
   readonly capabilities: Capabilities;
   /** Outputs a policy network needs for `actions` coordinates. */
   parameters(actions: number): number;

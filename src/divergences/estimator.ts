@@ -61,7 +61,9 @@ export const ratioBias = 'O(1/K)';
 
 /** Everything a loss is computed from. Pure data: an estimator draws its samples from the policy it is given. */
 export interface EstimatorInput {
+  /** The policy at the batch of states. */
   readonly policy: Distribution;
+  /** The target at the same states. */
   readonly target: Target;
   /** Actions sampled for each state. */
   readonly samples: number;
@@ -79,6 +81,7 @@ export interface EstimatorInput {
   readonly duals?: Readonly<Record<string, Tensor>>;
 }
 
+/** What an estimator makes of its input. */
 export interface EstimatorResult {
   /** Scalar; its gradient by `grad` is the estimator (its value may be a constant away from the divergence). */
   readonly loss: Tensor;
@@ -105,9 +108,13 @@ export interface Variant extends Partial<Label> {
 export interface Estimator extends Label {
   /** `divergence/estimator` */
   readonly name: string;
+  /** For people. */
   readonly title: string;
+  /** The loss, as text. */
   readonly formula: string;
+  /** Author and year. */
   readonly source: string;
+  /** What the policy, its critic or the data must have; variants may need more. */
   readonly needs: readonly Need[];
   /** Samples for each state when none are asked for. */
   readonly defaultSamples: number;
@@ -130,8 +137,11 @@ export interface Estimator extends Label {
 export interface EstimatorChoice extends Label {
   /** `divergence/estimator` or `divergence/estimator:variant` */
   readonly name: string;
+  /** The line of the registry. */
   readonly estimator: Estimator;
+  /** Name of the variant; '' where there are none. */
   readonly variant: string;
+  /** Those of the estimator and of the variant. */
   readonly needs: readonly Need[];
   /** Fewest samples for each state from which the target can be learnt. */
   readonly minimumSamples: number;
@@ -144,7 +154,8 @@ export const QUADRATURE_DIMENSIONS = 2;
 
 /**
  * The needs of an estimator that a family does not meet.
- * @param actions coordinates of an action, where known
+ * @param actions coordinates of an action, or choices; 1 when absent
+ * @returns [] where they go together
  */
 export function missingNeeds(
   needs: readonly Need[],

@@ -35,10 +35,10 @@ import { findPeaks, gatheredRule, type Peaks } from './placement.ts';
 import { allowedOnly, type Target } from './target.ts';
 
 /** Nodes a coordinate, by the number of coordinates, and more of them for every component of a policy but one. */
-const nodesFor = [0, 320, 88];
-const nodesMore = [0, 32, 4];
+const nodesFor = [0, 640, 124];
+const nodesMore = [0, 64, 6];
 /** In one coordinate, where the policy's density has bends of its own. */
-const nodesWithBends = 512;
+const nodesWithBends = 1024;
 /** Beyond this many scales of the policy, or this far from a peak of the target, nothing counts. */
 const policyReach = 9;
 const targetReach = 14;
@@ -49,18 +49,29 @@ const policyFar = 0.7;
 const targetFar = 3;
 const middleScale = 1;
 /** Where `quadratureError` is above this, it is infinite. */
-export const QUADRATURE_BOUND = 0.01;
+export const QUADRATURE_BOUND = 1e-4;
+/**
+ * Of the difference from the rules of every second node, what the rule of all nodes may be off by. In one coordinate it is as if
+ * neither were better: so it is at corners of a critic. In two it converges faster, but for mixtures, along whose ridges no
+ * nodes lie.
+ */
+const creditOf = (coordinates: number, components: number): number => {
+  if (coordinates === 1) return 1 / 2;
+  return components === 1 ? 1 / 10 : 1 / 4;
+};
+/** Total variation, whose integrand has a kink, may be off by ten times as much. */
+const kinkedShare = 1 / 10;
 /** Size below which a value counts as this large. */
 const smallValue = 0.01;
 /** As of values, of gradients: in units of the steepness of log π, and of that times the terms that were added up. */
 const smallGradient = 3e-4;
 const smallShare = 1e-4;
-/** Of the difference from the rules of every second node, where the integrand has a kink. */
-const kinkedShare = 1 / 8;
-/** The part of its bound by which a divergence may exceed it. */
+/** The part of its bound by which a divergence may exceed it, and its value by which it may be negative. */
 const beyond = 1e-4;
+/** What the policy's mass on the nodes may be off by, in nats. */
+const massBound = 0.01;
 /** What float32 makes of terms of logarithms of size 1. */
-const rounding = 4e-6;
+const rounding = 1e-7;
 
 /** Policy and target at every action, or in the latent u = tanh⁻¹ a at the nodes of a quadrature over the box. */
 export interface Enumeration {
@@ -145,7 +156,7 @@ interface Evaluated extends Enumeration {
   readonly raw: Tensor;
   /** [1, batch] the logarithm of its mass there, which is 0 where the nodes resolve it */
   readonly logMass: Tensor;
-  /** [batch] size of the numbers of which float32 keeps seven digits */
+  /** [batch] size of the logarithms where the densities have their mass, of which float32 keeps seven digits */
   readonly size: Tensor;
 }
 
@@ -154,14 +165,13 @@ function evaluate({ latents, logTarget, logVolume, grid }: Rule, density: BoxDen
   const raw = density.logDensity(latents);
   const mass = add(raw, logVolume);
   const logMass = logSumExp(mass, 0, true);
-  const likely = sum(mul(exp(mass), abs(logTarget)), 0);
   const [, batch] = raw.shape;
   const far = max(reshape(transpose(div(abs(density.centre), density.scale), [1, 0, 2]), [batch, -1]), 1);
   return {
     ...{ raw, logMass, logVolume, grid },
     logPolicy: sub(raw, logMass),
     logTarget: sub(logTarget, logSumExp(add(logTarget, logVolume), 0, true)),
-    size: stopGradient(add(add(likely, abs(max(logTarget, 0))), far)),
+    size: stopGradient(add(add(1, abs(max(logTarget, 0))), far)),
   };
 }
 
@@ -304,13 +314,12 @@ const norm = (slopes: readonly Tensor[]): Tensor =>
 
 /**
  * Mean over states of a functional of policy and target, by enumeration or quadrature. By quadrature there is a
- * diagnostic, `quadratureError`: of the worst state, how far the value or its gradient in the policy's parameters moves,
- * each relative to its own size, with every second node along each coordinate only, be it the first or the second of each
- * two; or how far the policy's mass is from 1. The rule of all nodes is far more precise than that: its error is about the
- * square of it. Where the integrand has a kink its error is about a sixteenth, and an eighth of the difference counts.
- * Values below 0.01 count as that large, and gradients below 3e-4 of the steepness of log π, or 1e-4 of that times the
- * terms added up, or what float32 holds of them. Above {@link QUADRATURE_BOUND}, and where the value is negative or above
- * `most`, it and the loss are infinite, which ends a run as NaN does.
+ * diagnostic, `quadratureError`: of the worst state, what the value or its gradient in the policy's parameters may be off by,
+ * each relative to its own size. It is half of how far they move with every second node along each coordinate only, be it the
+ * first or the second of each two; in two coordinates a quarter of a mixture's and a tenth of others', and of total variation
+ * a tenth of that. Values below 0.01 count as that large, and gradients below 3e-4 of the steepness of log π, or 1e-4 of that
+ * times the terms added up; what float32 cannot hold of them is left out. Above {@link QUADRATURE_BOUND}, and where the policy's mass on the nodes is not 1,
+ * or the value is negative or above `most`, it and the loss are infinite, which ends a run as NaN does.
  */
 export function exactly(
   policy: Distribution,
@@ -329,22 +338,31 @@ export function exactly(
     const [coefficients, ...slopes] = grad(loss, [points.raw, ...density.parameters]);
     return { points, value, loss, coefficients, slopes };
   });
-  const relative = (difference: Tensor, whole: Tensor, small: Tensor | number) =>
-    div(mul(kinked ? kinkedShare : 1, difference), add(whole, small));
-  // The slopes are those of a mean over states.
-  const terms = sum(abs(whole.coefficients), 0);
-  const share = add(smallGradient / batch, mul(terms, add(smallShare, mul(rounding, whole.points.size))));
-  const small = mul(norm(density.steepness), share);
+  // Coefficients and slopes are those of a mean over states.
+  const coefficients = abs(whole.coefficients);
+  const terms = sum(coefficients, 0);
+  const steepness = norm(density.steepness);
+  const noise = mul(rounding, roundingOf(whole.points, coefficients, terms, order === undefined));
+  const share = creditOf(policy.actions, density.centre.shape[0]) * (kinked ? kinkedShare : 1);
+  const relative = (difference: Tensor, lost: Tensor, whole: Tensor, small: Tensor | number) =>
+    div(mul(share, sub(difference, lost)), add(whole, small));
+  const small = mul(steepness, add(smallGradient / batch, mul(smallShare, terms)));
+  const past = (excess: Tensor, bound: number) => mul(QUADRATURE_BOUND / bound, excess);
   const errors = [
-    abs(reshape(whole.points.logMass, [batch])),
+    past(abs(reshape(whole.points.logMass, [batch])), massBound),
     ...halves.flatMap((half) => [
-      relative(abs(sub(whole.value, half.value)), abs(whole.value), smallValue),
-      relative(norm(whole.slopes.map((slope, i) => sub(slope, half.slopes[i]))), norm(whole.slopes), small),
+      relative(abs(sub(whole.value, half.value)), mul(batch, noise), abs(whole.value), smallValue),
+      relative(
+        norm(whole.slopes.map((slope, i) => sub(slope, half.slopes[i]))),
+        mul(steepness, noise),
+        norm(whole.slopes),
+        small,
+      ),
     ]),
     // No divergence is negative, and some have a bound.
-    div(sub(0, whole.value), add(smallValue, mul(rounding, whole.points.size))),
+    past(sub(mul(-batch, noise), whole.value), beyond),
   ];
-  if (Number.isFinite(most)) errors.push(mul(QUADRATURE_BOUND / beyond, sub(mul(1 / most, whole.value), 1)));
+  if (Number.isFinite(most)) errors.push(past(sub(mul(1 / most, whole.value), 1), beyond));
   const worst = max(
     errors.reduce((a, b) => maximum(a, b)),
     0,
@@ -353,4 +371,20 @@ export function exactly(
   const refused = sub(exp(where(greaterEqual(QUADRATURE_BOUND, error), 0, 1e4)), 1);
   // The loss too, for who looks at no diagnostic; the gradient passes as it is.
   return { loss: add(whole.loss, refused), diagnostics: { quadratureError: add(error, refused) } };
+}
+
+/**
+ * Sum over the nodes of what they add to, times the size of the logarithms it comes from: [batch]. Where log p itself is
+ * averaged over π, the terms have grown with it, and it is as uncertain as it is large.
+ */
+function roundingOf(
+  { logPolicy, logTarget, logVolume, size }: Evaluated,
+  coefficients: Tensor,
+  terms: Tensor,
+  averaged: boolean,
+): Tensor {
+  const [, batch] = logTarget.shape;
+  const mass = mul(1 / batch, exp(logVolume === 0 ? logPolicy : add(logPolicy, logVolume)));
+  const weights = averaged ? minimum(coefficients, mass) : coefficients;
+  return add(mul(terms, size), sum(mul(weights, abs(logTarget)), 0));
 }

@@ -14,9 +14,11 @@ const overlapOrder = 0.5;
 export interface FDivergence {
   /** The first half of the estimators' names. */
   readonly name: string;
+  /** For people. */
   readonly title: string;
   /** f(r) as text. */
   readonly formula: string;
+  /** Author and year. */
   readonly source: string;
   /** f at r = p/π; log r is given beside it where that is what f needs. */
   f(r: Tensor, logR: Tensor): Tensor;
@@ -26,7 +28,7 @@ export interface FDivergence {
   readonly heavyTailed?: boolean;
   /** π·f(p/π) from log p and log π, where a form is at hand that no ratio of densities overflows. */
   integrand?(logTarget: Tensor, logPolicy: Tensor, grid?: readonly number[]): Tensor;
-  /** See {@link Objective.coefficient}: π·(f(r) − r f′(r)) to a multiple of π. */
+  /** See `Objective.coefficient`: π·(f(r) − r f′(r)) to a multiple of π. */
   readonly coefficient?: (at: Point) => number;
   /** What quadrature looks closer at: f has a kink at 1, or it bends there within a few nats; and its bound. */
   readonly looking?: Pick<Looking, 'kinked' | 'bending' | 'most'>;
@@ -38,6 +40,10 @@ export interface FDivergence {
  *
  * The ratio is self-normalised over the samples, r = K·softmax_k(log p̃ − log π), since p is known only up to its
  * normaliser: consistent, with a bias that falls as 1/K.
+ *
+ * `f`, `scoreWeight` and `integrand` get tensors [samples, batch] and give the same shape; log-densities are in nats.
+ *
+ * @returns `name/score`, `name/pathwise`, `name/exact`
  */
 export function fDivergence(divergence: FDivergence): Estimator[] {
   const { name, title, formula, source, coefficient } = divergence;

@@ -28,6 +28,7 @@ export interface Target {
   readonly uniformPrior: boolean;
 }
 
+/** What the target is made of besides its critics. */
 export interface BoltzmannOptions {
   /** Unit of Q; above 0. A scalar tensor when it is tuned. */
   readonly temperature: Tensor | number;

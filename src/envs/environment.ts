@@ -13,6 +13,7 @@ export type Space =
 export interface Transition {
   /** [observations] it is copied before the next step. */
   readonly observation: Float32Array;
+  /** Of this step, finite. */
   readonly reward: number;
   /** The task ended: the value of what follows is zero. */
   readonly terminated: boolean;
@@ -26,16 +27,21 @@ export interface EnvironmentState {
   readonly environment: string;
   /** The simulated state, in the order and units the environment documents. */
   readonly physics: readonly number[];
+  /** Steps since the episode began. */
   readonly elapsedSteps: number;
   /** False before the first reset and after an episode has ended: only `reset` may follow. */
   readonly running: boolean;
+  /** Where the random stream stands. */
   readonly random: PhiloxState;
 }
 
 /** An episodic task with one agent. */
 export interface Environment {
+  /** Of the task; saved states belong to it. */
   readonly name: string;
+  /** Bounds of an observation, a pair a number; ±∞ where there is none. */
   readonly observationSpace: Extract<Space, { kind: 'box' }>;
+  /** A box of finite bounds, or choices. */
   readonly actionSpace: Space;
   /** Time limit in steps; the step that reaches it is truncated. */
   readonly maxEpisodeSteps: number;

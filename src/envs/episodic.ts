@@ -7,10 +7,16 @@ import type { Environment, EnvironmentState, Space, Transition } from './environ
 
 /** What the dynamics report of one step. */
 export interface Outcome {
+  /** Of this step, finite. */
   readonly reward: number;
+  /** The task ended. The time limit is none of the dynamics. */
   readonly terminated: boolean;
 }
 
+/**
+ * An environment that is written by saying three things: how an episode begins (`sampleStart`), what a step does (`advance`) and
+ * what is seen (`observe`). Episodes, the time limit, the random stream, checks of actions and saved states are here.
+ */
 export abstract class EpisodicEnvironment implements Environment {
   abstract readonly name: string;
   abstract readonly observationSpace: Extract<Space, { kind: 'box' }>;
@@ -19,6 +25,7 @@ export abstract class EpisodicEnvironment implements Environment {
 
   /** The simulated state in float64. */
   protected readonly physics: Float64Array;
+  /** Steps since the episode began. */
   protected elapsedSteps = 0;
   private running = false;
   private random = new PhiloxStream(0, 'environment');

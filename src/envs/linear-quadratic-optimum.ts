@@ -5,6 +5,7 @@ import { maximum } from '../math/extremes.ts';
 import { cholesky, identity, type Matrix, plus, product, solveCholesky, transposed } from '../math/matrix.ts';
 import { checkSystem, type LinearQuadraticSystem } from './linear-quadratic.ts';
 
+/** The objective whose optimum is wanted. */
 export interface SoftOptimumOptions {
   /** γ, in (0, 1) */
   readonly discount: number;
@@ -20,6 +21,7 @@ export interface SoftOptimum {
   readonly covariance: number[][];
   /** P [states][states] of the value V(s) = −sᵀP s + constant */
   readonly valueMatrix: number[][];
+  /** Constant part of the value, in units of the return. */
   readonly valueConstant: number;
 }
 

@@ -18,12 +18,15 @@ export interface LinearQuadraticSystem {
   readonly noise: readonly number[];
 }
 
+/** Another system than the usual one, and where it is begun and ended. */
 export interface LinearQuadraticOptions {
+  /** {@link dampedMass} when absent. */
   readonly system?: LinearQuadraticSystem;
-  /** Actions are clipped to ± this. */
+  /** Actions are clipped to ± this; 4 when absent. */
   readonly maxAction?: number;
-  /** Starts are uniform in ± this, each coordinate. */
+  /** Starts are uniform in ± this, each coordinate; 0.5 when absent. */
   readonly maxStart?: number;
+  /** Time limit in steps; 100 when absent. */
   readonly maxEpisodeSteps?: number;
 }
 

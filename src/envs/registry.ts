@@ -11,8 +11,11 @@ import { MountainCarContinuous } from './mountain-car-continuous.ts';
 import { mujocoTasks } from './mujoco/tasks.ts';
 import { Pendulum } from './pendulum.ts';
 
+/** An environment of the registry. */
 export interface EnvironmentEntry {
+  /** As `makeEnvironment` and `--env` take it. */
   readonly name: string;
+  /** For people. */
   readonly title: string;
   /** Identifier in Gymnasium 1.4.0, whose trajectories it reproduces; absent where Gymnasium has no such task. */
   readonly gymnasiumId?: string;
@@ -24,9 +27,11 @@ export interface EnvironmentEntry {
   readonly returns: { readonly random: number; readonly good: number };
   /** Loads what `make` needs; must end before it is called. Absent when nothing is needed. */
   readonly prepare?: () => Promise<void>;
+  /** A new environment, not yet reset. */
   make(): Environment;
 }
 
+/** Every named environment, in the order in which they are listed. */
 export const environments: readonly EnvironmentEntry[] = [
   {
     name: 'pendulum',

@@ -3,6 +3,7 @@
 /** What a colour stands for; whoever draws picks the colour, light or dark. */
 export type Tone = 'ground' | 'body' | 'limb' | 'joint' | 'accent' | 'faint';
 
+/** x and y in the units of the scene; y goes up. */
 export type Point = readonly [x: number, y: number];
 
 /** Sizes are in the scene's units. Shapes come in the order in which they are drawn. */

@@ -16,7 +16,8 @@ export interface VectorTransition extends Transition {
   readonly next: Float32Array;
 }
 
-type Soon<T> = T | Promise<T>;
+/** At once, or later. */
+export type Soon<T> = T | Promise<T>;
 
 /**
  * Several environments of one task, stepped together with one call of the policy. One that ends an episode is reset in
@@ -24,12 +25,13 @@ type Soon<T> = T | Promise<T>;
  * new one. What each does depends on its place and the seed alone, never on how many workers share the work.
  */
 export interface VectorEnvironment {
+  /** How many environments they are. */
   readonly count: number;
   /**
-   * Starts every environment, each with its own {@link environmentSeed}.
+   * Starts every environment, each with its own seed, drawn from this one.
    *
    * @param signal may end a long start
-   * @returns [count] observations; undefined where the signal ended it: then nothing can be asked of them any more
+   * @returns [count] observations; undefined where the signal ended it: then they may be disposed of, and nothing else
    */
   reset(seed: number, signal?: AbortSignal): Soon<Float32Array[] | undefined>;
   /**
@@ -40,12 +42,14 @@ export interface VectorEnvironment {
    * @returns [count] transitions; undefined where the signal ended it: then nothing was done, and all are as they were before
    */
   step(actions: readonly Float32Array[], signal?: AbortSignal): Soon<VectorTransition[] | undefined>;
+  /** [count] states, as {@link Environment.getState} gives them. */
   getStates(): Soon<EnvironmentState[]>;
   /**
-   * @param signal may end it early: then nothing can be asked of them any more
+   * @param signal may end it early: then they may be disposed of, and nothing else
    * @throws DataError when a state is malformed or of another task
    */
   setStates(states: readonly EnvironmentState[], signal?: AbortSignal): Soon<void>;
+  /** Ends what they run in. */
   dispose(): Soon<void>;
 }
 
@@ -106,8 +110,12 @@ export class LocalVector implements VectorEnvironment {
     requireAlike(task, this.environments[0]);
   }
 
-  reset(seed: number): Promise<Float32Array[]> {
-    return listOf(this.count, (i) => this.environments[i].reset(environmentSeed(seed, this.first + i)));
+  reset(seed: number): Promise<Float32Array[]>;
+  reset(seed: number, signal?: AbortSignal): Promise<Float32Array[] | undefined>;
+  async reset(seed: number, signal?: AbortSignal): Promise<Float32Array[] | undefined> {
+    const one = (i: number) => this.environments[i].reset(environmentSeed(seed, this.first + i));
+    const begun = await listOf(this.count, one, signal);
+    return begun.length === this.count ? begun : undefined;
   }
 
   step(actions: readonly Float32Array[]): Promise<VectorTransition[]>;

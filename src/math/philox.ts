@@ -114,6 +114,7 @@ export function integerFromBits(bits: number, n: number): number {
 
 /** Everything needed to continue a stream: plain JSON. */
 export interface PhiloxState {
+  /** What the stream was begun with. */
   readonly seed: number;
   readonly purpose: Purpose;
   readonly index: number;
@@ -124,7 +125,9 @@ export interface PhiloxState {
 }
 
 /** As it was in version 1 of the streams, which were all `plain`. */
-type EarlierState = Pick<PhiloxState, 'seed' | 'position' | 'spareNormal'> & { readonly stream: number };
+export type EarlierState = Pick<PhiloxState, 'seed' | 'position' | 'spareNormal'> & {
+  readonly stream: number;
+};
 
 // The last counter word of every host-side block. Kernels that use the same key must put something else
 // there; then no device draw shares a counter with a host draw.

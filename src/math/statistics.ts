@@ -1,7 +1,7 @@
 import { gaussLegendre } from './quadrature.ts';
 import { erfc } from './special.ts';
 
-/** Quantile of values sorted ascending, linear between neighbours. @param p from 0 to 1 */
+/** Quantile of values sorted ascending, linear between neighbours. @param p from 0 to 1 @returns in the unit of the values */
 export function quantile(sorted: ArrayLike<number>, p: number): number {
   const at = p * (sorted.length - 1);
   const low = Math.floor(at);
@@ -16,8 +16,11 @@ export const median = (values: readonly number[]): number =>
     0.5,
   );
 
+/** A confidence interval. */
 export interface Interval {
+  /** Lower end. */
   readonly low: number;
+  /** Upper end. */
   readonly high: number;
   /** Probability with which such an interval holds the true median, whatever the distribution. */
   readonly coverage: number;

@@ -13,6 +13,7 @@ export interface ViewAxis {
   readonly count: number;
 }
 
+/** A tensor as it lies in a buffer: an offset and a stride for each axis. */
 export interface View {
   readonly axes: readonly ViewAxis[];
   readonly offset: number;

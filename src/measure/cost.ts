@@ -24,15 +24,19 @@ import { interleave, type OnProgress, type Timing } from './timing.ts';
 export interface CostSettings {
   /** Name of the action distribution. */
   readonly distribution: string;
+  /** Numbers of an observation. */
   readonly observations: number;
   /** Coordinates of an action, or choices. */
   readonly actions: number;
+  /** Widths of the hidden layers of policy and critics. */
   readonly hidden: readonly number[];
+  /** States of an update. */
   readonly batch: number;
   /** Actions for each state, for every estimator; each one's default when null. */
   readonly samples: number | null;
   /** α, fixed, in the unit of Q. */
   readonly temperature: number;
+  /** Of weights, inputs and draws. */
   readonly seed: number;
   /** Times everything is measured, in turn, if time allows. */
   readonly rounds: number;
@@ -42,15 +46,16 @@ export interface CostSettings {
   readonly maximumMs: number;
 }
 
+/** What is measured; each setting that is absent is that of {@link costDefaults}. */
 export interface CostOptions extends Partial<CostSettings> {
   /**
    * `divergence/estimator` or `divergence/estimator:variant`; or `all` that go with the distribution. When absent, all
    * but the exact ones: sums and quadratures are references rather than estimators, and cost up to a hundred times more.
    */
   readonly estimators?: readonly string[] | 'all';
-  /** Facts for the report besides the library's own version: runtime, engine. */
+  /** Facts for the report besides the library's own version, such as runtime and engine; none when absent. */
   readonly versions?: Readonly<Record<string, string>>;
-  /** Work of an update up to which it is checked against float64 on the cpu, and past it against wasm; see {@link Referee}. */
+  /** Work of an update up to which it is checked against float64 on the cpu, and past it against wasm; 2e9 FLOP when absent. */
   readonly checkedFlops?: number;
 }
 
@@ -69,29 +74,39 @@ export interface UpdateCost extends ProgramMemory {
   readonly rounds: number;
   /** Median over the rounds, with an interval for it. */
   readonly msPerUpdate: number;
+  /** Of the median, in milliseconds. */
   readonly msInterval: Interval;
   /** Of its program; what the backend dispatches at once counts by the kernel. */
   readonly kernelsPerUpdate: number;
+  /** Updates enqueued at once in a measurement. */
   readonly updatesPerRun: number;
   /** Submits counted by the backend, for one `run(updatesPerRun)`. */
   readonly submitsPerRun: number;
   /** Over all measured runs. */
   readonly readbacks: number;
+  /** While it was measured; 0 in a steady state. */
   readonly buffersCreated: number;
+  /** While it was measured; 0 in a steady state. */
   readonly pipelinesCreated: number;
   /** Of one update; multiply and add count as two. */
   readonly flops: number;
   /** Read and written by the kernels of one update. */
   readonly bytes: number;
+  /** The work by kernel, largest first. */
   readonly shares: readonly KernelShare[];
 }
 
+/** An estimator with what its update costs. */
 export interface CostRow extends UpdateCost {
+  /** With its variant. */
   readonly estimator: string;
+  /** Name of the action distribution. */
   readonly distribution: string;
+  /** Actions for each state. */
   readonly samples: number;
   /** To the baseline's time in the same round: the median over rounds, with an interval for it. */
   readonly ratio: number;
+  /** Of the median ratio. */
   readonly ratioInterval: Interval;
   /** How far its first update was from the reference; absent in older documents. */
   readonly agreement?: Agreement;
@@ -104,21 +119,29 @@ export interface WrongRow {
   readonly agreement: Agreement;
 }
 
+/** What estimators cost on one device; plain JSON. */
 export interface CostReport {
+  /** It was measured on. */
   readonly backend: BackendName;
   /** The backend in one line. */
   readonly adapter: string;
+  /** `f32` or `f64`. */
   readonly precision: string;
+  /** Facts about the adapter. */
   readonly information: Readonly<Record<string, string | number | boolean>>;
+  /** Of the library, the runtime and the random streams. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Of the measured problem, with how networks were computed. */
   readonly settings: CostSettings & { readonly mlp: MlpKernels };
   /** The estimator to which ratios are taken. */
   readonly baseline: string;
+  /** The estimators, the baseline first. */
   readonly rows: readonly CostRow[];
   /** Estimators that were not timed; absent in older documents. */
   readonly wrong?: readonly WrongRow[];
 }
 
+/** The settings of the benchmark where none are given; two choices where actions are discrete. */
 export const costDefaults: CostSettings = {
   distribution: 'tanh-gaussian',
   observations: 3,

@@ -10,6 +10,7 @@ export interface WorkPoint {
   readonly ms: number;
 }
 
+/** An interval; null where there is no end. */
 export interface Bounds {
   readonly low: number;
   readonly high: number;

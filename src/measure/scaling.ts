@@ -24,6 +24,7 @@ import { measureWholeUpdate, type WholeUpdateCost } from './update-cost.ts';
 
 /** What can grow while everything else stays. */
 export const scalingAxes = ['samples', 'batch', 'width', 'depth', 'actions'] as const;
+/** What is varied. */
 export type ScalingAxis = (typeof scalingAxes)[number];
 
 /** Sizes tried when none are given; an axis ends earlier where an update takes too long. */
@@ -35,11 +36,13 @@ export const scalingDefaults: Readonly<Record<ScalingAxis, readonly number[]>> =
   actions: [1, 2, 4, 8, 16, 32, 64],
 };
 
+/** What is measured along an axis. */
 export interface ScalingOptions extends CostOptions {
-  /** An axis ends for an estimator whose update is expected to take longer at the next size, ms. */
+  /** An axis ends for an estimator whose update is expected to take longer at the next size, ms; 500 when absent. */
   readonly longestMs?: number;
-  /** Whether to measure a whole actor-critic update as well, with the baseline as its estimator. */
+  /** Whether to measure a whole actor-critic update as well, with the baseline as its estimator; false when absent. */
   readonly wholeUpdate?: boolean;
+  /** Told after each measurement; nobody when absent. */
   readonly onProgress?: OnProgress;
 }
 
@@ -54,7 +57,7 @@ export interface ScalingEnd {
 
 /** How the time of one program follows its work. */
 export interface ScalingLaw extends Omit<Line, 'msPerWork' | 'msPerWorkInterval'> {
-  /** An estimator, or {@link wholeUpdateName}. */
+  /** An estimator, or 'whole update'. */
   readonly estimator: string;
   readonly sizes: readonly number[];
   /** Rate at which work is done beyond the overhead; null where time does not grow with it. */
@@ -74,6 +77,7 @@ export interface ScalingLaw extends Omit<Line, 'msPerWork' | 'msPerWorkInterval'
 /** The name under which a whole actor-critic update stands beside estimators. */
 export const wholeUpdateName = 'whole update';
 
+/** How estimators scale along one axis; plain JSON. */
 export interface ScalingReport {
   readonly axis: ScalingAxis;
   /** Sizes that were measured. */

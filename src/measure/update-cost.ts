@@ -35,15 +35,17 @@ export interface WholeUpdateCost extends UpdateCost {
   readonly agreement?: Agreement;
 }
 
+/** What of a whole actor-critic update is measured. */
 export interface WholeUpdateOptions {
   /** Ways to compute networks; all that the backend has when absent. */
   readonly variants?: readonly MlpKernels[];
   /** Whether to time the host, too, where the device works by itself; true when absent. */
   readonly host?: boolean;
-  /** As {@link CostOptions} has it. */
+  /** As {@link CostOptions} has it, with the same default. */
   readonly checkedFlops?: number;
   /** Gets what is not timed, because its first update is not what the reference says; it throws when absent. */
   readonly onWrong?: (row: WrongRow) => void;
+  /** Told after each measurement; nobody when absent. */
   readonly onProgress?: OnProgress;
 }
 

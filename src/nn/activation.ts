@@ -27,7 +27,7 @@ export const activationIndex = (activation: Activation): number => activations.i
 /** Whether the derivative needs the activation's input; otherwise its output suffices and is what is kept. */
 export const keepsInput = (activation: Activation): boolean => activation === 'silu' || activation === 'gelu';
 
-/** The activation, elementwise. */
+/** The activation, elementwise: any shape, and the same again. */
 export function activate(activation: Activation, x: Tensor): Tensor {
   switch (activation) {
     case 'identity':

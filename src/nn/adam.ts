@@ -22,25 +22,38 @@ import {
   type Tensor,
 } from '../tape/index.ts';
 
+/** Rates of Adam. */
 export interface AdamOptions {
+  /** Step size, from 0. */
   readonly learningRate: number;
+  /** Decay of the first moment, in [0, 1); 0.9 when absent. */
   readonly beta1?: number;
+  /** Decay of the second moment, in [0, 1); 0.999 when absent. */
   readonly beta2?: number;
+  /** Added to the root of the second moment, above 0; 1e-8 when absent. */
   readonly epsilon?: number;
+  /** From 0; 0 when absent. */
   readonly weightDecay?: number;
-  /** Apply the decay to the parameters instead of the gradient (AdamW). */
+  /** Apply the decay to the parameters instead of the gradient (AdamW); false when absent. */
   readonly decoupled?: boolean;
 }
 
+/** What goes with one step. */
 export interface StepOptions {
-  /** A scalar [] that multiplies the gradient, as {@link clipScale} gives. */
+  /** A scalar [] that multiplies the gradient, as {@link clipScale} gives; 1 when absent. */
   readonly scale?: Tensor;
-  /** Moves a target network after the step: target ← (1 − tau)·target + tau·parameters, in the same kernel. */
-  readonly target?: { readonly parameters: State; readonly tau: number };
+  /** Moves a target network after the step: target ← (1 − tau)·target + tau·parameters, in the same kernel; none when absent. */
+  readonly target?: {
+    /** What is moved. */
+    readonly parameters: State;
+    /** Rate in [0, 1]. */
+    readonly tau: number;
+  };
 }
 
 /** An optimiser for one flat set of parameters; its moments are states like the parameters themselves. */
 export interface Optimiser {
+  /** What it moves. */
   readonly parameters: State;
   /** First and second moments [2, parameters], for checkpoints. */
   readonly states: readonly State[];
@@ -175,18 +188,18 @@ function requireRate(tau: number): void {
   if (!(tau >= 0 && tau <= 1)) throw new UsageError(`tau must be a number from 0 to 1; got ${tau}.`);
 }
 
-/** √Σ g² over all the gradients: a scalar. */
+/** √Σ g² over all the gradients, which may have any shapes: a scalar []. */
 export function globalNorm(gradients: readonly Tensor[]): Tensor {
   const squares = gradients.map((gradient) => sum(square(gradient)));
   return sqrt(squares.reduce((total, square) => add(total, square)));
 }
 
-/** The factor min(1, maxNorm/(norm + 1e-6)) that limits a gradient's global norm. */
+/** The factor min(1, maxNorm/(norm + 1e-6)) that limits a gradient's global norm: [] from [], for `step`'s `scale`. */
 export function clipScale(norm: Tensor, maxNorm: number): Tensor {
   return minimum(1, div(maxNorm, add(norm, 1e-6)));
 }
 
-/** target ← (1 − tau)·target + tau·online. */
+/** target ← (1 − tau)·target + tau·online, both of one shape. @throws UsageError unless tau is from 0 to 1, ShapeError for another shape */
 export function polyak(target: State, online: Tensor, tau: number): void {
   requireRate(tau);
   const old = read(target);

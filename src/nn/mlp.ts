@@ -23,25 +23,35 @@ import {
 import { type Activation, activate } from './activation.ts';
 import { dense, fitsFused, fusedMlp, type MlpShape, parameterCount } from './mlp-op.ts';
 
+/** The form of a network. */
 export interface MlpOptions {
+  /** Width of the input, of all segments together. */
   readonly inputs: number;
+  /** Widths of the hidden layers; [] for a linear map. */
   readonly hidden: readonly number[];
+  /** Width of the output. */
   readonly outputs: number;
+  /** Of the hidden layers; `relu` when absent. */
   readonly activation?: Activation;
-  /** Networks side by side on the same inputs, e.g. 2 for twin critics; the result then has a leading axis. */
+  /** Networks side by side on the same inputs, e.g. 2 for twin critics; the result then has a leading axis, and none when absent. */
   readonly nets?: number;
-  /** Normalise each hidden layer before its activation. */
+  /** Normalise each hidden layer before its activation; false when absent. */
   readonly layerNorm?: boolean;
+  /** Each network of a program has a name of its own; `mlp` when absent. */
   readonly name?: string;
+  /** Of the initial weights; 0 when absent. */
   readonly seed?: number;
-  /** What the initial weights are drawn for; networks of one seed and purpose start alike. */
+  /** What the initial weights are drawn for; networks of one seed and purpose start alike. `network` when absent. */
   readonly purpose?: Purpose;
 }
 
 /** Where one array of a network lies within its flat parameters. */
 export interface ParameterEntry {
+  /** `W0`, `b0`, `W1`, …; `gamma0`, `beta0` of a normalisation. */
   readonly name: string;
+  /** Its first element. */
   readonly offset: number;
+  /** `[in, out]` of weights, `[out]` of others. */
   readonly shape: readonly number[];
 }
 
@@ -53,8 +63,11 @@ export interface Network {
    * @throws ShapeError when the widths do not add up to the inputs
    */
   (...segments: readonly Tensor[]): Tensor;
+  /** [nets, P] all weights and biases. */
   readonly parameters: State;
+  /** Where each array lies among them. */
   readonly entries: readonly ParameterEntry[];
+  /** Widths, networks, activation. */
   readonly shape: MlpShape;
   /** The same network on other parameters, e.g. those of a target network. */
   withParameters(parameters: State): Network;
@@ -220,7 +233,13 @@ function tiled(
   return reshape(h, [nets, ...lead, dims.at(-1) as number]);
 }
 
-/** (x − mean)/√(variance + 1e-5)·gamma + beta over the last axis; the variance divides by its width. */
+/**
+ * (x − mean)/√(variance + 1e-5)·gamma + beta over the last axis; the variance divides by its width.
+ *
+ * @param x [..., width]
+ * @param gamma broadcasts with x, as beta
+ * @returns the shape of x
+ */
 export function layerNormalise(x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
   const centred = sub(x, mean(x, -1, true));
   const scale = sqrt(add(mean(square(centred), -1, true), 1e-5));

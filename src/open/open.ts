@@ -13,15 +13,17 @@ export const backendNames: readonly BackendName[] = ['webgpu', 'wasm', 'cpu'];
 /** A backend by name, or `auto`: see {@link open}. */
 export type BackendChoice = 'auto' | BackendName;
 
+/** Which device is opened. */
 export interface OpenOptions {
+  /** `auto` when absent. */
   readonly backend?: BackendChoice;
-  /** Storage of the cpu backend; `f64` is for checks beyond float32. Other backends are float32. */
+  /** Storage of the cpu backend; `f64` is for checks beyond float32. Other backends are float32. `f32` when absent. */
   readonly precision?: Precision;
-  /** Threads and instructions of the wasm backend, which chooses both by itself. */
+  /** Threads and instructions of the wasm backend, which chooses both by itself when absent. */
   readonly wasm?: WasmOptions;
-  /** Adapter, patience and variants of the webgpu backend. */
+  /** Adapter, patience and variants of the webgpu backend; the platform's adapter when absent. */
   readonly webgpu?: WebGpuOptions;
-  /** What will be done over and over, from which `auto` tells whether a GPU is worth its launches. */
+  /** What will be done over and over, from which `auto` tells whether a GPU is worth its launches; a GPU is taken when absent. */
   readonly work?: Work;
   /**
    * Whether what is opened must agree with the reference first, on a small update whose results are known; once in a process

@@ -4,6 +4,7 @@ import { counted } from './work.ts';
 
 export * from './steps.ts';
 
+/** Memory that a program binds. */
 export type ProgramBuffer = {
   readonly name: string;
   /** Elements of four bytes. */
@@ -24,6 +25,7 @@ export interface Slot {
   readonly dtype: 'f32' | 'u32';
 }
 
+/** A named input or output. */
 export interface ProgramPort {
   readonly buffer: number;
   readonly shape: readonly number[];

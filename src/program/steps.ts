@@ -42,12 +42,14 @@ interface StepBase {
   readonly shapes: string;
 }
 
+/** A step that is one of the library's kernels. */
 export interface KernelStep extends StepBase {
   readonly kind: 'kernel';
   readonly kernel: string;
   readonly params: Params;
 }
 
+/** A step whose kernel is generated from an expression. */
 export interface GeneratedStep extends StepBase {
   readonly kind: 'generated';
   readonly generated: GeneratedKernel;
@@ -63,6 +65,7 @@ export interface JoinedStep extends StepBase {
   readonly parts: readonly KernelStep[];
 }
 
+/** One step of a program. */
 export type Step = KernelStep | GeneratedStep | JoinedStep;
 
 /** What a step costs. */

@@ -36,36 +36,51 @@ import {
   untunable,
 } from './temperature.ts';
 
+/** A learner; what is absent is that of {@link actorCriticDefaults}. */
 export interface ActorCriticOptions {
+  /** Numbers of an observation. */
   readonly observations: number;
+  /** What it controls: `{ kind: 'box', size }` coordinates or `{ kind: 'discrete', size }` choices. */
   readonly actions: ActionKind;
+  /** Of the gradient of the policy's loss. */
   readonly estimator: EstimatorChoice;
+  /** Distribution of the actions. */
   readonly family: DistributionFamily;
+  /** Bounds of log-std; those of the family when absent. */
   readonly familyOptions?: FamilyOptions;
   /** Actions sampled for each state in the policy's loss; the estimator's default when absent. */
   readonly samples?: number;
+  /** Widths of the hidden layers of policy and critics; [64, 64] when absent. */
   readonly hidden?: readonly number[];
+  /** Of the hidden layers; `relu` when absent. */
   readonly activation?: Activation;
+  /** γ in [0, 1]; 0.99 when absent. */
   readonly discount?: number;
-  /** Rate of the target critics. */
+  /** Rate of the target critics in [0, 1]: target ← (1 − tau)·target + tau·critics; 0.005 when absent. */
   readonly tau?: number;
+  /** Of Adam, for all parts; 1e-3 when absent. */
   readonly learningRate?: number;
-  /** Rates that differ from `learningRate`. */
+  /** Rates that differ from `learningRate`; none when absent. */
   readonly learningRates?: {
+    /** When absent, `learningRate`. */
     readonly policy?: number;
+    /** When absent, `learningRate`. */
     readonly critics?: number;
+    /** When absent, `learningRate`. */
     readonly temperature?: number;
   };
   /**
    * Fixed, in the unit of Q, or tuned from `initialTemperature` to the target entropy. When absent it is tuned where that
-   * works, and else {@link fixedTemperature}.
+   * works, and else 0.05.
    */
   readonly temperature?: number | 'auto';
+  /** Where tuning begins, in the unit of Q; 1 when absent. */
   readonly initialTemperature?: number;
-  /** Nats; {@link defaultTargetEntropy} when absent. */
+  /** Nats; when absent: log(choices)/2 of choices, −1 a coordinate of a box, or what the family can reach. */
   readonly targetEntropy?: number;
   /** {@link CriticTarget}: the expectation where actions can be enumerated, when absent. */
   readonly criticTarget?: CriticTarget;
+  /** Of all initial weights; 0 when absent. */
   readonly seed?: number;
 }
 
@@ -79,6 +94,7 @@ export type CriticTarget = 'expectation' | 'sample';
 
 export const criticTargets: readonly CriticTarget[] = ['expectation', 'sample'];
 
+/** The options of a learner where none are given. */
 export const actorCriticDefaults = {
   hidden: [64, 64] as readonly number[],
   activation: 'relu' as Activation,
@@ -90,13 +106,13 @@ export const actorCriticDefaults = {
 };
 
 /** What is chosen by estimator and distribution where it is not given. */
-interface Chosen {
+export interface Chosen {
   readonly temperature: number | 'auto';
   readonly criticTarget: CriticTarget;
 }
 
 /**
- * How a learner gets its temperature: as asked, else tuned where that works, else {@link fixedTemperature}.
+ * How a learner gets its temperature: as asked, else tuned where that works, else `fixedTemperature`.
  *
  * @throws UsageError when the loss never reads the critics, or tuning is asked for and cannot work
  */
@@ -163,12 +179,16 @@ export function criticTargetOf({
  * @source Haarnoja et al. 2018 (SAC), with the tuned temperature of its second version (1812.05905, section 5)
  */
 export class ActorCritic {
+  /** The policy with what its estimator needs beside it. */
   readonly policyLearner: PolicyLearner;
+  /** Twin critics: states, and actions of a box, to [2, batch, 1 or choices]. */
   readonly critics: Network;
+  /** Copies that follow slowly. */
   readonly targetCritics: Network;
   /** [] log α */
   readonly logTemperature: State;
   readonly options: ActorCriticOptions & typeof actorCriticDefaults & Chosen;
+  /** Nats. */
   readonly targetEntropy: number;
   private readonly optimisers: { readonly critics: Optimiser; readonly temperature: TemperatureOptimiser };
 

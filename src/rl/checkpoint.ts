@@ -39,10 +39,11 @@ export interface Checkpoint {
   readonly states: ReadonlyMap<string, Values>;
 }
 
+/** When a run is saved, and from where it goes on. */
 export interface CheckpointOptions {
   /** Environment steps between checkpoints; one is also made when the run is stopped. */
   readonly every: number;
-  /** Goes on from here. */
+  /** Goes on from here; a run begins anew when absent. */
   readonly resume?: Checkpoint | undefined;
   /** Keeps a checkpoint; the run waits for it. It is the receiver's alone: nothing in it changes later. */
   readonly save: (checkpoint: Checkpoint) => void | Promise<void>;

@@ -6,6 +6,7 @@ export interface Evaluation {
   readonly updates: number;
   /** Undiscounted return of each evaluation episode. */
   readonly returns: readonly number[];
+  /** Mean of `returns`. */
   readonly meanReturn: number;
   /** Scalars of the last update; empty before the first. */
   readonly metrics: Readonly<Record<string, number>>;

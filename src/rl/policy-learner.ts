@@ -19,20 +19,29 @@ import {
 } from '../tape/index.ts';
 import { requireRanges } from './ranges.ts';
 
+/** A policy and how it is learned. */
 export interface PolicyLearnerOptions {
+  /** Numbers of an observation. */
   readonly observations: number;
   /** Coordinates of an action, or the number of choices. */
   readonly actions: number;
+  /** Of the gradient of its loss. */
   readonly estimator: EstimatorChoice;
+  /** Distribution of the actions. */
   readonly family: DistributionFamily;
+  /** Bounds of log-std; those of the family when absent. */
   readonly familyOptions?: FamilyOptions;
   /** Actions sampled for each state; the estimator's default when absent. */
   readonly samples?: number;
+  /** Widths of the hidden layers. */
   readonly hidden: readonly number[];
+  /** Of the hidden layers. */
   readonly activation: Activation;
+  /** Of Adam. */
   readonly learningRate: number;
   /** Rate at which the reference policy, where one is needed, follows. */
   readonly tau: number;
+  /** Of the initial weights. */
   readonly seed: number;
 }
 
@@ -40,6 +49,7 @@ export interface PolicyLearnerOptions {
 export interface PolicyBatch {
   /** [batch, observations] */
   readonly states: Tensor;
+  /** The target at these states. */
   readonly target: Target;
   /** [batch, parameters] outputs of the policy when the states were visited. */
   readonly behaviour?: Tensor;

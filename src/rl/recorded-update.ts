@@ -9,7 +9,12 @@ import { clockState, type MlpKernels, Recording, recordInto, type State } from '
 import type { ActorCritic } from './actor-critic.ts';
 import { ReplayBuffer } from './replay.ts';
 
-/** The recorded update of a learner on batches from its replay buffer. */
+/**
+ * The recorded update of a learner on batches [batch] from its replay buffer. Its outputs are scalars: `criticLoss`, `policyLoss`,
+ * `entropy` in nats, `temperature`, and what the estimator reports.
+ *
+ * @throws UsageError when a run begins while the buffer is empty
+ */
 export function compileUpdate(
   device: Device,
   learner: ActorCritic,
@@ -43,7 +48,7 @@ export function trainingWork(learner: ActorCritic, batch: number): Work {
   return { flops, kernels, readbacks: 1 };
 }
 
-/** A replay buffer of the shape a learner needs. */
+/** A replay buffer of the shape a learner needs: rows of [observations, actions, 2, observations, behaviour]. */
 export function replayFor(learner: ActorCritic, capacity: number): ReplayBuffer {
   const { observations, actions } = requireOptions('replayFor', learner, 'options').options;
   return new ReplayBuffer({

@@ -5,10 +5,11 @@ import type { Evaluation } from './evaluation.ts';
 import { train } from './train.ts';
 import type { TrainOptions } from './train-options.ts';
 
+/** What to do when a device is lost. */
 export interface RecoveryOptions<D extends Device> {
   /** Opens a device in the place of one that was lost. */
   readonly reopen: () => Promise<D>;
-  /** Told of each loss, and of the environment step from which the run goes on. */
+  /** Told of each loss, and of the environment step from which the run goes on; nobody when absent. */
   readonly onRecovery?: (loss: BackendError, step: number) => void;
 }
 

@@ -17,13 +17,15 @@ import {
 } from '../tape/index.ts';
 import { requireRanges } from './ranges.ts';
 
+/** Size and rows of a replay buffer. */
 export interface ReplayOptions {
   /** Transitions kept; the oldest give way. At most 2^24. */
   readonly capacity: number;
+  /** Numbers of an observation. */
   readonly observations: number;
   /** Coordinates of an action; the number of actions when they are discrete (one-hot). */
   readonly actions: number;
-  /** Policy outputs remembered with each transition, for estimators that sample the behaviour policy; 0 for none. */
+  /** Policy outputs remembered with each transition, for estimators that sample the behaviour policy; 0, for none, when absent. */
   readonly behaviour?: number;
 }
 
@@ -40,12 +42,15 @@ const PIECE = 2 ** 22;
 
 /** One step of an environment. */
 export interface StoredTransition {
+  /** [observations] what the action answered. */
   readonly observation: ArrayLike<number>;
   /** [actions] */
   readonly action: ArrayLike<number>;
+  /** Of this step, finite. */
   readonly reward: number;
   /** The episode ended for good: no bootstrap. A time limit is not a termination. */
   readonly terminated: boolean;
+  /** [observations] what came of it; the last of its episode where one ended. */
   readonly nextObservation: ArrayLike<number>;
   /** [behaviour] outputs of the policy at the observation when the action was taken. */
   readonly behaviour?: ArrayLike<number>;
@@ -53,8 +58,11 @@ export interface StoredTransition {
 
 /** Transitions drawn on the device, as views of one buffer `rows` [batch, width]. */
 export interface TransitionBatch {
+  /** [batch, width] all of it. */
   readonly rows: Tensor;
+  /** Of `rows`. */
   readonly rewardColumn: number;
+  /** Of `rows`. */
   readonly terminatedColumn: number;
   /** [batch, observations] */
   readonly states: Tensor;

@@ -6,7 +6,7 @@ import type { Environment } from '../envs/environment.ts';
 import type { Scene } from '../envs/scene.ts';
 import { DataError } from '../errors.ts';
 import { drawnSeed } from '../math/philox.ts';
-import { actionMap } from '../rl/actions.ts';
+import { type ActionKind, actionMap } from '../rl/actions.ts';
 import type { SavedPolicy } from '../rl/policy-file.ts';
 import { clockState, reshape } from '../tape/index.ts';
 import { bootstrap, meanOf } from './learning-statistics.ts';
@@ -50,20 +50,13 @@ export async function play(
   policy: SavedPolicy,
   { seed, stochastic, record, onStep, ...options }: PlayOptions,
 ): Promise<{ readonly episodes: Episode[]; readonly scenes: Scene[] }> {
-  const { file, family } = policy;
+  const { file } = policy;
   const environments = checkedTogether(options.environments);
   const { seeds = playSeeds(seed, environments.length) } = options;
   const [first] = environments;
   const map = actionMap(first.actionSpace);
   const observed = first.observationSpace.low.length;
-  if (file.observations !== observed || file.actions !== map.kind.size)
-    throw new DataError(
-      `The policy has ${file.observations} observations and ${file.actions} actions, but '${first.name}' has ${observed} and ${map.kind.size}.`,
-    );
-  if (family.capabilities.actionKind !== map.kind.kind)
-    throw new DataError(
-      `The policy's distribution '${family.name}' does not fit the actions of '${first.name}'.`,
-    );
+  requireFitting(policy, first, map.kind);
   const count = environments.length;
   const clock = clockState(seed, 'clock', 'playActions');
   const act = await device.compile(
@@ -114,6 +107,18 @@ export async function play(
     act.dispose();
     device.free(clock);
   }
+}
+
+/** @throws DataError when the policy was trained for other observations or actions */
+function requireFitting({ file, family }: SavedPolicy, environment: Environment, actions: ActionKind): void {
+  const { name } = environment;
+  const observed = environment.observationSpace.low.length;
+  if (file.observations !== observed || file.actions !== actions.size)
+    throw new DataError(
+      `The policy has ${file.observations} observations and ${file.actions} actions, but '${name}' has ${observed} and ${actions.size}.`,
+    );
+  if (family.capabilities.actionKind !== actions.kind)
+    throw new DataError(`The policy's distribution '${family.name}' does not fit the actions of '${name}'.`);
 }
 
 /** 95% interval of the mean; undefined for fewer than 2 values. */

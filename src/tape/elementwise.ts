@@ -24,6 +24,7 @@ type ElementwiseVjp = (
 /** A literal scalar; part of whatever kernel uses it. */
 export const constantOp: Op<number> = { name: 'constant', infer: () => [{ shape: [], dtype: 'f32' }] };
 
+/** A number as a tensor of shape [], which broadcasts everywhere. */
 export function constant(value: number): Tensor {
   return record(constantOp, [], value);
 }
@@ -181,8 +182,10 @@ export const elementwiseOps = {
 
 export type ElementwiseName = keyof typeof elementwiseOps;
 
-type Unary = (x: Operand) => Tensor;
-type Binary = (a: Operand, b: Operand) => Tensor;
+/** An operation on one tensor, element by element: the result has its shape. */
+export type Unary = (x: Operand) => Tensor;
+/** An operation on two tensors, element by element: their shapes broadcast as NumPy has it, or a ShapeError names both. */
+export type Binary = (a: Operand, b: Operand) => Tensor;
 const unary =
   (name: ElementwiseName): Unary =>
   (x) =>
@@ -198,6 +201,7 @@ export const neg: Unary = unary('neg');
 export const abs: Unary = unary('abs');
 /** −1, 0 or 1; derivative 0 */
 export const sign: Unary = unary('sign');
+/** e^x */
 export const exp: Unary = unary('exp');
 /** e^x − 1, exact near 0 */
 export const expm1: Unary = unary('expm1');
@@ -205,12 +209,17 @@ export const expm1: Unary = unary('expm1');
 export const log: Unary = unary('log');
 /** log(1 + x), exact near 0 */
 export const log1p: Unary = unary('log1p');
+/** √x for x ≥ 0; its derivative is infinite at 0 */
 export const sqrt: Unary = unary('sqrt');
+/** x² */
 export const square: Unary = unary('square');
 /** 1/x */
 export const reciprocal: Unary = unary('reciprocal');
+/** sine of x in radians */
 export const sin: Unary = unary('sin');
+/** cosine of x in radians */
 export const cos: Unary = unary('cos');
+/** hyperbolic tangent */
 export const tanh: Unary = unary('tanh');
 /** 1/(1 + e^−x) */
 export const sigmoid: Unary = unary('sigmoid');

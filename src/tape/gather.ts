@@ -1,7 +1,16 @@
 import { gather as gatherKernel, scatterAdd } from '../kernels/index.ts';
 import { type Shape, sizeOf } from '../math/shape.ts';
 import { axisOf, MOST_INDEXED, plain, tooLongToIndex } from './shapes.ts';
-import { callOf, inputAt, type Op, outputAt, record, shapeError, type Tensor } from './tensor.ts';
+import {
+  callOf,
+  inputAt,
+  type Op,
+  outputAt,
+  record,
+  requireTensors,
+  shapeError,
+  type Tensor,
+} from './tensor.ts';
 import { broadcastTo, reshape } from './views.ts';
 
 /** Inputs x [outer, entries, inner] and index [outer, picks, inner]. */
@@ -34,6 +43,7 @@ const gatherCall = (
  * Indices are whole numbers in an f32 tensor, which is why the axis has at most 2^24 entries; one outside gives NaN.
  */
 export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
+  requireTensors('gather', index);
   const at = axisOf('gather', x, axis);
   if (
     index.shape.length !== x.shape.length ||
@@ -54,6 +64,7 @@ export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
 
 /** Rows `index [picks]` of x along `axis`. */
 export function indexSelect(x: Tensor, index: Tensor, axis: number): Tensor {
+  requireTensors('indexSelect', index);
   const at = axisOf('indexSelect', x, axis);
   if (index.shape.length !== 1) throw shapeError('indexSelect', [x, index], 'the index must have one axis');
   const shape = x.shape.map((extent, i) => (i === at ? index.size : extent));

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { broadcastAxes, formatShape, sameShape } from '../math/shape.ts';
 import { add, constant } from './elementwise.ts';
 import { sum } from './reductions.ts';
-import { currentRecording, type Node, shapeError, type Tensor } from './tensor.ts';
+import { currentRecording, type Node, requireTensors, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, reshape } from './views.ts';
 
 /**
@@ -17,6 +17,7 @@ import { broadcastTo, reshape } from './views.ts';
  * @source reverse accumulation; each rule records more tape (Griewank & Walther 2008, ch. 3)
  */
 export function grad(y: Tensor, wrt: readonly Tensor[], cotangent?: Tensor): Tensor[] {
+  requireTensors('grad', y, ...(Array.isArray(wrt) ? wrt : [wrt]));
   if (!cotangent && y.size !== 1)
     throw shapeError('grad', [y], 'the objective must be a scalar, or a cotangent must be given');
   if (cotangent && !sameShape(cotangent.shape, y.shape)) {

@@ -2,7 +2,16 @@ import { matmul as kernel } from '../kernels/index.ts';
 import { broadcastShapes, type Shape, sizeOf } from '../math/shape.ts';
 import { isPadded, type View } from '../math/view.ts';
 import { plain } from './shapes.ts';
-import { callOf, inputAt, type Op, outputAt, record, shapeError, type Tensor } from './tensor.ts';
+import {
+  callOf,
+  inputAt,
+  type Op,
+  outputAt,
+  record,
+  requireTensors,
+  shapeError,
+  type Tensor,
+} from './tensor.ts';
 import { broadcastTo, transpose } from './views.ts';
 
 export const matmulOp: Op<null> = {
@@ -85,6 +94,7 @@ export function flatMatrix(shape: Shape): [batch: number, rows: number, columns:
  * two axes swapped.
  */
 export function matmul(a: Tensor, b: Tensor, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
+  requireTensors('matmul', a, b);
   if (a.shape.length < 2 || b.shape.length < 2)
     throw shapeError('matmul', [a, b], 'both operands need at least two axes');
   const left = options.transA ? transpose(a) : a;

@@ -1,8 +1,9 @@
 import { constant, div, equal, exp, mul, sub } from './elementwise.ts';
 import { axisOf, MOST_INDEXED, plain, tooLongToIndex } from './shapes.ts';
-import { type Op, record, shapeError, type Tensor } from './tensor.ts';
+import { type Op, record, requireTensors, shapeError, type Tensor } from './tensor.ts';
 import { broadcastTo, reshape, stopGradient } from './views.ts';
 
+/** How a reduction puts elements together. */
 export type ReductionKind = 'sum' | 'max' | 'min' | 'logSumExp' | 'argMax';
 export interface Reduction {
   readonly kind: ReductionKind;
@@ -39,6 +40,7 @@ export const reduceOp: Op<Reduction> = {
   },
 };
 
+/** One axis, several, or all (null); −1 is the last. */
 export type Axes = number | readonly number[] | null;
 
 function reduce(
@@ -47,6 +49,7 @@ function reduce(
   axis: Axes,
   { keepDims, shifted = false }: { readonly keepDims: boolean; readonly shifted?: boolean },
 ): Tensor {
+  requireTensors(kind, x);
   const axes = (axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis).map((a) =>
     axisOf(kind, x, a),
   );
@@ -64,7 +67,7 @@ function reduce(
   return reshape(record(reduceOp, [x], { kind, axes, ...(shifted ? { shifted } : {}) }), shape);
 }
 
-/** Sum over `axis` (a number, several, or null for all). */
+/** Sum over `axis`: all when absent, else these, which are gone from the shape unless `keepDims`. @throws ShapeError for no such axis */
 export const sum = (x: Tensor, axis: Axes = null, keepDims = false): Tensor =>
   reduce('sum', x, axis, { keepDims });
 /** Maximum; ties share the cotangent evenly. */
@@ -80,7 +83,7 @@ export const logSumExp = (x: Tensor, axis: Axes = null, keepDims = false): Tenso
 export const argMax = (x: Tensor, axis: number, keepDims = false): Tensor =>
   reduce('argMax', x, axis, { keepDims });
 
-/** Mean over `axis`. */
+/** Mean over `axis`: all when absent, as for {@link sum}. @throws ShapeError for no such axis */
 export function mean(x: Tensor, axis: Axes = null, keepDims = false): Tensor {
   const total = sum(x, axis, keepDims);
   return mul(total, total.size / x.size);

@@ -1,5 +1,5 @@
 import { formatShape, normalizeAxis, type Shape, sameShape } from '../math/shape.ts';
-import { shapeError, type Tensor, type TensorType } from './tensor.ts';
+import { requireTensors, shapeError, type Tensor, type TensorType } from './tensor.ts';
 
 /** The type of one f32 output. */
 export const plain = (shape: Shape): TensorType[] => [{ shape, dtype: 'f32' }];
@@ -10,6 +10,7 @@ export const tooLongToIndex = 'the axis has more than 2^24 entries, whose number
 
 /** `-1` counts from the end. @throws ShapeError when there is no such axis */
 export function axisOf(op: string, x: Tensor, axis: number): number {
+  requireTensors(op, x);
   const result = normalizeAxis(axis, x.shape.length);
   if (result === undefined) throw shapeError(op, [x], `axis ${axis} does not exist`);
   return result;

@@ -9,6 +9,7 @@ import {
   type Op,
   read,
   recordNode,
+  requireTensors,
   type State,
   shapeError,
   type Tensor,
@@ -23,6 +24,7 @@ const assignOp: Op<null> = {
 
 /** Sets a state to a value computed in this update. @throws ShapeError unless both are f32 and of one shape */
 export function assign(state: State, value: Tensor): void {
+  requireTensors('assign', value);
   if (!sameShape(state.shape, value.shape))
     throw shapeError('assign', [value], `state '${state.name}' has shape [${state.shape}]`);
   if (state.dtype !== 'f32')

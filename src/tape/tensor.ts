@@ -77,6 +77,7 @@ export interface Op<A = unknown> {
   accepts?(i: number, view: View, attributes: A): boolean;
 }
 
+/** One recorded operation. */
 export interface Node {
   readonly id: number;
   readonly op: Op;
@@ -161,10 +162,12 @@ export class State {
  * which networks that do not fit the fused kernels and those with layer normalisation take anyway.
  */
 export const mlpKernels = ['fused', 'tiled'] as const;
+/** How networks are computed: a whole network a kernel, or a matrix product a layer. */
 export type MlpKernels = (typeof mlpKernels)[number];
 
 /** Choices that recording depends on, given by the device that will run the program. */
 export interface RecordingOptions {
+  /** How networks are computed; as the device prefers by default. */
   readonly mlp: MlpKernels;
   /** Most buffers that a kernel made of several may bind; 0 keeps them apart. */
   readonly joinedBindings: number;
@@ -223,8 +226,7 @@ export class Recording {
    * @throws UsageError when another recording made it: here its number stands for another node
    */
   own(tensor: Tensor, what: string): Tensor {
-    if (!(tensor instanceof Tensor))
-      throw new UsageError(`${what}: ${quoted(tensor)} is no tensor${callSite()}.`);
+    requireTensors(what, tensor);
     if (this.nodes[tensor.node.id] === tensor.node) return tensor;
     throw new UsageError(`${what}: ${tensor} belongs to another recording${callSite()}.`, {
       hint: 'Compute it inside this device.compile(...), or pass its values as an input.',
@@ -358,6 +360,12 @@ export function requireExtents(what: string, shape: Shape, least = 1): void {
   throw new ShapeError(
     `${what} has shape ${formatShape(shape)}; extents must be whole numbers from ${least}${callSite()}`,
   );
+}
+
+/** @throws UsageError unless all are tensors: callers without types may take something else for one */
+export function requireTensors(what: string, ...values: readonly unknown[]): void {
+  const at = values.findIndex((value) => !(value instanceof Tensor));
+  if (at >= 0) throw new UsageError(`${what}: ${quoted(values[at])} is no tensor${callSite()}.`);
 }
 
 /** The value of a state at this point of the recording. */

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from '../math/shape.ts';
 import { add } from './elementwise.ts';
 import { axisOf, plain } from './shapes.ts';
-import { type Op, record, shapeError, type Tensor } from './tensor.ts';
+import { type Op, record, requireTensors, shapeError, type Tensor } from './tensor.ts';
 
 // Views move no data: a kernel reads through them, and only what no kernel can read as it lies is copied.
 
@@ -16,6 +16,7 @@ export const reshapeOp: Op<Shape> = {
 
 /** The same elements in row-major order under another shape; one extent may be −1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  requireTensors('reshape', x);
   const known = sizeOf(shape.filter((extent) => extent !== -1));
   const full = shape.map((extent) => (extent === -1 ? x.size / known : extent));
   if (sizeOf(full) !== x.size || full.some((extent) => !Number.isInteger(extent))) {
@@ -40,6 +41,7 @@ export const transposeOp: Op<readonly number[]> = {
 
 /** Axis n of the result is axis `permutation[n]` of x; without a permutation the last two axes swap. */
 export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
+  requireTensors('transpose', x);
   const rank = x.shape.length;
   const order =
     permutation ?? [...x.shape.keys()].map((axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
@@ -63,6 +65,7 @@ export const broadcastOp: Op<Shape> = {
 
 /** x repeated to `shape`, by NumPy's rule. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  requireTensors('broadcastTo', x);
   const joined = broadcastShapes(x.shape, shape);
   if (!joined || !sameShape(joined, shape))
     throw shapeError('broadcastTo', [x], `cannot be repeated to ${formatShape(shape)}`);
@@ -101,6 +104,7 @@ export function slice(
   end: readonly number[],
   step?: readonly number[],
 ): Tensor {
+  requireTensors('slice', x);
   const steps = step ?? begin.map(() => 1);
   if (begin.length !== x.shape.length || end.length !== begin.length || steps.length !== begin.length) {
     throw shapeError(

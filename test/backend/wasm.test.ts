@@ -1,18 +1,19 @@
 // What the wasm backend promises beside its kernels' results: error bounds of its elementary functions, no growth over
 // many updates, memory that is used again, and errors that say what is wrong.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openWasm } from '../../src/backend/wasm/backend.ts';
-import { kernelNumber } from '../../src/backend/wasm/layouts.ts';
+import { wasmKernels } from '../../src/backend/wasm/kernels.ts';
+import { kernelNumber, layoutsText } from '../../src/backend/wasm/layouts.ts';
 import { Arena } from '../../src/backend/wasm/memory.ts';
 import { type SimdVariant, simdVariants } from '../../src/backend/wasm/options.ts';
 
 import { Device } from '../../src/device.ts';
 import { BackendError, UsageError } from '../../src/errors.ts';
-import { kernels } from '../../src/kernels/index.ts';
+import { kernelSpec, kernels } from '../../src/kernels/index.ts';
 import { PhiloxStream } from '../../src/math/philox.ts';
 import { contiguousView } from '../../src/math/view.ts';
 import { mlp } from '../../src/nn/index.ts';
@@ -32,6 +33,34 @@ test('every kernel that is declared has its case in the assembly: one without wo
   for (const { name } of kernels) {
     const called = name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
     assert.match(text, new RegExp(`case Kernel\\.${called}: ${called}\\(p`), name);
+  }
+});
+
+test('words and numbers that the host hands to a kernel are read in the assembly by their names', () => {
+  const folder = 'src/backend/wasm/assembly';
+  const text = readdirSync(folder)
+    .map((file) => readFileSync(`${folder}/${file}`, 'utf8'))
+    .join('');
+  const layouts = layoutsText();
+  for (const [name, { words = [], constants = {} }] of Object.entries(wasmKernels)) {
+    const space = name.replace(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
+    const [, block = ''] = new RegExp(`namespace ${space} \\{([^}]*)\\}`).exec(layouts) ?? [];
+    for (const each of [...words, ...Object.keys(constants)]) {
+      assert.match(text, new RegExp(`\\b${space}\\.${each}\\b`), name);
+      assert.match(block, new RegExp(`export const ${each}: i32 = \\d+;`), name);
+    }
+  }
+});
+
+test('the work of every kernel is at least one item, and its words are those that are declared', () => {
+  for (const [name, { words = [], work }] of Object.entries(wasmKernels)) {
+    for (const size of [1, 7, 129, 70_001]) {
+      const params = Object.fromEntries(kernelSpec(name).params.map((param) => [param, size]));
+      const small = { layers: 2, nets: 2, samples: 3, inner: 2, actions: 2, d0: 5, d1: 7, d2: 3 };
+      const { items, scratch = 64, words: values = [] } = work({ ...params, ...small } as never, 64);
+      assert.ok(Number.isInteger(items) && items >= 1, `${name}: ${items} items of ${size}`);
+      assert.ok(scratch >= 64 && values.length === words.length, name);
+    }
   }
 });
 

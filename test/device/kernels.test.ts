@@ -614,6 +614,41 @@ test('gathered_nodes: equal steps of y between nodes, wherever centres are', asy
   }
 });
 
+test('gathered_nodes: integrals do not feel that float32 moves nodes', async () => {
+  // A Gaussian of deviation e⁻⁶ around 12: its nodes are some hundred steps of float32 apart.
+  const [lanes, count, deviation] = [16, 640, Math.exp(-6)];
+  const centres = Float32Array.from({ length: lanes }, (_, i) => 12 - 0.1 * i);
+  const column = (own: number, middle: number) =>
+    Float32Array.from({ length: 2 * lanes }, (_, i) => (i < lanes ? own : middle));
+  const found = await runKernelOn(
+    backend,
+    'gathered_nodes',
+    { centres: 2, lanes, count },
+    {
+      centre: Float32Array.from([...centres, ...new Float32Array(lanes)]),
+      scale: column(2 * deviation, 1),
+      far: column(0.7, 1e15),
+      weight: column(1.5, 1),
+      reach: new Float32Array(lanes).fill(26),
+      nodes: count * lanes,
+      logLength: count * lanes,
+    },
+  );
+  for (let lane = 0; lane < lanes; lane++) {
+    const moments = [0, 0, 0];
+    for (let i = lane; i < count * lanes; i += lanes) {
+      const z = (found.nodes[i] - centres[lane]) / deviation;
+      const mass = Math.exp(found.logLength[i] - 0.5 * z * z) / (deviation * Math.sqrt(2 * Math.PI));
+      moments.forEach((_, k) => {
+        moments[k] += mass * z ** k;
+      });
+    }
+    // Without the correction of lengths they are off by up to 4e-5.
+    const off = Math.max(...moments.map((x, k) => Math.abs(x - [1, 0, 1][k])));
+    assert.ok(off < 1e-5, `lane ${lane}: moments are off by ${off}: ${moments}`);
+  }
+});
+
 test('gather and scatter_add', async () => {
   const data = new Data(14);
   for (const [outer, entries, picks, inner] of [

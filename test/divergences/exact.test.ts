@@ -26,6 +26,8 @@ import { evaluate, exactDevice } from '../helpers/devices.ts';
 import { type Case, ExactPrograms, errorOf, expected } from './exact-cases.ts';
 
 const test = suite('exact divergences');
+/** Each compiled once. */
+const programs = new ExactPrograms(exactDevice());
 
 const parabola: QualityTarget = {
   ...qualityTarget('unimodal'),
@@ -35,7 +37,6 @@ const parabola: QualityTarget = {
 };
 
 test('reverse KL is right for narrow and wide policies, wherever their means fall', async () => {
-  const programs = new ExactPrograms(exactDevice());
   for (const temperature of [1e-3, 0.5, 100]) {
     for (const logStd of [-6, -3, 0, 3]) {
       for (const mean of [-12, 0.2, 0.23]) {
@@ -54,10 +55,8 @@ test('reverse KL is right for narrow and wide policies, wherever their means fal
 });
 
 test("total variation's kinks are integrated as such", async () => {
-  const programs = new ExactPrograms(exactDevice());
   for (const name of ['bimodal', 'boundary']) {
     for (const head of [
-      [0.3, -1],
       [0.6, -3],
       [-2, 1],
     ]) {
@@ -71,53 +70,36 @@ test("total variation's kinks are integrated as such", async () => {
   }
 });
 
-test('a mixture is resolved where one narrow component gives way to another', async () => {
-  const programs = new ExactPrograms(exactDevice());
+test('a corner of the critic is integrated rightly or refused', async () => {
+  // A narrow peak over a plain: the critic bends at 0.33 ± 0.46. By adaptive quadrature:
+  const right = { value: 1958.9791569274662, gradient: [32.023356934316546, -7.031324716935119] };
   const problem: Case = {
-    family: 'tanh-gaussian-mixture',
-    head: [-1.82, 0.44, 1.57, 1.42, 10.52, -0.74, 2, -10.44, -5.4, -2.4, -5.39, -3.59],
-    target: qualityTarget('bimodal'),
-    temperature: 0.225,
+    ...{ family: 'tanh-gaussian', head: [4.055219873785973, 1.2480011733714491] },
+    target: {
+      ...qualityTarget('unimodal'),
+      ...{ height: [0, -1e4], curvature: [94709.65598854478, 1], centre: [0.33063008889555934, 0] },
+    },
+    temperature: 4.853505471754888,
   };
-  const names = ['reverse-kl/exact', 'forward-kl/exact', 'hellinger/exact'];
-  const right = expected(problem, names);
-  for (const name of names) {
-    const off = errorOf(await programs.compute(name, problem), right[name]);
-    assert.ok(off < 5e-6, `${name}: off by ${off}`);
-  }
-});
-
-test('of a mixture the crossings with the target are looked at closely', async () => {
-  const programs = new ExactPrograms(exactDevice());
-  const problem: Case = {
-    family: 'tanh-gaussian-mixture',
-    head: [1.31, -0.98, -0.77, 1.36, 7.75, 2.67, -2.14, 7.3, -5.81, -6, -5.62, -6],
-    target: qualityTarget('bimodal'),
-    temperature: 0.898,
-  };
-  const names = ['jensen-shannon/exact', 'total-variation/exact'];
-  const right = expected(problem, names);
-  for (const name of names) {
-    const off = errorOf(await programs.compute(name, problem), right[name]);
-    assert.ok(off < (name.startsWith('total') ? 1e-3 : 5e-5), `${name}: off by ${off}`);
-  }
+  const found = await programs.compute('reverse-kl/exact', problem);
+  const off = errorOf(found, right);
+  assert.ok(off < 1e-4 || found.value === Number.POSITIVE_INFINITY, `off by ${off}, says ${found.claimed}`);
 });
 
 test('in two coordinates Hellinger follows a narrow policy to the corner of the box', async () => {
-  const programs = new ExactPrograms(exactDevice());
   const problem: Case = {
     family: 'tanh-gaussian',
     head: [0.5, 0.6, -4, -3],
     target: qualityTarget('bimodal-2d'),
     temperature: 0.1,
   };
-  const found = await programs.compute('hellinger/exact', problem);
-  const off = errorOf(found, expected(problem, ['hellinger/exact'])['hellinger/exact']);
+  // By two product rules of Gauss's on 112,000 and more points.
+  const right = { value: 0.7000665284, gradient: [-0.11725822, 0.35202235, -0.14605479, -0.13107817] };
+  const off = errorOf(await programs.compute('hellinger/exact', problem), right);
   assert.ok(off < 1e-4, `off by ${off}`);
 });
 
 test('narrow peaks of the target are found between the nodes of the first look', async () => {
-  const programs = new ExactPrograms(exactDevice());
   const names = ['forward-kl/exact', 'reverse-kl/exact', 'total-variation/exact'];
   // The other is lower by 400 nats, 0.5, 0.005 and 180: yet at the nodes of the first look the last is far the higher.
   for (const [curvature, temperature, height, beside, centre] of [
@@ -154,79 +136,61 @@ test('what lies beyond the bounds of its divergence is infinite', async () => {
     return {
       above: lossOf(1.001, 1),
       rounded: lossOf(1.00001, 1),
-      unbounded: lossOf(1.001),
       negative: lossOf(-0.01),
     };
   });
   assert.is(found.above[0], Number.POSITIVE_INFINITY);
   assert.is(found.rounded[0], 1.00001);
-  assert.is(found.unbounded[0], 1.001);
   assert.is(found.negative[0], Number.POSITIVE_INFINITY);
 });
 
 /** The parabola as a critic. */
 const critic = (a: Tensor) => reshape(sum(mul(-1, square(sub(a, 0.5))), -1), [1, ...a.shape.slice(0, 2)]);
 
-test('what the nodes do not resolve is infinite, in the diagnostic and the loss', async () => {
-  // A critic with a thousand narrow steps: neither rule sees it as the other does.
-  const { error, value, smooth } = await evaluate(() => {
-    const policy = distributionFamily('tanh-gaussian').make(literal([0, 0], [1, 2]), 1);
-    const noisy = (a: Tensor) => mul(40, square(sub(reshape(mod(a), [1, ...a.shape.slice(0, 2)]), 0.5)));
-    const resultWith = (q: (a: Tensor) => Tensor) =>
-      chooseEstimator('forward-kl/exact').loss({
-        policy,
-        target: boltzmann(q, { temperature: 0.05 }),
-        samples: 1,
-      });
-    const unresolved = resultWith(noisy);
-    return {
-      error: unresolved.diagnostics.quadratureError,
-      value: unresolved.loss,
-      smooth: resultWith(critic).diagnostics.quadratureError,
-    };
-  });
-  assert.is(error[0], Number.POSITIVE_INFINITY);
-  // Whoever looks at no diagnostic sees it too.
-  assert.is(value[0], Number.POSITIVE_INFINITY);
-  assert.ok(smooth[0] < 1e-6, `${smooth[0]}`);
-});
-
-test('one wrong state does not hide under the others', async () => {
-  // Q has narrow steps for the last of the states only.
-  const { error, alone } = await evaluate(() => {
-    const states = 64;
+test('what the nodes do not resolve in one of the states is infinite, in the diagnostic and the loss', async () => {
+  const states = 16;
+  const device = exactDevice();
+  // Q of the last state has thousands of steps: no rule sees them as another does.
+  const update = await device.compile(({ input }) => {
+    const policy = distributionFamily('tanh-gaussian').make(
+      literal(new Array(2 * states).fill(-0.5), [states, 2]),
+      1,
+    );
+    const height = input('height', []);
     const last = literal(
       Array.from({ length: states }, (_, i) => Number(i === states - 1)),
       [1, 1, states],
     );
-    const errorWith = (steps: Tensor | number) => {
-      const policy = distributionFamily('tanh-gaussian').make(
-        literal(new Array(2 * states).fill(-0.5), [states, 2]),
-        1,
-      );
-      const q = (a: Tensor) => {
-        const shape = [1, ...a.shape.slice(0, 2)];
-        return add(mul(-1, square(reshape(sub(a, 0.5), shape))), mul(steps, reshape(square(mod(a)), shape)));
-      };
-      return chooseEstimator('forward-kl/exact').loss({
-        policy,
-        target: boltzmann(q, { temperature: 0.05 }),
-        samples: 1,
-      }).diagnostics.quadratureError;
+    const q = (a: Tensor) => {
+      const shape = [1, ...a.shape.slice(0, 2)];
+      const steps = mul(mul(height, last), reshape(square(mod(a)), shape));
+      return add(mul(-1, square(reshape(sub(a, 0.5), shape))), steps);
     };
-    return { error: errorWith(mul(40, last)), alone: errorWith(0) };
+    const target = boltzmann(q, { temperature: 0.05 });
+    const { loss, diagnostics } = chooseEstimator('forward-kl/exact').loss({ policy, target, samples: 1 });
+    return { loss, ...diagnostics };
   });
-  assert.is(error[0], Number.POSITIVE_INFINITY);
-  assert.ok(alone[0] < 1e-3, `${alone[0]}`);
+  const of = async (height: number) => {
+    update.write({ height: [height] });
+    update.run();
+    return [await update.readScalar('quadratureError'), await update.readScalar('loss')];
+  };
+  const infinite = Number.POSITIVE_INFINITY;
+  assert.equal(await of(40), [infinite, infinite]);
+  // Of the mean over states so few steps would be no more than the bound.
+  assert.is((await of(1e-2))[0], infinite);
+  const [error, value] = await of(0);
+  assert.ok(error < 1e-6 && Number.isFinite(value), `${error}`);
+  await device.dispose();
 });
 
 test('Jensen–Shannon keeps its digits where the densities are thousands of nats apart', async () => {
   // In float32: log 2 where there is no overlap.
-  const programs = new ExactPrograms(new Device(createCpuBackend()));
+  const single = new ExactPrograms(new Device(createCpuBackend()));
   const problem: Case = {
     ...{ family: 'tanh-gaussian', head: [-3, -6], target: qualityTarget('boundary'), temperature: 1e-3 },
   };
-  const { value } = await programs.compute('jensen-shannon/exact', problem);
+  const { value } = await single.compute('jensen-shannon/exact', problem);
   assert.ok(Math.abs(value - Math.LN2) < 3e-5, `${value}`);
 });
 

@@ -63,6 +63,25 @@ export function wideEdges(places: Places, reach: number): number[] {
   return result;
 }
 
+/** Adds panels around the peak of a function of two coordinates that is narrower than those there. */
+function addPeak(lines: number[][], logTerm: (u: readonly number[]) => number): void {
+  const [x, y] = lines.map(nodesOn);
+  const terms = x.u.map((a, i) => y.u.map((b, j) => logTerm([a, b]) + Math.log(x.weight[i] * y.weight[j])));
+  const most = Math.max(...terms.map((row) => Math.max(...row)));
+  const mass = terms.map((row) => row.map((term) => Math.exp(term - most)));
+  const along = [mass.map(total), y.u.map((_, j) => total(mass.map((row) => row[j])))];
+  [x, y].forEach(({ u }, axis) => {
+    const mean = (f: (x: number) => number) =>
+      total(u.map((x, i) => along[axis][i] * f(x))) / total(along[axis]);
+    const centre = mean((x) => x);
+    const deviation = Math.max(1e-3, Math.sqrt(mean((x) => (x - centre) ** 2)));
+    const more = Array.from({ length: 13 }, (_, k) => centre + 1.5 * (k - 6) * deviation);
+    lines[axis] = [...new Set([...lines[axis], ...more])].sort((a, b) => a - b);
+  });
+}
+
+const total = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0);
+
 export function nodesOn(panels: readonly number[]): { u: number[]; weight: number[] } {
   const [u, weight]: [number[], number[]] = [[], []];
   for (let i = 1; i < panels.length; i++) {
@@ -192,6 +211,13 @@ export function reference(problem: Problem, names: readonly string[]) {
       roots.push((a + b) / 2);
     }
     lines[0] = [...lines[0], ...roots].sort((a, b) => a - b);
+  }
+  const steep = names
+    .map((name) => divergences[name].order)
+    .find((order) => order !== undefined && order > 1);
+  if (places.length === 2 && steep !== undefined) {
+    const logTerm = (u: readonly number[]) => steep * density(head, u) + (1 - steep) * log(u);
+    for (let again = 0; again < 2; again++) addPeak(lines, logTerm);
   }
   const axes = lines.map(nodesOn);
   const points: number[][] = [];

@@ -17,7 +17,7 @@ export interface Case {
 const words = (text: string): string[] => text.split(' ');
 const train = (text: string, within = 1500): Case => ({
   args: (out) => ['train', ...words(text), '--steps', '400000', '--out', join(out, 'run')],
-  from: /^(cpu|wasm|webgpu):? /m,
+  from: /^(cpu|wasm|WebGPU)\b/m,
   within,
 });
 const small = '--hidden 8 --batch 8 --backend wasm';
@@ -125,8 +125,8 @@ export async function prepareCases(
       `--env mountain-car-continuous ${small} --episodes 2000 --evaluate-every 1 --warmup 5`,
       5000,
     ),
-    'train, 256 ants at once': train(
-      `--env ant ${small} --parallel-environments 256 --evaluate-every 256000 --warmup 100000`,
+    'train, 200 ants at once': train(
+      `--env ant ${small} --parallel-environments 200 --evaluate-every 200000 --warmup 100000`,
       3000,
     ),
     'train, 200 ants in workers': train(

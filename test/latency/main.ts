@@ -17,6 +17,7 @@ const options = optionsOf(
 
 const folder = mkdtempSync(join(tmpdir(), 'divergrad-latency-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
 interface Request {
   readonly name: string;
@@ -59,7 +60,11 @@ async function once(name: string, each: Case, request: Request): Promise<number 
   await ready(child, each.from);
   const moment = each.within * random.nextUniform();
   await Promise.race([child.ended, pause(moment)]);
-  if (child.hasEnded) return undefined;
+  if (child.hasEnded) {
+    const { code, stderr } = await child.ended;
+    if (code !== 0) problems.push(`${name} ends by itself with ${code}: ${stderr.trim().slice(0, 200)}`);
+    return undefined;
+  }
   let asked = performance.now();
   child.kill(request.signal);
   if (request.twice) {

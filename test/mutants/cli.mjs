@@ -132,4 +132,34 @@ export default [
     from: 'new Option(flag, help)',
     to: "new Option(flag, help.replace('environment steps', 'steps'))",
   },
+  {
+    fault: 'bench takes no notice of --longest-ms where nothing is scaled',
+    file: 'src/cli/bench.ts',
+    from: 'options.longestMs !== undefined && !options.scaling',
+    to: 'options.longestMs === 0',
+  },
+  {
+    fault: 'what is wrong in a study file does not name the file',
+    file: 'src/cli/study.ts',
+    from: 'if (!(cause instanceof DataError || cause instanceof UsageError)) throw cause;',
+    to: 'if (cause) throw cause;',
+  },
+  {
+    fault: 'a needed option is not missed',
+    file: 'src/cli/common.ts',
+    from: 'called.getOptionValue(option.attributeName()) === undefined',
+    to: 'called.getOptionValue(option.attributeName()) === null',
+  },
+  {
+    fault: 'options that are left out are not missed',
+    file: 'src/errors.ts',
+    from: 'const missing = needed.find((name) => options[name] === undefined || options[name] === null);',
+    to: 'const missing = needed.find(() => false);',
+  },
+  {
+    fault: 'what is no tensor passes for one',
+    file: 'src/tape/tensor.ts',
+    from: 'findIndex((value) => !(value instanceof Tensor))',
+    to: 'findIndex((value) => value === 0)',
+  },
 ];

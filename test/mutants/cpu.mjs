@@ -132,6 +132,12 @@ export default [
     to: '!array',
   },
   {
+    fault: 'integrals feel that float32 moves nodes',
+    file: 'src/backend/cpu/gathered-nodes.ts',
+    from: '0.5 * (before - now)',
+    to: '0.5 * (now - before)',
+  },
+  {
     fault: "a node is looked for by Newton's method alone",
     file: 'src/backend/cpu/gathered-nodes.ts',
     from: 'newton <= upper && Math.abs(newton - u) <= 0.5 * moved',

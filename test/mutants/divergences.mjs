@@ -223,10 +223,22 @@ export default [
     to: 'false',
   },
   {
+    fault: 'half the nodes at a corner of a critic count as good as their square',
+    file: 'src/divergences/exact.ts',
+    from: 'if (coordinates === 1) return 1 / 2;',
+    to: 'if (coordinates === 1) return 1e-3;',
+  },
+  {
+    fault: 'rounding of float32 counts as want of nodes',
+    file: 'src/divergences/exact.ts',
+    from: 'div(mul(share, sub(difference, lost)), add(whole, small))',
+    to: 'div(mul(share, difference), add(whole, small))',
+  },
+  {
     fault: 'a divergence above its bound passes',
     file: 'src/divergences/exact.ts',
-    from: 'mul(QUADRATURE_BOUND / beyond,',
-    to: 'mul(0,',
+    from: 'past(sub(mul(1 / most, whole.value), 1), beyond)',
+    to: 'past(sub(whole.value, whole.value), beyond)',
   },
   {
     fault: "a target's peak counts by the node of the first look that is nearest",

@@ -201,6 +201,12 @@ export default [
     to: 'for (var i = thread + STRIP; i < THREADS; i += STRIP)',
   },
   {
+    fault: 'integrals feel that float32 moves nodes',
+    file: 'shaders/gathered_nodes.wgsl',
+    from: 'plain + 0.5 * (short.y - now)',
+    to: 'plain',
+  },
+  {
     fault: 'nodes before a centre count as after it on a GPU',
     file: 'shaders/gathered_nodes.wgsl',
     from: 'select(part, -part, distance < 0.0)',

@@ -186,6 +186,12 @@ export default [
     to: '    } catch (problem) {',
   },
   {
+    fault: 'integrals feel that float32 moves nodes',
+    file: 'src/backend/wasm/assembly/nodes.ts',
+    from: 'add(plain, mul(half, sub(shortBefore, lacks)))',
+    to: 'plain',
+  },
+  {
     fault: 'the last lanes of gathered nodes are those before them',
     file: 'src/backend/wasm/assembly/nodes.ts',
     from: 'const part = LANES < lanes - first ? LANES : lanes - first;',

@@ -110,10 +110,10 @@ test('an evaluation is stopped whose episodes never end', async () => {
 });
 
 test('an evaluation of many environments is stopped while they are made, reset and stepped', async () => {
-  for (const [part, step] of [
-    ['make', 0],
-    ['reset', 1],
-    ['step', 1],
+  for (const [part, steps] of [
+    ['make', []],
+    ['reset', [1]],
+    ['step', [1]],
   ] as const) {
     const { signal, come } = request();
     // The first is the one to learn in.
@@ -123,7 +123,7 @@ test('an evaluation of many environments is stopped while they are made, reset a
     assert.ok(counts[part] < 1000, `${part} ${counts[part]}`);
     assert.equal(
       saved.map((checkpoint) => checkpoint.step),
-      [step],
+      steps,
     );
   }
 });
@@ -199,19 +199,46 @@ test('what a resumed run has made up for is saved, though no step follows', asyn
   await device.dispose();
 });
 
-test('a run stopped before its first step goes on from a checkpoint of its start', async () => {
-  const run = async (signal: AbortSignal | undefined, resume?: Checkpoint) => {
+test('a run stopped before it starts has nothing to save; one stopped before its first step goes on from its start', async () => {
+  const run = async (more: Cell['options'], resume?: Checkpoint) => {
     const device = await backends.wasm();
     const saved: Checkpoint[] = [];
-    const cell = signal ? { ...pendulum, options: { signal } } : pendulum;
-    await runCell(device, cell, { every: 20, resume, save: (checkpoint) => void saved.push(checkpoint) });
+    const save = (checkpoint: Checkpoint) => void saved.push(checkpoint);
+    await runCell(device, { ...pendulum, options: { ...more } }, { every: 20, resume, save });
     await device.dispose();
     return saved;
   };
-  const [start] = await run(AbortSignal.abort());
+  assert.equal(await run({ signal: AbortSignal.abort() }), []);
+  const stop = new AbortController();
+  const inner = new LocalVector([makeEnvironment('pendulum')]);
+  const environments: VectorEnvironment = {
+    count: 1,
+    async reset(seed) {
+      const begun = await inner.reset(seed);
+      stop.abort();
+      return begun;
+    },
+    step: (actions) => inner.step(actions),
+    getStates: () => inner.getStates(),
+    setStates: (states) => inner.setStates(states),
+    dispose: () => undefined,
+  };
+  const [start] = await run({ signal: stop.signal, environments });
   assert.is(start.step, 0);
-  const again = await run(undefined, decodeCheckpoint(bytesOf(start)));
-  assert.equal(again.map(bytesOf), (await run(undefined)).map(bytesOf));
+  const again = await run({}, decodeCheckpoint(bytesOf(start)));
+  assert.equal(again.map(bytesOf), (await run({})).map(bytesOf));
+});
+
+test('of many environments, not all are started where that is stopped', async () => {
+  const stop = new AbortController();
+  let started = 0;
+  const make = () =>
+    slow({ reset: 30 }, (part) => {
+      if (part === 'reset' && ++started === 3) setTimeout(() => stop.abort(), 0);
+    }).make();
+  const vector = new LocalVector(Array.from({ length: 100 }, make));
+  assert.is(await vector.reset(1, stop.signal), undefined);
+  assert.ok(started < 100, `${started} were started`);
 });
 
 test('a learner is trained by one run at a time, and again when that has ended', async () => {

@@ -29,9 +29,11 @@ const documents = new Map(
   [
     'README.md',
     'CONTRIBUTING.md',
-    ...readdirSync('docs')
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => `docs/${name}`),
+    ...['docs', 'docs/guide'].flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => `${folder}/${name}`),
+    ),
   ].map((path): [string, string] => [path, readFileSync(path, 'utf8')]),
 );
 /** Files that a newcomer is shown how to write. */

@@ -9,7 +9,9 @@ const ROUNDING = 2 ** -50;
 
 /**
  * nodes u and logLength [count, lanes] with y(u_i) = y(−reach) + i·step, where
- * y(u) = Σ_k weight_k·(sinh⁻¹((u − centre_k)/scale_k) − sinh⁻¹((u − centre_k)/far_k)), all [centres, lanes].
+ * y(u) = Σ_k weight_k·(sinh⁻¹((u − centre_k)/scale_k) − sinh⁻¹((u − centre_k)/far_k)), all [centres, lanes]. A node as it is
+ * stored lies some parts r_i of a step short of that: what the rule would lose by it, to first order, is given to the lengths
+ * beside it, whose logarithms are log(step/y′(u_i)) + ½(r_{i−1} − r_{i+1}).
  */
 export const gatheredNodes: CpuKernel<typeof kernels.gatheredNodes> = (call) => {
   const { centres, lanes, count } = call.params;
@@ -41,6 +43,7 @@ export const gatheredNodes: CpuKernel<typeof kernels.gatheredNodes> = (call) => 
       let growth = 1;
       nodes[lane] = u;
       logLength[lane] = Math.log(length);
+      let [short, before] = [0, 0];
       for (let i = 1; i < count; i++) {
         const wanted = low + i * step;
         let [lower, upper] = [u, last];
@@ -50,19 +53,24 @@ export const gatheredNodes: CpuKernel<typeof kernels.gatheredNodes> = (call) => 
           const gap = wanted - measure(lane, u);
           if (gap >= 0) lower = u;
           else upper = u;
-          const before = u;
+          const from = u;
           const newton = u + gap / slope;
           // By halves where Newton's method leaves the bracket or does not slow down.
           const converges = newton >= lower && newton <= upper && Math.abs(newton - u) <= 0.5 * moved;
           u = converges ? newton : 0.5 * (lower + upper);
-          moved = Math.abs(u - before);
+          moved = Math.abs(u - from);
           if ((converges && Math.abs(gap) <= CLOSE * step) || !(moved > ROUNDING * Math.abs(u))) break;
         }
         growth = Math.sqrt(step / slope / length);
         length = step / slope;
-        nodes[i * lanes + lane] = u;
-        logLength[i * lanes + lane] = Math.log(length);
+        const at = i * lanes + lane;
+        nodes[at] = u;
+        const now = (u - nodes[at]) / length;
+        logLength[at - lanes] += 0.5 * (before - now);
+        [before, short] = [short, now];
+        logLength[at] = Math.log(length);
       }
+      logLength[(count - 1) * lanes + lane] += 0.5 * before;
     }
   };
 };

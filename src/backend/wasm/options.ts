@@ -3,11 +3,13 @@
  * SIMD, and neither SIMD nor threads.
  */
 export const simdVariants = ['relaxed', 'simd', 'scalar'] as const;
+/** A build of the kernels, by name. */
 export type SimdVariant = (typeof simdVariants)[number];
 
 /** Where a build of the kernels is fetched from: a `URL`, or its text. */
 export type KernelAddress = string | { readonly href: string };
 
+/** How the wasm backend computes. */
 export interface WasmOptions {
   /** Which build of the kernels; the best the engine accepts by default. */
   readonly simd?: SimdVariant;

@@ -3,14 +3,17 @@
  * use this library.
  */
 export interface AdapterSource {
+  /** As `GPU.requestAdapter`. */
   requestAdapter(options?: {
     readonly powerPreference?: 'low-power' | 'high-performance';
   }): Promise<object | null>;
 }
 
+/** How the webgpu backend is opened. */
 export interface WebGpuOptions {
   /** Where to get adapters; by default the platform's own `navigator.gpu`, in Node the package `webgpu`. */
   readonly gpu?: AdapterSource;
+  /** As WebGPU has it; `high-performance` when absent. */
   readonly powerPreference?: 'low-power' | 'high-performance';
   /** Longest wait for an answer of the device before it counts as hanging, s; 600 when absent. */
   readonly patienceSeconds?: number;

@@ -16,6 +16,7 @@ export interface MjcfStep {
   readonly forward: number;
 }
 
+/** The task that a model is made into. */
 export interface MjcfOptions {
   /** Name of the environment; `mjcf` by default. */
   readonly name?: string;
@@ -25,7 +26,7 @@ export interface MjcfOptions {
   readonly maxEpisodeSteps?: number;
   /** Half the width of the uniform noise on every position and velocity of the start; 0 by default. */
   readonly startNoise?: number;
-  /** What the XML includes, and its meshes, height fields and textures: contents by the names that it has. */
+  /** What the XML includes, and its meshes, height fields and textures: contents by the names that it has; none by default. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** Name or number of the keyframe to start from; by default the first, if there is one; null for none. */
   readonly keyframe?: string | number | null;
@@ -33,11 +34,14 @@ export interface MjcfOptions {
   readonly onWarning?: 'error' | 'terminate';
   /** Writes the observation, which has `size` numbers; by default all positions, then all velocities. */
   readonly observation?: {
+    /** Numbers of an observation. */
     readonly size: number;
+    /** Writes all of them. */
     readonly write: (arrays: PhysicsArrays, observation: Float32Array | Float64Array) => void;
   };
-  /** The quantity whose velocity the reward is given as `forward`, e.g. x of a body. */
+  /** The quantity whose velocity the reward is given as `forward`, e.g. x of a body; without it `forward` is 0. */
   readonly progress?: (arrays: PhysicsArrays) => number;
+  /** Of one step. */
   readonly reward: (step: MjcfStep) => number;
   /** Whether the task has ended; never by default. */
   readonly terminated?: (arrays: PhysicsArrays) => boolean;

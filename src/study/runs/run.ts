@@ -69,15 +69,7 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
   let training: TrainOptions | undefined;
   const environments = vectorOf(settings, options.workers ?? 0);
   try {
-    const asked: TrainOptions & TrainNumbers = {
-      ...trainNumbersOf(settings),
-      steps: settings.steps,
-      makeEnvironment: () => makeEnvironment(settings.environment),
-      learner,
-      environments,
-      ...(options.signal ? { signal: options.signal } : {}),
-      ...(options.onStep ? { onStep: options.onStep } : {}),
-    };
+    const asked = askedOf(settings, options, learner, environments);
     const making = { ...options.making, adapter: device.backend.description };
     const identity = runSettings(asked, asked.makeEnvironment().name);
     folder =
@@ -89,19 +81,7 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     options.onStart?.(device, learner, folder?.resume?.step ?? 0, folder?.warning);
     const begun = performance.now();
     const since = () => (performance.now() - begun) / 1000;
-    const kept = folder;
-    training = {
-      ...asked,
-      checkpoint: kept && {
-        every: options.checkpointEvery,
-        resume: kept.resume,
-        save: (checkpoint) => kept.save(checkpoint),
-      },
-      onEvaluation: async (evaluation) => {
-        await kept?.append(evaluation, since());
-        options.onEvaluation?.(evaluation, kept?.seconds(since()) ?? since());
-      },
-    };
+    training = { ...asked, ...keeping(folder, options, since) };
     const trained = await trainRecovering(device, training, {
       reopen: async () => {
         const reopened = await reopen();
@@ -133,6 +113,39 @@ export async function performRun(settings: RunSettings, options: RunOptions): Pr
     await Promise.allSettled([folder?.close(), environments?.dispose(), device.dispose()]);
   }
 }
+
+/** How to train, by the settings. */
+const askedOf = (
+  settings: RunSettings,
+  { signal, onStep }: RunOptions,
+  learner: ActorCritic,
+  environments: VectorEnvironment | undefined,
+): TrainOptions & TrainNumbers => ({
+  ...trainNumbersOf(settings),
+  steps: settings.steps,
+  makeEnvironment: () => makeEnvironment(settings.environment),
+  learner,
+  environments,
+  ...(signal ? { signal } : {}),
+  ...(onStep ? { onStep } : {}),
+});
+
+/** Where checkpoints and evaluations go: into the folder, if there is one. @param since seconds that the run has taken */
+const keeping = (
+  folder: RunFolder | undefined,
+  options: RunOptions,
+  since: () => number,
+): Pick<TrainOptions, 'checkpoint' | 'onEvaluation'> => ({
+  checkpoint: folder && {
+    every: options.checkpointEvery,
+    resume: folder.resume,
+    save: (checkpoint) => folder.save(checkpoint),
+  },
+  onEvaluation: async (evaluation) => {
+    await folder?.append(evaluation, since());
+    options.onEvaluation?.(evaluation, folder?.seconds(since()) ?? since());
+  },
+});
 
 /** A run's parallel environments, if it has several. */
 function vectorOf(

@@ -63,13 +63,17 @@ function walk(p: usize, first: i32, scratch: usize): void {
   let length = div(step, load(scratch));
   let growth = splat(1);
   storePart(nodes, u, part);
-  storePart(lengths, log(length), part);
+  // How short of its place the node before lies, and the one before that, and the former's log(step/y′).
+  let short = splat(0);
+  let shortBefore = splat(0);
+  let plain = log(length);
   for (let i: i32 = 1; i < count; ++i) {
     const wanted = add(low, mul(splat(<f32>i), step));
     let lower = u;
     let upper = last;
     u = min(add(u, mul(length, growth)), last);
     let slope = u;
+    let lacks = splat(0);
     let moved = splat(3e38);
     let open: M = firstLanes(part);
     for (let k: i32 = 0; k < MOST && any(open); ++k) {
@@ -85,6 +89,7 @@ function walk(p: usize, first: i32, scratch: usize): void {
       const converges = ge(mul(half, moved), slower);
       const next = select(converges, newton, mul(half, add(lower, upper)));
       moved = abs(sub(next, u));
+      lacks = select(open, div(sub(gap, mul(sub(next, u), steepness)), step), lacks);
       const still = select(converges, select(gt(abs(gap), close), splat(1), splat(0)), splat(1));
       const moves = select(gt(moved, mul(splat(ROUNDING), abs(next))), still, splat(0));
       u = select(open, next, u);
@@ -95,8 +100,12 @@ function walk(p: usize, first: i32, scratch: usize): void {
     growth = sqrt(div(now, length));
     length = now;
     nodes += row;
-    lengths += row;
     storePart(nodes, u, part);
-    storePart(lengths, log(length), part);
+    storePart(lengths, add(plain, mul(half, sub(shortBefore, lacks))), part);
+    lengths += row;
+    shortBefore = short;
+    short = lacks;
+    plain = log(length);
   }
+  storePart(lengths, add(plain, mul(half, shortBefore)), part);
 }
