@@ -1,8 +1,6 @@
 // Types that the signatures of the public API are made of, so that what a function takes and gives can be named.
 
 export type { DeviceBuffer, Executable, Room } from './backend/backend.ts';
-export type { WasmOptions } from './backend/wasm/options.ts';
-export type { WebGpuOptions } from './backend/webgpu/options.ts';
 export type { BoxDensity, EntropyRange } from './distributions/distribution.ts';
 export type { Label } from './divergences/estimator.ts';
 export type { Looking } from './divergences/exact.ts';

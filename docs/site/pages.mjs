@@ -49,6 +49,8 @@ export const sections = [
     pages: [
       ['architecture', 'Architecture'],
       ['reliability', 'What is promised'],
+      ['runtimes', 'Runtimes and bundlers'],
+      ['releases', 'Releases'],
     ],
   },
 ];

@@ -3,6 +3,7 @@
  * SIMD, and neither SIMD nor threads.
  */
 export const simdVariants = ['relaxed', 'simd', 'scalar'] as const;
+/** A build of the kernels, by name. */
 export type SimdVariant = (typeof simdVariants)[number];
 
 /** Where a build of the kernels is fetched from: a `URL`, or its text. */

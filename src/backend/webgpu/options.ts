@@ -3,6 +3,7 @@
  * use this library.
  */
 export interface AdapterSource {
+  /** As `GPU.requestAdapter`. */
   requestAdapter(options?: {
     readonly powerPreference?: 'low-power' | 'high-performance';
   }): Promise<object | null>;
