@@ -1,6 +1,8 @@
 // `bench --compare OLD NEW`: what changed between two versions, machines or settings.
+
 import { DataError, UsageError } from '../errors.ts';
 import { jsonText, parseJson } from '../json.ts';
+import { minimum } from '../math/extremes.ts';
 import { checkedCost } from '../measure/checked-cost.ts';
 import {
   type Change,
@@ -73,7 +75,7 @@ function printBackend({ backend, differences, rows, onlyBefore, onlyAfter }: Com
   if (differences.length === 0) printText('  same machine, versions and settings');
   for (const { name, before, after } of differences) printText(`  ${name}: ${before} → ${after}`);
   if (rows.length > 0) {
-    const least = Math.min(...rows.map(({ time }) => time.interval.coverage));
+    const least = minimum(rows.map(({ time }) => time.interval.coverage));
     printText(`  intervals hold at least ${Math.floor(100 * least)}%, since both results' own do`);
     const table = compactTable(['', 'old ms', 'new ms', 'new/old', 'time', 'ratio to baseline', 'counts']);
     for (const { name, before, after, time, toBaseline, counts } of rows)

@@ -1,6 +1,8 @@
 // What the command line writes, and where: results on standard output, remarks on standard error, and on a terminal one row
 // of progress below them, which gives way to every line.
+
 import type { Table } from 'cli-table3';
+import { maximum } from '../math/extremes.ts';
 import { printable } from '../report/text.ts';
 import { ending } from '../study/runs/ending.ts';
 
@@ -58,10 +60,7 @@ export function printTable(table: Table): void {
     return table.toString();
   };
   let shownText = text();
-  while (
-    options.head.length > 2 &&
-    Math.max(...shownText.split('\n').map(({ length }) => length)) > columns
-  ) {
+  while (options.head.length > 2 && maximum(shownText.split('\n').map(({ length }) => length)) > columns) {
     left.unshift(options.head.pop() as string);
     for (const row of table) (row as unknown[]).pop();
     shownText = text();

@@ -3,6 +3,7 @@ import { baselineEstimator } from '../divergences/registry.ts';
 import { environments } from '../envs/registry.ts';
 import { UsageError } from '../errors.ts';
 import { jsonText } from '../json.ts';
+import { maximum } from '../math/extremes.ts';
 import { estimatorHelp } from '../report/matrix.ts';
 import type { Evaluation } from '../rl/evaluation.ts';
 import { readSettings } from '../study/config.ts';
@@ -45,7 +46,7 @@ export function trainCommand(program: Command): void {
 /** What `train` can be told, for somebody who has told it nothing. */
 function listEnvironments(): void {
   printText('divergrad train --env NAME trains a policy in one of these:');
-  const longest = Math.max(...environments.map(({ name }) => name.length));
+  const longest = maximum(environments.map(({ name }) => name.length));
   for (const { name, title } of environments) printText(`  ${name.padEnd(longest)}  ${title}`);
   printText('Try: divergrad train --env pendulum --out runs/pendulum');
   printText('divergrad train --help has all settings.');
