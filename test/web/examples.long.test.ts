@@ -17,7 +17,11 @@ const { exports: entries } = JSON.parse(readFileSync('package.json', 'utf8')) as
 };
 const library = dirname(entries['.'].default);
 
-const types: Readonly<Record<string, string>> = { html: 'text/html', js: 'text/javascript' };
+const types: Readonly<Record<string, string>> = {
+  html: 'text/html',
+  js: 'text/javascript',
+  wasm: 'application/wasm',
+};
 /** The folder of the example, with `divergrad/` in it. */
 const server = createServer(({ url = '/' }, response) => {
   const { pathname } = new URL(url, 'http://localhost');
