@@ -215,6 +215,7 @@ export const reads = {
   'test/architecture': ['src/', 'shaders/', 'docs/architecture.md'],
   'test/backend/cpu-state': ['test/golden/'],
   'test/backend/wasm': ['src/backend/wasm/assembly/'],
+  'test/check/': ['docs/plugins.md'],
   'test/cli/': ['test/golden/', 'docs/'],
   'test/docs/': ['docs/', 'examples/', 'README.md', 'src/'],
   'test/drivers/': ['test/golden/'],

@@ -44,7 +44,7 @@ export async function checkEnvironment(given: string | (() => Environment)): Pro
   if (typeof given === 'string') await prepareEnvironment(given);
   const fresh = typeof given === 'string' ? () => makeEnvironment(given) : given;
   const make = () => checked(fresh());
-  const random = () => new PhiloxStream(1);
+  const random = () => new PhiloxStream(1, 'checks');
   const { maxEpisodeSteps } = make();
   const steps = Math.min(STEPS, 3 * maxEpisodeSteps);
   const resumes = typeof fresh().getState === 'function';

@@ -54,7 +54,7 @@ export async function checkFamily(given: string | DistributionFamily): Promise<C
   const { density, discrete, bounded, reparameterisable, closedKl, actionKind, certain } = capabilities;
   const actions = discrete || actionKind === 'discrete' ? 3 : 1;
   const parameters = family.parameters(actions);
-  const random = new PhiloxStream(7);
+  const random = new PhiloxStream(7, 'checks');
   const heads = [0, 1].map(() => Array.from({ length: parameters }, () => 0.4 * random.nextNormal()));
   const device = new Device(createCpuBackend({ precision: 'f64' }));
   const run = async (

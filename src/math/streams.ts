@@ -53,6 +53,10 @@ export const purposes = {
   probe: 28,
   /** Operands with which every kernel is compared. */
   kernelCheck: 29,
+  /** Samples of a saved policy. */
+  policyActions: 30,
+  /** What a user's own estimators, distributions and environments are tried with. */
+  checks: 31,
 } as const;
 
 export type Purpose = keyof typeof purposes;

@@ -221,6 +221,7 @@ export class ActorCritic {
   private readonly optimisers: { readonly critics: Optimiser; readonly temperature: TemperatureOptimiser };
 
   constructor(options: ActorCriticOptions) {
+    requireOptions('ActorCritic', options, 'observations', 'actions', 'estimator', 'family');
     requireKnown(
       'ActorCritic',
       options,
@@ -230,7 +231,6 @@ export class ActorCritic {
     requireChoice(options.estimator);
     requireFamily(options.family);
     requireActionKind(options.actions);
-    requireOptions('ActorCritic', options, 'observations');
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     const full = { ...actorCriticDefaults, ...(given as unknown as ActorCriticOptions) };
     const { observations, actions, estimator, family, familyOptions, hidden, activation, seed } = full;

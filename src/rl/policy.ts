@@ -47,7 +47,7 @@ export class Policy extends SavedPolicy {
    */
   constructor(file: PolicyFile, { seed = 0 }: { readonly seed?: number } = {}) {
     super(file);
-    this.clock = clockState(seed, 'clock', 'playActions');
+    this.clock = clockState(seed, 'clock', 'policyActions');
   }
 
   /**

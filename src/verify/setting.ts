@@ -36,6 +36,8 @@ export class Setting {
   private readonly readings = new Map<string, Reading>();
   /** Inputs that are parameters of a network. */
   private readonly parameters = new Set<string>();
+  /** Networks so far: two of the same arrays are two. */
+  private networks = 0;
 
   constructor(
     readonly golden: GoldenCase,
@@ -131,7 +133,7 @@ export class Setting {
       activation,
       layerNorm,
       ...(prefixes.length > 1 ? { nets: prefixes.length } : {}),
-      name: prefixes.join(),
+      name: `${prefixes.join()}#${this.networks++}`,
     });
     this.own(net.parameters, this.gather(net, prefixes));
     return net;

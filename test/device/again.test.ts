@@ -61,7 +61,7 @@ test.after(() => device.dispose());
 test('run again: products, reductions, gathered and scattered values, networks and their gradients', async () => {
   const network = mlp({ inputs: 5, hidden: [9, 6], outputs: 3, nets: 2, activation: 'silu' });
   // Of other sizes, so that what the first one leaves in memory is not what the second expects.
-  const other = mlp({ inputs: 5, hidden: [17], outputs: 1 });
+  const other = mlp({ inputs: 5, hidden: [17], outputs: 1, name: 'other' });
   adam(other.parameters, { learningRate: 0.1 });
   const update = await device.compile(({ input }) => {
     const x = input('x', [11, 5]);

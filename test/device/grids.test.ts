@@ -106,8 +106,8 @@ if (testBackend() === 'webgpu') {
   for (const kind of ['fused', 'tiled'] satisfies MlpKernels[]) {
     test(`every kernel wraps past the limit, networks ${kind}`, async () => {
       const make = () => ({
-        critics: mlp({ inputs: 8, hidden: [40, 24], outputs: 1, nets: 2, seed: 1 }),
-        policy: mlp({ inputs: 5, hidden: [40, 24], outputs: 6, seed: 2 }),
+        critics: mlp({ inputs: 8, hidden: [40, 24], outputs: 1, nets: 2, name: 'critics', seed: 1 }),
+        policy: mlp({ inputs: 5, hidden: [40, 24], outputs: 6, name: 'policy', seed: 2 }),
       });
       const data = (count: number, seed: number) => Float64Array.from(normals(count, seed));
       const inputs = {

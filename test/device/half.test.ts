@@ -38,7 +38,8 @@ const shapes: readonly Omit<Case, 'activation'>[] = [
 
 /** Loss and every gradient of a network; `values` makes its parameters, inputs and cotangents. */
 function network(of: Case, values: (count: number, seed: number) => Float64Array): Body {
-  const made = mlp({ ...of, seed: 1 });
+  const { rows: _, ...layers } = of;
+  const made = mlp({ ...layers, seed: 1 });
   const { shape, size } = made.parameters;
   const net = made.withParameters(new State('parameters', shape, Float32Array.from(values(size, 2))));
   return ({ input }) => {

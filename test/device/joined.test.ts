@@ -203,7 +203,9 @@ function compareUpdates(joined: Updated, parts: Updated, what: string): void {
 
 test('a head that only its gradient asks for takes no memory of others', async () => {
   const compare = async (device: Device) => {
-    const [valued, followed] = [1, 2].map((seed) => mlp({ inputs: 3, hidden: [64, 64], outputs: 1, seed }));
+    const [valued, followed] = [1, 2].map((seed) =>
+      mlp({ inputs: 3, hidden: [64, 64], outputs: 1, name: `net${seed}` }),
+    );
     const update = await device.compile(({ input }) => {
       const x = input('x', [64, 3]);
       const along = sum(mul(followed(x), input('cotangent', [1, 64, 1])));

@@ -154,7 +154,7 @@ test('memory is not freed under a program', async () => {
 
 test('a replay buffer knows where its transitions are: nothing is drawn on another device, or from memory that was freed', async () => {
   const [device, other] = [await openDevice(), await openDevice()];
-  const replay = new ReplayBuffer({ capacity: 4, observations: 1, actions: 1 });
+  const replay = new ReplayBuffer({ capacity: 4, observations: 1, actions: 1, boxed: false });
   const transition = { observation: [5], action: [6], reward: 7, terminated: false, nextObservation: [8] };
   const drawing = (on: Device) => on.compile(() => ({ rows: replay.sample(2).rows }));
   const refused = async (call: () => unknown) => {

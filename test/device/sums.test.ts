@@ -172,8 +172,8 @@ test('a wide layer: sums over its inputs, and over its outputs on the way back',
   const wide = 20_001;
   for (const kind of ['fused', 'tiled'] as const) {
     const [first, last] = [
-      mlp({ inputs: wide, hidden: [], outputs: 1 }),
-      mlp({ inputs: 1, hidden: [], outputs: wide }),
+      mlp({ inputs: wide, hidden: [], outputs: 1, name: 'first' }),
+      mlp({ inputs: 1, hidden: [], outputs: wide, name: 'last' }),
     ];
     for (const { parameters } of [first, last]) device.write(parameters, filled(parameters.size));
     const r = await evaluate(

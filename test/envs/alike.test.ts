@@ -189,8 +189,8 @@ test('a state that cannot be resumed from is refused when it is read', async () 
 test('settings of another kind are refused by name', async () => {
   const make = () => task();
   for (const [options, message] of [
-    [{ makeEnvironment: undefined }, /makeEnvironment must be a function/],
-    [{ learner: undefined }, /learner must be an ActorCritic/],
+    [{ makeEnvironment: undefined }, /'makeEnvironment' is missing/],
+    [{ learner: undefined }, /'learner' is missing/],
     [{ checkpoint: { save: () => undefined } }, /checkpoint\.every must be/],
     [{ checkpoint: { every: 2 } }, /checkpoint\.save must be a function/],
     [

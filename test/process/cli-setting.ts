@@ -70,7 +70,6 @@ export const usage: [args: string[], expected: RegExp][] = [
   [['bench', '--backend', 'cpu', '--f16'], /float16 on webgpu only, not on cpu.*--backend webgpu/],
   [['train', '--env', 'pendulum', '--steps', '0'], /--steps.*whole number/],
   [['train', '--env', 'pendulum', '--backend', 'cuda'], /Unknown backend 'cuda'/],
-  [['verify'], /folder/],
 ];
 
 const positiveFields = [

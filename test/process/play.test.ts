@@ -61,7 +61,7 @@ test('what cannot be played is refused in one line with an exit code', async () 
   await refused(
     policy.replace('"version":1', '"version":9'),
     1,
-    /has version 9, and this program reads version 1/,
+    /has version 9, and this program reads versions 1 and 2/,
   );
   await refused(policy, 1, /'pendulum' has 3 and 1/, '--env', 'pendulum', '--backend', 'cpu');
   await refused(policy, 2, /Unknown environment 'pendulm'\. Did you mean/, '--env', 'pendulm');

@@ -573,7 +573,7 @@ test('onStep hears of every round, onEvaluation of every evaluation when it is m
 });
 
 test('a batch: rows that are held, each part from its own columns', async () => {
-  const replay = new ReplayBuffer({ capacity: 5, observations: 2, actions: 3, behaviour: 2 });
+  const replay = new ReplayBuffer({ capacity: 5, observations: 2, actions: 3, behaviour: 2, boxed: false });
   const device = exactDevice();
   const value = (row: number, part: number, i: number) => 100 * row + 10 * part + i;
   const partOf = (row: number, part: number, size: number) =>
