@@ -235,7 +235,7 @@ export const reads = {
     'CITATION.cff',
     'README.md',
   ],
-  'test/rl/': ['test/rl/', 'test/golden/loop/'],
+  'test/rl/': ['test/rl/', 'test/golden/loop/', 'test/golden/policy/'],
   'test/runner/contributing': ['CONTRIBUTING.md', 'README.md', 'docs/', 'package.json', 'src/cli/', 'test/'],
   'test/runner/readme': ['README.md', 'docs/'],
   'test/runner/packages': ['package.json', 'package-lock.json', 'bench/', 'src/', 'web/', 'test/'],
