@@ -236,6 +236,7 @@ export const reads = {
     'README.md',
   ],
   'test/rl/': ['test/rl/', 'test/golden/loop/', 'test/golden/policy/'],
+  'test/study/plugins': ['docs/plugins.md'],
   'test/runner/contributing': ['CONTRIBUTING.md', 'README.md', 'docs/', 'package.json', 'src/cli/', 'test/'],
   'test/runner/readme': ['README.md', 'docs/'],
   'test/runner/packages': ['package.json', 'package-lock.json', 'bench/', 'src/', 'web/', 'test/'],

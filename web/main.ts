@@ -122,7 +122,7 @@ class Page implements Shell {
 
   deviceOpened({ backend, description, reason }: DeviceFacts): void {
     const missing = backend !== 'webgpu' && this.backend === 'auto';
-    this.device.textContent = `${description}${missing ? ` — ${reason.replace(/ In Node, .*$/, ' Everything runs in WebAssembly, on the processor.')}` : ''}`;
+    this.device.textContent = `${description}${missing ? ` — ${reason.replace(/\.?$/, '.')}${backend === 'wasm' ? ' Everything runs in WebAssembly, on the processor.' : ''}` : ''}`;
     this.device.dataset.backend = backend;
   }
 
