@@ -24,6 +24,10 @@ export function requireKnown<T extends object>(
   return given;
 }
 
+/** The names of defaults, each known: for {@link requireKnown}. */
+export const namesOf = <T extends object>(defaults: T): Readonly<Record<keyof T, true>> =>
+  Object.fromEntries(Object.keys(defaults).map((name) => [name, true])) as Record<keyof T, true>;
+
 /** @throws UsageError naming the known ones, when a name is none of them */
 export function requireName<T extends string>(kind: string, given: T, known: readonly T[]): T {
   if (known.includes(given)) return given;

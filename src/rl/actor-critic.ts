@@ -1,4 +1,4 @@
-import { requireKnown } from '../arguments.ts';
+import { namesOf, requireKnown } from '../arguments.ts';
 import type { Distribution, DistributionFamily, FamilyOptions } from '../distributions/distribution.ts';
 import { type EstimatorChoice, requireChoice, requireFamily } from '../divergences/estimator.ts';
 import { penaltyHint } from '../divergences/penalised.ts';
@@ -113,17 +113,11 @@ const known: Readonly<Record<keyof ActorCriticOptions, true>> = {
   family: true,
   familyOptions: true,
   samples: true,
-  hidden: true,
-  activation: true,
-  discount: true,
-  tau: true,
-  learningRate: true,
   learningRates: true,
   temperature: true,
-  initialTemperature: true,
   targetEntropy: true,
   criticTarget: true,
-  seed: true,
+  ...namesOf(actorCriticDefaults),
 };
 
 function requireActionKind(given: ActionKind): void {

@@ -1,5 +1,5 @@
 // What a training run refuses before its first step.
-import { requireKnown } from '../arguments.ts';
+import { namesOf, requireKnown } from '../arguments.ts';
 import type { Backend } from '../backend/backend.ts';
 import { hostMemory } from '../backend/host-memory.ts';
 import { checked, requireAlike } from '../envs/checked.ts';
@@ -10,7 +10,7 @@ import { actionMap } from './actions.ts';
 import { ActorCritic } from './actor-critic.ts';
 import { requireRanges } from './ranges.ts';
 import type { ReplayBuffer } from './replay.ts';
-import { type TrainNumbers, type TrainOptions, trainNumbersOf } from './train-options.ts';
+import { type TrainNumbers, type TrainOptions, trainDefaults, trainNumbersOf } from './train-options.ts';
 
 /** @throws UsageError naming what is not of its kind */
 export function requireParts(settings: TrainOptions): void {
@@ -43,13 +43,7 @@ const known: Readonly<Record<keyof TrainOptions, true>> = {
   signal: true,
   checkpoint: true,
   inspect: true,
-  batch: true,
-  capacity: true,
-  warmup: true,
-  updatesPerStep: true,
-  evaluateEvery: true,
-  evaluationEpisodes: true,
-  seed: true,
+  ...namesOf(trainDefaults),
 };
 
 /** @throws UsageError naming the setting that is out of range */
