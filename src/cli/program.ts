@@ -29,6 +29,8 @@ export function createProgram(): Command {
     .version(version)
     .usage('<command> [options]')
     .argument('[command]')
+    .argument('[of]')
+    .addHelpText('after', '\nWhat a command takes: divergrad <command> --help')
     .exitOverride()
     // Errors of commander are printed below, in one line like all others.
     .configureOutput({ outputError: () => undefined });
@@ -45,10 +47,12 @@ export function createProgram(): Command {
     matrixCommand,
   ];
   for (const register of commands) register(program);
-  return program.action((name: string | undefined) => {
+  return program.action((name: string | undefined, of: string | undefined) => {
+    const wanted = name === 'help' ? of : name;
     const known = program.commands.map((command) => command.name());
-    if (name !== undefined) throw unknownName('command', name, known);
-    program.outputHelp();
+    const found = name === 'help' && program.commands.find((command) => command.name() === of);
+    if (wanted !== undefined && !found) throw unknownName('command', wanted, known);
+    (found || program).outputHelp();
   });
 }
 

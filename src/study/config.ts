@@ -145,7 +145,10 @@ export function readSettings(text: string): Partial<SettingValues> {
   let document = parsed(text, 'The file of settings');
   const { kind } = Object(document) as { kind?: unknown };
   if (kind === 'divergrad-run')
-    document = Object.fromEntries(settingsOf(document as Record<string, unknown>));
+    // Plugins are loaded before a file is read, by name.
+    document = Object.fromEntries(
+      [...settingsOf(document as Record<string, unknown>)].filter(([key]) => key !== 'plugins'),
+    );
   const known = settingEntries.map(([key]) => key);
   const given = fields(document, 'the file of settings', known);
   const checked = settingEntries.flatMap(([key, setting]) =>

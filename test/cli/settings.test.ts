@@ -72,10 +72,12 @@ test('train --config: the settings of a file, of the config.json of a run too; o
       .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
       .join(''),
   );
+  const plugins = [{ name: 'mine.mjs', sha256: '0'.repeat(64) }];
+  writeFileSync(join(root, 'plugged.json'), JSON.stringify({ ...ran, plugins }));
   const run = (file: string, more: Readonly<Record<string, number>> = {}) =>
     performJson<Training>(trainCommand, ['--config', join(root, file), ...options(more), '--json']);
   const first = json('run', 'result.json').evaluations.map(({ returns }: Evaluation) => returns);
-  for (const file of ['settings.json', 'settings.yaml', 'run/config.json']) {
+  for (const file of ['settings.json', 'settings.yaml', 'run/config.json', 'plugged.json']) {
     const { settings: used, evaluations } = await run(file);
     assert.equal(used, settings, file);
     assert.equal(

@@ -41,6 +41,13 @@ help('node: --help lists the commands', async () => {
 help('no command shows the help', async () => {
   assert.equal(await command(), await command('--help'));
 });
+help('help is --help, of a command too', async () => {
+  assert.equal(await command('help'), await command('--help'));
+  assert.equal(await command('help', 'train'), await command('train', '--help'));
+  const { code, stderr } = await command('help', 'trian');
+  assert.is(code, 2);
+  assert.match(stderr, /Unknown command 'trian'. Did you mean 'train'/);
+});
 help('train alone lists the environments', async () => {
   const { code, stdout, stderr } = await command('train');
   assert.is(code, 0);

@@ -45,6 +45,7 @@ test("the README's example prints what it says: reverse KL takes one mode, forwa
     assert.ok(Math.abs(forward - target) < 6 && other === 100 - forward, text);
   }
   assert.is(modes(printed).size, 2);
+  assert.equal([...modes(stdout)], [...modes(printed)]);
 });
 
 test('the walk is one file of at most 40 lines, and in the registry one line beside its import', () => {
