@@ -51,7 +51,7 @@ test('what has defaults for all is only refused what is no object', async () => 
 test('the message names the owner and what is missing', () => {
   assert.throws(
     () => call('ActorCritic', []),
-    /^ActorCritic: the options must be an object; got undefined\. It needs observations, actions, estimator, family\.$/,
+    /^ActorCritic takes its options as an object; got undefined\. Write new ActorCritic\(\{ observations, actions, estimator, family \}\)\.$/,
   );
   assert.throws(
     () => call('ActorCritic', [{ observations: 3, actions: { kind: 'box', size: 1 } }]),

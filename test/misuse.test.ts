@@ -110,6 +110,19 @@ const refused: readonly [name: string, message: RegExp, body: () => unknown][] =
     recording(() => square(any(new State('w', [1])))),
   ],
   ['a function', /^add takes .* got the function 'q'.*Call it/, recording((x) => add(x, any(q)))],
+  [
+    'an axis that is named twice',
+    /^sum.*the axes \[0,-1\] name one twice/,
+    recording((x) => sum(x, [0, -1])),
+  ],
+  ['axes that are an object', /^sum.*axes are a number, a list/, recording((x) => sum(x, any({ axis: 0 })))],
+  ['a list as constant', /^constant takes a number; got/, recording((x) => add(x, constant(any([1, 2]))))],
+  ['null as constant', /^constant takes a number; got null/, recording((x) => add(x, constant(any(null))))],
+  [
+    'an option of matmul that is none',
+    /^Unknown option of matmul 'transposeB'/,
+    recording((x) => matmul(reshape(x, [1, -1]), reshape(x, [1, -1]), any({ transposeB: true }))),
+  ],
   ['a reduction of nothing', /^sum takes a tensor; got undefined/, recording(() => sum(any(undefined)))],
   [
     'a number of which a mean is taken',
@@ -334,6 +347,11 @@ test('a replay buffer keeps actions as the learner writes them', async () => {
     /^A transition's action is 2 at 0, outside the box \[−1, 1\]\. Store the learner's action/,
   );
   assert.equal(await said(() => buffer(false).add(device, step)), 'nothing');
+  for (const terminated of [undefined, 'false', 1, null])
+    assert.match(
+      await said(() => buffer(false).add(device, { ...step, terminated: any(terminated) })),
+      /^A transition's terminated is .*; it must be true or false/,
+    );
 });
 
 test('networks of other names or seeds start from other weights, the same again every time', () => {
@@ -406,7 +424,7 @@ const learners: readonly [parts: object, message: RegExp][] = [
     { estimator: 'reverse-kl/pathwise' },
     /^estimator is "reverse-kl\/pathwise".*chooseEstimator\("reverse-kl\/pathwise"\)/,
   ],
-  [{ estimator: undefined }, /^estimator is undefined; it must be what chooseEstimator returns/],
+  [{ estimator: undefined }, /^ActorCritic: 'estimator' is missing/],
   [{ family: 'tanh-gaussian' }, /^family is "tanh-gaussian".*distributionFamily\("tanh-gaussian"\)/],
   [{ actions: 1 }, /^actions is 1; it must say its kind\. Write actions: \{ kind: 'box', size: 1 \}/],
   [{ activation: 'sigmoid' }, /^Unknown activation 'sigmoid'/],

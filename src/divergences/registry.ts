@@ -67,6 +67,7 @@ export function registerEstimator(...added: readonly (Estimator | readonly Estim
       });
     for (const need of needs) requireName(`need of '${name}'`, need, Object.keys(needTitles) as Need[]);
     requireName(`quality of '${name}'`, quality, qualities);
+    requireVariants(estimator);
     if (typeof follows.name !== 'string' || typeof follows.formula !== 'string')
       throw new UsageError(`The estimator '${name}' follows ${quoted(follows)}.`, {
         hint: "Write follows: { name: 'KL(π ‖ p)', formula: '…' }.",
@@ -78,6 +79,17 @@ export function registerEstimator(...added: readonly (Estimator | readonly Estim
     taken.push(name);
   }
   (estimators as Estimator[]).push(...given);
+}
+
+/** @throws UsageError naming the variant that has no name of its own, no title, or a need that is none */
+function requireVariants({ name, variants }: Estimator): void {
+  const taken: string[] = [];
+  for (const variant of variants) {
+    requireNew(`variant of '${name}'`, variant, { name: 'text', title: 'text', needs: 'list' }, taken);
+    for (const need of variant.needs)
+      requireName(`need of '${name}:${variant.name}'`, need, Object.keys(needTitles) as Need[]);
+    taken.push(variant.name);
+  }
 }
 
 const parts = {

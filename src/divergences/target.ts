@@ -53,8 +53,8 @@ export function boltzmann(critics: (actions: Tensor) => Tensor, options: Boltzma
     throw new UsageError(`The critics of boltzmann are a function of actions; got ${quoted(critics)}.`, {
       hint: 'Write boltzmann((actions) => q(states, actions), { temperature: 0.2 }).',
     });
-  const { temperature, logPrior } = requireOptions('boltzmann', options, 'temperature');
   requireKnown('boltzmann', options, known, 'boltzmann(critics, { temperature: 0.2 })');
+  const { temperature, logPrior } = requireOptions('boltzmann', options, 'temperature');
   const fixed = constantValue(temperature);
   if (fixed !== undefined && !(fixed > 0 && Number.isFinite(fixed))) {
     throw new UsageError(

@@ -128,6 +128,7 @@ const known: Readonly<Record<keyof AdamOptions, true>> = {
 
 /** The options with their defaults. @throws UsageError for rates outside their range */
 export function adamRates(options: AdamOptions): Required<AdamOptions> {
+  requireKnown('adam', options, known, 'adam(network.parameters, { learningRate: 1e-3 })');
   const {
     learningRate,
     beta1 = 0.9,
@@ -136,7 +137,6 @@ export function adamRates(options: AdamOptions): Required<AdamOptions> {
     weightDecay = 0,
     decoupled = false,
   } = requireOptions('adam', options, 'learningRate');
-  requireKnown('adam', options, known, 'adam(network.parameters, { learningRate: 1e-3 })');
   if (
     !(
       learningRate >= 0 &&

@@ -98,6 +98,7 @@ const MOST_PARAMETERS = 2 ** 30;
  * @source the initialisation of PyTorch's nn.Linear, which the reference implementations use
  */
 export function mlp(options: MlpOptions): Network {
+  requireKnown('mlp', options, known, 'mlp({ inputs, hidden, outputs })');
   const {
     inputs,
     hidden,
@@ -109,7 +110,6 @@ export function mlp(options: MlpOptions): Network {
     seed = 0,
     purpose,
   } = requireOptions('mlp', options, 'inputs', 'hidden', 'outputs');
-  requireKnown('mlp', options, known, 'mlp({ inputs, hidden, outputs })');
   requireName('activation', activation, activations);
   if (!Array.isArray(hidden))
     throw new UsageError(`mlp: hidden must be a list of widths; got ${quoted(hidden)}.`, {

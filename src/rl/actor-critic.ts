@@ -215,13 +215,13 @@ export class ActorCritic {
   private readonly optimisers: { readonly critics: Optimiser; readonly temperature: TemperatureOptimiser };
 
   constructor(options: ActorCriticOptions) {
-    requireOptions('ActorCritic', options, 'observations', 'actions', 'estimator', 'family');
     requireKnown(
       'ActorCritic',
       options,
       known,
       'new ActorCritic({ observations, actions, estimator, family })',
     );
+    requireOptions('ActorCritic', options, 'observations', 'actions', 'estimator', 'family');
     requireChoice(options.estimator);
     requireFamily(options.family);
     requireActionKind(options.actions);

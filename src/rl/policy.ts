@@ -74,9 +74,15 @@ export class Policy extends SavedPolicy {
       throw new ShapeError(
         `The policy sees ${observations} observations; got ${typeof observation?.length === 'number' ? observation.length : quoted(observation)}.`,
       );
+    if (typeof deterministic !== 'boolean')
+      throw new UsageError(`deterministic is true or false; got ${quoted(deterministic)}.`);
+    for (let i = 0; i < observations; i++) {
+      const value: unknown = observation[i];
+      if (typeof value !== 'number')
+        throw new UsageError(`The observation is ${quoted(value)} at ${i}; it must be numbers.`);
+      if (!Number.isFinite(value)) throw new NumericsError(`The observation is ${value} at ${i}.`);
+    }
     const values = Float64Array.from(observation);
-    const wrong = values.findIndex((value) => !Number.isFinite(value));
-    if (wrong >= 0) throw new NumericsError(`The observation is ${values[wrong]} at ${wrong}.`);
     const update = await this.program(deterministic);
     update.write({ observation: values });
     update.run();
@@ -140,16 +146,38 @@ export function loadPolicy(
   return new Policy(parsePolicy(file, 'The policy'));
 }
 
+/** The description that a file's metadata hold, if they hold one. */
+function described(text: string | undefined, where: string): PolicyDescription | undefined {
+  if (text === undefined) return undefined;
+  let held: unknown;
+  try {
+    held = parseJson(text);
+  } catch (error) {
+    throw new DataError(
+      `${where} has a description of its policy that is not JSON: ${(error as Error).message}.`,
+    );
+  }
+  if (typeof held !== 'object' || held === null)
+    throw new DataError(`${where} has a description of its policy that is ${quoted(held)}.`);
+  return held as PolicyDescription;
+}
+
 function ofSafetensors(bytes: Uint8Array, description?: PolicyDescription): PolicyFile {
   const where = 'The safetensors file';
   const { arrays, metadata } = decodeSafetensors(bytes, where);
-  const held = description ?? (metadata[METADATA] === undefined ? undefined : parseJson(metadata[METADATA]));
+  const held = description ?? described(metadata[METADATA], where);
   if (held === undefined)
     throw new DataError(`${where} holds weights, and does not say of what policy.`, {
       hint: 'Give its description: loadPolicy(bytes, policy.file), or { environment, distribution, hidden, … }.',
     });
   const { parameters: _, checksum: __, ...rest } = held as PolicyDescription & { readonly checksum?: string };
   const asked = { kind: 'divergrad-policy' as const, version: 1 as const, ...rest };
+  const isWidth = (width: unknown) =>
+    Number.isInteger(width) && Number(width) >= 1 && Number(width) <= 2 ** 20;
+  if (!Array.isArray(asked.hidden) || ![...asked.hidden, asked.observations, asked.actions].every(isWidth))
+    throw new DataError(
+      `${where} has observations ${quoted(asked.observations)}, hidden ${quoted(asked.hidden)} and actions ${quoted(asked.actions)}; these are whole numbers from 1.`,
+    );
   const family = distributionFamily(asked.distribution);
   const widths = [asked.observations, ...asked.hidden, family.parameters(asked.actions)];
   return parsePolicy({ ...asked, parameters: flatParameters(widths, arrays, where) }, where);

@@ -1,6 +1,6 @@
 import type { DeviceBuffer } from '../backend/backend.ts';
 import type { Device } from '../device.ts';
-import { DataError, NumericsError, requireOptions, ShapeError, UsageError } from '../errors.ts';
+import { DataError, NumericsError, quoted, requireOptions, ShapeError, UsageError } from '../errors.ts';
 import { replaySample as kernel } from '../kernels/index.ts';
 import {
   callOf,
@@ -192,6 +192,13 @@ export class ReplayBuffer {
     this.put('action', transition.action, observations, actions);
     if (this.options.boxed !== false) this.requireBoxed(transition.action);
     this.hold('reward', transition.reward, next - 2);
+    if (typeof transition.terminated !== 'boolean')
+      throw new UsageError(
+        `A transition's terminated is ${quoted(transition.terminated)}; it must be true or false.`,
+        {
+          hint: 'An episode that ended by itself is terminated; one that was cut off by a time limit is not.',
+        },
+      );
     row[next - 1] = transition.terminated ? 1 : 0;
     this.put('next observation', transition.nextObservation, next, observations);
     this.put('behaviour', transition.behaviour ?? NOTHING, next + observations, behaviour);

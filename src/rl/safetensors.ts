@@ -67,9 +67,12 @@ export function decodeSafetensors(bytes: Uint8Array, where = 'The safetensors fi
     throw wrong(`has a header that is not JSON: ${(error as Error).message}`);
   }
   const { __metadata__: metadata = {}, ...entries } = header;
+  if (typeof metadata !== 'object' || metadata === null)
+    throw wrong(`has metadata that are ${quoted(metadata)}`);
   const texts = Object.entries(metadata as object).filter(([, value]) => typeof value === 'string');
   const from = LENGTH + length;
   const arrays = new Map<string, NamedArray>();
+  const places: [begin: number, end: number][] = [];
   for (const [name, entry] of Object.entries(entries)) {
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
     const type = typeof dtype === 'string' && Object.hasOwn(types, dtype) ? types[dtype] : undefined;
@@ -92,6 +95,17 @@ export function decodeSafetensors(bytes: Uint8Array, where = 'The safetensors fi
       read(view, from + begin + i * size),
     );
     arrays.set(name, { shape, values });
+    places.push([begin, end]);
   }
+  // Arrays that overlap, or leave something between them, are not where they are said to be.
+  places.sort(([a, b], [c, d]) => a - c || b - d);
+  let reached = 0;
+  for (const [begin, end] of places) {
+    if (begin !== reached)
+      throw wrong(`has an array that begins at ${begin}, where the one before ends at ${reached}`);
+    reached = end;
+  }
+  if (from + reached !== bytes.length)
+    throw wrong(`has ${bytes.length - from} bytes of arrays, and names ${reached} of them`);
   return { arrays, metadata: Object.fromEntries(texts) };
 }

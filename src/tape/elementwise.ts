@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { quoted, UsageError } from '../errors.ts';
 import { broadcastShapes, formatShape, type Shape } from '../math/shape.ts';
 import {
   digamma as digammaOf,
@@ -26,6 +26,10 @@ export const constantOp: Op<number> = { name: 'constant', infer: () => [{ shape:
 
 /** A number as a tensor of shape [], which broadcasts everywhere. */
 export function constant(value: number): Tensor {
+  if (typeof value !== 'number')
+    throw new UsageError(`constant takes a number; got ${quoted(value)}.`, {
+      hint: 'Arrays are literal(values, shape); the value of a state is read(state).',
+    });
   return record(constantOp, [], value);
 }
 

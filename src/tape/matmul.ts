@@ -1,3 +1,4 @@
+import { requireKnown } from '../arguments.ts';
 import { matmul as kernel } from '../kernels/index.ts';
 import { broadcastShapes, type Shape, sizeOf } from '../math/shape.ts';
 import { isPadded, type View } from '../math/view.ts';
@@ -89,6 +90,8 @@ export function flatMatrix(shape: Shape): [batch: number, rows: number, columns:
   return [sizeOf(shape.slice(0, -2)), shape.at(-2) as number, shape.at(-1) as number];
 }
 
+const transposing = { transA: true, transB: true } as const;
+
 /**
  * Matrix product over the last two axes; leading axes broadcast. A transposed operand is stored with its last
  * two axes swapped.
@@ -96,6 +99,7 @@ export function flatMatrix(shape: Shape): [batch: number, rows: number, columns:
 export function matmul(a: Tensor, b: Tensor, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
   requireTensor('matmul', a);
   requireTensor('matmul', b);
+  requireKnown('matmul', options, transposing, 'matmul(a, b, { transB: true })');
   if (a.shape.length < 2 || b.shape.length < 2)
     throw shapeError('matmul', [a, b], 'both operands need at least two axes');
   const left = options.transA ? transpose(a) : a;

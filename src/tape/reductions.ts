@@ -1,3 +1,4 @@
+import { quoted } from '../errors.ts';
 import { constant, div, equal, exp, mul, sub } from './elementwise.ts';
 import { axisOf, MOST_INDEXED, plain, tooLongToIndex } from './shapes.ts';
 import { type Op, record, requireTensor, shapeError, type Tensor } from './tensor.ts';
@@ -50,9 +51,11 @@ function reduce(
   { keepDims, shifted = false }: { readonly keepDims: boolean; readonly shifted?: boolean },
 ): Tensor {
   requireTensor(kind, x);
-  const axes = (axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis).map((a) =>
-    axisOf(kind, x, a),
-  );
+  const asked = axis === null ? [...x.shape.keys()] : typeof axis === 'number' ? [axis] : axis;
+  if (!Array.isArray(asked))
+    throw shapeError(kind, [x], `axes are a number, a list of numbers or null; got ${quoted(axis)}`);
+  const axes = asked.map((a) => axisOf(kind, x, a));
+  if (new Set(axes).size < axes.length) throw shapeError(kind, [x], `the axes [${asked}] name one twice`);
   if (axes.length === 0) return x;
   if (axes.some((a) => x.shape[a] === 0) && kind !== 'sum')
     throw shapeError(kind, [x], 'an empty axis has no such value');

@@ -135,6 +135,15 @@ const half = (() => {
   bytes.set(new TextEncoder().encode('F16'), at);
   return bytes;
 })();
+/** The file with one array named a byte earlier. */
+const moved = () => {
+  const bytes = torch.slice();
+  const at = new TextDecoder().decode(bytes.subarray(8)).indexOf('[96, 128]') + 8;
+  bytes.set(new TextEncoder().encode('[95, 127]'), at);
+  return bytes;
+};
+const described = (text: string) =>
+  encodeSafetensors({ arrays: decodeSafetensors(torch).arrays, metadata: { 'divergrad-policy': text } });
 const { spaces: _, ...old } = file;
 const refused: readonly [name: string, message: RegExp, body: () => unknown][] = [
   [
@@ -144,6 +153,42 @@ const refused: readonly [name: string, message: RegExp, body: () => unknown][] =
   ],
   ['an observation of another length', /sees 3 observations; got 2/, () => loadPolicy(file).act([0, 0])],
   ['no observation', /sees 3 observations; got undefined/, () => loadPolicy(file).act(undefined as never)],
+  [
+    'an observation of texts',
+    /is "1" at 1; it must be numbers/,
+    () => loadPolicy(file).act([0, '1', 0] as never),
+  ],
+  ['an observation with null', /is null at 0; it must be/, () => loadPolicy(file).act([null, 0, 0] as never)],
+  [
+    'a switch that is none',
+    /^deterministic is true or false; got "no"/,
+    () => loadPolicy(file).act([0, 0, 0], { deterministic: 'no' as never }),
+  ],
+  [
+    'an array that is moved',
+    /begins at \d+, where the one before ends at \d+/,
+    () => decodeSafetensors(moved()),
+  ],
+  [
+    'bytes after the arrays',
+    /bytes of arrays, and names/,
+    () => decodeSafetensors(Uint8Array.from([...torch, 0, 0, 0, 0])),
+  ],
+  [
+    'a description that is not JSON',
+    /description of its policy that is not JSON/,
+    () => loadPolicy(described('{')),
+  ],
+  [
+    'a description that is null',
+    /description of its policy that is null/,
+    () => loadPolicy(described('null')),
+  ],
+  [
+    'a description without widths',
+    /hidden undefined and/,
+    () => loadPolicy(described('{"distribution":"gaussian"}')),
+  ],
   ['an observation that is not finite', /is NaN at 1/, () => loadPolicy(file).act([0, Number.NaN, 0])],
   [
     'an unknown option',
