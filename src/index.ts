@@ -99,6 +99,7 @@ export {
   type KernelShare,
   measureCost,
   type UpdateCost,
+  usualEstimators,
   type WrongRow,
 } from './measure/cost.ts';
 export { type HalfCost, measureHalf } from './measure/half-cost.ts';
