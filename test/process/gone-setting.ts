@@ -55,9 +55,12 @@ export class Gone {
     return { ...ended, code: Number(readFileSync(code, 'utf8')) };
   }
 
-  /** A folder of a run that was stopped: it goes on, and nothing half written or locked is in it. */
+  /**
+   * A folder of a run that was stopped: it goes on, and nothing half written or locked is in it. Before its environments
+   * have started there is a policy, and nothing for a checkpoint to hold.
+   */
   assertKept(out: string): void {
-    assert.ok(existsSync(join(out, 'checkpoint.bin')), 'a checkpoint is kept');
+    assert.ok(existsSync(join(out, 'policy.json')), 'a policy is kept');
     assert.not.ok(existsSync(join(out, 'result.json')));
     this.assertClean(out);
   }

@@ -10,7 +10,7 @@ test('an error that cannot be printed ends the command with its code', async () 
   assert.is((await gone.shell(['train', '--env', 'nope'], '2>/dev/full')).code, 2);
 });
 
-test('a reader that has gone stops training, which keeps a checkpoint', async () => {
+test('a reader that has gone stops training, which keeps what there is', async () => {
   const out = gone.path('read');
   const { code, stdout, stderr } = await gone.shell(gone.endless(out), '| head -n 1');
   assert.equal([code, stderr], [141, '']);
