@@ -116,7 +116,7 @@ results('the table fits 110 columns and names backend, sizes and versions', asyn
     'seed 0',
     'node ',
     'divergrad ',
-    'ratio to reverse-kl/score:value',
+    'ratio to reverse-kl/pathwise',
     ...names,
   ]) {
     assert.ok(table.includes(text), text);
